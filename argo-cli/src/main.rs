@@ -1,0 +1,2 @@
+//! The argo-assistant command.
+fn main() {}
