@@ -1,0 +1,62 @@
+//! How much a record matters.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// The levels of the output, named as logrus names them; the most severe is the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Something failed.
+    Error,
+    /// Something may fail, or is not known.
+    Warning,
+    /// What happens.
+    Info,
+    /// What only a maintainer wants.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Level {
+    /// The name that logrus writes in full (`warning`, not `warn`).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A level that nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no level; use error, warning, info, debug or trace")]
+pub struct ParseLevelError(pub String);
+
+impl FromStr for Level {
+    type Err = ParseLevelError;
+
+    /// Reads a level as logrus' `ParseLevel` does: any case, `warn` and `warning`, and
+    /// `fatal` and `panic` as the most severe that there is here.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "error" | "fatal" | "panic" => Ok(Self::Error),
+            "warn" | "warning" => Ok(Self::Warning),
+            "info" => Ok(Self::Info),
+            "debug" => Ok(Self::Debug),
+            "trace" => Ok(Self::Trace),
+            _ => Err(ParseLevelError(text.to_owned())),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Which Kubernetes object is meant.
+
+use std::{fmt, sync::Arc};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde::{Deserialize, Serialize};
+
+/// An API group and a kind, without a version: what tracking ids and owner references
+/// agree on while versions come and go.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GroupKind {
+    /// The API group, empty for the core group.
+    pub group: Arc<str>,
+    /// The kind, in singular and camel case.
+    pub kind: Arc<str>,
+}
+
+impl GroupKind {
+    /// Names a kind.
+    pub fn new(group: &str, kind: &str) -> Self {
+        Self {
+            group: group.into(),
+            kind: kind.into(),
+        }
+    }
+
+    /// The kind of an `apiVersion` (`apps/v1`, `v1`) and a `kind`.
+    pub fn from_api_version(api_version: &str, kind: &str) -> Self {
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        Self::new(group, kind)
+    }
+}
+
+impl fmt::Display for GroupKind {
+    /// As kubectl writes it: `Deployment.apps`, `Pod`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.group {
+            "" => f.write_str(&self.kind),
+            group => write!(f, "{}.{group}", self.kind),
+        }
+    }
+}
+
+/// One object at one time: kind, namespace, name, and the uid that tells it from
+/// another of the same name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// Group and kind.
+    pub kind: GroupKind,
+    /// Namespace; empty for cluster-scoped objects.
+    pub namespace: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+    /// Uid; empty where it is not known.
+    pub uid: Arc<str>,
+}
+
+impl ObjectRef {
+    /// The object that a kind and its metadata describe.
+    pub fn from_meta(kind: GroupKind, meta: &ObjectMeta) -> Self {
+        Self {
+            kind,
+            namespace: meta.namespace.as_deref().unwrap_or_default().into(),
+            name: meta.name.as_deref().unwrap_or_default().into(),
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
+        }
+    }
+
+    /// The owner that a reference in `namespace` names. An owner in no namespace looks
+    /// the same here: owner references carry none.
+    pub fn from_owner(namespace: &str, owner: &OwnerReference) -> Self {
+        Self {
+            kind: GroupKind::from_api_version(&owner.api_version, &owner.kind),
+            namespace: namespace.into(),
+            name: owner.name.as_str().into(),
+            uid: owner.uid.as_str().into(),
+        }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    /// As people write it: `Deployment/web`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.kind, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_what_stands_before_the_version() {
+        assert_eq!(
+            GroupKind::from_api_version("v1", "Pod"),
+            GroupKind::new("", "Pod")
+        );
+        let rollout = GroupKind::from_api_version("argoproj.io/v1alpha1", "Rollout");
+        assert_eq!(rollout, GroupKind::new("argoproj.io", "Rollout"));
+        assert_eq!(rollout.to_string(), "Rollout.argoproj.io");
+    }
+}

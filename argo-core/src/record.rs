@@ -1,0 +1,224 @@
+//! The one output vocabulary: what a person reads as a line and a program as JSON.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Level, NoticeCode};
+
+/// Version of the JSON form. It grows when a field changes its meaning or goes away;
+/// new fields and kinds do not change it.
+pub const SCHEMA: u32 = 1;
+
+/// One thing to show. In JSON one object a line, `time`, `level` and `msg` as logrus
+/// writes them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// When it happened: the line's own time for a log line, the last occurrence for an
+    /// event. RFC 3339.
+    pub time: Timestamp,
+    /// How much it matters.
+    pub level: Level,
+    /// The text, without time, level and tag.
+    pub msg: String,
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// What it is.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What a record is, with what belongs to that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Body {
+    /// A line that a container wrote.
+    Log(Log),
+    /// A Kubernetes event.
+    Event(Event),
+    /// A line that argocd wrote.
+    Argo(Argo),
+    /// How far a workload is, or what is waited for.
+    Status(Status),
+    /// A cause of failure.
+    Finding(Finding),
+    /// What the tool has to say about itself.
+    Notice(NoticeBody),
+    /// The end.
+    Verdict(Verdict),
+}
+
+/// Where a log line comes from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Log {
+    /// Name of the application.
+    pub app: String,
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// `<Kind>/<name>` of the workload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload: Option<String>,
+    /// Name of the pod.
+    pub pod: String,
+    /// Name of the container.
+    pub container: String,
+    /// How often the container had been restarted before it wrote this.
+    pub restart: u32,
+}
+
+/// What an event is about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Namespace of the object.
+    pub namespace: String,
+    /// `<Kind>/<name>` of the object.
+    pub object: String,
+    /// The container, where the event is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The reason, in one camel-case word.
+    pub reason: String,
+    /// How often it happened so far.
+    pub count: u32,
+}
+
+/// Which stream of argocd.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Argo {
+    /// `stdout` or `stderr`.
+    pub stream: String,
+}
+
+/// How far a workload is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Namespace of the workload; empty for a summary of all.
+    pub namespace: String,
+    /// `<Kind>/<name>`; empty for a summary of all.
+    pub workload: String,
+    /// Pods that are ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<i64>,
+    /// Pods wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired: Option<i64>,
+    /// True once the rollout is complete.
+    pub complete: bool,
+}
+
+/// A cause of failure.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stable code (`crash-loop`, `image-pull`…).
+    pub code: String,
+    /// Namespace of the workload.
+    pub namespace: String,
+    /// `<Kind>/<name>` of the workload.
+    pub workload: String,
+    /// Names of the pods with this cause.
+    pub pods: Vec<String>,
+    /// True if the rollout cannot succeed without a change.
+    pub doomed: bool,
+    /// Facts that prove it, one sentence each.
+    pub evidence: Vec<String>,
+    /// A command or step that helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// What the tool has to say about itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoticeBody {
+    /// Stable code.
+    pub code: NoticeCode,
+    /// `<Kind>/<name>` of the object it is about, or `<pod>/<container>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Name of the application.
+    pub app: String,
+    /// `succeeded`, `failed`, `timeout` or `interrupted`.
+    pub outcome: String,
+    /// What ended the wait: `argocd`, `degraded`, `timeout`, `fail-fast`, `signal`…
+    pub reason: String,
+    /// argocd's exit code, where it ended by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argocd_exit: Option<i32>,
+    /// The exit code of this program.
+    pub exit: i32,
+    /// Seconds since the start.
+    pub seconds: u64,
+    /// Every finding that stands.
+    pub findings: Vec<Finding>,
+    /// Every workload.
+    pub workloads: Vec<WorkloadSummary>,
+}
+
+/// One row of the final table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadSummary {
+    /// Namespace.
+    pub namespace: String,
+    /// `<Kind>/<name>`.
+    pub workload: String,
+    /// Pods that are ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<i64>,
+    /// Pods wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired: Option<i64>,
+    /// True once the rollout is complete.
+    pub complete: bool,
+    /// Container restarts of its new pods.
+    pub restarts: u32,
+    /// Seconds from the start until it was complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+}
+
+impl Record {
+    /// A record of now.
+    pub fn now(level: Level, msg: impl Into<String>, body: Body) -> Self {
+        Self::at(Timestamp::now(), level, msg, body)
+    }
+
+    /// A record of a given time.
+    pub fn at(time: Timestamp, level: Level, msg: impl Into<String>, body: Body) -> Self {
+        Self {
+            time,
+            level,
+            msg: msg.into(),
+            schema: SCHEMA,
+            body,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_the_fields_of_logrus_first() {
+        let body = Body::Argo(Argo {
+            stream: "stdout".into(),
+        });
+        let record = Record::at(Timestamp::UNIX_EPOCH, Level::Warning, "hello", body);
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(
+            json,
+            r#"{"time":"1970-01-01T00:00:00Z","level":"warning","msg":"hello","schema":1,"kind":"argo","stream":"stdout"}"#
+        );
+        assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+    }
+}

@@ -1,0 +1,21 @@
+//! Slim types of the Kubernetes objects that are read.
+//!
+//! A full `Pod` takes 115 KB of memory for 11 KB of JSON; what is read here takes a
+//! tenth, and decodes in an eighth of the time. Every field is optional, unknown ones
+//! are ignored, and no environment value, secret or configuration data is kept: what is
+//! not in memory cannot leak into an output.
+
+mod lenient;
+mod meta;
+mod pod;
+mod workload;
+
+pub use meta::Condition;
+pub use pod::{
+    ClaimSource, Container, ContainerState, ContainerStatus, Exec, HttpGet, Pod, PodSpec,
+    PodStatus, Probe, Resources, Running, TcpSocket, Terminated, Volume, Waiting,
+};
+pub use workload::{
+    RollingUpdate, Template, TemplateMeta, UpdateStrategy, WorkloadObject, WorkloadSpec,
+    WorkloadStatus,
+};

@@ -1,0 +1,267 @@
+//! What is read of a workload, whatever its kind.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::{
+    Resource,
+    core::{ApiResource, DynamicResourceScope},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    lenient::{integer, lenient, text},
+    meta::{Condition, slim},
+};
+
+/// A workload of any kind: the fields that Deployments, ReplicaSets, StatefulSets,
+/// DaemonSets, Jobs, CronJobs and Rollouts share or that one of them has alone.
+///
+/// One type for all means one decoder and one watch in the binary; which field means
+/// what for which kind is the business of that kind's rules.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WorkloadObject {
+    /// `apiVersion`; absent in the items of a list.
+    pub api_version: Option<String>,
+    /// `kind`; absent in the items of a list.
+    pub kind: Option<String>,
+    /// Metadata without managed fields.
+    #[serde(deserialize_with = "slim")]
+    pub metadata: ObjectMeta,
+    /// What was asked for.
+    #[serde(deserialize_with = "lenient")]
+    pub spec: WorkloadSpec,
+    /// What is.
+    #[serde(deserialize_with = "lenient")]
+    pub status: WorkloadStatus,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WorkloadSpec {
+    /// Pods wanted; 1 where it is absent, except for DaemonSets and Jobs.
+    #[serde(deserialize_with = "integer")]
+    pub replicas: Option<i64>,
+    /// A paused Deployment or Rollout does not roll out.
+    #[serde(deserialize_with = "lenient")]
+    pub paused: bool,
+    /// Seconds without progress that count as failed (Deployment, Rollout; default 600).
+    #[serde(deserialize_with = "integer")]
+    pub progress_deadline_seconds: Option<i64>,
+    /// Seconds that a pod must be ready to be available.
+    #[serde(deserialize_with = "integer")]
+    pub min_ready_seconds: Option<i64>,
+    /// How pods are replaced (StatefulSet, DaemonSet).
+    #[serde(deserialize_with = "lenient")]
+    pub update_strategy: UpdateStrategy,
+    /// How pods are replaced (Deployment); of a Rollout only whether it is there.
+    #[serde(deserialize_with = "lenient")]
+    pub strategy: UpdateStrategy,
+    /// `OrderedReady` or `Parallel` (StatefulSet).
+    #[serde(deserialize_with = "lenient")]
+    pub pod_management_policy: Option<String>,
+    /// Successful pods wanted (Job).
+    #[serde(deserialize_with = "integer")]
+    pub completions: Option<i64>,
+    /// Pods that may run at once (Job).
+    #[serde(deserialize_with = "integer")]
+    pub parallelism: Option<i64>,
+    /// Failures allowed (Job; default 6).
+    #[serde(deserialize_with = "integer")]
+    pub backoff_limit: Option<i64>,
+    /// Seconds that a Job may take.
+    #[serde(deserialize_with = "integer")]
+    pub active_deadline_seconds: Option<i64>,
+    /// A suspended Job or CronJob starts no pods.
+    #[serde(deserialize_with = "lenient")]
+    pub suspend: bool,
+    /// When a CronJob starts a Job.
+    #[serde(deserialize_with = "lenient")]
+    pub schedule: Option<String>,
+    /// Of the pod template only the metadata: it may carry annotations for followers.
+    #[serde(deserialize_with = "lenient")]
+    pub template: Template,
+}
+
+/// The metadata of a pod template.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Template {
+    /// Labels and annotations that each pod gets.
+    #[serde(deserialize_with = "lenient")]
+    pub metadata: TemplateMeta,
+}
+
+/// Labels and annotations that each pod gets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TemplateMeta {
+    /// Labels.
+    #[serde(deserialize_with = "lenient")]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    #[serde(deserialize_with = "lenient")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// How pods are replaced.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UpdateStrategy {
+    /// `RollingUpdate`, `Recreate` or `OnDelete`.
+    #[serde(rename = "type")]
+    pub type_: Option<String>,
+    /// Details of a rolling update.
+    #[serde(deserialize_with = "lenient")]
+    pub rolling_update: RollingUpdate,
+}
+
+/// Details of a rolling update.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RollingUpdate {
+    /// Ordinals below it keep the old revision (StatefulSet).
+    #[serde(deserialize_with = "integer")]
+    pub partition: Option<i64>,
+    /// A number or a percentage.
+    #[serde(deserialize_with = "text")]
+    pub max_unavailable: Option<String>,
+    /// A number or a percentage.
+    #[serde(deserialize_with = "text")]
+    pub max_surge: Option<String>,
+}
+
+/// What is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WorkloadStatus {
+    /// The generation that the controller has seen. A Rollout writes it as text.
+    #[serde(deserialize_with = "integer")]
+    pub observed_generation: Option<i64>,
+    /// Pods there are.
+    #[serde(deserialize_with = "integer")]
+    pub replicas: Option<i64>,
+    /// Pods of the newest revision.
+    #[serde(deserialize_with = "integer")]
+    pub updated_replicas: Option<i64>,
+    /// Pods that are ready.
+    #[serde(deserialize_with = "integer")]
+    pub ready_replicas: Option<i64>,
+    /// Pods that have been ready long enough.
+    #[serde(deserialize_with = "integer")]
+    pub available_replicas: Option<i64>,
+    /// Revision that the old pods have (StatefulSet).
+    #[serde(deserialize_with = "lenient")]
+    pub current_revision: Option<String>,
+    /// Pods of the old revision (StatefulSet).
+    #[serde(deserialize_with = "integer")]
+    pub current_replicas: Option<i64>,
+    /// Revision that the new pods get (StatefulSet).
+    #[serde(deserialize_with = "lenient")]
+    pub update_revision: Option<String>,
+    /// Nodes that should run a pod (DaemonSet).
+    #[serde(deserialize_with = "integer")]
+    pub desired_number_scheduled: Option<i64>,
+    /// Nodes that run a pod of the newest revision (DaemonSet).
+    #[serde(deserialize_with = "integer")]
+    pub updated_number_scheduled: Option<i64>,
+    /// Nodes whose pod is ready (DaemonSet).
+    #[serde(deserialize_with = "integer")]
+    pub number_ready: Option<i64>,
+    /// Nodes whose pod has been ready long enough (DaemonSet).
+    #[serde(deserialize_with = "integer")]
+    pub number_available: Option<i64>,
+    /// Pods that run (Job). A CronJob lists its Jobs here; that reads as none.
+    #[serde(deserialize_with = "integer")]
+    pub active: Option<i64>,
+    /// Pods that succeeded (Job).
+    #[serde(deserialize_with = "integer")]
+    pub succeeded: Option<i64>,
+    /// Pods that failed (Job).
+    #[serde(deserialize_with = "integer")]
+    pub failed: Option<i64>,
+    /// When it started (Job).
+    #[serde(deserialize_with = "lenient")]
+    pub start_time: Option<Time>,
+    /// When it was complete (Job).
+    #[serde(deserialize_with = "lenient")]
+    pub completion_time: Option<Time>,
+    /// When it last started a Job (CronJob).
+    #[serde(deserialize_with = "lenient")]
+    pub last_schedule_time: Option<Time>,
+    /// When a Job of it last succeeded (CronJob).
+    #[serde(deserialize_with = "lenient")]
+    pub last_successful_time: Option<Time>,
+    /// Phase of a Rollout or a claim.
+    #[serde(deserialize_with = "lenient")]
+    pub phase: Option<String>,
+    /// Message of a Rollout.
+    #[serde(deserialize_with = "lenient")]
+    pub message: Option<String>,
+    /// Hash of the newest pod template (Rollout).
+    #[serde(deserialize_with = "lenient")]
+    pub current_pod_hash: Option<String>,
+    /// Conditions.
+    #[serde(deserialize_with = "lenient")]
+    pub conditions: Vec<Condition>,
+}
+
+impl WorkloadObject {
+    /// The condition of a type.
+    pub fn condition(&self, type_: &str) -> Option<&Condition> {
+        self.status
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == type_)
+    }
+
+    /// True once the controller has seen the newest spec.
+    pub fn is_observed(&self) -> bool {
+        self.metadata.generation.unwrap_or(0) <= self.status.observed_generation.unwrap_or(0)
+    }
+}
+
+impl Resource for WorkloadObject {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+
+    fn kind(resource: &ApiResource) -> Cow<'_, str> {
+        resource.kind.as_str().into()
+    }
+    fn group(resource: &ApiResource) -> Cow<'_, str> {
+        resource.group.as_str().into()
+    }
+    fn version(resource: &ApiResource) -> Cow<'_, str> {
+        resource.version.as_str().into()
+    }
+    fn plural(resource: &ApiResource) -> Cow<'_, str> {
+        resource.plural.as_str().into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_field_does_not_spoil_the_object() {
+        let object: WorkloadObject = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "r", "managedFields": [{"manager": "x"}], "annotations": {
+                "kubectl.kubernetes.io/last-applied-configuration": "{\"secret\":1}", "a": "b"}},
+            "spec": {"replicas": "many", "paused": null},
+            "status": {"observedGeneration": "3", "active": [{"name": "j"}], "conditions": {}},
+        }))
+        .unwrap();
+        assert_eq!(object.status.observed_generation, Some(3));
+        assert_eq!((object.spec.replicas, object.status.active), (None, None));
+        assert_eq!(object.metadata.annotations.unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,99 @@
+//! What the tracker tells the followers.
+
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::{
+    Notice, ObjectRef,
+    resource::{Pod, WorkloadObject},
+};
+
+/// What is known of a tracked object besides its name.
+#[derive(Clone, Debug)]
+pub enum TrackedBody {
+    /// A pod.
+    Pod(Arc<Pod>),
+    /// A workload: what owns pods, at any depth (Deployment, ReplicaSet, Job, Rollout…).
+    Workload(Arc<WorkloadObject>),
+    /// Anything else that belongs to the application (PVC, HPA, the Application itself).
+    Other(Arc<ObjectMeta>),
+}
+
+/// An object of the application.
+#[derive(Clone, Debug)]
+pub struct Tracked {
+    /// The object, with its uid.
+    pub object: ObjectRef,
+    /// Its controller, where it has one.
+    pub owner: Option<ObjectRef>,
+    /// The object at the top of the ownership chain: what stands in git. Equal to
+    /// `object` for roots.
+    pub root: ObjectRef,
+    /// The sync phase of a hook (`PreSync`, `PostSync`…), also for what the hook owns.
+    pub hook: Option<Arc<str>>,
+    /// True if it came into being with this rollout: created after the operation (or
+    /// the follower) started. Logs of new pods are shown from their start.
+    pub is_new: bool,
+    /// What else is known.
+    pub body: TrackedBody,
+}
+
+/// What changed among the objects of the application.
+///
+/// Within one uid the order is that of the cluster. A relist is resolved before: a
+/// consumer sees neither phantom additions nor phantom removals.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum TrackEvent {
+    /// An object joined the application or changed. Its owner came before it.
+    Applied(Tracked),
+    /// An object is gone, or no longer belongs to the application.
+    Removed(ObjectRef),
+    /// Every watch has delivered its first list: what was there at the start is known.
+    Synced,
+    /// Something cannot be read, or works again.
+    Notice(Notice),
+}
+
+/// What a log follower needs to know of a pod.
+#[derive(Clone, Debug)]
+pub enum PodEvent {
+    /// A pod came into being or changed.
+    Applied {
+        /// The pod.
+        pod: Arc<Pod>,
+        /// The workload at the top of its ownership chain.
+        workload: Option<ObjectRef>,
+        /// True to show its logs from their start, false for the last lines only.
+        is_new: bool,
+    },
+    /// A pod is gone.
+    Removed(ObjectRef),
+}
+
+impl TrackEvent {
+    /// The part of this event that concerns a log follower.
+    pub fn pod_event(&self) -> Option<PodEvent> {
+        match self {
+            Self::Applied(tracked) => tracked.pod_event(),
+            Self::Removed(object) if &*object.kind.kind == "Pod" => {
+                Some(PodEvent::Removed(object.clone()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Tracked {
+    fn pod_event(&self) -> Option<PodEvent> {
+        let TrackedBody::Pod(pod) = &self.body else {
+            return None;
+        };
+        Some(PodEvent::Applied {
+            pod: Arc::clone(pod),
+            workload: (self.root.uid != self.object.uid).then(|| self.root.clone()),
+            is_new: self.is_new,
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! One kind in one namespace as a stream that never ends.
+
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt, stream::BoxStream};
+use kube::{Api, Resource, core::Status};
+use kube_runtime::watcher::{self, Event};
+use serde::de::DeserializeOwned;
+
+use crate::Backoff;
+
+/// How to watch.
+#[derive(Clone, Debug)]
+pub struct WatchConfig {
+    /// Objects a page of a list. Each page is decoded whole, so this bounds the peak of
+    /// memory. Default 250.
+    pub page_size: u32,
+    /// Seconds after which the server ends a watch, and the time after which a dead
+    /// connection is noticed. Default 120.
+    pub timeout: u32,
+    /// Label selector.
+    pub labels: Option<String>,
+    /// Field selector.
+    pub fields: Option<String>,
+    /// Lists by watching (`sendInitialEvents`, Kubernetes 1.32 and later) while this is
+    /// true; the first server that refuses sets it to false for everyone who shares it.
+    /// Off by default: a server that ignores the parameter never completes the list.
+    pub streaming: Arc<AtomicBool>,
+    /// How long to wait before a kind that may not be read is asked for again. Default 5 min.
+    pub forbidden_retry: Duration,
+    /// How long to wait before a kind that is not served is asked for again. Default 30 s.
+    pub absent_retry: Duration,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
+impl Default for WatchConfig {
+    fn default() -> Self {
+        Self {
+            page_size: 250,
+            timeout: 120,
+            labels: None,
+            fields: None,
+            streaming: Arc::new(AtomicBool::new(false)),
+            forbidden_retry: Duration::from_secs(300),
+            absent_retry: Duration::from_secs(30),
+            seed: 1,
+        }
+    }
+}
+
+/// What a watch says.
+#[derive(Clone, Debug)]
+pub enum WatchEvent<K> {
+    /// A list begins: whatever is not applied before the next [`Synced`](Self::Synced)
+    /// is gone. A list that fails begins again.
+    Restarted,
+    /// An object is there, is new, or changed.
+    Applied(K),
+    /// An object is gone.
+    Deleted(K),
+    /// The list is complete; changes follow.
+    Synced,
+    /// It does not work at the moment, and is tried again. Said once until it works
+    /// again or the reason changes.
+    Degraded(Degraded),
+    /// It works again.
+    Restored,
+}
+
+/// Why a watch does not work at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Degraded {
+    /// The reason, for programs.
+    pub reason: DegradedReason,
+    /// What the server or the connection said, with its causes.
+    pub message: String,
+}
+
+/// Why a watch does not work, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DegradedReason {
+    /// 401: the credentials are refused.
+    Unauthorized,
+    /// 403: this user may not list or watch it.
+    Forbidden,
+    /// 404: the kind is not served, for example a custom resource that is not installed.
+    NotServed,
+    /// Anything else: no connection, a server error, an answer that cannot be decoded.
+    Unreachable,
+}
+
+/// Watches one kind.
+///
+/// The stream never ends and has no error items: what fails is tried again, with a delay
+/// that grows to 30 s, and told as [`WatchEvent::Degraded`]. It differs from
+/// [`kube_runtime::watcher()`] in that a failing list backs off, an expired resource
+/// version (410, in the stream or as a status) lists again, and a server without
+/// streaming lists is listed the old way.
+pub fn watch<K>(api: Api<K>, config: WatchConfig) -> impl Stream<Item = WatchEvent<K>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let state = Watching {
+        inner: inner(&api, &config),
+        backoff: Backoff::new(
+            Duration::from_millis(500),
+            Duration::from_secs(30),
+            config.seed,
+        ),
+        api,
+        config,
+        degraded: None,
+        pending: None,
+    };
+    futures::stream::unfold(state, |mut state| async move {
+        let event = state.next().await;
+        Some((event, state))
+    })
+}
+
+type Inner<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
+
+fn inner<K>(api: &Api<K>, config: &WatchConfig) -> Inner<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let mut watcher = watcher::Config::default().timeout(config.timeout);
+    watcher.label_selector.clone_from(&config.labels);
+    watcher.field_selector.clone_from(&config.fields);
+    if config.streaming.load(Ordering::Relaxed) {
+        watcher = watcher.streaming_lists();
+    } else {
+        watcher = watcher.page_size(config.page_size);
+    }
+    kube_runtime::watcher(api.clone(), watcher).boxed()
+}
+
+struct Watching<K> {
+    api: Api<K>,
+    config: WatchConfig,
+    inner: Inner<K>,
+    backoff: Backoff,
+    degraded: Option<Degraded>,
+    pending: Option<WatchEvent<K>>,
+}
+
+impl<K> Watching<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    async fn next(&mut self) -> WatchEvent<K> {
+        loop {
+            if let Some(event) = self.pending.take() {
+                return event;
+            }
+            match self.inner.next().await {
+                Some(Ok(event)) => return self.success(event),
+                Some(Err(error)) => {
+                    let (delay, told) = self.failure(&error);
+                    if let Some(degraded) = told {
+                        // Told before the wait, not after it.
+                        self.inner = delayed(self.take_inner(), delay);
+                        return WatchEvent::Degraded(degraded);
+                    }
+                    tokio::time::sleep(delay).await;
+                }
+                None => self.inner = inner(&self.api, &self.config),
+            }
+        }
+    }
+
+    fn take_inner(&mut self) -> Inner<K> {
+        std::mem::replace(&mut self.inner, futures::stream::empty().boxed())
+    }
+
+    fn success(&mut self, event: Event<K>) -> WatchEvent<K> {
+        let event = match event {
+            // Comes before the request, so it proves nothing.
+            Event::Init => return WatchEvent::Restarted,
+            Event::InitApply(object) | Event::Apply(object) => WatchEvent::Applied(object),
+            Event::Delete(object) => WatchEvent::Deleted(object),
+            Event::InitDone => WatchEvent::Synced,
+        };
+        self.backoff.reset();
+        if self.degraded.take().is_some() {
+            self.pending = Some(event);
+            return WatchEvent::Restored;
+        }
+        event
+    }
+
+    /// What to do about an error: how long to wait, and what to tell, if it is news.
+    fn failure(&mut self, error: &watcher::Error) -> (Duration, Option<Degraded>) {
+        let code = status(error).map_or(0, |status| status.code);
+        let message = chain(error);
+        log::debug!("watch of {}: {message}", self.api.resource_url());
+        if code == 410 {
+            self.inner = inner(&self.api, &self.config);
+            return (self.backoff.next_delay(), None);
+        }
+        if matches!(code, 400 | 422) && self.config.streaming.swap(false, Ordering::Relaxed) {
+            self.inner = inner(&self.api, &self.config);
+            return (Duration::ZERO, None);
+        }
+        let (reason, delay) = match code {
+            401 => (DegradedReason::Unauthorized, self.backoff.next_delay()),
+            403 => (DegradedReason::Forbidden, self.config.forbidden_retry),
+            404 => (DegradedReason::NotServed, self.config.absent_retry),
+            _ => (DegradedReason::Unreachable, self.backoff.next_delay()),
+        };
+        (delay, self.news(reason, message))
+    }
+
+    /// One lost connection is no news: watches end all the time.
+    fn news(&mut self, reason: DegradedReason, message: String) -> Option<Degraded> {
+        let known = self
+            .degraded
+            .as_ref()
+            .is_some_and(|degraded| degraded.reason == reason);
+        let blip = reason == DegradedReason::Unreachable && self.backoff.failures() < 3;
+        if known || blip {
+            return None;
+        }
+        let degraded = Degraded { reason, message };
+        self.degraded = Some(degraded.clone());
+        Some(degraded)
+    }
+}
+
+fn delayed<K: Send + 'static>(inner: Inner<K>, delay: Duration) -> Inner<K> {
+    let wait = futures::stream::once(tokio::time::sleep(delay)).filter_map(async |()| None);
+    Box::pin(wait.chain(inner))
+}
+
+fn status(error: &watcher::Error) -> Option<&Status> {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status),
+        _ => None,
+    }
+}
+
+/// An error with its causes, each once: some print their source themselves.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
