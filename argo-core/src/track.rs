@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::{
     Notice, ObjectRef,
-    resource::{Pod, WorkloadObject},
+    resource::{Application, Pod, WorkloadObject},
 };
 
 /// What is known of a tracked object besides its name.
@@ -18,6 +18,17 @@ pub enum TrackedBody {
     Workload(Arc<WorkloadObject>),
     /// Anything else that belongs to the application (PVC, HPA, the Application itself).
     Other(Arc<ObjectMeta>),
+}
+
+impl TrackedBody {
+    /// The metadata, whatever the body.
+    pub fn metadata(&self) -> &ObjectMeta {
+        match self {
+            Self::Pod(pod) => &pod.metadata,
+            Self::Workload(workload) => &workload.metadata,
+            Self::Other(metadata) => metadata,
+        }
+    }
 }
 
 /// An object of the application.
@@ -52,6 +63,9 @@ pub enum TrackEvent {
     Removed(ObjectRef),
     /// Every watch has delivered its first list: what was there at the start is known.
     Synced,
+    /// The Application, or an Application that it owns, is there or changed: its health,
+    /// its operation with the hooks, its conditions.
+    Application(Arc<Application>),
     /// Something cannot be read, or works again.
     Notice(Notice),
 }

@@ -5,11 +5,16 @@
 //! are ignored, and no environment value, secret or configuration data is kept: what is
 //! not in memory cannot leak into an output.
 
+mod application;
 mod lenient;
 mod meta;
 mod pod;
 mod workload;
 
+pub use application::{
+    Application, ApplicationCondition, ApplicationSpec, ApplicationStatus, Destination, Health,
+    OperationState, ResourceResult, ResourceStatus, SyncResult, SyncStatus,
+};
 pub use meta::Condition;
 pub use pod::{
     ClaimSource, Container, ContainerState, ContainerStatus, Exec, HttpGet, Pod, PodSpec,

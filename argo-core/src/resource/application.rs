@@ -1,0 +1,325 @@
+//! What is read of an Argo CD Application.
+
+use std::borrow::Cow;
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+};
+use kube::Resource;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    lenient::{integer, lenient},
+    meta::slim,
+};
+
+/// An Application (argoproj.io/v1alpha1) without sources, parameters and history.
+///
+/// Field names are those of Argo CD `pkg/apis/application/v1alpha1/types.go`. An odd
+/// field reads as absent: one newer field must not blind the whole resource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Application {
+    /// Metadata without managed fields.
+    #[serde(deserialize_with = "slim")]
+    pub metadata: ObjectMeta,
+    /// What was asked for.
+    #[serde(deserialize_with = "lenient")]
+    pub spec: ApplicationSpec,
+    /// True while an operation is requested that the controller has not taken up yet.
+    #[serde(deserialize_with = "presence")]
+    pub operation: bool,
+    /// What is.
+    #[serde(deserialize_with = "lenient")]
+    pub status: ApplicationStatus,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ApplicationSpec {
+    /// Where the objects go.
+    #[serde(deserialize_with = "lenient")]
+    pub destination: Destination,
+}
+
+/// A cluster and a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Destination {
+    /// URL of the cluster; `https://kubernetes.default.svc` is the Application's own.
+    #[serde(deserialize_with = "lenient")]
+    pub server: Option<String>,
+    /// Name of the cluster; `in-cluster` is the Application's own.
+    #[serde(deserialize_with = "lenient")]
+    pub name: Option<String>,
+    /// Where objects go that name no namespace.
+    #[serde(deserialize_with = "lenient")]
+    pub namespace: Option<String>,
+}
+
+impl Destination {
+    /// True if the objects go to the cluster that the Application lives in.
+    pub fn is_in_cluster(&self) -> bool {
+        let server = self.server.as_deref().unwrap_or_default();
+        let name = self.name.as_deref().unwrap_or_default();
+        match (server, name) {
+            ("", "") => true,
+            ("", name) => name == "in-cluster",
+            (server, _) => server.trim_end_matches('/') == "https://kubernetes.default.svc",
+        }
+    }
+}
+
+/// What is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApplicationStatus {
+    /// `Synced`, `OutOfSync` or `Unknown`.
+    #[serde(deserialize_with = "lenient")]
+    pub sync: SyncStatus,
+    /// Health of the whole application.
+    #[serde(deserialize_with = "lenient")]
+    pub health: Health,
+    /// The last operation, or the one that runs.
+    #[serde(deserialize_with = "lenient")]
+    pub operation_state: Option<OperationState>,
+    /// Top-level objects, hooks among them; no pods.
+    #[serde(deserialize_with = "lenient")]
+    pub resources: Vec<ResourceStatus>,
+    /// Errors and warnings.
+    #[serde(deserialize_with = "lenient")]
+    pub conditions: Vec<ApplicationCondition>,
+    /// The namespace of the controller: decides the form of the tracking ids.
+    #[serde(deserialize_with = "lenient")]
+    pub controller_namespace: Option<String>,
+    /// When the controller last compared it.
+    #[serde(deserialize_with = "lenient")]
+    pub reconciled_at: Option<Time>,
+}
+
+/// How the live state compares with git.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncStatus {
+    /// `Synced`, `OutOfSync` or `Unknown`.
+    #[serde(deserialize_with = "lenient")]
+    pub status: Option<String>,
+    /// The revision compared with.
+    #[serde(deserialize_with = "lenient")]
+    pub revision: Option<String>,
+    /// The revisions compared with, where there are several sources.
+    #[serde(deserialize_with = "lenient")]
+    pub revisions: Vec<String>,
+}
+
+/// Health as Argo CD sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Health {
+    /// `Healthy`, `Progressing`, `Degraded`, `Suspended`, `Missing` or `Unknown`.
+    #[serde(deserialize_with = "lenient")]
+    pub status: Option<String>,
+    /// Why.
+    #[serde(deserialize_with = "lenient")]
+    pub message: Option<String>,
+    /// When it last changed.
+    #[serde(deserialize_with = "lenient")]
+    pub last_transition_time: Option<Time>,
+}
+
+/// An operation: a sync with its hooks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OperationState {
+    /// `Running`, `Terminating`, `Failed`, `Error` or `Succeeded`. Between two retries it
+    /// is `Running` although `finished_at` is set.
+    #[serde(deserialize_with = "lenient")]
+    pub phase: String,
+    /// A sentence.
+    #[serde(deserialize_with = "lenient")]
+    pub message: Option<String>,
+    /// When it began.
+    #[serde(deserialize_with = "lenient")]
+    pub started_at: Option<Time>,
+    /// When it ended.
+    #[serde(deserialize_with = "lenient")]
+    pub finished_at: Option<Time>,
+    /// Retries so far.
+    #[serde(deserialize_with = "integer")]
+    pub retry_count: Option<i64>,
+    /// What it did; absent at the start of each retry.
+    #[serde(deserialize_with = "lenient")]
+    pub sync_result: SyncResult,
+}
+
+impl OperationState {
+    /// True until it succeeded, failed or was terminated.
+    pub fn is_running(&self) -> bool {
+        matches!(self.phase.as_str(), "Running" | "Terminating")
+    }
+}
+
+/// What an operation did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncResult {
+    /// Each object applied so far, hooks among them.
+    #[serde(deserialize_with = "lenient")]
+    pub resources: Vec<ResourceResult>,
+    /// The revision that is synced.
+    #[serde(deserialize_with = "lenient")]
+    pub revision: Option<String>,
+}
+
+/// What an operation did with one object.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ResourceResult {
+    /// API group, empty for the core group.
+    #[serde(deserialize_with = "lenient")]
+    pub group: String,
+    /// Kind.
+    #[serde(deserialize_with = "lenient")]
+    pub kind: String,
+    /// Namespace; empty for cluster-scoped objects.
+    #[serde(deserialize_with = "lenient")]
+    pub namespace: String,
+    /// Name.
+    #[serde(deserialize_with = "lenient")]
+    pub name: String,
+    /// `Synced`, `SyncFailed`, `Pruned` or `PruneSkipped`.
+    #[serde(deserialize_with = "lenient")]
+    pub status: Option<String>,
+    /// What the server, or the hook's health, said.
+    #[serde(deserialize_with = "lenient")]
+    pub message: Option<String>,
+    /// `PreSync`, `Sync`, `PostSync` or `SyncFail`; absent for what is no hook.
+    #[serde(deserialize_with = "lenient")]
+    pub hook_type: Option<String>,
+    /// `Running`, `Succeeded`, `Failed` or `Error`; also set for what is no hook.
+    #[serde(deserialize_with = "lenient")]
+    pub hook_phase: Option<String>,
+    /// The phase of the sync in which it was applied.
+    #[serde(deserialize_with = "lenient")]
+    pub sync_phase: Option<String>,
+}
+
+/// A top-level object of an application.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResourceStatus {
+    /// API group, empty for the core group.
+    #[serde(deserialize_with = "lenient")]
+    pub group: String,
+    /// Kind.
+    #[serde(deserialize_with = "lenient")]
+    pub kind: String,
+    /// Namespace; empty for cluster-scoped objects.
+    #[serde(deserialize_with = "lenient")]
+    pub namespace: String,
+    /// Name.
+    #[serde(deserialize_with = "lenient")]
+    pub name: String,
+    /// `Synced`, `OutOfSync` or `Unknown`.
+    #[serde(deserialize_with = "lenient")]
+    pub status: Option<String>,
+    /// Absent by default since Argo CD 3.0.
+    #[serde(deserialize_with = "lenient")]
+    pub health: Health,
+    /// True for hooks.
+    #[serde(deserialize_with = "lenient")]
+    pub hook: bool,
+}
+
+/// An error or a warning about an application.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApplicationCondition {
+    /// `ComparisonError`, `SyncError`, `OrphanedResourceWarning`…
+    #[serde(rename = "type", deserialize_with = "lenient")]
+    pub type_: String,
+    /// A sentence.
+    #[serde(deserialize_with = "lenient")]
+    pub message: String,
+    /// When it was last written.
+    #[serde(deserialize_with = "lenient")]
+    pub last_transition_time: Option<Time>,
+}
+
+impl Resource for Application {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        "Application".into()
+    }
+    fn group((): &()) -> Cow<'_, str> {
+        "argoproj.io".into()
+    }
+    fn version((): &()) -> Cow<'_, str> {
+        "v1alpha1".into()
+    }
+    fn plural((): &()) -> Cow<'_, str> {
+        "applications".into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+/// Whether a field is there; it is written as the same truth value.
+fn presence<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Null => false,
+        serde_json::Value::Bool(value) => value,
+        _ => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_runs_between_its_retries() {
+        let app: Application = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "shop", "namespace": "argocd"},
+            "operation": {"sync": {}},
+            "spec": {"destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"}},
+            "status": {
+                "resources": [{"kind": "Service", "name": "web", "namespace": "shop", "syncWave": 3}],
+                "conditions": null,
+                "operationState": {
+                    "phase": "Running", "finishedAt": "2026-11-23T23:50:44Z", "retryCount": 1,
+                    "syncResult": {"resources": [{"kind": "Job", "name": "m", "hookType": "PreSync", "hookPhase": "Failed"}]},
+                },
+            },
+        }))
+        .unwrap();
+        assert!(app.operation && app.spec.destination.is_in_cluster());
+        let operation = app.status.operation_state.unwrap();
+        assert!(operation.is_running() && operation.finished_at.is_some());
+        assert_eq!(
+            operation.sync_result.resources[0].hook_phase.as_deref(),
+            Some("Failed")
+        );
+    }
+
+    #[test]
+    fn a_destination_elsewhere() {
+        let by = |server: &str, name: &str| Destination {
+            server: Some(server.to_owned()),
+            name: Some(name.to_owned()),
+            namespace: None,
+        };
+        assert!(by("", "in-cluster").is_in_cluster());
+        assert!(!by("", "prod").is_in_cluster());
+        assert!(!by("https://10.0.0.1:6443", "").is_in_cluster());
+        assert!(Destination::default().is_in_cluster());
+    }
+}
