@@ -1,1 +1,4 @@
 //! Placeholder.
+
+pub mod diagnosis;
+pub mod rollout;

@@ -1,0 +1,98 @@
+//! Rollouts of Argo Rollouts.
+
+use argo_core::resource::WorkloadObject;
+
+use super::{NOT_SEEN, RolloutState, not_available, words};
+
+/// The state of a Rollout, as Argo CD's health check decides it (argo-cd
+/// `resource_customizations/argoproj.io/Rollout/health.lua`): its `status.phase` where
+/// it has one, else its conditions and counts.
+pub fn rollout(object: &WorkloadObject) -> RolloutState {
+    let mut state = RolloutState::replicas(object);
+    if !is_observed(object) {
+        return state.waits(NOT_SEEN);
+    }
+    let message = || {
+        let message = object.status.message.clone();
+        message.filter(|message| !message.is_empty())
+    };
+    match object.status.phase.as_deref() {
+        Some("Healthy") => state.done(),
+        Some("Degraded") => state.fails(message().unwrap_or_else(|| "degraded".to_owned())),
+        Some("Paused") => {
+            state.paused = true;
+            let why = message().map_or(String::new(), |why| format!(" ({why})"));
+            state.waits(format!("someone to promote it{why}"))
+        }
+        _ => by_counts(object, state),
+    }
+}
+
+/// Before Argo Rollouts 1.0 there was no phase, and `observedGeneration` was a hash,
+/// which reads as none here.
+fn is_observed(object: &WorkloadObject) -> bool {
+    match object.status.observed_generation {
+        Some(_) => object.is_observed(),
+        None => object.status.phase.is_some() || !object.status.conditions.is_empty(),
+    }
+}
+
+fn by_counts(object: &WorkloadObject, state: RolloutState) -> RolloutState {
+    const FAILED: [&str; 3] = ["InvalidSpec", "RolloutAborted", "ProgressDeadlineExceeded"];
+    let failed = object.status.conditions.iter().find(|condition| {
+        let reason = condition.reason.as_deref().unwrap_or_default();
+        FAILED.contains(&reason) || (condition.type_ == "InvalidSpec" && condition.status == "True")
+    });
+    if let Some(condition) = failed {
+        return state.fails(words(condition, "degraded"));
+    }
+    let (desired, updated) = (state.desired.unwrap_or(1), state.updated.unwrap_or(0));
+    let (ready, available) = (state.ready.unwrap_or(0), state.available.unwrap_or(0));
+    let old = object.status.replicas.unwrap_or(0).saturating_sub(updated);
+    if updated < desired {
+        state.waits(format!("{updated} of {desired} updated"))
+    } else if available < updated {
+        state.waits(not_available(available, ready, updated))
+    } else if old > 0 {
+        state.waits(format!("{old} old to end"))
+    } else if object.status.phase.is_some() {
+        state.waits("the Rollout's controller")
+    } else {
+        state.done()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{super::tests::object, *};
+
+    fn with(status: &Value) -> RolloutState {
+        rollout(&object(
+            json!({"metadata": {"generation": 4}, "spec": {"replicas": 2}, "status": status}),
+        ))
+    }
+
+    #[test]
+    fn the_phase_decides() {
+        assert!(with(&json!({"observedGeneration": "4", "phase": "Healthy"})).complete);
+        assert!(!with(&json!({"observedGeneration": "3", "phase": "Healthy"})).complete);
+        let paused = with(&json!({"phase": "Paused", "message": "CanaryPauseStep"}));
+        assert!(paused.paused && !paused.complete);
+        assert_eq!(
+            paused.waiting_for.as_deref(),
+            Some("someone to promote it (CanaryPauseStep)")
+        );
+        let degraded = with(&json!({"phase": "Degraded", "message": "aborted"}));
+        assert_eq!(degraded.failed.as_deref(), Some("aborted"));
+    }
+
+    #[test]
+    fn without_a_phase_the_conditions_and_counts_do() {
+        let aborted = json!({"conditions": [{"type": "Progressing", "reason": "RolloutAborted"}]});
+        assert_eq!(with(&aborted).failed.as_deref(), Some("RolloutAborted"));
+        let half = json!({"phase": "Progressing", "updatedReplicas": 1});
+        assert_eq!(with(&half).waiting_for.as_deref(), Some("1 of 2 updated"));
+    }
+}

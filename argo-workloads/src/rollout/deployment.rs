@@ -1,0 +1,89 @@
+//! Deployments.
+
+use argo_core::resource::WorkloadObject;
+
+use super::{NOT_SEEN, RolloutState, not_available};
+
+/// The state of a Deployment, as `kubectl rollout status` decides it.
+///
+/// Argo CD agrees, except that it calls a paused Deployment `Suspended` whatever its
+/// counts. A status of an older generation says nothing: right after an apply it still
+/// praises the old ReplicaSet (`NewReplicaSetAvailable`).
+pub fn deployment(object: &WorkloadObject) -> RolloutState {
+    let state = RolloutState::replicas(object);
+    if !object.is_observed() {
+        return state.waits(NOT_SEEN);
+    }
+    if exceeded_deadline(object) {
+        let seconds = object.spec.progress_deadline_seconds.unwrap_or(600);
+        return state.fails(format!("no progress for {seconds} s"));
+    }
+    let (desired, updated) = (state.desired.unwrap_or(1), state.updated.unwrap_or(0));
+    let (ready, available) = (state.ready.unwrap_or(0), state.available.unwrap_or(0));
+    let old = object.status.replicas.unwrap_or(0).saturating_sub(updated);
+    if updated < desired && state.paused {
+        state.waits(format!("paused at {updated} of {desired} updated"))
+    } else if updated < desired {
+        state.waits(format!("{updated} of {desired} updated"))
+    } else if old > 0 {
+        state.waits(format!("{old} old to end"))
+    } else if available < updated {
+        state.waits(not_available(available, ready, updated))
+    } else {
+        state.done()
+    }
+}
+
+/// Kubernetes `pkg/controller/deployment/util/deployment_util.go`: the deadline shows in
+/// the reason of the condition, never in an event.
+fn exceeded_deadline(object: &WorkloadObject) -> bool {
+    object
+        .condition("Progressing")
+        .is_some_and(|condition| condition.reason.as_deref() == Some("ProgressDeadlineExceeded"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::tests::object, *};
+
+    fn waiting(spec: serde_json::Value, status: serde_json::Value) -> Option<String> {
+        let metadata = json!({"generation": 2});
+        let deployment = json!({"metadata": metadata, "spec": spec, "status": status});
+        super::deployment(&object(deployment)).waiting_for
+    }
+
+    #[test]
+    fn what_is_missing_comes_in_kubectls_order() {
+        let spec = json!({"replicas": 3});
+        let status = |updated, replicas, ready, available| {
+            json!({"observedGeneration": 2, "updatedReplicas": updated, "replicas": replicas,
+                "readyReplicas": ready, "availableReplicas": available})
+        };
+        let cases = [
+            (json!({"observedGeneration": 1}), Some(NOT_SEEN)),
+            (status(1, 4, 3, 3), Some("1 of 3 updated")),
+            (status(3, 4, 3, 3), Some("1 old to end")),
+            (status(3, 3, 2, 2), Some("2 of 3 ready")),
+            (status(3, 3, 3, 2), Some("2 of 3 ready for minReadySeconds")),
+            (status(3, 3, 3, 3), None),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(waiting(spec.clone(), status).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn a_deadline_fails_and_a_pause_does_not() {
+        let late = object(
+            json!({"spec": {"progressDeadlineSeconds": 20}, "status": {"conditions": [
+            {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}}),
+        );
+        let state = deployment(&late);
+        assert_eq!(state.failed.as_deref(), Some("no progress for 20 s"));
+        assert!(!state.complete && state.waiting_for.is_none());
+        let paused = waiting(json!({"paused": true}), json!({"observedGeneration": 2}));
+        assert_eq!(paused.as_deref(), Some("paused at 0 of 1 updated"));
+    }
+}

@@ -1,0 +1,74 @@
+//! Jobs, hooks among them.
+
+use argo_core::resource::WorkloadObject;
+
+use super::{RolloutState, words};
+
+/// The state of a Job. `desired` and `ready` count successful pods.
+///
+/// As Argo CD decides it, but two to three seconds earlier: `FailureTarget` and
+/// `SuccessCriteriaMet` are as final as `Failed` and `Complete`, which follow once the
+/// last pod is gone (recording 08-jobs).
+pub fn job(object: &WorkloadObject) -> RolloutState {
+    let status = &object.status;
+    let state = RolloutState {
+        desired: Some(object.spec.completions.unwrap_or(1)),
+        ready: Some(status.succeeded.unwrap_or(0)),
+        paused: object.spec.suspend,
+        ..RolloutState::default()
+    };
+    let holds = |type_| {
+        object
+            .condition(type_)
+            .filter(|condition| condition.status == "True")
+    };
+    if let Some(condition) = holds("Failed").or_else(|| holds("FailureTarget")) {
+        return state.fails(words(condition, "the Job failed"));
+    }
+    if holds("Complete").is_some() || holds("SuccessCriteriaMet").is_some() {
+        return state.done();
+    }
+    let (desired, succeeded) = (state.desired.unwrap_or(1), state.ready.unwrap_or(0));
+    let failed = status.failed.unwrap_or(0);
+    match (state.paused, failed > 0) {
+        (true, _) => state.waits("suspended"),
+        (false, true) => state.waits(format!(
+            "{succeeded} of {desired} succeeded, {failed} failed"
+        )),
+        (false, false) => state.waits(format!("{succeeded} of {desired} succeeded")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{super::tests::object, *};
+
+    fn with(status: &Value) -> RolloutState {
+        job(&object(
+            json!({"spec": {"completions": 2}, "status": status}),
+        ))
+    }
+
+    #[test]
+    fn it_ends_with_its_first_final_condition() {
+        let condition = |type_: &str| json!({"conditions": [{"type": type_, "status": "True", "message": "m"}]});
+        assert_eq!(
+            with(&condition("FailureTarget")).failed.as_deref(),
+            Some("m")
+        );
+        assert_eq!(with(&condition("Failed")).failed.as_deref(), Some("m"));
+        assert!(with(&condition("SuccessCriteriaMet")).complete);
+        assert!(with(&condition("Complete")).complete);
+    }
+
+    #[test]
+    fn until_then_it_counts() {
+        let words = |status: &Value| with(status).waiting_for.unwrap();
+        assert_eq!(words(&json!({"succeeded": 1})), "1 of 2 succeeded");
+        assert_eq!(words(&json!({"failed": 1})), "0 of 2 succeeded, 1 failed");
+        let suspended = object(json!({"spec": {"suspend": true}}));
+        assert!(job(&suspended).paused);
+    }
+}
