@@ -44,11 +44,11 @@ fn exceeded_deadline(object: &WorkloadObject) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::{super::tests::object, *};
 
-    fn waiting(spec: serde_json::Value, status: serde_json::Value) -> Option<String> {
+    fn waiting(spec: &Value, status: &Value) -> Option<String> {
         let metadata = json!({"generation": 2});
         let deployment = json!({"metadata": metadata, "spec": spec, "status": status});
         super::deployment(&object(deployment)).waiting_for
@@ -70,7 +70,7 @@ mod tests {
             (status(3, 3, 3, 3), None),
         ];
         for (status, expected) in cases {
-            assert_eq!(waiting(spec.clone(), status).as_deref(), expected);
+            assert_eq!(waiting(&spec, &status).as_deref(), expected);
         }
     }
 
@@ -83,7 +83,7 @@ mod tests {
         let state = deployment(&late);
         assert_eq!(state.failed.as_deref(), Some("no progress for 20 s"));
         assert!(!state.complete && state.waiting_for.is_none());
-        let paused = waiting(json!({"paused": true}), json!({"observedGeneration": 2}));
+        let paused = waiting(&json!({"paused": true}), &json!({"observedGeneration": 2}));
         assert_eq!(paused.as_deref(), Some("paused at 0 of 1 updated"));
     }
 }

@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn conditions_come_before_counts() {
-        let with = |status: Value| {
+        let with = |status: &Value| {
             let metadata = json!({"generation": 2});
             let spec = json!({"replicas": 3});
             generic(&object(
@@ -73,20 +73,20 @@ mod tests {
             ))
         };
         assert_eq!(
-            with(json!({"observedGeneration": 1}))
+            with(&json!({"observedGeneration": 1}))
                 .waiting_for
                 .as_deref(),
             Some(NOT_SEEN)
         );
         let stalled =
             json!({"conditions": [{"type": "Stalled", "status": "True", "message": "no disk"}]});
-        assert_eq!(with(stalled).failed.as_deref(), Some("no disk"));
+        assert_eq!(with(&stalled).failed.as_deref(), Some("no disk"));
         let unready = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "Syncing"}], "readyReplicas": 3});
-        assert_eq!(with(unready).waiting_for.as_deref(), Some("Syncing"));
+        assert_eq!(with(&unready).waiting_for.as_deref(), Some("Syncing"));
         assert_eq!(
-            with(json!({"readyReplicas": 2})).waiting_for.as_deref(),
+            with(&json!({"readyReplicas": 2})).waiting_for.as_deref(),
             Some("2 of 3 ready")
         );
-        assert!(with(json!({})).complete);
+        assert!(with(&json!({})).complete);
     }
 }
