@@ -61,7 +61,7 @@ fn failure(pod: &Pod) -> String {
     }
     let failed = pod.containers().find_map(|(container, status)| {
         let terminated = status?.state.terminated.as_ref()?;
-        (terminated.exit_code != 0).then(|| (container.name.as_str(), terminated))
+        (terminated.exit_code != 0).then_some((container.name.as_str(), terminated))
     });
     match failed {
         Some((name, end)) if end.reason.as_deref() == Some("OOMKilled") => {
