@@ -1,0 +1,65 @@
+//! Where events come from.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use argo_core::{WatchConfig, WatchEvent, client::Connection, watch};
+use futures::{StreamExt, stream::BoxStream};
+use kube::{Api, Client};
+
+use crate::Event;
+
+/// What one watch covers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// True if only Applications are of interest there.
+    pub applications: bool,
+    /// A field selector, where not every event of the namespace is of interest.
+    pub fields: Option<Arc<str>>,
+}
+
+/// A way to the events of a scope. Kubernetes is one; tests bring another.
+pub trait EventSource: Send + Sync {
+    /// Watches a scope. The stream never ends, and tells what fails as an item.
+    fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>>;
+}
+
+/// The events of a Kubernetes cluster.
+pub(crate) struct KubernetesEvents {
+    pub(crate) workloads: Client,
+    pub(crate) applications: Option<Client>,
+}
+
+impl KubernetesEvents {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self {
+            workloads: connection.client,
+            applications: None,
+        }
+    }
+}
+
+impl EventSource for KubernetesEvents {
+    fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>> {
+        let own = self.applications.as_ref().filter(|_| scope.applications);
+        let client = own.unwrap_or(&self.workloads).clone();
+        let config = WatchConfig {
+            fields: scope.fields.as_deref().map(str::to_owned),
+            seed: seed(scope),
+            ..WatchConfig::default()
+        };
+        watch(Api::namespaced(client, &scope.namespace), config).boxed()
+    }
+}
+
+/// Watches that were cut at one moment come back at different ones.
+fn seed(scope: &Scope) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    scope.hash(&mut hasher);
+    hasher.finish()
+}

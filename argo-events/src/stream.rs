@@ -1,0 +1,204 @@
+//! The stream: opens and closes watches, and keeps the time for the rules.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use argo_core::{TrackEvent, WatchEvent, client::Connection};
+use futures::{
+    Stream, StreamExt,
+    stream::{BoxStream, Fuse},
+};
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tokio_stream::StreamMap;
+
+use crate::{
+    Event, EventItem, EventSource, Overrides, Scope,
+    follower::{Config, Follower},
+    source::KubernetesEvents,
+};
+
+/// The events of an application as a stream.
+#[derive(Debug)]
+pub struct EventStream;
+
+impl EventStream {
+    /// Events from a cluster.
+    pub fn builder(connection: Connection) -> Builder {
+        Builder {
+            source: Source::Kubernetes(KubernetesEvents::new(connection)),
+            config: Config::default(),
+        }
+    }
+
+    /// Events from somewhere else.
+    pub fn from_source(source: Arc<dyn EventSource>) -> Builder {
+        Builder {
+            source: Source::Other(source),
+            config: Config::default(),
+        }
+    }
+}
+
+/// How an event stream is made.
+#[must_use]
+pub struct Builder {
+    source: Source,
+    config: Config,
+}
+
+enum Source {
+    Kubernetes(KubernetesEvents),
+    Other(Arc<dyn EventSource>),
+}
+
+impl Builder {
+    /// What last happened before this is context. Default now.
+    pub fn since(mut self, since: Timestamp) -> Self {
+        self.config.since = since;
+        self
+    }
+
+    /// Levels that the user wants.
+    pub fn overrides(mut self, overrides: Overrides) -> Self {
+        self.config.overrides = overrides;
+        self
+    }
+
+    /// The least time between two records of one event. Default one minute.
+    pub fn quiet(mut self, quiet: Duration) -> Self {
+        self.config.quiet = quiet;
+        self
+    }
+
+    /// Where the Applications are, if they live on another cluster than what they
+    /// deploy. Of no effect on [other sources](EventStream::from_source).
+    pub fn applications(mut self, connection: Connection) -> Self {
+        if let Source::Kubernetes(source) = &mut self.source {
+            source.applications = Some(connection.client);
+            self.config.applications_apart = true;
+        }
+        self
+    }
+
+    /// The events of the objects that `tracked` tells of.
+    ///
+    /// The stream ends when `tracked` ends, after the last counts of what was held for
+    /// the quiet period. Namespaces are watched from their first tracked object on until
+    /// half a minute after their last one.
+    pub fn build(
+        self,
+        tracked: impl Stream<Item = TrackEvent> + Send + 'static,
+    ) -> impl Stream<Item = EventItem> + Send {
+        let source: Arc<dyn EventSource> = match self.source {
+            Source::Kubernetes(source) => Arc::new(source),
+            Source::Other(source) => source,
+        };
+        let running = Running {
+            follower: Follower::new(self.config),
+            tracked: tracked.boxed().fuse(),
+            source,
+            watches: StreamMap::new(),
+            started: Instant::now(),
+        };
+        futures::stream::unfold(running, |mut running| async move {
+            let item = running.next().await?;
+            Some((item, running))
+        })
+    }
+}
+
+struct Running {
+    follower: Follower,
+    tracked: Fuse<BoxStream<'static, TrackEvent>>,
+    source: Arc<dyn EventSource>,
+    watches: StreamMap<Scope, BoxStream<'static, WatchEvent<Event>>>,
+    started: Instant,
+}
+
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
+enum Input {
+    Tracked(Option<TrackEvent>),
+    Watched(Scope, WatchEvent<Event>),
+    Tick,
+}
+
+impl Running {
+    async fn next(&mut self) -> Option<EventItem> {
+        loop {
+            if let Some(item) = self.follower.next_item() {
+                return Some(item);
+            }
+            if self.tracked.is_done() {
+                return None;
+            }
+            let input = self.input().await;
+            self.handle(input);
+        }
+    }
+
+    /// Tracked objects first: an event of an object that is known need not wait.
+    async fn input(&mut self) -> Input {
+        let deadline = self
+            .follower
+            .deadline()
+            .map(|deadline| self.started + deadline);
+        tokio::select! {
+            biased;
+            tracked = self.tracked.next() => Input::Tracked(tracked),
+            Some((scope, event)) = self.watches.next(), if !self.watches.is_empty() => {
+                Input::Watched(scope, event)
+            }
+            () = sleep_until(deadline) => Input::Tick,
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.started.elapsed();
+        match input {
+            Input::Tracked(Some(event)) => self.follower.track(&event, now),
+            Input::Tracked(None) => self.follower.finish(now),
+            Input::Watched(scope, event) => {
+                self.follower.watched(&scope, event, now);
+                return;
+            }
+            Input::Tick => self.follower.tick(now),
+        }
+        self.open_and_close();
+    }
+
+    fn open_and_close(&mut self) {
+        let wanted = self.follower.scopes();
+        let closed: Vec<_> = self
+            .watches
+            .keys()
+            .filter(|scope| !wanted.contains(scope))
+            .cloned()
+            .collect();
+        for scope in closed {
+            log::debug!("no longer watching events in {}", scope.namespace);
+            self.watches.remove(&scope);
+        }
+        for scope in wanted {
+            if !self.watches.contains_key(&scope) {
+                log::debug!(
+                    "watching events in {} {}",
+                    scope.namespace,
+                    scope.fields.as_deref().unwrap_or("(all)")
+                );
+                let watch = self.source.watch(&scope);
+                self.watches.insert(scope, watch);
+            }
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
