@@ -1,1 +1,3 @@
-//! Placeholder.
+//! A simulated Kubernetes cluster.
+
+pub mod logs;
