@@ -1,1 +1,133 @@
 //! Why a rollout fails: rules over what is known of the objects of an application.
+//!
+//! A [`World`] is fed with what a tracker, an event stream and a log stream say;
+//! [`examine`] looks at it at one moment and says what is wrong. Both are plain and
+//! synchronous: no clock, no client, no text layout.
+//!
+//! # Theory of operation
+//!
+//! Each rule is a small function that looks at one container, pod, workload or
+//! Application and says what it sees, since when. What has held for the rule's grace time
+//! is a finding: transient states never are. Status decides, events explain; events count
+//! by themselves only where the status never tells. Only pods of the newest revision are
+//! blamed. Pods with one cause are one finding, and what another finding explains is left
+//! out.
+//!
+//! ```no_run
+//! use argo_core::TrackEvent;
+//! use argo_workloads::diagnosis::{Thresholds, World, doomed_workloads, examine};
+//! use futures::{Stream, StreamExt};
+//! use jiff::Timestamp;
+//!
+//! # async fn run(mut tracked: impl Stream<Item = TrackEvent> + Unpin) {
+//! let mut world = World::new(Timestamp::now());
+//! let thresholds = Thresholds::default();
+//! while let Some(event) = tracked.next().await {
+//!     let now = Timestamp::now();
+//!     match &event {
+//!         TrackEvent::Applied(tracked) => world.apply(tracked, now),
+//!         TrackEvent::Removed(object) => world.remove(object),
+//!         TrackEvent::Application(application) => world.application(application),
+//!         _ => {}
+//!     }
+//!     let findings = examine(&world, &thresholds, now);
+//!     drop(doomed_workloads(&findings));
+//! }
+//! # }
+//! ```
+//!
+//! # What it does not do
+//!
+//! It does not watch, wait or print, does not decide when a wait ends, and does not guess:
+//! what a rule cannot know it does not say.
+
+use jiff::{SignedDuration, Timestamp};
+
+mod admission;
+mod code;
+mod config;
+mod crash;
+mod deadline;
+mod error_line;
+mod events;
+mod finding;
+mod hit;
+mod image;
+mod job;
+mod memory;
+mod merge;
+mod node;
+mod operation;
+mod page;
+mod probe;
+mod redact;
+mod revision;
+mod rule;
+mod scene;
+mod scheduling;
+mod span;
+mod volume;
+mod world;
+
+pub use code::Code;
+pub use events::EventFact;
+pub use finding::{Finding, Severity, doomed_workloads};
+pub use page::findings_page;
+pub use world::{Line, World};
+
+/// How patient the rules are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// How often a container may be restarted: one that ended more often is crashing.
+    /// What fails the same way each time (out of memory, no such program) counts from the
+    /// second time on at the latest.
+    pub allow_restarts: u32,
+    /// Replaces the grace time of every rule.
+    pub grace: Option<SignedDuration>,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            allow_restarts: 2,
+            grace: None,
+        }
+    }
+}
+
+impl Thresholds {
+    /// For one look at what is, without waiting: every state counts at once.
+    #[must_use]
+    pub fn one_look() -> Self {
+        Self {
+            allow_restarts: 0,
+            grace: Some(SignedDuration::ZERO),
+        }
+    }
+
+    /// For the time after everything was called healthy: the first crash counts.
+    #[must_use]
+    pub fn settling() -> Self {
+        Self {
+            allow_restarts: 0,
+            grace: None,
+        }
+    }
+
+    fn is_one_look(&self) -> bool {
+        self.grace == Some(SignedDuration::ZERO)
+    }
+}
+
+/// What is wrong at this moment, the worst and oldest first. A finding stands as long as
+/// its cause does; what comes and goes is for the caller to remember.
+pub fn examine(world: &World, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
+    let scene = scene::Scene::new(world, thresholds, now);
+    let hits = rule::RULES
+        .iter()
+        .flat_map(|rule| merge::Coded::of(rule, &scene));
+    merge::findings(hits.collect(), &scene)
+}
+
+#[cfg(test)]
+mod recorded;

@@ -1,0 +1,115 @@
+//! The stable names of causes.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+        /// What a finding says is wrong. The text form is stable: programs match on it
+        /// and pages link to it (`docs/findings.md#crash-loop`).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Code] = &[$(Code::$variant,)*];
+
+            /// The stable name.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Code::$variant => $text,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// An image cannot be pulled.
+    ImagePull = "image-pull",
+    /// A container ends again and again.
+    CrashLoop = "crash-loop",
+    /// A container is killed at its memory limit.
+    OomKilled = "oom-killed",
+    /// The image is built for another processor.
+    ExecFormat = "exec-format",
+    /// The runtime may not start the program.
+    PermissionDenied = "permission-denied",
+    /// The runtime cannot start the container.
+    StartFailed = "start-failed",
+    /// An init container fails or does not end.
+    InitFailed = "init-failed",
+    /// A ConfigMap, a Secret or a key in one is missing.
+    ConfigMissing = "config-missing",
+    /// A probe fails.
+    ProbeFailing = "probe-failing",
+    /// No node takes the pod.
+    Unschedulable = "unschedulable",
+    /// A claim has no volume.
+    PvcPending = "pvc-pending",
+    /// A volume cannot be attached to the node.
+    VolumeAttach = "volume-attach",
+    /// A volume cannot be mounted.
+    VolumeMount = "volume-mount",
+    /// The network or the sandbox of a pod cannot be made.
+    SandboxFailed = "sandbox-failed",
+    /// A quota allows no more pods.
+    QuotaExceeded = "quota-exceeded",
+    /// The API server refuses the pods.
+    AdmissionDenied = "admission-denied",
+    /// A Job, or a pod that runs once, failed.
+    JobFailed = "job-failed",
+    /// A Job took longer than it may.
+    DeadlineExceeded = "deadline-exceeded",
+    /// A hook of the sync failed.
+    HookFailed = "hook-failed",
+    /// Pods are evicted again and again.
+    Evicted = "evicted",
+    /// The node of a pod does not answer.
+    NodeLost = "node-lost",
+    /// An old pod does not go away.
+    StuckTerminating = "stuck-terminating",
+    /// A StatefulSet waits for a broken pod of an old revision.
+    OldPodBlocks = "old-pod-blocks",
+    /// The controller gave up.
+    ProgressDeadline = "progress-deadline",
+    /// The sync itself failed.
+    SyncFailed = "sync-failed",
+    /// Argo CD cannot work out what to deploy.
+    ComparisonError = "comparison-error",
+    /// Someone paused the rollout.
+    AppSuspended = "app-suspended",
+    /// The application was Degraded before.
+    AlreadyDegraded = "already-degraded",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_anchors_and_unique() {
+        let texts: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        let anchor = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        assert!(texts.into_iter().all(anchor));
+    }
+}

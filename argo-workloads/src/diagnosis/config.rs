@@ -1,0 +1,230 @@
+//! What a pod refers to and does not exist.
+//!
+//! Texts: kubernetes `pkg/kubelet/kubelet_pods.go`, `pkg/volume/{configmap,secret}`;
+//! recording 10. After an init container the status says `PodInitializing` for up to
+//! 15 s while the event is there: both are read.
+
+use jiff::Timestamp;
+
+use super::{
+    hit::{Hit, kubectl},
+    memory::Family,
+    redact::clean,
+    scene::{ContainerView, PodView},
+};
+
+/// A reference that leads nowhere.
+#[derive(Debug, PartialEq, Eq)]
+struct Missing {
+    /// The cause in words.
+    cause: String,
+    /// What to look at: `configmap`, `secret` and a name.
+    object: Option<(&'static str, String)>,
+}
+
+impl Missing {
+    /// What a message of the kubelet says is missing; nothing for its own delays
+    /// (`failed to sync configmap cache: timed out`, in 5 of 70 healthy rollouts) and for
+    /// other troubles.
+    fn of(message: &str) -> Option<Self> {
+        if message.contains("failed to sync") || message.contains("not registered") {
+            return None;
+        }
+        key(message).or_else(|| object(message))
+    }
+}
+
+/// `couldn't find key URL in ConfigMap shop/settings`,
+/// `references non-existent secret key: tls.crt`
+fn key(message: &str) -> Option<Missing> {
+    if let Some((_, rest)) = message.split_once("couldn't find key ") {
+        let (key, rest) = rest.split_once(" in ")?;
+        let (kind, name) = rest.split_once(' ')?;
+        let name = name.rsplit('/').next().unwrap_or(name);
+        let name = name.trim_end_matches([',', '.', '"']);
+        let cause = format!("{kind} \"{}\" has no key \"{}\"", clean(name), clean(key));
+        let kind = if kind == "Secret" {
+            "secret"
+        } else {
+            "configmap"
+        };
+        return Some(Missing {
+            cause,
+            object: Some((kind, name.to_owned())),
+        });
+    }
+    let (_, rest) = message.split_once("references non-existent ")?;
+    let (kind, key) = rest.split_once(" key: ")?;
+    let kind = if kind == "secret" {
+        "Secret"
+    } else {
+        "ConfigMap"
+    };
+    Some(Missing {
+        cause: format!("a {kind} that a volume uses has no key \"{}\"", clean(key)),
+        object: None,
+    })
+}
+
+/// `configmap "settings" not found`, `secret "token" not found`
+fn object(message: &str) -> Option<Missing> {
+    for (kind, title) in [("configmap", "ConfigMap"), ("secret", "Secret")] {
+        let quote = format!("{kind} \"");
+        let Some((_, rest)) = message.split_once(&quote) else {
+            continue;
+        };
+        let Some((name, rest)) = rest.split_once('"') else {
+            continue;
+        };
+        if rest.starts_with(" not found") {
+            return Some(Missing {
+                cause: format!("{title} \"{}\" does not exist", clean(name)),
+                object: Some((kind, name.to_owned())),
+            });
+        }
+    }
+    None
+}
+
+/// A container that cannot be made for want of a ConfigMap, a Secret or a key.
+pub(super) fn missing(view: &ContainerView<'_>) -> Option<Hit> {
+    let (since, message) = config_error(view)?;
+    let missing = Missing::of(message)?;
+    let cause = format!("{} ({})", missing.cause, view.label());
+    let key = missing.cause.clone();
+    Some(with_next(Hit::doomed(since, cause).key(key), &missing, view.pod).evidence(message))
+}
+
+/// A volume that cannot be mounted for want of a ConfigMap, a Secret or a key. Only
+/// events tell; the status stays `ContainerCreating`.
+pub(super) fn missing_volume(view: PodView<'_>) -> Option<Hit> {
+    let fits = |message: &str| Missing::of(message);
+    let event =
+        view.obstacle(|event| event.reason == "FailedMount" && fits(&event.message).is_some())?;
+    let missing = Missing::of(&event.message)?;
+    let cause = match volume(&event.message) {
+        Some(volume) => format!("{} (volume {volume})", missing.cause),
+        None => missing.cause.clone(),
+    };
+    let key = missing.cause.clone();
+    let hit = Hit::doomed(event.first, cause).key(key);
+    Some(with_next(hit, &missing, view).evidence(&event.message))
+}
+
+/// The security context wants another user than the image's.
+pub(super) fn runs_as_root(view: &ContainerView<'_>) -> Option<Hit> {
+    let (since, message) = config_error(view)?;
+    if !message.contains("runAsNonRoot") {
+        return None;
+    }
+    let cause = format!(
+        "{} must not run as root and image {} does",
+        view.label(),
+        clean(view.image())
+    );
+    let next = kubectl(view.pod.namespace(), &["describe", "pod", view.pod.name()]);
+    Some(Hit::doomed(since, cause).evidence(message).next(next))
+}
+
+/// A container that cannot be created for any other reason, over and over.
+pub(super) fn cannot_create(view: &ContainerView<'_>) -> Option<Hit> {
+    let trouble = view.trouble()?;
+    let other = match trouble.family {
+        Family::Config => {
+            let delay = trouble.message.contains("failed to sync");
+            !delay
+                && Missing::of(&trouble.message).is_none()
+                && !trouble.message.contains("runAsNonRoot")
+        }
+        // What was started and ended is a crash.
+        Family::Create => view.memory.ends.is_empty(),
+        Family::Image => false,
+    };
+    let phrase = super::crash::start_phrase(&trouble.message);
+    let cause = format!("{} cannot be created: {phrase}", view.label());
+    let next = kubectl(view.pod.namespace(), &["describe", "pod", view.pod.name()]);
+    other.then(|| {
+        Hit::doomed(trouble.since, cause)
+            .evidence(&trouble.message)
+            .next(next)
+    })
+}
+
+/// What the kubelet says of the container's configuration: in the status, or in an event
+/// while the status is not there yet.
+fn config_error<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str)> {
+    let event = view.event(|event| {
+        event.reason == "Failed"
+            && (Missing::of(&event.message).is_some() || event.message.contains("runAsNonRoot"))
+    });
+    if let Some(trouble) = view.trouble() {
+        let first = event.map_or(trouble.since, |event| event.first.min(trouble.since));
+        return (trouble.family == Family::Config).then_some((first, trouble.message.as_str()));
+    }
+    let waits = matches!(
+        view.waiting_reason(),
+        "PodInitializing" | "ContainerCreating" | "CreateContainerConfigError"
+    );
+    let event = event.filter(|_| waits && view.never_ran())?;
+    let started = view.event(|event| event.reason == "Created");
+    let overtaken = started.is_some_and(|started| started.last >= event.last);
+    (!overtaken).then_some((event.first, event.message.as_str()))
+}
+
+/// The volume in `MountVolume.SetUp failed for volume "v" : …`
+fn volume(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("for volume \"")?;
+    let (name, _) = rest.split_once('"')?;
+    Some(clean(name))
+}
+
+fn with_next(hit: Hit, missing: &Missing, pod: PodView<'_>) -> Hit {
+    let command = match &missing.object {
+        Some((kind, name)) => kubectl(pod.namespace(), &["get", kind, name]),
+        None => kubectl(pod.namespace(), &["describe", "pod", pod.name()]),
+    };
+    hit.next(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let cases = [
+            (
+                "configmap \"app-config\" not found",
+                Some("ConfigMap \"app-config\" does not exist"),
+            ),
+            (
+                "Error: secret \"app-secret\" not found",
+                Some("Secret \"app-secret\" does not exist"),
+            ),
+            (
+                "couldn't find key REDIS_URL in ConfigMap shop/api-settings",
+                Some("ConfigMap \"api-settings\" has no key \"REDIS_URL\""),
+            ),
+            (
+                "MountVolume.SetUp failed for volume \"v\" : references non-existent secret key: tls.crt",
+                Some("a Secret that a volume uses has no key \"tls.crt\""),
+            ),
+            (
+                "MountVolume.SetUp failed for volume \"kube-api-access-x\" : failed to sync configmap cache: timed out waiting for the condition",
+                None,
+            ),
+            (
+                "MountVolume.SetUp failed for volume \"v\" : object \"s\"/\"c\" not registered",
+                None,
+            ),
+            (
+                "container has runAsNonRoot and image will run as root",
+                None,
+            ),
+        ];
+        for (message, cause) in cases {
+            let missing = Missing::of(message).map(|missing| missing.cause);
+            assert_eq!(missing.as_deref(), cause, "{message}");
+        }
+    }
+}

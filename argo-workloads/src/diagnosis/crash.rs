@@ -1,0 +1,428 @@
+//! Containers that end when they should run.
+//!
+//! `CrashLoopBackOff` comes 11–17 s after the first crash and sometimes for 0.3 s only
+//! (recordings 03, 10): what counts is how often a container ended, not whether it is
+//! called a loop at the moment.
+
+use argo_core::resource::Terminated;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    code::Code,
+    finding::Severity,
+    hit::{Hit, kubectl},
+    memory::End,
+    redact::clean,
+    scene::{ContainerView, Role},
+    span::{secs, span},
+    world::Line,
+};
+
+/// How often a container ended in this rollout, and how it did so the last time.
+pub(super) struct Crashes<'a> {
+    /// How often.
+    pub(super) count: i64,
+    /// The last end.
+    pub(super) last: &'a End,
+    /// The first end that is remembered.
+    first: Timestamp,
+    /// The longest run that is remembered.
+    longest: SignedDuration,
+}
+
+impl<'a> Crashes<'a> {
+    /// Nothing where the container never failed, or has recovered.
+    pub(super) fn of(view: &ContainerView<'a>) -> Option<Self> {
+        let memory = view.memory;
+        let ends = &memory.ends;
+        let last = ends
+            .last()
+            .filter(|end| is_failure(view, &end.terminated))?;
+        let failures = || ends.iter().filter(|end| is_failure(view, &end.terminated));
+        let longest = failures().filter_map(|end| ran_for(&end.terminated)).max();
+        let longest = longest.unwrap_or(SignedDuration::ZERO);
+        if has_recovered(view, longest) || is_done(view) {
+            return None;
+        }
+        Some(Self {
+            count: last.run + 1 - counted_from(view, last),
+            last,
+            first: failures().next().map_or(last.time(), End::time),
+            longest,
+        })
+    }
+
+    /// True if it ended more often than that, or will not be started again.
+    pub(super) fn exceed(&self, view: &ContainerView<'_>, allowed: u32) -> bool {
+        let is_final = view.pod.restart_policy() == "Never" && view.pod.job().is_none();
+        self.count > i64::from(allowed) || (is_final && self.count > 0)
+    }
+
+    /// `3 times in 55 s`, `once`.
+    pub(super) fn times(&self) -> String {
+        let between = self.last.time().duration_since(self.first);
+        match self.count {
+            1 => "once".to_owned(),
+            count if between >= secs(1) => format!("{count} times in {}", span(between)),
+            count => format!("{count} times"),
+        }
+    }
+
+    /// `right after its start`, `after 40 s`.
+    pub(super) fn when(&self) -> String {
+        if self.longest <= secs(10) {
+            "right after its start".to_owned()
+        } else {
+            format!("after {}", span(self.longest))
+        }
+    }
+}
+
+/// Where counting starts. Restarts before this rollout are not its own, unless the
+/// container is in its back-off even now.
+fn counted_from(view: &ContainerView<'_>, last: &End) -> i64 {
+    let blocked = last.run < view.memory.baseline && view.waiting_reason() == "CrashLoopBackOff";
+    if blocked { 0 } else { view.memory.baseline }
+}
+
+/// What runs for ever should not end at all; what runs once should not fail.
+fn is_failure(view: &ContainerView<'_>, end: &Terminated) -> bool {
+    let for_ever = match view.role {
+        Role::Init => false,
+        Role::Sidecar => true,
+        Role::Regular => view.pod.restart_policy() == "Always",
+    };
+    for_ever || end.exit_code != 0
+}
+
+/// True if the present run has outlived the past ones by far. A container that a probe
+/// kills every minute is ready in between.
+fn has_recovered(view: &ContainerView<'_>, longest: SignedDuration) -> bool {
+    let since = view.running_since();
+    let needed = secs(60).max(longest.saturating_mul(2));
+    since.is_some_and(|since| view.scene().age(since) > needed)
+}
+
+/// True if the pod did what it was for.
+fn is_done(view: &ContainerView<'_>) -> bool {
+    view.pod.fact.pod.status.phase.as_deref() == Some("Succeeded")
+}
+
+fn ran_for(end: &Terminated) -> Option<SignedDuration> {
+    let (started, finished) = (end.started_at.as_ref()?, end.finished_at.as_ref()?);
+    let ran = finished.0.duration_since(started.0);
+    (started.0 > Timestamp::UNIX_EPOCH && ran >= SignedDuration::ZERO).then_some(ran)
+}
+
+/// What a crash is called: the most special cause first.
+fn reading(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Code {
+    let end = &crashes.last.terminated;
+    let text = start_error(view, end).unwrap_or_default();
+    let is_start = is_start_error(view, end);
+    if end.reason.as_deref() == Some("OOMKilled") {
+        Code::OomKilled
+    } else if super::probe::killer(view, crashes.last).is_some() {
+        Code::ProbeFailing
+    } else if text.contains("exec format error") || log_says(view, "exec format error") {
+        Code::ExecFormat
+    } else if (is_start && text.contains("permission denied")) || end.exit_code == 126 {
+        Code::PermissionDenied
+    } else if is_start {
+        Code::StartFailed
+    } else if view.role == Role::Init {
+        Code::InitFailed
+    } else {
+        Code::CrashLoop
+    }
+}
+
+/// The crashes of a container, if they are of this kind and more than allowed.
+pub(super) fn crashed_as<'a>(
+    view: &ContainerView<'a>,
+    code: Code,
+    allowed: u32,
+) -> Option<Crashes<'a>> {
+    let crashes = Crashes::of(view)?;
+    (crashes.exceed(view, allowed) && reading(view, &crashes) == code).then_some(crashes)
+}
+
+/// What is the same each time needs no third try; other crashes may have waited for
+/// something.
+fn allowed_if_certain(view: &ContainerView<'_>) -> u32 {
+    view.scene().thresholds.allow_restarts.min(1)
+}
+
+/// A Job starts new pods until its limit: its crashes are a warning.
+pub(super) fn hit(
+    view: &ContainerView<'_>,
+    crashes: &Crashes<'_>,
+    key: &str,
+    cause: String,
+) -> Hit {
+    let severity = match view.pod.job() {
+        Some(_) => Severity::Suspicious,
+        None => Severity::Doomed,
+    };
+    let previous = crashes.last.run < restarts(view);
+    let (namespace, pod) = (view.pod.namespace(), view.pod.name());
+    let mut arguments = vec!["logs", pod, "-c", view.name()];
+    if previous || view.waiting_reason() == "CrashLoopBackOff" {
+        arguments.push("--previous");
+    }
+    Hit::new(severity, crashes.first, cause)
+        .key(format!("{} {key}", view.label()))
+        .weight(crashes.count)
+        .evidence(end_fact(view, crashes))
+        .next(kubectl(namespace, &arguments))
+}
+
+fn restarts(view: &ContainerView<'_>) -> i64 {
+    view.status
+        .map_or(0, |status| i64::from(status.restart_count))
+}
+
+/// `last end 00:02:27, exit code 1 after 2 s, 3 restarts`
+fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
+    let end = &crashes.last.terminated;
+    let ran = ran_for(end).map_or(String::new(), |ran| format!(" after {}", span(ran)));
+    let message = end
+        .message
+        .as_deref()
+        .filter(|_| !is_start_error(view, end));
+    let message = message.map_or(String::new(), |text| format!(": {}", clean(text)));
+    let time = crashes.last.time().strftime("%H:%M:%S").to_string();
+    let (restarts, s) = (restarts(view), if restarts(view) == 1 { "" } else { "s" });
+    let code = end.exit_code;
+    format!("last end {time}, exit code {code}{ran}, {restarts} restart{s}{message}")
+}
+
+/// The lines of the run that ended; those of the one that runs now prove nothing.
+fn dying_words(lines: &[Line], end: &End) -> Vec<Line> {
+    let until = end.time().saturating_add(secs(1)).unwrap_or(end.time());
+    let of_dead: Vec<Line> = lines
+        .iter()
+        .filter(|line| line.time <= until)
+        .cloned()
+        .collect();
+    if of_dead.is_empty() {
+        lines.to_vec()
+    } else {
+        of_dead
+    }
+}
+
+fn log_says(view: &ContainerView<'_>, text: &str) -> bool {
+    view.lines().iter().any(|line| line.text.contains(text))
+}
+
+/// A container killed at its memory limit. The kernel's kill of a child shows as
+/// `OOMKilled` with the shell's own exit code on cgroup v1.
+pub(super) fn oom_killed(view: &ContainerView<'_>) -> Option<Hit> {
+    let crashes = crashed_as(view, Code::OomKilled, allowed_if_certain(view))?;
+    let limit = view.container.resources.limits.get("memory");
+    let limit = match limit {
+        Some(limit) => format!("at its memory limit of {}", clean(limit)),
+        None => "for memory although it has no limit (the node or its cgroup ran out)".to_owned(),
+    };
+    let (label, after, times) = (view.label(), span(crashes.longest), crashes.times());
+    let cause = format!("{label} is killed {limit}, {after} after its start, {times}");
+    let lines = dying_words(view.lines(), crashes.last);
+    let hit = hit(view, &crashes, "oom", cause).log(&lines);
+    // The log of a killed program ends anywhere: no line of it is the error.
+    Some(Hit {
+        error_line: None,
+        ..hit
+    })
+}
+
+/// A program of another processor. The runtime says so in the log only (exit 1 or 255).
+pub(super) fn exec_format(view: &ContainerView<'_>) -> Option<Hit> {
+    let crashes = crashed_as(view, Code::ExecFormat, allowed_if_certain(view))?;
+    let image = clean(view.image());
+    let label = view.label();
+    let cause = format!(
+        "{label} cannot run: image {image} is built for another processor (exec format error)"
+    );
+    Some(hit(view, &crashes, "exec-format", cause).log(view.lines()))
+}
+
+/// A program that may not be executed.
+pub(super) fn permission_denied(view: &ContainerView<'_>) -> Option<Hit> {
+    let crashes = crashed_as(view, Code::PermissionDenied, allowed_if_certain(view))?;
+    let end = &crashes.last.terminated;
+    let what = start_error(view, end).map_or_else(
+        || "exit code 126: the program is not executable".to_owned(),
+        |text| start_phrase(&text),
+    );
+    let cause = format!("{} cannot start: {what}", view.label());
+    let lines = dying_words(view.lines(), crashes.last);
+    Some(hit(view, &crashes, "permission", cause).log(&lines))
+}
+
+/// A container that the runtime cannot start: the program is missing, a mount is wrong, a
+/// hook fails. Exit code 128 alone is no proof (krane): it must happen twice.
+pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Hit> {
+    let crashes = crashed_as(view, Code::StartFailed, allowed_if_certain(view))?;
+    let text = start_error(view, &crashes.last.terminated).unwrap_or_default();
+    let phrase = start_phrase(&text);
+    let cause = format!("{} cannot start: {phrase}", view.label());
+    let (namespace, pod) = (view.pod.namespace(), view.pod.name());
+    let hit = hit(view, &crashes, &super::events::normal(&phrase), cause);
+    // There is no log of what never started.
+    Some(
+        hit.evidence(text)
+            .next(kubectl(namespace, &["describe", "pod", pod])),
+    )
+}
+
+/// An init container that fails keeps the pod from starting.
+pub(super) fn init_failed(view: &ContainerView<'_>) -> Option<Hit> {
+    let allowed = view.scene().thresholds.allow_restarts;
+    let crashes = crashed_as(view, Code::InitFailed, allowed)?;
+    Some(plain(view, &crashes))
+}
+
+/// An init container that runs on, most often waiting for something.
+pub(super) fn init_hangs(view: &ContainerView<'_>) -> Option<Hit> {
+    let since = view.running_since().filter(|_| view.role == Role::Init)?;
+    let ran = span(view.scene().age(since));
+    let mut cause = format!("{} has not ended after {ran}", view.label());
+    if let Some(line) = view.lines().last() {
+        cause = format!("{cause}; last line: {}", clean(&line.text));
+    }
+    let (namespace, pod) = (view.pod.namespace(), view.pod.name());
+    let hit = Hit::suspicious(since, cause)
+        .key(format!("{} hangs", view.label()))
+        .log(view.lines())
+        .next(kubectl(namespace, &["logs", pod, "-c", view.name()]));
+    Some(Hit {
+        error_line: None,
+        ..hit
+    })
+}
+
+/// A container that ends again and again, for whatever reason of its own.
+pub(super) fn crash_loop(view: &ContainerView<'_>) -> Option<Hit> {
+    // A pod that runs once does not loop: job-failed.
+    if view.pod.restart_policy() == "Never" {
+        return None;
+    }
+    let allowed = view.scene().thresholds.allow_restarts;
+    let crashes = crashed_as(view, Code::CrashLoop, allowed)?;
+    Some(plain(view, &crashes))
+}
+
+fn plain(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Hit {
+    let end = &crashes.last.terminated;
+    let (label, when, times) = (view.label(), crashes.when(), crashes.times());
+    let cause = if end.exit_code == 0 {
+        format!("{label} ends {when} with exit code 0 but should keep running ({times})")
+    } else {
+        format!("{label} crashes {when} ({}, {times})", exit(end))
+    };
+    let lines = dying_words(view.lines(), crashes.last);
+    hit(view, crashes, &exit(end), cause).log(&lines)
+}
+
+/// `exit 1`, `exit 139: SIGSEGV`, `exit 127: command not found`.
+pub(super) fn exit(end: &Terminated) -> String {
+    let code = end.exit_code;
+    let signal = end.signal.filter(|signal| *signal > 0);
+    let signal = signal.or((code > 128 && code < 160).then_some(code - 128));
+    let reading = match (code, signal) {
+        (127, _) => "command not found".to_owned(),
+        (_, Some(6)) => "SIGABRT".to_owned(),
+        (_, Some(9)) => "SIGKILL".to_owned(),
+        (_, Some(11)) => "SIGSEGV".to_owned(),
+        (_, Some(15)) => "SIGTERM".to_owned(),
+        (_, Some(signal)) => format!("signal {signal}"),
+        _ => return format!("exit {code}"),
+    };
+    format!("exit {code}: {reading}")
+}
+
+/// containerd `internal/cri/server/helpers.go`: a task that cannot start ends as
+/// `StartError` with exit code 128; Docker called it `ContainerCannotRun`.
+fn is_start_error(view: &ContainerView<'_>, end: &Terminated) -> bool {
+    let reason = end.reason.as_deref().unwrap_or_default();
+    let hook = view.memory.telling.as_ref();
+    let hook = hook.is_some_and(|telling| telling.reason == "PostStartHookError");
+    matches!(reason, "StartError" | "ContainerCannotRun" | "CannotRun") || hook
+}
+
+/// What the runtime said when it could not start the container.
+fn start_error(view: &ContainerView<'_>, end: &Terminated) -> Option<String> {
+    if !is_start_error(view, end) {
+        return None;
+    }
+    let telling = view.memory.telling.as_ref();
+    let told = telling.map(|telling| telling.message.clone());
+    let own = end.message.clone().filter(|text| !text.is_empty());
+    own.or(told)
+}
+
+/// The part of the runtime's text that speaks of the program.
+pub(super) fn start_phrase(text: &str) -> String {
+    const NOISE: [&str; 3] = [
+        "unable to start container process: ",
+        "OCI runtime create failed: ",
+        "failed to create containerd task: ",
+    ];
+    let start = NOISE
+        .iter()
+        .find_map(|noise| text.rfind(noise).map(|at| at + noise.len()));
+    let rest = &text[start.unwrap_or(0)..];
+    let rest = rest.strip_suffix(": unknown").unwrap_or(rest);
+    let program = rest
+        .strip_prefix("exec: \"")
+        .and_then(|rest| rest.split_once('"'));
+    match program {
+        Some((program, why)) => {
+            let why = why.trim_start_matches(": ");
+            let why = why
+                .strip_prefix(&format!("stat {program}: "))
+                .unwrap_or(why);
+            let why = why.strip_suffix(": unknown").unwrap_or(why);
+            clean(&format!("{program}: {why}"))
+        }
+        None => clean(rest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_read() {
+        let end = |exit_code| Terminated {
+            exit_code,
+            ..Terminated::default()
+        };
+        let cases = [
+            (1, "exit 1"),
+            (127, "exit 127: command not found"),
+            (134, "exit 134: SIGABRT"),
+            (137, "exit 137: SIGKILL"),
+            (139, "exit 139: SIGSEGV"),
+            (143, "exit 143: SIGTERM"),
+            (136, "exit 136: signal 8"),
+            (255, "exit 255"),
+        ];
+        for (code, text) in cases {
+            assert_eq!(exit(&end(code)), text);
+        }
+    }
+
+    #[test]
+    fn the_runtimes_text_is_cut_to_the_program() {
+        let text = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/app/server\": stat /app/server: no such file or directory: unknown";
+        assert_eq!(start_phrase(text), "/app/server: no such file or directory");
+        let path = "unable to start container process: exec: \"server\": executable file not found in $PATH: unknown";
+        assert_eq!(
+            start_phrase(path),
+            "server: executable file not found in $PATH"
+        );
+        assert_eq!(start_phrase("something else"), "something else");
+    }
+}

@@ -1,0 +1,36 @@
+//! Controllers that gave up.
+
+use super::{
+    hit::{Hit, kubectl},
+    redact::clean,
+    scene::WorkloadView,
+};
+
+/// A Deployment past its progress deadline, or a Rollout that is degraded. It is a
+/// symptom: whatever else holds the rollout up is its cause and takes its place. There is
+/// no event, only the condition.
+pub(super) fn exceeded(view: WorkloadView<'_>) -> Option<Hit> {
+    let failed = view.state.failed.as_deref()?;
+    let is_job = &*view.fact.object.kind.group == "batch";
+    let is_wanted = view.state.desired != Some(0);
+    // Pods that are about to go, or to be replaced, leave no cause behind.
+    let changes = view.scene.is_replacing(&view.fact.root.uid);
+    if !view.is_root() || is_job || !is_wanted || changes {
+        return None;
+    }
+    let since = ["Progressing", "Stalled", "ReplicaFailure"];
+    let since = since.iter().find_map(|type_| view.condition_time(type_));
+    let since = since.unwrap_or(view.scene.now);
+    let waiting = (view.state.ready, view.state.desired);
+    let counts = match waiting {
+        (Some(ready), Some(desired)) => format!("; {ready} of {desired} ready"),
+        _ => String::new(),
+    };
+    let cause = format!("the controller gave up: {}{counts}", clean(failed));
+    let kind = view.fact.object.kind.kind.to_ascii_lowercase();
+    let next = kubectl(
+        &view.fact.object.namespace,
+        &["describe", &kind, &view.fact.object.name],
+    );
+    Some(Hit::doomed(since, cause).key("gave up").next(next))
+}

@@ -1,0 +1,200 @@
+//! What the events of one object said, merged and bounded.
+
+use argo_core::ObjectRef;
+use jiff::Timestamp;
+
+use super::redact;
+
+/// Different events of one object that are remembered.
+const KINDS: usize = 40;
+/// Bytes of a message that are kept.
+const MESSAGE: usize = 2048;
+
+/// A Kubernetes event, as the rules need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventFact {
+    /// The object that it is about.
+    pub object: ObjectRef,
+    /// The container that it is about, from the field path.
+    pub container: Option<String>,
+    /// The reason, in one camel-case word.
+    pub reason: String,
+    /// A sentence.
+    pub message: String,
+    /// `Normal` or `Warning`.
+    pub type_: String,
+    /// How often it happened.
+    pub count: u32,
+    /// When it happened first.
+    pub first: Timestamp,
+    /// When it happened last.
+    pub last: Timestamp,
+}
+
+/// The events of one object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Events(Vec<EventFact>);
+
+impl Events {
+    /// Takes in an event. Those that differ in generated names only are one: a quota
+    /// makes an event for each pod that it refuses (recording 11).
+    pub(super) fn add(&mut self, mut event: EventFact) {
+        if event.message.len() > MESSAGE {
+            event.message = redact::cap(&event.message, MESSAGE / 4);
+        }
+        let key = key(&event);
+        match self.0.iter_mut().find(|known| self::key(known) == key) {
+            Some(known) => merge(known, event),
+            None => self.push(event),
+        }
+    }
+
+    fn push(&mut self, event: EventFact) {
+        if self.0.len() >= KINDS {
+            let oldest = self
+                .0
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, event)| event.last);
+            if let Some((at, _)) = oldest {
+                self.0.remove(at);
+            }
+        }
+        self.0.push(event);
+    }
+
+    /// The latest event that fits.
+    pub(super) fn latest(&self, fits: impl Fn(&EventFact) -> bool) -> Option<&EventFact> {
+        self.0
+            .iter()
+            .filter(|event| fits(event))
+            .max_by_key(|event| event.last)
+    }
+
+    /// Every event, in no order.
+    #[cfg(test)]
+    fn iter(&self) -> impl Iterator<Item = &EventFact> {
+        self.0.iter()
+    }
+}
+
+fn key(event: &EventFact) -> (&str, Option<&str>, String) {
+    let message = event.message.as_str();
+    let message = message
+        .strip_prefix("(combined from similar events): ")
+        .unwrap_or(message);
+    (&event.reason, event.container.as_deref(), normal(message))
+}
+
+/// Counts of one series only grow; those of another one (each pod that a quota refuses
+/// has its own) are further occurrences.
+fn merge(known: &mut EventFact, event: EventFact) {
+    known.count = if event.message == known.message {
+        known.count.max(event.count)
+    } else {
+        known.count.saturating_add(1)
+    };
+    known.first = known.first.min(event.first);
+    if event.last >= known.last {
+        known.last = event.last;
+        known.message = event.message;
+    }
+}
+
+/// A message without what differs between two occurrences of one cause: numbers and the
+/// generated endings of names.
+pub(super) fn normal(message: &str) -> String {
+    let mut out = String::with_capacity(message.len());
+    for word in message.split(' ') {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        for part in word.split_inclusive(['-', '/', ':', '"', '.', '(', ')', ',']) {
+            let bare = part.trim_end_matches(['-', '/', ':', '"', '.', '(', ')', ',']);
+            if is_generated(bare) {
+                out.push('#');
+                out.push_str(&part[bare.len()..]);
+            } else {
+                out.push_str(part);
+            }
+        }
+    }
+    out
+}
+
+/// Numbers, and the suffixes that Kubernetes generates (`pq4s7`, `6b4964b489`): its
+/// alphabet has no vowels (apimachinery `pkg/util/rand`). A word without vowels and
+/// without a digit (`ssh`) is a word.
+fn is_generated(part: &str) -> bool {
+    const ALPHABET: &str = "bcdfghjklmnpqrstvwxz2456789";
+    let number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let suffix = matches!(part.len(), 5 | 8..=10)
+        && part.chars().all(|c| ALPHABET.contains(c))
+        && (part.len() == 5 || part.bytes().any(|byte| byte.is_ascii_digit()));
+    let uid = part.len() == 36 && part.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    number || suffix || uid
+}
+
+#[cfg(test)]
+mod tests {
+    use argo_core::GroupKind;
+
+    use super::*;
+
+    fn event(message: &str, count: u32, second: i64) -> EventFact {
+        let time = Timestamp::from_second(second).unwrap();
+        EventFact {
+            object: ObjectRef {
+                kind: GroupKind::new("apps", "ReplicaSet"),
+                namespace: "s".into(),
+                name: "r".into(),
+                uid: "u".into(),
+            },
+            container: None,
+            reason: "FailedCreate".into(),
+            message: message.into(),
+            type_: "Warning".into(),
+            count,
+            first: time,
+            last: time,
+        }
+    }
+
+    #[test]
+    fn one_cause_is_one_event() {
+        let mut events = Events::default();
+        events.add(event(
+            "pods \"web-6b4964b489-pq4s7\" is forbidden: used: pods=2",
+            1,
+            5,
+        ));
+        events.add(event(
+            "pods \"web-6b4964b489-kqvmb\" is forbidden: used: pods=2",
+            1,
+            6,
+        ));
+        let combined = "(combined from similar events): pods \"web-6b4964b489-thz52\" is forbidden: used: pods=2";
+        events.add(event(combined, 1, 7));
+        events.add(event(combined, 3, 9));
+        events.add(event("no such service account", 1, 8));
+        let counts: Vec<_> = events.iter().map(|event| event.count).collect();
+        assert_eq!(counts, [3, 1]);
+        let first = events.latest(|event| event.message.contains("forbidden"));
+        let times = first.map(|event| (event.first.as_second(), event.last.as_second()));
+        assert_eq!(times, Some((5, 9)));
+    }
+
+    #[test]
+    fn an_object_keeps_a_bounded_number() {
+        let mut events = Events::default();
+        for word in 0..1000_u32 {
+            let word: String = word
+                .to_string()
+                .bytes()
+                .map(|b| char::from(b + 49))
+                .collect();
+            events.add(event(&word, 1, 0));
+        }
+        assert_eq!(events.iter().count(), KINDS);
+    }
+}

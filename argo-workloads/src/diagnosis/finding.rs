@@ -1,0 +1,165 @@
+//! What a rule found, fit to be shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use argo_core::{ObjectRef, record};
+use jiff::Timestamp;
+
+use super::code::Code;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// It holds the rollout up, and may pass.
+    Suspicious,
+    /// It cannot succeed without a change.
+    Doomed,
+}
+
+/// A cause of failure: what, of which workload, since when, and what proves it.
+///
+/// Texts are single lines without credentials and without a full stop at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What is wrong.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Since when.
+    pub since: Timestamp,
+    /// The workload at the top of the ownership chain, or the Application.
+    pub workload: ObjectRef,
+    /// Names of the pods with this cause, sorted; empty where there is none.
+    pub pods: Vec<String>,
+    /// Names of their containers with this cause, sorted.
+    pub containers: Vec<String>,
+    /// How many pods of the newest revision the workload has.
+    pub new_pods: usize,
+    /// The cause with the numbers, without the workload's name.
+    pub sentence: String,
+    /// What the sentence says without numbers and generated names. Two findings with
+    /// equal code and cause have one cause, whatever their workload; it is stable while
+    /// the cause lasts.
+    pub cause: String,
+    /// Facts that prove it, one a line.
+    pub evidence: Vec<String>,
+    /// The last lines of the failing container, at most ten, oldest first.
+    pub last_lines: Vec<(Timestamp, String)>,
+    /// The line that looks like the error.
+    pub error_line: Option<String>,
+    /// A command that a person can paste.
+    pub next: Option<String>,
+}
+
+impl Finding {
+    /// True if the rollout cannot succeed without a change.
+    pub fn is_doomed(&self) -> bool {
+        self.severity == Severity::Doomed
+    }
+}
+
+impl From<&Finding> for record::Finding {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            code: finding.code.as_str().to_owned(),
+            namespace: finding.workload.namespace.to_string(),
+            workload: finding.workload.to_string(),
+            pods: finding.pods.clone(),
+            doomed: finding.is_doomed(),
+            evidence: finding.evidence.clone(),
+            next: finding.next.clone(),
+        }
+    }
+}
+
+/// The workloads that cannot become complete any more, each with the time since when.
+///
+/// The rule is krane's (`lib/krane/kubernetes_resource/{deployment,stateful_set,daemon_set}.rb`):
+/// a StatefulSet or DaemonSet is doomed when any pod is, anything that may get another
+/// pod when all its new pods are. What dooms no pod in particular (a quota, a failed Job,
+/// the sync) dooms the workload.
+pub fn doomed_workloads(findings: &[Finding]) -> Vec<(ObjectRef, Timestamp)> {
+    let mut by_workload: BTreeMap<(&str, &str, &str), Vec<&Finding>> = BTreeMap::new();
+    for finding in findings.iter().filter(|finding| finding.is_doomed()) {
+        let workload = &finding.workload;
+        let key = (&*workload.kind.kind, &*workload.namespace, &*workload.name);
+        by_workload.entry(key).or_default().push(finding);
+    }
+    by_workload
+        .into_values()
+        .filter_map(|findings| Some((findings[0].workload.clone(), doomed_since(&findings)?)))
+        .collect()
+}
+
+/// Since when the doomed findings of one workload doom it.
+fn doomed_since(findings: &[&Finding]) -> Option<Timestamp> {
+    let first = findings.first()?;
+    let any_suffices = matches!(&*first.workload.kind.kind, "StatefulSet" | "DaemonSet");
+    let whole = |finding: &&&Finding| any_suffices || finding.pods.is_empty();
+    if let Some(since) = findings.iter().filter(whole).map(|f| f.since).min() {
+        return Some(since);
+    }
+    let pods: BTreeSet<&String> = findings.iter().flat_map(|f| &f.pods).collect();
+    if pods.len() < first.new_pods {
+        return None;
+    }
+    findings.iter().map(|finding| finding.since).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use argo_core::GroupKind;
+
+    use super::*;
+
+    fn finding(kind: &str, severity: Severity, pods: &[&str], second: i64) -> Finding {
+        Finding {
+            code: Code::CrashLoop,
+            severity,
+            since: Timestamp::from_second(second).unwrap(),
+            workload: ObjectRef {
+                kind: GroupKind::new("apps", kind),
+                namespace: "n".into(),
+                name: "w".into(),
+                uid: "u".into(),
+            },
+            pods: pods.iter().map(|&pod| pod.to_owned()).collect(),
+            containers: Vec::new(),
+            new_pods: 3,
+            sentence: String::new(),
+            cause: String::new(),
+            evidence: Vec::new(),
+            last_lines: Vec::new(),
+            error_line: None,
+            next: None,
+        }
+    }
+
+    fn since(findings: &[Finding]) -> Option<i64> {
+        let doomed = doomed_workloads(findings);
+        doomed.first().map(|(_, since)| since.as_second())
+    }
+
+    #[test]
+    fn a_deployment_needs_all_its_new_pods_to_be_doomed() {
+        use Severity::{Doomed, Suspicious};
+        let two = finding("Deployment", Doomed, &["a", "b"], 5);
+        assert_eq!(since(std::slice::from_ref(&two)), None);
+        let third = finding("Deployment", Doomed, &["c"], 9);
+        assert_eq!(since(&[two.clone(), third]), Some(9));
+        let again = finding("Deployment", Doomed, &["b"], 9);
+        assert_eq!(since(&[two.clone(), again]), None);
+        let unsure = finding("Deployment", Suspicious, &["c"], 9);
+        assert_eq!(since(&[two.clone(), unsure]), None);
+        let quota = finding("Deployment", Doomed, &[], 7);
+        assert_eq!(since(&[two, quota]), Some(7));
+    }
+
+    #[test]
+    fn a_stateful_set_needs_one() {
+        let one = finding("StatefulSet", Severity::Doomed, &["a"], 5);
+        assert_eq!(since(&[one]), Some(5));
+    }
+}

@@ -1,0 +1,185 @@
+//! What one rule found at one pod, container, workload or Application.
+
+use argo_core::ObjectRef;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    events::normal,
+    finding::Severity,
+    redact,
+    scene::{ApplicationView, ContainerView, PodView, WorkloadView},
+    world::Line,
+};
+
+/// What one rule found. The rule says what is wrong; where, is filled in by
+/// [`Hit::at_pod`] and its like.
+#[derive(Clone, Debug)]
+pub(super) struct Hit {
+    pub(super) severity: Severity,
+    pub(super) since: Timestamp,
+    /// The cause with its numbers.
+    pub(super) cause: String,
+    /// The cause without numbers: hits with equal keys have one cause.
+    pub(super) key: String,
+    /// Of several hits with one cause the heaviest gives the sentence.
+    pub(super) weight: i64,
+    /// Counts after this time, where the rule's own grace does not fit.
+    pub(super) grace: Option<SignedDuration>,
+    pub(super) evidence: Vec<String>,
+    pub(super) next: Option<String>,
+    pub(super) lines: Vec<Line>,
+    pub(super) error_line: Option<String>,
+    /// What follows from it, at the end of the sentence.
+    pub(super) aftermath: &'static str,
+    pub(super) place: Place,
+}
+
+/// Where a hit is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) workload: Option<ObjectRef>,
+    pub(super) pod: Option<String>,
+    pub(super) container: Option<String>,
+}
+
+impl Hit {
+    pub(super) fn new(severity: Severity, since: Timestamp, cause: impl Into<String>) -> Self {
+        let cause = cause.into();
+        Self {
+            severity,
+            since,
+            key: normal(&cause),
+            cause,
+            weight: 0,
+            grace: None,
+            evidence: Vec::new(),
+            next: None,
+            lines: Vec::new(),
+            error_line: None,
+            aftermath: "",
+            place: Place::default(),
+        }
+    }
+
+    /// It cannot succeed without a change.
+    pub(super) fn doomed(since: Timestamp, cause: impl Into<String>) -> Self {
+        Self::new(Severity::Doomed, since, cause)
+    }
+
+    /// It holds the rollout up, and may pass.
+    pub(super) fn suspicious(since: Timestamp, cause: impl Into<String>) -> Self {
+        Self::new(Severity::Suspicious, since, cause)
+    }
+
+    /// The same cause has this key, whatever its words.
+    pub(super) fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = key.into();
+        self
+    }
+
+    pub(super) fn weight(mut self, weight: i64) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    pub(super) fn grace(mut self, grace: SignedDuration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    pub(super) fn evidence(mut self, fact: impl AsRef<str>) -> Self {
+        let fact = redact::clean(fact.as_ref());
+        if !fact.is_empty() && !self.evidence.contains(&fact) {
+            self.evidence.push(fact);
+        }
+        self
+    }
+
+    pub(super) fn next(mut self, command: impl Into<String>) -> Self {
+        self.next = Some(command.into());
+        self
+    }
+
+    pub(super) fn aftermath(mut self, text: &'static str) -> Self {
+        self.aftermath = text;
+        self
+    }
+
+    /// With the last lines of the container, and the one that looks like the error.
+    pub(super) fn log(mut self, lines: &[Line]) -> Self {
+        self.error_line = super::error_line::error_line(lines);
+        self.lines = lines.to_vec();
+        self
+    }
+
+    pub(super) fn at_container(mut self, view: &ContainerView<'_>) -> Self {
+        self.place.container = Some(view.name().to_owned());
+        self.at_pod(view.pod)
+    }
+
+    pub(super) fn at_pod(mut self, view: PodView<'_>) -> Self {
+        self.place.pod = Some(view.name().to_owned());
+        self.place.workload = Some(view.fact.root.clone());
+        if view.is_older() && self.since <= view.scene.world.started {
+            self = self.evidence("it was so before this rollout began");
+        }
+        self
+    }
+
+    pub(super) fn at_workload(mut self, view: WorkloadView<'_>) -> Self {
+        self.place.workload.get_or_insert(view.fact.root.clone());
+        self
+    }
+
+    pub(super) fn at_application(mut self, view: &ApplicationView<'_>) -> Self {
+        self.place.workload.get_or_insert_with(|| view.object());
+        self
+    }
+
+    /// The hit is about this object, not about the one that the rule looked at.
+    pub(super) fn about(mut self, object: ObjectRef) -> Self {
+        self.place.workload = Some(object);
+        self
+    }
+}
+
+/// A kubectl command that a person can paste.
+pub(super) fn kubectl(namespace: &str, arguments: &[&str]) -> String {
+    let mut command = String::from("kubectl");
+    if !namespace.is_empty() {
+        command.push_str(" -n ");
+        command.push_str(&quoted(namespace));
+    }
+    for argument in arguments {
+        command.push(' ');
+        command.push_str(&quoted(argument));
+    }
+    command
+}
+
+/// A word as a shell takes it. Names of the cluster are data, never commands.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let printable: String = word.chars().filter(|c| !c.is_control()).collect();
+    format!("'{}'", redact::cap(&printable, 253).replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_safe_to_paste() {
+        assert_eq!(
+            kubectl("shop", &["logs", "db-1", "-c", "postgres", "--previous"]),
+            "kubectl -n shop logs db-1 -c postgres --previous"
+        );
+        assert_eq!(
+            kubectl("", &["get", "node", "a; rm -rf '/'"]),
+            "kubectl get node 'a; rm -rf '\\''/'\\'''"
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! Jobs, hooks among them, and pods that run once.
+//!
+//! `FailureTarget` comes 2–3 s before `Failed` (recording 08); the failed pods may be gone
+//! before either.
+
+use argo_core::resource::{Condition, Terminated};
+use jiff::Timestamp;
+
+use super::{
+    crash::exit,
+    hit::{Hit, kubectl},
+    redact::clean,
+    scene::{PodView, WorkloadView},
+    world::{PodFact, WorkloadFact},
+};
+
+/// A Job that failed and is no hook.
+pub(super) fn failed(view: WorkloadView<'_>) -> Option<Hit> {
+    let condition = verdict(view)?;
+    if view.fact.hook.is_some() || is_deadline(condition) {
+        return None;
+    }
+    Some(hit(view, condition, format!("{}failed", name(view))))
+}
+
+/// A Job that took longer than `activeDeadlineSeconds`.
+pub(super) fn took_too_long(view: WorkloadView<'_>) -> Option<Hit> {
+    let condition = verdict(view).filter(|condition| is_deadline(condition))?;
+    if view.fact.hook.is_some() {
+        return None;
+    }
+    Some(hit(
+        view,
+        condition,
+        format!("{}{}", name(view), too_long(view)),
+    ))
+}
+
+/// A hook whose Job failed. Its name is part of the cause: the sync stops with it.
+pub(super) fn hook_failed(view: WorkloadView<'_>) -> Option<Hit> {
+    let phase = view.fact.hook.as_ref()?;
+    let condition = verdict(view)?;
+    let how = if is_deadline(condition) {
+        too_long(view)
+    } else {
+        "failed".to_owned()
+    };
+    let cause = format!("{phase} hook {} {how}", view.fact.object);
+    let aftermath = if &**phase == "PreSync" && nothing_deployed(view) {
+        "; nothing was deployed"
+    } else {
+        ""
+    };
+    let hit = hit(view, condition, cause).aftermath(aftermath);
+    Some(hit.about(view.fact.object.clone()))
+}
+
+/// A pod that no workload owns and that is not restarted.
+pub(super) fn pod_failed(view: PodView<'_>) -> Option<Hit> {
+    let fact = view.fact;
+    let is_bare = fact.object.uid == fact.root.uid;
+    let failed = fact.pod.status.phase.as_deref() == Some("Failed");
+    if !is_bare || !failed || fact.pod.status.reason.as_deref() == Some("Evicted") {
+        return None;
+    }
+    let (container, end, time) = failure(fact)?;
+    // A failed init container has a rule of its own.
+    let is_regular = fact.pod.spec.containers.iter().any(|c| c.name == container);
+    let cause = format!("container {container} failed ({})", exit(end));
+    let next = kubectl(view.namespace(), &["logs", view.name(), "-c", container]);
+    is_regular.then(|| {
+        Hit::doomed(time, cause)
+            .log(view.scene.world.lines_of(fact, container))
+            .next(next)
+    })
+}
+
+/// The condition that ended the Job as failed. Of a Job that failed before this rollout
+/// nothing is said.
+fn verdict(view: WorkloadView<'_>) -> Option<&Condition> {
+    if !view.is_kind("Job") || view.state.failed.is_none() {
+        return None;
+    }
+    let workload = &view.fact.workload;
+    let holds = |type_: &str| {
+        workload
+            .condition(type_)
+            .filter(|condition| condition.status == "True")
+    };
+    let condition = holds("FailureTarget").or_else(|| holds("Failed"))?;
+    let is_past = !view.fact.is_new && time(condition, view) < view.scene.world.started;
+    (!is_past).then_some(condition)
+}
+
+fn time(condition: &Condition, view: WorkloadView<'_>) -> Timestamp {
+    let time = condition.last_transition_time.as_ref();
+    time.map_or(view.scene.now, |time| time.0)
+}
+
+fn is_deadline(condition: &Condition) -> bool {
+    condition.reason.as_deref() == Some("DeadlineExceeded")
+}
+
+fn too_long(view: WorkloadView<'_>) -> String {
+    match view.fact.workload.spec.active_deadline_seconds {
+        Some(seconds) => format!("took longer than its {seconds} s (activeDeadlineSeconds)"),
+        None => "took longer than it may (activeDeadlineSeconds)".to_owned(),
+    }
+}
+
+/// `Job/x ` for a Job of a CronJob, nothing for a Job that the finding names anyway.
+fn name(view: WorkloadView<'_>) -> String {
+    match view.is_root() {
+        true => String::new(),
+        false => format!("{} ", view.fact.object),
+    }
+}
+
+fn hit(view: WorkloadView<'_>, condition: &Condition, cause: String) -> Hit {
+    let since = time(condition, view);
+    let message = condition.message.as_deref().unwrap_or_default();
+    let failed = view.fact.workload.status.failed.unwrap_or(0);
+    let s = if failed == 1 { "" } else { "s" };
+    let hit_of = |cause: String| {
+        // A run of a CronJob holds nothing up.
+        match view.is_root() {
+            true => Hit::doomed(since, cause),
+            false => Hit::suspicious(since, cause),
+        }
+    };
+    let object = &view.fact.object;
+    let pod = last_failed_pod(view.scene.world, view.fact);
+    let Some((fact, (container, end, _))) = pod.and_then(|fact| Some((fact, failure(fact)?)))
+    else {
+        let next = kubectl(&object.namespace, &["describe", "job", &object.name]);
+        return hit_of(cause).evidence(message).next(next);
+    };
+    let killed_for_deadline = is_deadline(condition);
+    let how = match killed_for_deadline {
+        true => String::new(),
+        false => format!(" (container {container}, {})", exit(end)),
+    };
+    let lines = view.scene.world.lines_of(fact, container);
+    let target = format!("job/{}", object.name);
+    hit_of(cause + &how)
+        .evidence(match failed {
+            0 => message.to_owned(),
+            _ => format!("{message}; {failed} pod{s} failed"),
+        })
+        .log(lines)
+        .next(kubectl(
+            &object.namespace,
+            &["logs", &target, "-c", container],
+        ))
+}
+
+/// The pod of a Job that failed last, also if it is gone.
+fn last_failed_pod<'a>(
+    world: &'a super::world::World,
+    job: &'a WorkloadFact,
+) -> Option<&'a PodFact> {
+    let of_job = |fact: &&PodFact| {
+        let owner = fact.owner.as_ref();
+        owner.is_some_and(|owner| owner.uid == job.object.uid)
+    };
+    let gone = world.gone_of(&job.root.uid);
+    let pods = world.pods.values().chain(gone).filter(of_job);
+    pods.filter_map(|fact| Some((failure(fact)?.2, fact)))
+        .max_by_key(|(time, _)| *time)
+        .map(|(_, fact)| fact)
+}
+
+/// The container of a pod that failed last, how, and when.
+fn failure(fact: &PodFact) -> Option<(&str, &Terminated, Timestamp)> {
+    let failures = fact.containers.iter().filter_map(|(name, memory)| {
+        let end = memory.ends.last()?;
+        (end.terminated.exit_code != 0).then_some((name.as_str(), &end.terminated, end.time()))
+    });
+    failures.max_by_key(|(_, _, time)| *time)
+}
+
+/// True if the Application says that the sync applied nothing but hooks.
+fn nothing_deployed(view: WorkloadView<'_>) -> bool {
+    let mut applications = view.scene.applications();
+    applications.any(|application| {
+        let operation = application.application.status.operation_state.as_ref();
+        operation.is_some_and(super::operation::nothing_deployed)
+    })
+}
+
+/// The name of a hook as Argo CD's results and the tracker's objects share it.
+pub(super) fn same_object(
+    fact: &WorkloadFact,
+    result: &argo_core::resource::ResourceResult,
+) -> bool {
+    let object = &fact.object;
+    *object.kind.kind == *result.kind
+        && *object.name == *result.name
+        && *object.namespace == *result.namespace
+}
+
+/// A message of a hook's health, without what the finding says anyway.
+pub(super) fn hook_message(message: &str) -> String {
+    match clean(message) {
+        text if text == "Job has reached the specified backoff limit" => String::new(),
+        text => text,
+    }
+}

@@ -1,0 +1,258 @@
+//! What the status of a container said before: the present one forgets too fast.
+//!
+//! A kubelet keeps one past run, shows a telling message for a second, and alternates
+//! between an error and its back-off (recordings 03, 10). What a rule needs of the past
+//! is remembered here, bounded.
+
+use argo_core::resource::{ContainerStatus, Terminated};
+use jiff::Timestamp;
+
+/// Runs of a container that are remembered.
+const RUNS: usize = 8;
+
+/// What is remembered of one container of one pod.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    /// Restarts that happened before the rollout.
+    pub(super) baseline: i64,
+    /// The ends of its last runs, oldest first.
+    pub(super) ends: Vec<End>,
+    /// The trouble it has in getting started, until it runs.
+    pub(super) trouble: Option<Trouble>,
+    /// The last telling message, also after it was replaced by a back-off.
+    pub(super) telling: Option<Telling>,
+}
+
+/// The end of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct End {
+    /// How often the container had been restarted before this run.
+    pub(super) run: i64,
+    /// How it ended.
+    pub(super) terminated: Terminated,
+    /// When the status first said so.
+    pub(super) seen: Timestamp,
+}
+
+impl End {
+    /// When it ended, by the kubelet's clock.
+    pub(super) fn time(&self) -> Timestamp {
+        let finished = self.terminated.finished_at.as_ref().map(|time| time.0);
+        finished
+            .filter(|time| *time > Timestamp::UNIX_EPOCH)
+            .unwrap_or(self.seen)
+    }
+}
+
+/// Why a container does not start.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    /// The kind of trouble; back-offs belong to what they back off from.
+    pub(super) family: Family,
+    /// The reason that stands in the status, or stood there before a back-off.
+    pub(super) reason: String,
+    /// The message that says most.
+    pub(super) message: String,
+    /// When it began.
+    pub(super) since: Timestamp,
+}
+
+/// A message that was worth remembering.
+#[derive(Clone, Debug)]
+pub(super) struct Telling {
+    /// The reason that it came with.
+    pub(super) reason: String,
+    /// The message.
+    pub(super) message: String,
+}
+
+/// Reasons that alternate with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    /// The image.
+    Image,
+    /// ConfigMaps, Secrets and the security context.
+    Config,
+    /// The runtime.
+    Create,
+}
+
+impl Family {
+    /// Kubernetes `pkg/kubelet/images/types.go`, `pkg/kubelet/kuberuntime/kuberuntime_container.go`,
+    /// `pkg/kubelet/container/sync_result.go`.
+    fn of(reason: &str) -> Option<Self> {
+        match reason {
+            "ErrImagePull"
+            | "ImagePullBackOff"
+            | "InvalidImageName"
+            | "ErrImageNeverPull"
+            | "ImageInspectError"
+            | "RegistryUnavailable"
+            | "SignatureValidationFailed" => Some(Self::Image),
+            "CreateContainerConfigError" => Some(Self::Config),
+            "CreateContainerError"
+            | "RunContainerError"
+            | "PostStartHookError"
+            | "PreCreateHookError"
+            | "PreStartHookError" => Some(Self::Create),
+            _ => None,
+        }
+    }
+}
+
+impl Memory {
+    /// The memory of a container that is seen for the first time. Restarts of a pod that
+    /// was there before are not this rollout's.
+    pub(super) fn new(status: &ContainerStatus, is_new: bool) -> Self {
+        Self {
+            baseline: if is_new {
+                0
+            } else {
+                i64::from(status.restart_count.max(0))
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Takes in a status.
+    pub(super) fn see(&mut self, status: &ContainerStatus, now: Timestamp) {
+        let run = i64::from(status.restart_count.max(0));
+        let now_ended = status.state.terminated.as_ref();
+        if let Some(end) = &status.last_state.terminated {
+            self.end(run - 1, end, now);
+        }
+        if let Some(end) = now_ended {
+            self.end(run, end, now);
+        }
+        if status.state.running.is_some() {
+            self.trouble = None;
+        }
+        if let Some(waiting) = &status.state.waiting {
+            let reason = waiting.reason.as_deref().unwrap_or_default();
+            let message = waiting.message.as_deref().unwrap_or_default();
+            self.wait(reason, message, now);
+        }
+    }
+
+    fn end(&mut self, run: i64, terminated: &Terminated, now: Timestamp) {
+        // What the kubelet writes of a container that it has lost says nothing of it.
+        if run < 0 || terminated.reason.as_deref() == Some("ContainerStatusUnknown") {
+            return;
+        }
+        let known = self.ends.iter_mut().find(|end| end.run == run);
+        match known {
+            Some(end) => end.terminated = terminated.clone(),
+            None => self.ends.push(End {
+                run,
+                terminated: terminated.clone(),
+                seen: now,
+            }),
+        }
+        self.ends.sort_by_key(|end| end.run);
+        if self.ends.len() > RUNS {
+            self.ends.remove(0);
+        }
+    }
+
+    fn wait(&mut self, reason: &str, message: &str, now: Timestamp) {
+        let Some(family) = Family::of(reason) else {
+            return;
+        };
+        if family == Family::Create && !message.is_empty() {
+            self.telling = Some(Telling {
+                reason: reason.to_owned(),
+                message: message.to_owned(),
+            });
+        }
+        let known = self.trouble.take().filter(|known| known.family == family);
+        let (mut trouble, is_first) = match known {
+            Some(known) => (known, false),
+            None => (
+                Trouble {
+                    family,
+                    reason: reason.to_owned(),
+                    message: message.to_owned(),
+                    since: now,
+                },
+                true,
+            ),
+        };
+        let backs_off = reason.ends_with("BackOff");
+        if !is_first && !backs_off && !message.is_empty() {
+            reason.clone_into(&mut trouble.reason);
+            message.clone_into(&mut trouble.message);
+        }
+        self.trouble = Some(trouble);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn seen(statuses: &[Value]) -> Memory {
+        let mut memory = Memory::default();
+        for (second, status) in (0..).zip(statuses) {
+            memory.see(&serde_json::from_value(status.clone()).unwrap(), at(second));
+        }
+        memory
+    }
+
+    fn waiting(reason: &str, message: &str) -> Value {
+        json!({"state": {"waiting": {"reason": reason, "message": message}}})
+    }
+
+    #[test]
+    fn an_error_and_its_back_off_are_one_trouble() {
+        let memory = seen(&[
+            waiting("ErrImagePull", "not found"),
+            waiting("ImagePullBackOff", "Back-off pulling image"),
+            waiting("ErrImagePull", "still not found"),
+        ]);
+        let trouble = memory.trouble.unwrap();
+        assert_eq!(
+            (trouble.since, &*trouble.message),
+            (at(0), "still not found")
+        );
+        let memory = seen(&[
+            waiting("ErrImagePull", "x"),
+            json!({"state": {"running": {}}}),
+        ]);
+        assert!(memory.trouble.is_none());
+    }
+
+    #[test]
+    fn each_run_is_remembered_once() {
+        let end = |code: i32| json!({"terminated": {"exitCode": code}});
+        let memory = seen(&[
+            json!({"state": end(1)}),
+            json!({"restartCount": 1, "state": {"running": {}}, "lastState": end(1)}),
+            json!({"restartCount": 1, "state": end(2), "lastState": end(1)}),
+        ]);
+        let runs: Vec<_> = memory
+            .ends
+            .iter()
+            .map(|end| (end.run, end.terminated.exit_code))
+            .collect();
+        assert_eq!(runs, [(0, 1), (1, 2)]);
+        let many: Vec<_> = (0..100)
+            .map(|run| json!({"restartCount": run, "state": end(1)}))
+            .collect();
+        assert_eq!(seen(&many).ends.len(), RUNS);
+    }
+
+    #[test]
+    fn a_telling_message_outlives_the_back_off() {
+        let memory = seen(&[
+            waiting("PostStartHookError", "exited with 1: no route"),
+            waiting("CrashLoopBackOff", "back-off 10s"),
+        ]);
+        assert_eq!(memory.telling.unwrap().message, "exited with 1: no route");
+    }
+}

@@ -1,0 +1,286 @@
+//! What the Application says: its sync, its hooks, its health.
+//!
+//! argocd's exit code does not tell: it is 0 after a failed PostSync hook and after a
+//! terminated operation, and `argocd app wait` waits for ever after a failed PreSync hook
+//! (recordings argocd/cr, argocd/wait).
+
+use argo_core::resource::{OperationState, ResourceResult};
+use jiff::Timestamp;
+
+use super::{
+    finding::Severity,
+    hit::{Hit, kubectl},
+    job,
+    redact::{cap, clean},
+    scene::{ApplicationView, WorkloadView},
+    span::{age, secs},
+};
+
+/// Sync results that are listed as evidence.
+const RESULTS: usize = 5;
+
+/// Hooks that failed, as the operation tells it. Where the hook's Job is followed its own
+/// rule says more.
+pub(super) fn hook_failed(view: &ApplicationView<'_>) -> Vec<Hit> {
+    let Some(operation) = current(view) else {
+        return Vec::new();
+    };
+    let results = operation.sync_result.resources.iter();
+    let failed = results.filter(|result| result.hook_type.is_some() && has_failed(result));
+    failed
+        .filter(|_| !was_terminated(operation))
+        .map(|result| hook(view, operation, result))
+        .collect()
+}
+
+fn hook(view: &ApplicationView<'_>, operation: &OperationState, result: &ResourceResult) -> Hit {
+    let phase = clean(result.hook_type.as_deref().unwrap_or_default());
+    let (kind, name) = (clean(&result.kind), clean(&result.name));
+    let message = job::hook_message(result.message.as_deref().unwrap_or_default());
+    let why = match message.is_empty() {
+        true => String::new(),
+        false => format!(": {message}"),
+    };
+    let aftermath = match phase == "PreSync" && nothing_deployed(operation) {
+        true => "; nothing was deployed",
+        false => "",
+    };
+    let cause = format!("{phase} hook {kind}/{name} failed{why}");
+    let mut facts = view.scene.world.workloads.values();
+    let fact = facts.find(|fact| job::same_object(fact, result));
+    let object = fact.map(|fact| fact.object.clone());
+    let next = kubectl(
+        &result.namespace,
+        &["describe", &result.kind.to_ascii_lowercase(), &result.name],
+    );
+    let hit = Hit::new(severity(operation), since(view, operation), cause)
+        .aftermath(aftermath)
+        .evidence(operation.message.as_deref().unwrap_or_default())
+        .next(next);
+    match object {
+        Some(object) => hit.about(object),
+        None => hit,
+    }
+}
+
+/// A sync that failed for anything but a hook.
+pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Hit> {
+    let Some(operation) = current(view) else {
+        return Vec::new();
+    };
+    let results = || operation.sync_result.resources.iter();
+    let refused: Vec<&ResourceResult> = results()
+        .filter(|result| result.status.as_deref() == Some("SyncFailed"))
+        .collect();
+    let ended = matches!(operation.phase.as_str(), "Failed" | "Error");
+    let hook = results().any(|result| result.hook_type.is_some() && has_failed(result));
+    let hook_alone = hook && refused.is_empty() && !was_terminated(operation);
+    if (!ended && refused.is_empty()) || hook_alone {
+        return Vec::new();
+    }
+    let hit = Hit::new(
+        severity(operation),
+        since(view, operation),
+        sync_phrase(operation, &refused),
+    );
+    let hit = refused
+        .iter()
+        .take(RESULTS)
+        .fold(hit, |hit, result| hit.evidence(result_phrase(result)));
+    let name = view.name();
+    let hit = hit.next(format!("argocd app get {}", super::hit::quoted(name)));
+    vec![hit]
+}
+
+/// What failed, in one sentence.
+fn sync_phrase(operation: &OperationState, refused: &[&ResourceResult]) -> String {
+    if was_terminated(operation) {
+        return "the sync was terminated by someone".to_owned();
+    }
+    let when = match nothing_deployed(operation) {
+        true => "sync failed before anything was applied",
+        false => "sync failed",
+    };
+    match refused {
+        [] => {
+            let message = operation.message.as_deref().unwrap_or("no reason is given");
+            format!("{when}: {}", clean(message))
+        }
+        [one] => format!("{when}: {}", result_phrase(one)),
+        [first, rest @ ..] => {
+            let more = rest.len();
+            format!("{when}: {}; and {more} more", result_phrase(first))
+        }
+    }
+}
+
+/// `Deployment/web: spec.replicas: Invalid value: -1`
+fn result_phrase(result: &ResourceResult) -> String {
+    let message = clean(result.message.as_deref().unwrap_or_default());
+    let is_invalid = format!("\"{}\" is invalid: ", result.name);
+    let (kind, name) = (clean(&result.kind), clean(&result.name));
+    match message.split_once(&is_invalid) {
+        Some((_, why)) => format!("{kind}/{name} is invalid: {}", cap(why, 200)),
+        None => format!("{kind}/{name}: {}", cap(&message, 200)),
+    }
+}
+
+/// Argo CD cannot work out what to deploy.
+pub(super) fn comparison_error(view: &ApplicationView<'_>) -> Vec<Hit> {
+    let conditions = view.application.status.conditions.iter();
+    let errors = conditions.filter(|condition| {
+        matches!(
+            condition.type_.as_str(),
+            "ComparisonError" | "InvalidSpecError"
+        )
+    });
+    let hits = errors.take(RESULTS).map(|condition| {
+        let since = condition.last_transition_time.as_ref();
+        let since = since.map_or(view.scene.world.started, |time| time.0);
+        let message = clean(innermost(&condition.message));
+        let cause = format!("Argo CD cannot work out what to deploy: {message}");
+        let next = format!(
+            "argocd app get {} --hard-refresh",
+            super::hit::quoted(view.name())
+        );
+        Hit::doomed(since, cause)
+            .evidence(&condition.message)
+            .next(next)
+    });
+    hits.collect()
+}
+
+/// The end of a chain of gRPC errors.
+fn innermost(message: &str) -> &str {
+    message.rsplit("desc = ").next().unwrap_or(message)
+}
+
+/// Health is Suspended: `argocd app wait --health` never ends by itself.
+pub(super) fn suspended(view: &ApplicationView<'_>) -> Vec<Hit> {
+    let health = &view.application.status.health;
+    if health.status.as_deref() != Some("Suspended") {
+        return Vec::new();
+    }
+    let since = health.last_transition_time.as_ref();
+    let since = since.map_or(view.scene.world.started, |time| time.0);
+    let cause = "the application is Suspended: someone has to resume it".to_owned();
+    let paused = view
+        .scene
+        .workloads()
+        .filter(|workload| workload.state.paused);
+    let hit = paused
+        .take(RESULTS)
+        .fold(Hit::suspicious(since, cause), |hit, workload| {
+            hit.evidence(format!("{} is paused", workload.fact.object))
+        });
+    vec![hit]
+}
+
+/// A Deployment, Rollout or Job that someone paused.
+pub(super) fn paused(view: WorkloadView<'_>) -> Option<Hit> {
+    if !view.state.paused || view.state.complete || view.state.failed.is_some() {
+        return None;
+    }
+    let since = ["Progressing", "Paused", "Suspended"];
+    let since = since.iter().find_map(|type_| view.condition_time(type_));
+    let since = since.unwrap_or(view.scene.world.started);
+    let waiting = view.state.waiting_for.as_deref().unwrap_or_default();
+    let namespace = &view.fact.object.namespace;
+    let name = &view.fact.object.name;
+    let (cause, next) = match &*view.fact.object.kind.kind {
+        "Deployment" => {
+            let target = format!("deployment/{name}");
+            let next = kubectl(namespace, &["rollout", "resume", &target]);
+            (format!("the rollout is {waiting}"), Some(next))
+        }
+        "Job" => ("the Job is suspended".to_owned(), None),
+        "Rollout" => {
+            let next = kubectl(namespace, &["argo", "rollouts", "promote", name]);
+            (
+                format!("the rollout waits for {}", clean(waiting)),
+                Some(next),
+            )
+        }
+        _ => ("it is paused".to_owned(), None),
+    };
+    let hit = Hit::suspicious(since, cause);
+    Some(match next {
+        Some(next) => hit.next(next),
+        None => hit,
+    })
+}
+
+/// Health was Degraded before, and still is: `argocd app wait` fails on a change to
+/// Degraded only, so it waits for its timeout (argo-cd issue 8496).
+pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Hit> {
+    let health = &view.application.status.health;
+    let started = view.scene.world.started;
+    let since = health.last_transition_time.as_ref().map(|time| time.0);
+    let Some(since) = since.filter(|since| *since < started) else {
+        return Vec::new();
+    };
+    if health.status.as_deref() != Some("Degraded") {
+        return Vec::new();
+    }
+    let ago = super::span::span(age(started, since));
+    let cause = format!(
+        "the application was Degraded {ago} before this rollout began and still is; argocd waits for it to recover"
+    );
+    let hit = Hit::suspicious(since, cause).key("already degraded");
+    // Its grace runs from the start of the rollout.
+    let grace = age(started, since).saturating_add(secs(60));
+    let message = health.message.as_deref().unwrap_or_default();
+    let resources = view.application.status.resources.iter();
+    let degraded = resources.filter(|r| r.health.status.as_deref() == Some("Degraded"));
+    let hit = degraded
+        .take(RESULTS)
+        .fold(hit.evidence(message), |hit, resource| {
+            hit.evidence(format!("{}/{} is Degraded", resource.kind, resource.name))
+        });
+    vec![hit.grace(grace)]
+}
+
+/// The operation, unless it ended well before this rollout began: then another one is yet
+/// to come. One look has no beginning.
+fn current<'a>(view: &ApplicationView<'a>) -> Option<&'a OperationState> {
+    let operation = view.application.status.operation_state.as_ref()?;
+    let finished = operation.finished_at.as_ref().map(|time| time.0);
+    let is_past = finished.is_some_and(|finished| {
+        age(view.scene.world.started, finished) > secs(120) && !operation.is_running()
+    });
+    let one_look = view.scene.thresholds.is_one_look();
+    (!is_past || one_look).then_some(operation)
+}
+
+/// A new operation that is asked for, or a retry, may still succeed.
+fn severity(operation: &OperationState) -> Severity {
+    match operation.is_running() {
+        true => Severity::Suspicious,
+        false => Severity::Doomed,
+    }
+}
+
+fn since(view: &ApplicationView<'_>, operation: &OperationState) -> Timestamp {
+    let finished = operation.finished_at.as_ref();
+    let time = finished.or(operation.started_at.as_ref());
+    time.map_or(view.scene.now, |time| time.0)
+}
+
+fn has_failed(result: &ResourceResult) -> bool {
+    matches!(result.hook_phase.as_deref(), Some("Failed" | "Error"))
+}
+
+fn was_terminated(operation: &OperationState) -> bool {
+    operation.phase == "Terminating" || operation.message.as_deref() == Some("Operation terminated")
+}
+
+/// True if nothing but hooks and namespaces was applied.
+pub(super) fn nothing_deployed(operation: &OperationState) -> bool {
+    let results = operation.sync_result.resources.iter();
+    let mut applied = results.filter(|result| {
+        result.hook_type.is_none()
+            && result.status.as_deref() == Some("Synced")
+            && result.kind != "Namespace"
+    });
+    applied.next().is_none()
+}

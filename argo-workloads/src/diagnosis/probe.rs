@@ -1,0 +1,294 @@
+//! Probes that fail.
+//!
+//! Texts: kubernetes `pkg/probe`, `pkg/kubelet/prober`; recordings 06, 10. One failed
+//! probe is noise, most healthy rollouts have some (recording 01).
+
+use argo_core::resource::Probe;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    code::Code,
+    crash::{self, crashed_as},
+    events::EventFact,
+    hit::{Hit, kubectl},
+    memory::End,
+    redact::clean,
+    scene::{ContainerView, PodView},
+    span::{secs, span},
+};
+
+/// The event of the kubelet that killed this run for a probe. The event is Normal, the
+/// exit code the program's own (143, or 137 where it ignores TERM).
+pub(super) fn killer<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a EventFact> {
+    let event = view.event(|event| {
+        event.reason == "Killing"
+            && event.message.contains("probe")
+            && event.message.contains("will be restarted")
+    })?;
+    let pod = &view.pod.fact.pod;
+    let grace = pod.spec.termination_grace_period_seconds.unwrap_or(30);
+    // One event counts all kills: it spans the first to the last.
+    let fits = |end: &&End| {
+        let after_first = end.time().duration_since(event.first);
+        let after_last = end.time().duration_since(event.last);
+        after_first >= secs(-2) && after_last <= secs(grace.clamp(0, 3600) + 5)
+    };
+    // The event may come after the status (recording 10): a run that ended as one did that
+    // was killed was killed too.
+    let code = end.terminated.exit_code;
+    let killed = view.memory.ends.iter().find(fits)?;
+    (killed.terminated.exit_code == code).then_some(event)
+}
+
+/// A container that is killed for a probe again and again.
+pub(super) fn killed(view: &ContainerView<'_>) -> Option<Hit> {
+    let allowed = view.scene().thresholds.allow_restarts;
+    let crashes = crashed_as(view, Code::ProbeFailing, allowed)?;
+    let event = killer(view, crashes.last)?;
+    let (kind, probe) = if event.message.contains("startup") {
+        ("startup", view.container.startup_probe.as_ref())
+    } else {
+        ("liveness", view.container.liveness_probe.as_ref())
+    };
+    let answer = failed_probe(view, kind).map_or("", |event| event.message.as_str());
+    let answer = answer_phrase(probe, answer);
+    let (label, times) = (view.label(), crashes.times());
+    let cause = format!("{label} is killed because its {kind} probe fails: {answer}, {times}");
+    Some(crash::hit(view, &crashes, kind, cause).log(view.lines()))
+}
+
+/// A container that runs and is not ready. The grace is the longest of a minute and what
+/// the probe itself allows; pods of the same revision that became ready show how long it
+/// takes and shorten it (recording 06: one of three stuck, the others ready after 1 s).
+pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Hit> {
+    let probe = view.readiness()?;
+    let status = view.status?;
+    if status.ready || status.started == Some(false) {
+        return None;
+    }
+    let started = view.running_since()?;
+    let event = failed_probe(view, "readiness").filter(|event| event.last >= started)?;
+    // Crashes say more than the probe that fails in between.
+    if crash::Crashes::of(view).is_some() {
+        return None;
+    }
+    let since = started.max(unready_since(view.pod).unwrap_or(started));
+    let answer = answer_phrase(Some(probe), &event.message);
+    let (name, lasted) = (view.name(), span(view.scene().age(since)));
+    let never = if since > started.saturating_add(secs(2)).unwrap_or(started) {
+        "no longer passes"
+    } else {
+        "never passed"
+    };
+    let cause = format!("readiness of {name} {never}: {answer} for {lasted}");
+    let hit = Hit::suspicious(since, cause)
+        .key(format!(
+            "readiness of {name}: {}",
+            super::events::normal(&answer)
+        ))
+        .weight(view.scene().age(since).as_secs())
+        .evidence(telling(&event.message))
+        .log(view.lines())
+        .next(kubectl(
+            view.pod.namespace(),
+            &["logs", view.pod.name(), "-c", name],
+        ));
+    let hit = Hit {
+        error_line: None,
+        ..hit
+    };
+    let allowed = allowed_by(probe);
+    Some(match slowest_sibling(view) {
+        Some((sibling, took)) => {
+            let grace = took
+                .saturating_mul(5)
+                .clamp(secs(20), secs(60).max(allowed));
+            hit.grace(grace).evidence(format!(
+                "{sibling} of the same revision was ready after {}",
+                span(took)
+            ))
+        }
+        None => hit.grace(secs(60).max(allowed)),
+    })
+}
+
+/// A condition that something outside of the pod sets (a load balancer, above all).
+pub(super) fn gate(view: PodView<'_>) -> Option<Hit> {
+    let ready = view.fact.pod.condition("Ready")?;
+    if ready.status != "False" || ready.reason.as_deref() != Some("ReadinessGatesNotReady") {
+        return None;
+    }
+    let since = ready.last_transition_time.as_ref()?.0;
+    let message = clean(ready.message.as_deref().unwrap_or_default());
+    let cause = format!("containers are ready but a readiness gate is not: {message}");
+    let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
+    Some(Hit::suspicious(since, cause).next(next))
+}
+
+/// The latest event of a probe of this kind that failed.
+fn failed_probe<'a>(view: &ContainerView<'a>, kind: &str) -> Option<&'a EventFact> {
+    view.event(|event| {
+        let mut words = event.message.split(' ');
+        let is_kind = words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case(kind));
+        event.reason == "Unhealthy" && is_kind && words.next() == Some("probe")
+    })
+}
+
+/// Since when the pod is not ready.
+fn unready_since(view: PodView<'_>) -> Option<Timestamp> {
+    let ready = view.fact.pod.condition("ContainersReady")?;
+    let time = ready.last_transition_time.as_ref()?;
+    (ready.status == "False").then_some(time.0)
+}
+
+/// How long the probe itself lets a container fail.
+fn allowed_by(probe: &Probe) -> SignedDuration {
+    let bounded = |value: Option<i64>, default: i64| value.unwrap_or(default).clamp(0, 86_400);
+    let delay = bounded(probe.initial_delay_seconds, 0);
+    let threshold = bounded(probe.failure_threshold, 3);
+    secs(delay + threshold * bounded(probe.period_seconds, 10))
+}
+
+/// The slowest pod of the same revision that became ready at the first try, and how long
+/// it took.
+fn slowest_sibling<'a>(view: &ContainerView<'a>) -> Option<(&'a str, SignedDuration)> {
+    let own = &view.pod.fact.object.uid;
+    let root = &view.pod.fact.root.uid;
+    let siblings = view
+        .scene()
+        .all_pods()
+        .filter(|pod| pod.is_newest() && pod.fact.root.uid == *root && pod.fact.object.uid != *own);
+    let took = siblings.filter_map(|pod| {
+        let sibling = pod
+            .containers()
+            .find(|sibling| sibling.name() == view.name())?;
+        let status = sibling
+            .status
+            .filter(|status| status.ready && status.restart_count == 0)?;
+        let started = status.state.running.as_ref()?.started_at.as_ref()?.0;
+        let ready = pod.fact.pod.condition("Ready")?;
+        let ready = ready.last_transition_time.as_ref()?.0;
+        Some((pod.name(), ready.duration_since(started).max(secs(0))))
+    });
+    took.max_by_key(|(_, took)| *took)
+}
+
+/// What is asked and what the answer is: `GET /healthz on port 8080 answers 404`.
+fn answer_phrase(probe: Option<&Probe>, message: &str) -> String {
+    let answer = match message.split_once("probe failed: ") {
+        Some((_, answer)) => answer.trim(),
+        None => message
+            .split_once("probe errored")
+            .map_or("", |(_, rest)| rest)
+            .trim(),
+    };
+    let asked = probe.map_or_else(|| "the probe".to_owned(), asked);
+    let code = answer.strip_prefix("HTTP probe failed with statuscode: ");
+    if let Some(code) = code {
+        return format!("{asked} answers {}", clean(code));
+    }
+    let said = network(answer).map_or_else(|| clean(answer), str::to_owned);
+    let is_command = probe.is_some_and(|probe| probe.exec.is_some());
+    match (said.is_empty(), is_command) {
+        (true, _) => format!("{asked} fails"),
+        (false, true) => format!("{asked} fails (\"{}\")", super::redact::cap(&said, 120)),
+        (false, false) => format!("{asked}: {said}"),
+    }
+}
+
+/// A probe without an answer (`Readiness probe failed: `) proves no more than the sentence.
+fn telling(message: &str) -> &str {
+    let message = message.trim();
+    if message.ends_with("failed:") {
+        ""
+    } else {
+        message
+    }
+}
+
+/// What happened on the network, without addresses.
+fn network(answer: &str) -> Option<&'static str> {
+    const TEXTS: [(&str, &str); 6] = [
+        ("connection refused", "connection refused"),
+        ("connection reset", "connection reset"),
+        ("no route to host", "no route to host"),
+        ("Client.Timeout", "no answer in time"),
+        ("deadline exceeded", "no answer in time"),
+        ("i/o timeout", "no answer in time"),
+    ];
+    let found = TEXTS.iter().find(|(text, _)| answer.contains(text));
+    found.map(|(_, phrase)| *phrase)
+}
+
+/// What a probe asks. Of a command only the program: its arguments may hold a password.
+fn asked(probe: &Probe) -> String {
+    let port = |port: &Option<serde_json::Value>| match port {
+        Some(serde_json::Value::String(name)) => format!(" on port {}", clean(name)),
+        Some(serde_json::Value::Number(number)) => format!(" on port {number}"),
+        _ => String::new(),
+    };
+    if let Some(get) = &probe.http_get {
+        let path = get.path.as_deref().unwrap_or("/");
+        let path = path.split('?').next().unwrap_or_default();
+        return format!("GET {}{}", clean(path), port(&get.port));
+    }
+    if let Some(socket) = &probe.tcp_socket {
+        return format!("a connection{}", port(&socket.port));
+    }
+    if let Some(grpc) = &probe.grpc {
+        return format!("the gRPC health check{}", port(&grpc.port));
+    }
+    let program = probe.exec.as_ref().and_then(|exec| exec.command.first());
+    match program {
+        Some(program) => format!("command {}", clean(program)),
+        None => "the probe".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_probe_and_its_answer_in_words() {
+        let http = json!({"httpGet": {"path": "/healthz?token=abc", "port": 8080}});
+        let exec = json!({"exec": {"command": ["redis-cli", "-a", "s3cret", "ping"]}});
+        let tcp = json!({"tcpSocket": {"port": "web"}});
+        let cases = [
+            (
+                &http,
+                "Readiness probe failed: HTTP probe failed with statuscode: 404",
+                "GET /healthz on port 8080 answers 404",
+            ),
+            (
+                &http,
+                "Readiness probe failed: Get \"http://10.0.0.1:8080/healthz\": dial tcp 10.0.0.1:8080: connect: connection refused",
+                "GET /healthz on port 8080: connection refused",
+            ),
+            (
+                &http,
+                "Liveness probe failed: Get \"http://10.0.0.1:8080/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                "GET /healthz on port 8080: no answer in time",
+            ),
+            (
+                &exec,
+                "Readiness probe failed: database not reachable\n",
+                "command redis-cli fails (\"database not reachable\")",
+            ),
+            (&exec, "Startup probe failed: ", "command redis-cli fails"),
+            (
+                &tcp,
+                "Readiness probe failed: dial tcp 10.0.0.1:80: i/o timeout",
+                "a connection on port web: no answer in time",
+            ),
+        ];
+        for (probe, message, phrase) in cases {
+            let probe: Probe = serde_json::from_value(probe.clone()).unwrap();
+            assert_eq!(answer_phrase(Some(&probe), message), phrase);
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The table of rules.
+
+use jiff::SignedDuration;
+
+use super::{
+    admission,
+    code::Code,
+    config, crash, deadline,
+    hit::Hit,
+    image, job, node, operation, probe,
+    scene::{ApplicationView, ContainerView, PodView, Scene, WorkloadView},
+    scheduling,
+    span::secs,
+    volume,
+};
+
+/// One rule: what it looks for, and how long that must hold before it counts.
+pub(super) struct Rule {
+    pub(super) code: Code,
+    /// A state shorter than this is no finding.
+    pub(super) grace: SignedDuration,
+    pub(super) check: Check,
+    /// When it counts, for people.
+    pub(super) counts: &'static str,
+}
+
+/// What a rule looks at.
+pub(super) enum Check {
+    Container(fn(&ContainerView<'_>) -> Option<Hit>),
+    Pod(fn(PodView<'_>) -> Option<Hit>),
+    /// Pods that do not count otherwise: old ones, and those about to go.
+    OldPod(fn(PodView<'_>) -> Option<Hit>),
+    Workload(fn(WorkloadView<'_>) -> Option<Hit>),
+    Application(fn(&ApplicationView<'_>) -> Vec<Hit>),
+}
+
+const fn rule(code: Code, grace: i64, check: Check, counts: &'static str) -> Rule {
+    Rule {
+        code,
+        grace: secs(grace),
+        check,
+        counts,
+    }
+}
+
+/// Every rule. Graces: `research` of kubedog, krane, skaffold and kstatus, corrected by
+/// recordings; the doc comment of each check says which.
+pub(super) const RULES: &[Rule] = &[
+    rule(
+        Code::ImagePull,
+        0,
+        Check::Container(image::refused),
+        "at once, if the image does not exist, its name is invalid, the registry refuses the credentials, or the pull policy forbids to pull",
+    ),
+    rule(
+        Code::ImagePull,
+        60,
+        Check::Container(image::unreachable),
+        "after 60 s, if the registry cannot be reached or limits the rate; earlier if the Deployment's own deadline passes first",
+    ),
+    rule(
+        Code::OomKilled,
+        0,
+        Check::Container(crash::oom_killed),
+        "when it happened twice",
+    ),
+    rule(
+        Code::ExecFormat,
+        0,
+        Check::Container(crash::exec_format),
+        "when it happened twice",
+    ),
+    rule(
+        Code::PermissionDenied,
+        0,
+        Check::Container(crash::permission_denied),
+        "when it happened twice",
+    ),
+    rule(
+        Code::PermissionDenied,
+        5,
+        Check::Container(config::runs_as_root),
+        "after 5 s, if the security context forbids the image's user",
+    ),
+    rule(
+        Code::StartFailed,
+        0,
+        Check::Container(crash::start_failed),
+        "when it happened twice",
+    ),
+    rule(
+        Code::StartFailed,
+        15,
+        Check::Container(config::cannot_create),
+        "after 15 s, if the container cannot be created at all",
+    ),
+    rule(
+        Code::InitFailed,
+        0,
+        Check::Container(crash::init_failed),
+        "when it failed more often than restarts are allowed (2 by default); at once if the pod is not restarted",
+    ),
+    rule(
+        Code::InitFailed,
+        180,
+        Check::Container(crash::init_hangs),
+        "after 3 minutes, if it runs and does not end",
+    ),
+    rule(
+        Code::ProbeFailing,
+        0,
+        Check::Container(probe::killed),
+        "when a liveness or startup probe killed the container more often than restarts are allowed",
+    ),
+    rule(
+        Code::ProbeFailing,
+        60,
+        Check::Container(probe::not_ready),
+        "after 60 s or the probe's initial delay plus failure threshold times period, whichever is longer; if other pods of the same revision became ready much faster, after five times their time, at least 20 s",
+    ),
+    rule(
+        Code::ProbeFailing,
+        60,
+        Check::Pod(probe::gate),
+        "after 60 s, if all containers are ready and a readiness gate is not met",
+    ),
+    rule(
+        Code::CrashLoop,
+        0,
+        Check::Container(crash::crash_loop),
+        "when it ended more often than restarts are allowed (2 by default)",
+    ),
+    rule(
+        Code::ConfigMissing,
+        15,
+        Check::Container(config::missing),
+        "after 15 s: operators make Secrets a moment after the pods",
+    ),
+    rule(
+        Code::ConfigMissing,
+        15,
+        Check::Pod(config::missing_volume),
+        "after 15 s, if a volume needs it",
+    ),
+    rule(
+        Code::Unschedulable,
+        60,
+        Check::Pod(scheduling::unschedulable),
+        "after 60 s, as doomed after 3 minutes; not for 5 minutes after an autoscaler promised a node",
+    ),
+    rule(
+        Code::PvcPending,
+        60,
+        Check::Pod(scheduling::claim_pending),
+        "after 60 s",
+    ),
+    rule(
+        Code::VolumeAttach,
+        120,
+        Check::Pod(volume::attach),
+        "after 2 minutes",
+    ),
+    rule(
+        Code::VolumeMount,
+        120,
+        Check::Pod(volume::mount),
+        "after 2 minutes",
+    ),
+    rule(
+        Code::SandboxFailed,
+        120,
+        Check::Pod(volume::sandbox),
+        "after 2 minutes",
+    ),
+    rule(
+        Code::QuotaExceeded,
+        30,
+        Check::Workload(admission::quota),
+        "after 30 s: pods that end may free the quota",
+    ),
+    rule(
+        Code::AdmissionDenied,
+        15,
+        Check::Workload(admission::denied),
+        "after 15 s",
+    ),
+    rule(
+        Code::JobFailed,
+        0,
+        Check::Workload(job::failed),
+        "as soon as the Job's controller has decided it (condition `FailureTarget` or `Failed`)",
+    ),
+    rule(
+        Code::JobFailed,
+        0,
+        Check::Pod(job::pod_failed),
+        "at once, for a pod that no workload owns and that is not restarted",
+    ),
+    rule(
+        Code::DeadlineExceeded,
+        0,
+        Check::Workload(job::took_too_long),
+        "as soon as the Job's controller has decided it",
+    ),
+    rule(
+        Code::HookFailed,
+        0,
+        Check::Workload(job::hook_failed),
+        "as soon as the hook's Job failed",
+    ),
+    rule(
+        Code::HookFailed,
+        0,
+        Check::Application(operation::hook_failed),
+        "as soon as the Application says so",
+    ),
+    rule(
+        Code::SyncFailed,
+        0,
+        Check::Application(operation::sync_failed),
+        "as soon as the Application says so",
+    ),
+    rule(
+        Code::ComparisonError,
+        10,
+        Check::Application(operation::comparison_error),
+        "after 10 s",
+    ),
+    rule(
+        Code::AppSuspended,
+        60,
+        Check::Application(operation::suspended),
+        "after 60 s",
+    ),
+    rule(
+        Code::AppSuspended,
+        60,
+        Check::Workload(operation::paused),
+        "after 60 s, if a workload is paused before it is complete",
+    ),
+    rule(
+        Code::AlreadyDegraded,
+        60,
+        Check::Application(operation::already_degraded),
+        "60 s into the rollout, if health has not changed since before it",
+    ),
+    rule(
+        Code::Evicted,
+        0,
+        Check::Workload(node::evicted),
+        "when three pods of one workload were evicted",
+    ),
+    rule(Code::NodeLost, 60, Check::Pod(node::lost), "after 60 s"),
+    rule(
+        Code::StuckTerminating,
+        30,
+        Check::OldPod(node::stuck),
+        "30 s after the pod's grace period, while the workload is not complete",
+    ),
+    rule(
+        Code::OldPodBlocks,
+        30,
+        Check::OldPod(node::old_pod_blocks),
+        "after 30 s",
+    ),
+    rule(
+        Code::ProgressDeadline,
+        0,
+        Check::Workload(deadline::exceeded),
+        "as soon as the controller says so; left out where the cause is known",
+    ),
+];
+
+impl Rule {
+    /// Everything that this rule finds, ripe or not.
+    pub(super) fn hits(&self, scene: &Scene<'_>) -> Vec<Hit> {
+        match self.check {
+            Check::Container(check) => {
+                let views = scene.pods().flat_map(PodView::containers);
+                views
+                    .filter_map(|view| Some(check(&view)?.at_container(&view)))
+                    .collect()
+            }
+            Check::Pod(check) => {
+                let views = scene.pods();
+                views
+                    .filter_map(|view| Some(check(view)?.at_pod(view)))
+                    .collect()
+            }
+            Check::OldPod(check) => {
+                let views = scene.all_pods();
+                views
+                    .filter_map(|view| Some(check(view)?.at_pod(view)))
+                    .collect()
+            }
+            Check::Workload(check) => {
+                let views = scene.workloads();
+                views
+                    .filter_map(|view| Some(check(view)?.at_workload(view)))
+                    .collect()
+            }
+            Check::Application(check) => {
+                let views = scene.applications();
+                views
+                    .flat_map(|view| {
+                        let hits = check(&view).into_iter();
+                        hits.map(|hit| hit.at_application(&view))
+                            .collect::<Vec<_>>()
+                    })
+                    .collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The world at one moment, as the rules look at it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use argo_core::{
+    GroupKind, ObjectRef,
+    resource::{Application, Container, ContainerStatus, Probe},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Thresholds,
+    events::EventFact,
+    memory::{Memory, Trouble},
+    revision,
+    span::age,
+    world::{Line, PodFact, WorkloadFact, World},
+};
+use crate::rollout::{self, RolloutState};
+
+/// The world at one moment.
+pub(super) struct Scene<'a> {
+    pub(super) world: &'a World,
+    pub(super) thresholds: &'a Thresholds,
+    pub(super) now: Timestamp,
+    states: BTreeMap<&'a str, RolloutState>,
+    newest: BTreeSet<&'a str>,
+}
+
+/// One container of a pod that counts.
+#[derive(Clone, Copy)]
+pub(super) struct ContainerView<'a> {
+    pub(super) pod: PodView<'a>,
+    pub(super) container: &'a Container,
+    pub(super) status: Option<&'a ContainerStatus>,
+    pub(super) memory: &'a Memory,
+    pub(super) role: Role,
+}
+
+/// What a container is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It runs and ends before the others start.
+    Init,
+    /// It starts before the others and runs with them.
+    Sidecar,
+    /// It is what the pod is for.
+    Regular,
+}
+
+/// One pod that counts.
+#[derive(Clone, Copy)]
+pub(super) struct PodView<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) fact: &'a PodFact,
+}
+
+/// One workload.
+#[derive(Clone, Copy)]
+pub(super) struct WorkloadView<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) fact: &'a WorkloadFact,
+    pub(super) state: &'a RolloutState,
+}
+
+/// One Application.
+#[derive(Clone, Copy)]
+pub(super) struct ApplicationView<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) application: &'a Application,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(world: &'a World, thresholds: &'a Thresholds, now: Timestamp) -> Self {
+        let state = |fact: &WorkloadFact| RolloutState::of(&fact.object.kind, &fact.workload);
+        let states = world
+            .workloads
+            .iter()
+            .map(|(uid, fact)| (&**uid, state(fact)))
+            .collect();
+        Self {
+            world,
+            thresholds,
+            now,
+            states,
+            newest: revision::newest(world),
+        }
+    }
+
+    /// How far a workload or a bare pod is.
+    pub(super) fn state(&self, uid: &str) -> Option<RolloutState> {
+        let pod = || self.world.pods.get(uid).map(|fact| rollout::pod(&fact.pod));
+        self.states.get(uid).cloned().or_else(pod)
+    }
+
+    pub(super) fn workloads(&'a self) -> impl Iterator<Item = WorkloadView<'a>> {
+        self.world.workloads.iter().filter_map(|(uid, fact)| {
+            let state = self.states.get(&**uid)?;
+            Some(WorkloadView {
+                scene: self,
+                fact,
+                state,
+            })
+        })
+    }
+
+    /// The pods that may be blamed: of the newest revision, not about to go, and of a
+    /// workload that is not done without them.
+    pub(super) fn pods(&'a self) -> impl Iterator<Item = PodView<'a>> {
+        let facts = self.world.pods.values();
+        let views = facts.map(|fact| PodView { scene: self, fact });
+        views.filter(|view| view.counts())
+    }
+
+    /// Every pod there is.
+    pub(super) fn all_pods(&'a self) -> impl Iterator<Item = PodView<'a>> {
+        let facts = self.world.pods.values();
+        facts.map(|fact| PodView { scene: self, fact })
+    }
+
+    pub(super) fn applications(&'a self) -> impl Iterator<Item = ApplicationView<'a>> {
+        let applications = self.world.applications.values();
+        applications.map(|application| ApplicationView {
+            scene: self,
+            application,
+        })
+    }
+
+    /// How many pods of the newest revision a workload has.
+    pub(super) fn new_pods(&'a self, root: &str) -> usize {
+        self.all_pods()
+            .filter(|view| &*view.fact.root.uid == root && view.is_newest() && !view.is_going())
+            .count()
+    }
+
+    /// True if every pod of the newest revision is about to go.
+    pub(super) fn is_replacing(&'a self, root: &str) -> bool {
+        let newest = || {
+            self.all_pods()
+                .filter(|view| &*view.fact.root.uid == root && view.is_newest())
+        };
+        newest().next().is_some() && newest().all(PodView::is_going)
+    }
+
+    pub(super) fn age(&self, since: Timestamp) -> SignedDuration {
+        age(self.now, since)
+    }
+
+    /// The latest event of an object that fits.
+    pub(super) fn event(
+        &self,
+        uid: &str,
+        fits: impl Fn(&EventFact) -> bool,
+    ) -> Option<&'a EventFact> {
+        self.world.events_of(uid)?.latest(fits)
+    }
+}
+
+impl<'a> PodView<'a> {
+    /// True if the pod is of the newest revision of its workload.
+    pub(super) fn is_newest(self) -> bool {
+        self.scene.newest.contains(&*self.fact.object.uid)
+    }
+
+    /// True if someone deleted it.
+    pub(super) fn is_going(self) -> bool {
+        self.fact.pod.metadata.deletion_timestamp.is_some()
+    }
+
+    fn counts(self) -> bool {
+        let fact = self.fact;
+        if self.is_going() || !self.is_newest() {
+            return false;
+        }
+        let done = |uid: &str| self.scene.state(uid).is_some_and(|state| state.complete);
+        // A Job that succeeded in the end forgives its failed pods.
+        let forgiven = self
+            .job()
+            .is_some_and(|job| done(&job.object.uid) || (!fact.is_new && !job.is_new));
+        let unwanted = self.desired() == Some(0);
+        let settled = !fact.is_new && done(&fact.root.uid);
+        !forgiven && !unwanted && !settled
+    }
+
+    /// The Job that owns it.
+    pub(super) fn job(self) -> Option<&'a WorkloadFact> {
+        let owner = self.fact.owner.as_ref()?;
+        let job = self.scene.world.workloads.get(&owner.uid)?;
+        (&*job.object.kind.kind == "Job").then_some(job)
+    }
+
+    fn desired(self) -> Option<i64> {
+        self.scene.state(&self.fact.root.uid)?.desired
+    }
+
+    /// True if the pod was there before the rollout.
+    pub(super) fn is_older(self) -> bool {
+        !self.fact.is_new
+    }
+
+    pub(super) fn restart_policy(self) -> &'a str {
+        let policy = self.fact.pod.spec.restart_policy.as_deref();
+        policy.unwrap_or("Always")
+    }
+
+    pub(super) fn containers(self) -> impl Iterator<Item = ContainerView<'a>> {
+        let spec = &self.fact.pod.spec;
+        let inits = spec.init_containers.iter().map(|container| {
+            let sidecar = container.restart_policy.as_deref() == Some("Always");
+            (container, if sidecar { Role::Sidecar } else { Role::Init })
+        });
+        let regular = spec
+            .containers
+            .iter()
+            .map(|container| (container, Role::Regular));
+        let pod = self;
+        inits.chain(regular).filter_map(move |(container, role)| {
+            let status = &pod.fact.pod.status;
+            let statuses = match role {
+                Role::Regular => &status.container_statuses,
+                Role::Init | Role::Sidecar => &status.init_container_statuses,
+            };
+            Some(ContainerView {
+                pod,
+                container,
+                status: statuses.iter().find(|status| status.name == container.name),
+                memory: pod.fact.containers.get(&container.name)?,
+                role,
+            })
+        })
+    }
+
+    /// The latest event of the pod that fits.
+    pub(super) fn event(self, fits: impl Fn(&EventFact) -> bool) -> Option<&'a EventFact> {
+        self.scene.event(&self.fact.object.uid, fits)
+    }
+
+    /// The latest event of the pod with a reason that fits, unless the pod has got
+    /// further since: a mount that worked in the end leaves its failures behind.
+    pub(super) fn obstacle(self, fits: impl Fn(&EventFact) -> bool) -> Option<&'a EventFact> {
+        const FURTHER: [&str; 4] = ["Pulling", "Pulled", "Created", "Started"];
+        let event = self.event(fits)?;
+        let further = self.event(|event| FURTHER.contains(&&*event.reason));
+        let overtaken = further.is_some_and(|further| further.last > event.last);
+        (!overtaken && self.is_not_started()).then_some(event)
+    }
+
+    /// True until a container of it ran.
+    pub(super) fn is_not_started(self) -> bool {
+        self.fact.pod.status.phase.as_deref().unwrap_or("Pending") == "Pending"
+            && self.fact.pod.containers().all(|(_, status)| {
+                status.is_none_or(|status| {
+                    status.state.running.is_none() && status.state.terminated.is_none()
+                })
+            })
+    }
+
+    /// `kubectl -n shop …` about this pod.
+    pub(super) fn namespace(self) -> &'a str {
+        &self.fact.object.namespace
+    }
+
+    pub(super) fn name(self) -> &'a str {
+        &self.fact.object.name
+    }
+}
+
+impl<'a> ContainerView<'a> {
+    pub(super) fn scene(&self) -> &'a Scene<'a> {
+        self.pod.scene
+    }
+
+    pub(super) fn name(&self) -> &'a str {
+        &self.container.name
+    }
+
+    /// `container app`, `init container migrate`.
+    pub(super) fn label(&self) -> String {
+        let role = match self.role {
+            Role::Init => "init container",
+            Role::Sidecar => "sidecar",
+            Role::Regular => "container",
+        };
+        format!("{role} {}", self.name())
+    }
+
+    pub(super) fn trouble(&self) -> Option<&'a Trouble> {
+        self.memory.trouble.as_ref()
+    }
+
+    pub(super) fn image(&self) -> &'a str {
+        self.container.image.as_deref().unwrap_or_default()
+    }
+
+    /// Why it waits, in one word; empty if it does not.
+    pub(super) fn waiting_reason(&self) -> &'a str {
+        let waiting = self.status.and_then(|status| status.state.waiting.as_ref());
+        let reason = waiting.and_then(|waiting| waiting.reason.as_deref());
+        reason.unwrap_or_default()
+    }
+
+    /// Since when it runs.
+    pub(super) fn running_since(&self) -> Option<Timestamp> {
+        let running = self.status?.state.running.as_ref()?;
+        running.started_at.as_ref().map(|time| time.0)
+    }
+
+    /// True until it ran for the first time.
+    pub(super) fn never_ran(&self) -> bool {
+        self.memory.ends.is_empty()
+            && self
+                .status
+                .is_none_or(|status| status.state.running.is_none())
+    }
+
+    pub(super) fn lines(&self) -> &'a [Line] {
+        let world = self.scene().world;
+        world.lines_of(self.pod.fact, self.name())
+    }
+
+    /// The latest event about this container that fits.
+    pub(super) fn event(&self, fits: impl Fn(&EventFact) -> bool) -> Option<&'a EventFact> {
+        let name = self.name();
+        self.pod
+            .event(|event| event.container.as_deref() == Some(name) && fits(event))
+    }
+
+    pub(super) fn readiness(&self) -> Option<&'a Probe> {
+        self.container.readiness_probe.as_ref()
+    }
+}
+
+impl<'a> WorkloadView<'a> {
+    pub(super) fn is_kind(self, kind: &str) -> bool {
+        &*self.fact.object.kind.kind == kind
+    }
+
+    /// True if nothing that is followed owns it.
+    pub(super) fn is_root(self) -> bool {
+        self.fact.object.uid == self.fact.root.uid
+    }
+
+    /// The newest pods of it, by the root that they belong to.
+    pub(super) fn pods(self) -> impl Iterator<Item = PodView<'a>> {
+        let root: &'a Arc<str> = &self.fact.root.uid;
+        self.scene
+            .all_pods()
+            .filter(move |view| view.fact.root.uid == *root && view.is_newest() && !view.is_going())
+    }
+
+    /// The time at which a condition last changed.
+    pub(super) fn condition_time(self, type_: &str) -> Option<Timestamp> {
+        let condition = self.fact.workload.condition(type_)?;
+        let time = condition.last_transition_time.as_ref();
+        time.or(condition.last_update_time.as_ref())
+            .map(|time| time.0)
+    }
+}
+
+impl ApplicationView<'_> {
+    /// The Application as an object.
+    pub(super) fn object(&self) -> ObjectRef {
+        let kind = GroupKind::new("argoproj.io", "Application");
+        ObjectRef::from_meta(kind, &self.application.metadata)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        let name = self.application.metadata.name.as_deref();
+        name.unwrap_or_default()
+    }
+}

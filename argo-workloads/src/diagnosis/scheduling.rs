@@ -1,0 +1,249 @@
+//! Pods that no node takes.
+//!
+//! Texts: kubernetes `pkg/scheduler/framework/types.go` and its plugins; recording 10.
+//! Since 1.34 taints are no longer named.
+
+use jiff::Timestamp;
+
+use super::{
+    finding::Severity,
+    hit::{Hit, kubectl},
+    redact::clean,
+    scene::PodView,
+    span::secs,
+};
+
+/// A pod without a node. A cluster may be adding one: kstatus' 15 s are too hasty.
+pub(super) fn unschedulable(view: PodView<'_>) -> Option<Hit> {
+    let (since, message) = unscheduled(view)?;
+    if claim_trouble(message).is_some() || node_is_promised(view) {
+        return None;
+    }
+    let severity = if view.scene.age(since) >= secs(180) {
+        Severity::Doomed
+    } else {
+        Severity::Suspicious
+    };
+    let reasons = reasons(message);
+    let (cause, key) = match &reasons {
+        Some(reasons) => (fits_nowhere(view, reasons), reasons.words()),
+        None => {
+            let message = clean(message);
+            (format!("no node takes the pod: {message}"), message)
+        }
+    };
+    let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
+    let hit = Hit::new(severity, since, cause).key(super::events::normal(&key));
+    let refused = view.event(|event| event.reason == "NotTriggerScaleUp");
+    let hit = match refused {
+        Some(event) => hit.evidence(&event.message),
+        None => hit,
+    };
+    Some(hit.evidence(message).next(next))
+}
+
+/// A pod that waits for a claim. The reason stands in an event of the claim, which has no
+/// tracking id: the pod's volumes lead to it.
+pub(super) fn claim_pending(view: PodView<'_>) -> Option<Hit> {
+    let (since, message) = unscheduled(view)?;
+    let named = claim_trouble(message)?;
+    let world = view.scene.world;
+    let volumes = view.fact.pod.spec.volumes.iter();
+    let claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+    let claims: Vec<&str> = claims.map(|claim| claim.claim_name.as_str()).collect();
+    let failure = claims.iter().find_map(|name| {
+        let claim = world.others.values().find(|object| {
+            &*object.kind.kind == "PersistentVolumeClaim"
+                && object.namespace == view.fact.object.namespace
+                && *object.name == **name
+        })?;
+        let event = view.scene.event(&claim.uid, |event| {
+            matches!(&*event.reason, "ProvisioningFailed" | "FailedBinding")
+        })?;
+        Some((*name, event))
+    });
+    let claim = failure.map(|(name, _)| name);
+    let claim = named.or(claim).or(claims.first().copied());
+    let name = clean(claim.unwrap_or("(unknown)"));
+    let gone = named.is_some() && message.contains("not found");
+    let cause = match failure {
+        _ if gone => format!("claim {name} does not exist"),
+        Some((_, event)) => format!("claim {name} gets no volume: {}", clean(&event.message)),
+        None => format!("claim {name} gets no volume"),
+    };
+    let next = kubectl(view.namespace(), &["describe", "pvc", claim.unwrap_or("")]);
+    Some(Hit::suspicious(since, cause).evidence(message).next(next))
+}
+
+/// Since when the scheduler, or a gate, has refused the pod, and with which words.
+fn unscheduled(view: PodView<'_>) -> Option<(Timestamp, &str)> {
+    let condition = view.fact.pod.condition("PodScheduled")?;
+    let since = condition.last_transition_time.as_ref()?.0;
+    let refused = condition.status == "False"
+        && matches!(
+            condition.reason.as_deref(),
+            Some("Unschedulable" | "SchedulingGated")
+        );
+    refused.then_some((since, condition.message.as_deref().unwrap_or_default()))
+}
+
+/// Whether the message is about a claim, and about which one if it says so.
+fn claim_trouble(message: &str) -> Option<Option<&str>> {
+    if let Some((_, rest)) = message.split_once("persistentvolumeclaim \"") {
+        return Some(rest.split('"').next());
+    }
+    let unbound = message.contains("unbound immediate PersistentVolumeClaims");
+    unbound.then_some(None)
+}
+
+/// Autoscalers say in an event that a node is on its way: cluster-autoscaler
+/// `TriggeredScaleUp`, Karpenter `Nominated`.
+fn node_is_promised(view: PodView<'_>) -> bool {
+    let promise = |reason: &str| matches!(reason, "TriggeredScaleUp" | "Nominated");
+    let promised = view.event(|event| promise(&event.reason));
+    promised.is_some_and(|event| view.scene.age(event.last) < secs(300))
+}
+
+/// How many nodes there are, and why each does not do.
+struct Reasons {
+    nodes: u64,
+    each: Vec<(u64, String)>,
+}
+
+impl Reasons {
+    fn words(&self) -> String {
+        let words = self
+            .each
+            .iter()
+            .map(|(count, why)| format!("{count} {why}"));
+        words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Reads `0/12 nodes are available: 9 Insufficient memory, 3 node(s) had untolerated
+/// taint(s). preemption: …`
+fn reasons(message: &str) -> Option<Reasons> {
+    let (_, rest) = message.split_once("0/")?;
+    let (nodes, rest) = rest.split_once(" nodes are available: ")?;
+    let end = [". no new claims", ". preemption", ". "];
+    let end = end.iter().filter_map(|end| rest.find(end)).min();
+    let list = rest[..end.unwrap_or(rest.len())].trim_end_matches('.');
+    let each = list.split(", ").filter_map(|part| {
+        let (count, why) = part.trim().split_once(' ')?;
+        Some((count.parse().ok()?, plain(why)))
+    });
+    let each: Vec<_> = each.take(8).collect();
+    let nodes = nodes.parse().ok()?;
+    (!each.is_empty()).then_some(Reasons { nodes, each })
+}
+
+/// The scheduler's words in plain ones, where they are known.
+fn plain(why: &str) -> String {
+    if let Some(resource) = why.strip_prefix("Insufficient ") {
+        return format!("too small ({})", clean(resource));
+    }
+    const TEXTS: [(&str, &str); 9] = [
+        ("Too many pods", "full of pods"),
+        ("node(s) had untolerated taint", "tainted"),
+        ("node(s) had taint", "tainted"),
+        (
+            "node(s) didn't match Pod's node affinity",
+            "without the labels that the pod asks for",
+        ),
+        (
+            "node(s) didn't match pod anti-affinity",
+            "taken by a pod that this one avoids",
+        ),
+        (
+            "node(s) didn't match pod topology spread",
+            "against the topology spread",
+        ),
+        (
+            "node(s) had volume node affinity conflict",
+            "in another zone than the volume",
+        ),
+        ("node(s) were unschedulable", "cordoned"),
+        (
+            "node(s) didn't have free ports",
+            "without the free host port",
+        ),
+    ];
+    let known = TEXTS.iter().find(|(text, _)| why.starts_with(text));
+    let named = why
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'));
+    match (known, named) {
+        (Some((_, "tainted")), Some((taint, _))) => format!("tainted {}", clean(taint)),
+        (Some((_, words)), _) => (*words).to_owned(),
+        _ => clean(why),
+    }
+}
+
+/// `no node fits: needs 16Gi memory; 12 nodes: 9 too small (memory), 3 tainted`
+fn fits_nowhere(view: PodView<'_>, reasons: &Reasons) -> String {
+    let short = reasons.each.iter().filter_map(|(_, why)| {
+        let resource = why.strip_prefix("too small (")?.strip_suffix(')')?;
+        Some((resource, requested(view, resource)?))
+    });
+    let needs: Vec<String> = short
+        .map(|(resource, amount)| format!("{amount} {resource}"))
+        .collect();
+    let needs = match needs.is_empty() {
+        true => String::new(),
+        false => format!(" needs {};", needs.join(" and ")),
+    };
+    let (nodes, s) = (reasons.nodes, if reasons.nodes == 1 { "" } else { "s" });
+    format!("no node fits:{needs} {nodes} node{s}: {}", reasons.words())
+}
+
+/// What the containers ask for, as it is written.
+fn requested(view: PodView<'_>, resource: &str) -> Option<String> {
+    let containers = view.fact.pod.spec.containers.iter();
+    let amounts = containers.filter_map(|container| {
+        let resources = &container.resources;
+        let amount = resources.requests.get(resource);
+        amount.or(resources.limits.get(resource))
+    });
+    let amounts: Vec<String> = amounts.take(5).map(|amount| clean(amount)).collect();
+    (!amounts.is_empty()).then(|| amounts.join(" + "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schedulers_text_is_decoded() {
+        let cases = [
+            (
+                "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
+                "1 too small (cpu)",
+            ),
+            (
+                "0/12 nodes are available: 3 node(s) had untolerated taint {dedicated: gpu}, 9 Insufficient memory.",
+                "3 tainted dedicated: gpu, 9 too small (memory)",
+            ),
+            (
+                "0/3 nodes are available: 2 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s). preemption: 0/3",
+                "2 without the labels that the pod asks for, 1 tainted",
+            ),
+        ];
+        for (message, words) in cases {
+            assert_eq!(reasons(message).unwrap().words(), words);
+        }
+        assert!(reasons("no nodes available to schedule pods").is_none());
+    }
+
+    #[test]
+    fn claims_are_another_cause() {
+        let unbound =
+            "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found";
+        assert_eq!(claim_trouble(unbound), Some(None));
+        let gone = "0/1 nodes are available: persistentvolumeclaim \"data\" not found.";
+        assert_eq!(claim_trouble(gone), Some(Some("data")));
+        assert_eq!(
+            claim_trouble("0/1 nodes are available: 1 Insufficient cpu"),
+            None
+        );
+    }
+}

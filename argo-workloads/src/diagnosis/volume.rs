@@ -1,0 +1,71 @@
+//! Volumes and sandboxes that cannot be had on the node. Only events tell; the status
+//! stays `ContainerCreating` (recording 10).
+
+use super::{
+    events::EventFact,
+    hit::{Hit, kubectl},
+    redact::clean,
+    scene::PodView,
+};
+
+/// A volume that stays with another node, above all.
+pub(super) fn attach(view: PodView<'_>) -> Option<Hit> {
+    let event = view.obstacle(|event| event.reason == "FailedAttachVolume")?;
+    let cause = if event.message.contains("Multi-Attach error") {
+        let volume = quoted(&event.message).unwrap_or_default();
+        format!("volume {volume} is still attached to another node")
+    } else {
+        format!("volume cannot be attached: {}", clean(&event.message))
+    };
+    Some(hit(view, event, cause))
+}
+
+/// A volume that cannot be mounted. What is missing in the cluster has a rule of its own;
+/// the kubelet's own delays pass.
+pub(super) fn mount(view: PodView<'_>) -> Option<Hit> {
+    let event = view.obstacle(|event| {
+        let text = &event.message;
+        event.reason == "FailedMount"
+            && !text.contains("failed to sync")
+            && !text.contains("not registered")
+            && !text.contains("\" not found")
+            && !text.contains("references non-existent")
+    })?;
+    let volume = quoted(&event.message);
+    let why = event
+        .message
+        .split_once(" : ")
+        .map_or(&*event.message, |(_, why)| why);
+    let why = clean(why);
+    let cause = match volume {
+        Some(volume) => format!("volume {volume} cannot be mounted: {why}"),
+        None => format!("a volume cannot be mounted: {why}"),
+    };
+    Some(hit(view, event, cause))
+}
+
+/// The network plugin fails, most often.
+pub(super) fn sandbox(view: PodView<'_>) -> Option<Hit> {
+    let event = view.obstacle(|event| event.reason == "FailedCreatePodSandBox")?;
+    let why = event
+        .message
+        .rsplit_once("desc = ")
+        .map_or(&*event.message, |(_, why)| why);
+    let cause = format!("sandbox of the pod cannot be made: {}", clean(why));
+    Some(hit(view, event, cause))
+}
+
+fn hit(view: PodView<'_>, event: &EventFact, cause: String) -> Hit {
+    let node = view.fact.pod.spec.node_name.as_deref();
+    let node = node.map_or(String::new(), |node| format!("on node {node}, "));
+    Hit::suspicious(event.first, cause)
+        .evidence(format!("{node}{} times: {}", event.count, event.message))
+        .next(kubectl(view.namespace(), &["describe", "pod", view.name()]))
+}
+
+/// The first quoted word, which is the volume.
+fn quoted(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once('"')?;
+    let (name, _) = rest.split_once('"')?;
+    Some(clean(name))
+}

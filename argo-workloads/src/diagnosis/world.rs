@@ -1,0 +1,292 @@
+//! What is known of the objects of an application.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use argo_core::{
+    ObjectRef, Tracked, TrackedBody,
+    resource::{Application, Pod, WorkloadObject},
+};
+use jiff::Timestamp;
+
+use super::{
+    events::{EventFact, Events},
+    memory::Memory,
+    redact,
+};
+
+/// Lines of a container that are kept.
+const LINES: usize = 50;
+/// Pods of one workload that are remembered after they are gone.
+const GONE: usize = 8;
+/// Objects whose events are kept.
+const EVENT_OBJECTS: usize = 2_000;
+
+/// A line that a container wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When it was written.
+    pub time: Timestamp,
+    /// The text.
+    pub text: String,
+}
+
+/// What is known of the objects of an application: fed with what a tracker, an event
+/// stream and a log stream say, read by [`examine`](super::examine).
+///
+/// It remembers what statuses forget and takes no clock of its own: each input comes
+/// with the time at which it was seen. Its size is bounded by the number of objects.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub(super) started: Timestamp,
+    pub(super) pods: BTreeMap<Arc<str>, PodFact>,
+    pub(super) workloads: BTreeMap<Arc<str>, WorkloadFact>,
+    /// Anything else: claims, above all.
+    pub(super) others: BTreeMap<Arc<str>, ObjectRef>,
+    pub(super) applications: BTreeMap<Arc<str>, Arc<Application>>,
+    events: BTreeMap<Arc<str>, Events>,
+    event_order: VecDeque<Arc<str>>,
+    lines: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
+    gone: BTreeMap<Arc<str>, VecDeque<GonePod>>,
+}
+
+/// A pod.
+#[derive(Clone, Debug)]
+pub(super) struct PodFact {
+    pub(super) object: ObjectRef,
+    pub(super) owner: Option<ObjectRef>,
+    pub(super) root: ObjectRef,
+    pub(super) is_new: bool,
+    pub(super) pod: Arc<Pod>,
+    pub(super) containers: BTreeMap<String, Memory>,
+}
+
+/// A workload at any depth.
+#[derive(Clone, Debug)]
+pub(super) struct WorkloadFact {
+    pub(super) object: ObjectRef,
+    pub(super) owner: Option<ObjectRef>,
+    pub(super) root: ObjectRef,
+    pub(super) hook: Option<Arc<str>>,
+    pub(super) is_new: bool,
+    pub(super) workload: Arc<WorkloadObject>,
+    /// When its newest revision was first seen.
+    pub(super) revision_since: Timestamp,
+}
+
+/// A pod that is no more, with what a verdict may still need of it.
+#[derive(Clone, Debug)]
+pub(super) struct GonePod {
+    pub(super) fact: PodFact,
+    pub(super) lines: BTreeMap<String, Vec<Line>>,
+}
+
+impl World {
+    /// Nothing is known yet. What happened before `started` is not blamed on this
+    /// rollout.
+    pub fn new(started: Timestamp) -> Self {
+        Self {
+            started,
+            pods: BTreeMap::new(),
+            workloads: BTreeMap::new(),
+            others: BTreeMap::new(),
+            applications: BTreeMap::new(),
+            events: BTreeMap::new(),
+            event_order: VecDeque::new(),
+            lines: BTreeMap::new(),
+            gone: BTreeMap::new(),
+        }
+    }
+
+    /// An object is there, or changed. `now` is when that was seen.
+    pub fn apply(&mut self, tracked: &Tracked, now: Timestamp) {
+        let uid = Arc::clone(&tracked.object.uid);
+        match &tracked.body {
+            TrackedBody::Pod(pod) => self.apply_pod(tracked, pod, now),
+            TrackedBody::Workload(workload) => self.apply_workload(tracked, workload, now),
+            TrackedBody::Other(_) => {
+                self.others.insert(uid, tracked.object.clone());
+            }
+        }
+    }
+
+    fn apply_pod(&mut self, tracked: &Tracked, pod: &Arc<Pod>, now: Timestamp) {
+        let known = self.pods.remove(&tracked.object.uid);
+        let mut containers = known.map(|known| known.containers).unwrap_or_default();
+        for (container, status) in pod.containers() {
+            let Some(status) = status else { continue };
+            let memory = containers
+                .entry(container.name.clone())
+                .or_insert_with(|| Memory::new(status, tracked.is_new));
+            memory.see(status, now);
+        }
+        let fact = PodFact {
+            object: tracked.object.clone(),
+            owner: tracked.owner.clone(),
+            root: tracked.root.clone(),
+            is_new: tracked.is_new,
+            pod: Arc::clone(pod),
+            containers,
+        };
+        self.pods.insert(Arc::clone(&tracked.object.uid), fact);
+    }
+
+    fn apply_workload(
+        &mut self,
+        tracked: &Tracked,
+        workload: &Arc<WorkloadObject>,
+        now: Timestamp,
+    ) {
+        let revision = |workload: &WorkloadObject| workload.status.update_revision.clone();
+        let known = self.workloads.get(&tracked.object.uid);
+        let revision_since = known
+            .filter(|known| revision(&known.workload) == revision(workload))
+            .map_or(now, |known| known.revision_since);
+        let fact = WorkloadFact {
+            object: tracked.object.clone(),
+            owner: tracked.owner.clone(),
+            root: tracked.root.clone(),
+            hook: tracked.hook.clone(),
+            is_new: tracked.is_new,
+            workload: Arc::clone(workload),
+            revision_since,
+        };
+        self.workloads.insert(Arc::clone(&tracked.object.uid), fact);
+    }
+
+    /// An object is gone. Of a pod the last ones of its workload are remembered: a Job
+    /// deletes its failed pods before it says that it failed (recording 08).
+    pub fn remove(&mut self, object: &ObjectRef) {
+        let lines = self.lines.remove(&object.uid).unwrap_or_default();
+        if let Some(fact) = self.pods.remove(&object.uid) {
+            let gone = self.gone.entry(Arc::clone(&fact.root.uid)).or_default();
+            gone.push_back(GonePod { fact, lines });
+            if gone.len() > GONE {
+                gone.pop_front();
+            }
+        }
+        self.workloads.remove(&object.uid);
+        self.others.remove(&object.uid);
+        self.applications.remove(&object.uid);
+        self.gone.remove(&object.uid);
+    }
+
+    /// Something happened to an object, whether that is known yet or not.
+    pub fn event(&mut self, event: EventFact) {
+        let uid = Arc::clone(&event.object.uid);
+        if !self.events.contains_key(&uid) {
+            self.event_order.push_back(Arc::clone(&uid));
+            if self.event_order.len() > EVENT_OBJECTS {
+                let oldest = self.event_order.pop_front();
+                oldest.and_then(|oldest| self.events.remove(&oldest));
+            }
+        }
+        self.events.entry(uid).or_default().add(event);
+    }
+
+    /// The last lines of a container, oldest first; they replace those given before.
+    /// Lines of a pod that nobody told of are dropped.
+    pub fn last_lines(&mut self, pod_uid: &str, container: &str, mut lines: Vec<Line>) {
+        lines.drain(..lines.len().saturating_sub(LINES));
+        for line in &mut lines {
+            line.text = redact::log_line(&line.text);
+        }
+        if let Some(fact) = self.pods.get(pod_uid) {
+            let of_pod = self.lines.entry(Arc::clone(&fact.object.uid)).or_default();
+            of_pod.insert(container.to_owned(), lines);
+            return;
+        }
+        let mut gone = self.gone.values_mut().flatten();
+        if let Some(gone) = gone.find(|gone| &*gone.fact.object.uid == pod_uid) {
+            gone.lines.insert(container.to_owned(), lines);
+        }
+    }
+
+    /// The Application, or one that it owns, is there or changed.
+    pub fn application(&mut self, application: &Arc<Application>) {
+        let uid = application.metadata.uid.as_deref().unwrap_or_default();
+        self.applications
+            .insert(uid.into(), Arc::clone(application));
+    }
+
+    /// The events of an object.
+    pub(super) fn events_of(&self, uid: &str) -> Option<&Events> {
+        self.events.get(uid)
+    }
+
+    /// The lines of a container, of a pod that is there or gone.
+    pub(super) fn lines_of(&self, pod: &PodFact, container: &str) -> &[Line] {
+        let present = self.lines.get(&pod.object.uid);
+        let present = present.and_then(|lines| lines.get(container));
+        let gone = || {
+            let gone = self.gone.get(&pod.root.uid)?;
+            let gone = gone
+                .iter()
+                .find(|gone| gone.fact.object.uid == pod.object.uid)?;
+            gone.lines.get(container)
+        };
+        present.or_else(gone).map_or(&[], Vec::as_slice)
+    }
+
+    /// The pods of a workload that are gone, oldest first.
+    pub(super) fn gone_of(&self, root: &str) -> impl DoubleEndedIterator<Item = &PodFact> {
+        let gone = self.gone.get(root);
+        gone.into_iter().flatten().map(|gone| &gone.fact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argo_core::GroupKind;
+
+    use super::*;
+
+    #[test]
+    fn its_size_is_bounded() {
+        let mut world = World::new(Timestamp::UNIX_EPOCH);
+        let object = |uid: &str| ObjectRef {
+            kind: GroupKind::new("", "Pod"),
+            namespace: "n".into(),
+            name: uid.into(),
+            uid: uid.into(),
+        };
+        let line = Line {
+            time: Timestamp::UNIX_EPOCH,
+            text: "x".repeat(10_000),
+        };
+        for number in 0..EVENT_OBJECTS + 10 {
+            let uid = number.to_string();
+            world.event(EventFact {
+                object: object(&uid),
+                container: None,
+                reason: "BackOff".into(),
+                message: String::new(),
+                type_: "Warning".into(),
+                count: 1,
+                first: Timestamp::UNIX_EPOCH,
+                last: Timestamp::UNIX_EPOCH,
+            });
+        }
+        for number in 0..100 {
+            let uid = number.to_string();
+            let tracked = Tracked {
+                object: object(&uid),
+                owner: None,
+                root: object("root"),
+                hook: None,
+                is_new: true,
+                body: TrackedBody::Pod(Arc::default()),
+            };
+            world.apply(&tracked, Timestamp::UNIX_EPOCH);
+            world.last_lines(&uid, "app", vec![line.clone(); 1000]);
+            let kept = world.lines_of(&world.pods[&*uid], "app");
+            assert!(kept.len() == LINES && kept[0].text.len() < 1000);
+            world.remove(&tracked.object);
+        }
+        assert_eq!(world.events.len(), EVENT_OBJECTS);
+        assert_eq!(world.gone_of("root").count(), GONE);
+        assert!(world.pods.is_empty() && world.lines.is_empty());
+    }
+}
