@@ -12,7 +12,7 @@ struct Family {
     debug: &'static str,
 }
 
-/// Every reason in the event packages of Kubernetes and of Argo: error where something
+/// The reasons in the event packages of Kubernetes and of Argo: error where something
 /// failed for good or needs a change, warning where it may go away by itself, info for
 /// what happens in any rollout, debug for what says nothing about one.
 ///
@@ -34,7 +34,8 @@ const FAMILIES: &[Family] = &[
             FailedPodSandBoxStatus FailedPreStopHook UnfinishedPreStopHook NetworkNotReady \
             FailedAttachVolume FailedDetachVolume FailedMount FailedUnMount FailedMapVolume \
             FailedUnmapDevice VolumeResizeFailed FileSystemResizeFailed \
-            FailedMountOnFilesystemMismatch FailedToRetrieveImagePullSecret NodeNotReady \
+            FailedMountOnFilesystemMismatch FailedOCIMountPoint \
+            FailedToRetrieveImagePullSecret NodeNotReady \
             NodeNotSchedulable Rebooted Shutdown ContainerGCFailed ImageGCFailed \
             FailedNodeAllocatableEnforcement InvalidDiskCapacity FreeDiskSpaceFailed \
             EvictionThresholdMet ProbeWarning ResizeDeferred NilShaper \

@@ -85,7 +85,13 @@ fn a_repeat_after_the_quiet_period_is_told_at_once() {
         occurrences.admit(sighting("a", 3, 3, "x"), seconds(61)),
         None
     );
+    assert_eq!(
+        occurrences.admit(sighting("a", 4, 4, "newest"), seconds(62)),
+        None
+    );
     assert_eq!(occurrences.next_due(), Some(seconds(120)));
+    let held = occurrences.due(seconds(120));
+    assert_eq!((held[0].message.as_str(), held[0].count), ("newest", 4));
 }
 
 #[test]
