@@ -1,0 +1,413 @@
+//! What other programs wrote, made safe to print.
+//!
+//! Log lines and event messages reach two readers besides people: the terminal, which
+//! obeys escape sequences, and the runner of a pipeline, which obeys commands in the
+//! output of a step. Neither may hear a container speak. [`text`] is for lines, [`json`]
+//! for the content of JSON strings; a line that holds nothing dangerous is copied as it
+//! is, after one look at its bytes.
+//!
+//! | reader | obeys | here |
+//! |---|---|---|
+//! | GitHub Actions | `##[command]` anywhere in a line | `## [command]` |
+//! | | `::command::` at the start of a line | stands behind our prefix; [`disarm_start`] without one |
+//! | Azure Pipelines | `##vso[…]`, `##[…]` anywhere | `## vso[…]` |
+//! | TeamCity | `##teamcity[…]` anywhere | `## teamcity[…]` |
+//! | GitLab CI | `section_start:…\r\e[0K`, `\r` clears the line | no `\r`, no `\e[0K` |
+//! | Buildkite | `--- ` and the like at the start of a line, APC, OSC | as GitHub's `::`; no APC, no OSC |
+//! | Jenkins | notes behind concealing colour `\e[8m` | no `\e[8m` |
+//! | terminals | OSC, DCS, CSI, `\b`, `\r`, C1 | none of them |
+//!
+//! A blank is put into the marker and not a zero-width space: the runners of GitHub and
+//! Azure look for their markers with .NET's `IndexOf(string)` (`ActionCommand.cs`,
+//! `Command.cs`), which compares as the culture does and sees no zero-width characters.
+//! For the same reason markers are found across such characters.
+
+use std::{borrow::Cow, str};
+
+/// What the reader understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Colours (SGR sequences) are kept, and closed at the end of the line.
+    pub colour: bool,
+    /// The reader is a terminal and no pipeline: of a line that overwrites itself with
+    /// carriage returns the last state is shown, and markers of pipelines stay.
+    pub terminal: bool,
+}
+
+/// Appends one line to `out`, valid UTF-8 and without any control character but tab and
+/// the escape of a colour.
+///
+/// The line comes without its newline; one inside becomes a blank.
+pub fn text(line: &[u8], out: &mut Vec<u8>, options: Options) {
+    let found = Found::of(line);
+    if !found.needs_work(line, options) {
+        out.extend_from_slice(line);
+        return;
+    }
+    let start = out.len();
+    Cleaner::new(out, options).line(&String::from_utf8_lossy(line));
+    if !options.terminal {
+        break_markers(out, start);
+    }
+}
+
+/// Appends the content of a JSON string to `out`, without its quotes: control characters
+/// and markers of pipelines are escaped, so that nothing is lost.
+pub fn json(line: &[u8], out: &mut Vec<u8>) {
+    let line = String::from_utf8_lossy(line);
+    let bytes = line.as_bytes();
+    let mut markers = markers(bytes).into_iter().peekable();
+    let mut copied = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if !MAY_NEED_ESCAPE[usize::from(*byte)] {
+            continue;
+        }
+        let Some(c) = line[at..].chars().next() else {
+            break;
+        };
+        if markers.next_if_eq(&(at + 1)).is_some() || needs_escape(c) {
+            out.extend_from_slice(&bytes[copied..at]);
+            push_escape(out, c);
+            copied = at + c.len_utf8();
+        }
+    }
+    out.extend_from_slice(&bytes[copied..]);
+}
+
+/// Disarms what is a command only at the start of a line: for output without a prefix.
+/// The line starts at `start` of `out`.
+pub fn disarm_start(out: &mut Vec<u8>, start: usize) {
+    let line = &out[start..];
+    let first = after_blanks(line);
+    if line[first..].starts_with(b"::") {
+        out.insert(start + first + 1, b' ');
+    } else if HEADINGS.iter().any(|heading| line.starts_with(heading)) {
+        out.insert(start, b' ');
+    }
+}
+
+/// Group headings of Buildkite.
+const HEADINGS: [&[u8]; 4] = [b"--- ", b"+++ ", b"~~~ ", b"^^^ "];
+
+/// What one look at a line finds.
+#[derive(Clone, Copy)]
+struct Found {
+    control: bool,
+    hash: bool,
+    wide: bool,
+}
+
+impl Found {
+    /// No branch and no way out of the loops, so that it is done many bytes at a time.
+    fn of(line: &[u8]) -> Self {
+        let mut blocks = line.chunks_exact(BLOCK);
+        let mut bits = blocks.by_ref().fold([0_u8; BLOCK], look);
+        let mut last = [b' '; BLOCK];
+        last[..blocks.remainder().len()].copy_from_slice(blocks.remainder());
+        bits = look(bits, &last);
+        let bits = bits.iter().fold(0, |all, bits| all | bits);
+        Self {
+            control: bits & 1 != 0,
+            hash: bits & 2 != 0,
+            wide: bits & 0x80 != 0,
+        }
+    }
+
+    fn needs_work(self, line: &[u8], options: Options) -> bool {
+        self.control
+            || (self.wide && !is_clean_utf8(line))
+            || (self.hash && !options.terminal && !markers(line).is_empty())
+    }
+}
+
+const BLOCK: usize = 32;
+
+/// Notes what the bytes of a block are: 1 a control, 2 a `#`, 0x80 no ASCII.
+fn look(mut bits: [u8; BLOCK], block: &[u8]) -> [u8; BLOCK] {
+    for (bits, byte) in bits.iter_mut().zip(block) {
+        let control = ((*byte < 0x20) & (*byte != b'\t')) | (*byte == 0x7f);
+        *bits |= u8::from(control) | (u8::from(*byte == b'#') << 1) | (byte & 0x80);
+    }
+    bits
+}
+
+/// Valid, and without the C1 controls (U+0080 to U+009F).
+fn is_clean_utf8(line: &[u8]) -> bool {
+    let c1 = |at: usize| line.get(at + 1).is_some_and(|next| *next < 0xa0);
+    str::from_utf8(line).is_ok() && !memchr::memchr_iter(0xc2, line).any(c1)
+}
+
+/// Writes one line without what is not text.
+struct Cleaner<'a> {
+    out: &'a mut Vec<u8>,
+    options: Options,
+    /// A colour is on.
+    open: bool,
+    /// No control string ends in the rest of the line.
+    endless: bool,
+}
+
+impl<'a> Cleaner<'a> {
+    fn new(out: &'a mut Vec<u8>, options: Options) -> Self {
+        Self {
+            out,
+            options,
+            open: false,
+            endless: false,
+        }
+    }
+
+    fn line(mut self, line: &str) {
+        let line = line.trim_end_matches(['\r', '\n']);
+        let shown = match line.rfind('\r') {
+            Some(at) if self.options.terminal => &line[at + 1..],
+            _ => line,
+        };
+        let mut rest = shown;
+        while let Some(at) = rest.find(|c: char| c != '\t' && c.is_control()) {
+            self.out.extend_from_slice(&rest.as_bytes()[..at]);
+            rest = self.control(&rest[at..]);
+        }
+        self.out.extend_from_slice(rest.as_bytes());
+        if self.open {
+            self.out.extend_from_slice(b"\x1b[0m");
+        }
+    }
+
+    /// Handles what starts with a control character; what comes after it.
+    fn control<'t>(&mut self, text: &'t str) -> &'t str {
+        let mut chars = text.chars();
+        let first = chars.next();
+        let rest = chars.as_str();
+        match first {
+            Some('\r' | '\n') => {
+                self.out.push(b' ');
+                rest.trim_start_matches(['\r', '\n'])
+            }
+            Some('\x1b') => self.escape(rest),
+            Some('\u{9b}') => after_sequence(rest).1,
+            Some('\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}') => self.after_string(rest),
+            _ => rest,
+        }
+    }
+
+    /// What comes after the escape character.
+    fn escape<'t>(&mut self, text: &'t str) -> &'t str {
+        let rest = text.get(1..).unwrap_or_default();
+        match text.bytes().next() {
+            Some(b'[') => {
+                let (sequence, after) = after_sequence(rest);
+                self.colour(sequence);
+                after
+            }
+            Some(b']' | b'P' | b'X' | b'^' | b'_') => self.after_string(rest),
+            _ => after_short_escape(text),
+        }
+    }
+
+    /// What comes after a control string (OSC, DCS, APC, PM, SOS) and its end. Without an
+    /// end the line would be lost: then only the start is dropped.
+    fn after_string<'t>(&mut self, text: &'t str) -> &'t str {
+        if self.endless {
+            return text;
+        }
+        let end = string_end(text);
+        self.endless = end.is_none();
+        &text[end.unwrap_or_default()..]
+    }
+
+    /// Keeps a colour, if colours are wanted and it hides nothing.
+    fn colour(&mut self, sequence: &str) {
+        let Some(parameters) = sequence.strip_suffix('m') else {
+            return;
+        };
+        let plain = parameters
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b';' | b':'));
+        if !plain || !self.options.colour || conceals(parameters) {
+            return;
+        }
+        self.open = parameters.bytes().any(|b| matches!(b, b'1'..=b'9'));
+        self.out.extend_from_slice(b"\x1b[");
+        self.out.extend_from_slice(sequence.as_bytes());
+    }
+}
+
+/// True if a colour makes text invisible (8); 8 is also a number of a colour after
+/// `38;5`, `48;5` and `58;5`, and a part of one after `38;2`.
+fn conceals(parameters: &str) -> bool {
+    let mut parameters = parameters.split(';');
+    while let Some(parameter) = parameters.next() {
+        match parameter.trim_start_matches('0') {
+            "8" => return true,
+            "38" | "48" | "58" => {
+                let numbers = match parameters.next() {
+                    Some("5") => 1,
+                    Some("2") => 3,
+                    _ => 0,
+                };
+                for _ in 0..numbers {
+                    parameters.next();
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Splits after the parameters, intermediates and final byte of a control sequence
+/// (ECMA-48 5.4). One that is not complete ends before the first byte that cannot
+/// belong to it, and is no sequence.
+fn after_sequence(text: &str) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let end = bytes
+        .iter()
+        .position(|b| !(0x20..=0x3f).contains(b))
+        .unwrap_or(bytes.len());
+    match bytes.get(end) {
+        Some(0x40..=0x7e) => text.split_at(end + 1),
+        _ => ("", &text[end..]),
+    }
+}
+
+/// Where a control string ends: BEL or ST. One look, whatever it finds: a line may hold
+/// half a million of them.
+fn string_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let end = |(at, byte): (usize, &u8)| match (byte, bytes.get(at + 1)) {
+        (0x07, _) => Some(at + 1),
+        (0x1b, Some(b'\\')) | (0xc2, Some(0x9c)) => Some(at + 2),
+        _ => None,
+    };
+    bytes.iter().enumerate().find_map(end)
+}
+
+/// What comes after an escape of another kind: intermediates and a final byte.
+fn after_short_escape(text: &str) -> &str {
+    let rest = text.trim_start_matches(|c| matches!(c, ' '..='/'));
+    match rest.bytes().next() {
+        Some(0x30..=0x7e) => &rest[1..],
+        _ => rest,
+    }
+}
+
+/// What follows `##` in a marker.
+const MARKERS: [&[u8]; 3] = [b"[", b"vso[", b"teamcity["];
+
+fn break_markers(out: &mut Vec<u8>, start: usize) {
+    let markers = markers(&out[start..]);
+    if markers.is_empty() {
+        return;
+    }
+    let line = out.split_off(start);
+    let mut copied = 0;
+    for at in markers {
+        out.extend_from_slice(&line[copied..at]);
+        out.push(b' ');
+        copied = at;
+    }
+    out.extend_from_slice(&line[copied..]);
+}
+
+/// Where the second `#` of each marker ends.
+fn markers(line: &[u8]) -> Vec<usize> {
+    let second = |at: usize| {
+        let second = after_invisible(line, at + 1);
+        (line.get(second) == Some(&b'#')).then_some(second + 1)
+    };
+    let is_marker = |at: &usize| MARKERS.iter().any(|marker| stands_at(line, *at, marker));
+    memchr::memchr_iter(b'#', line)
+        .filter_map(second)
+        .filter(is_marker)
+        .collect()
+}
+
+fn stands_at(line: &[u8], mut at: usize, marker: &[u8]) -> bool {
+    marker.iter().all(|wanted| {
+        at = after_invisible(line, at);
+        let same = line
+            .get(at)
+            .is_some_and(|byte| byte.eq_ignore_ascii_case(wanted));
+        at += 1;
+        same
+    })
+}
+
+/// Steps over what is not seen: colours, and characters without a width or a weight of
+/// their own.
+fn after_invisible(line: &[u8], mut at: usize) -> usize {
+    while let Some(length) = invisible(&line[at.min(line.len())..]) {
+        at += length;
+    }
+    at
+}
+
+fn invisible(line: &[u8]) -> Option<usize> {
+    match line {
+        [0x1b, b'[', rest @ ..] => {
+            let end = rest.iter().position(|b| !matches!(b, b'0'..=b';'))?;
+            (rest[end] == b'm').then_some(end + 3)
+        }
+        // U+00AD, U+034F.
+        [0xc2, 0xad, ..] | [0xcd, 0x8f, ..] => Some(2),
+        // U+200B to U+200F, U+202A to U+202E, U+2060 to U+206F, U+FEFF, U+FE00 to U+FE0F.
+        [0xe2, 0x80, 0x8b..=0x8f | 0xaa..=0xae, ..]
+        | [0xe2, 0x81, 0xa0..=0xaf, ..]
+        | [0xef, 0xbb, 0xbf, ..]
+        | [0xef, 0xb8, 0x80..=0x8f, ..] => Some(3),
+        _ => None,
+    }
+}
+
+/// The runner trims blanks before it looks for `::`.
+fn after_blanks(line: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let before = at;
+        at = after_invisible(line, at);
+        let text = str::from_utf8(&line[at..]).unwrap_or_default();
+        at += text.len() - text.trim_start().len();
+        if at == before {
+            return at;
+        }
+    }
+}
+
+/// First bytes of the characters that [`needs_escape`] may want, and `#`.
+const MAY_NEED_ESCAPE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        table[control] = true;
+        control += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table[b'#' as usize] = true;
+    table[0x7f] = true;
+    table[0xc2] = true;
+    table[0xe2] = true;
+    table
+};
+
+fn needs_escape(c: char) -> bool {
+    matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}') || c.is_control()
+}
+
+/// Escapes a character as JSON does; all of them are in the first plane.
+fn push_escape(out: &mut Vec<u8>, c: char) {
+    let short: Cow<'_, str> = match c {
+        '"' => "\\\"".into(),
+        '\\' => "\\\\".into(),
+        '\n' => "\\n".into(),
+        '\r' => "\\r".into(),
+        '\t' => "\\t".into(),
+        _ => format!("\\u{:04x}", u32::from(c)).into(),
+    };
+    out.extend_from_slice(short.as_bytes());
+}
+
+#[cfg(test)]
+#[path = "sanitize_tests.rs"]
+mod tests;
