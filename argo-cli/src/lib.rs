@@ -1,1 +1,7 @@
 //! Placeholder.
+
+pub mod error;
+pub mod exit;
+pub mod golayout;
+pub mod sanitize;
+pub mod settings;

@@ -1,0 +1,73 @@
+//! What ends the program before or instead of its work, in words for a person.
+
+use std::error::Error as StdError;
+
+use crate::exit;
+
+/// A message, what to do about it, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// What was wrong and where; one sentence.
+    pub message: String,
+    /// What would be right, a line each.
+    pub hints: Vec<String>,
+    /// The exit code.
+    pub code: i32,
+}
+
+impl Failure {
+    /// Wrong use or configuration.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hints: Vec::new(),
+            code: exit::USAGE,
+        }
+    }
+
+    /// Another exit code.
+    #[must_use]
+    pub fn code(mut self, code: i32) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Something to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The text for stderr, with its newline.
+    pub fn render(&self) -> String {
+        let mut text = format!("error: {}\n", self.message);
+        for hint in &self.hints {
+            text.push_str("       ");
+            text.push_str(hint);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl From<argo_core::client::Error> for Failure {
+    fn from(error: argo_core::client::Error) -> Self {
+        Self::usage(chain(&error)).hint("set KUBECONFIG or pass --kubeconfig FILE")
+    }
+}
+
+/// An error with its causes, each once: some print their source themselves.
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
