@@ -1,3 +1,5 @@
 //! A simulated Kubernetes cluster.
 
+pub mod clock;
 pub mod logs;
+pub mod store;
