@@ -1,1 +1,13 @@
-//! Placeholder.
+//! A pod log follower that loses no line and prints none twice.
+
+#![allow(dead_code)]
+
+mod batch;
+mod container;
+mod follower;
+mod kubelet;
+
+pub use batch::{Batch, Line};
+pub use container::{ContainerView, Instance, PodState};
+pub use follower::{Action, End, Follower, FollowerConfig, OpenParams};
+pub use kubelet::{Refusal, Refused};

@@ -1,0 +1,210 @@
+//! What the pod says about one container.
+
+use std::sync::Arc;
+
+use argo_core::resource::{ContainerStatus, Pod, Terminated};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+/// One run of a container: what a container id names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// `<runtime>://<id>`, unique for ever.
+    pub id: Arc<str>,
+    /// How many runs came before it.
+    pub restart: i32,
+    /// When it started, to the second below.
+    pub started_at: Option<Timestamp>,
+    /// When it ended, to the second below; none while it runs.
+    pub finished_at: Option<Timestamp>,
+    /// True while it runs.
+    pub running: bool,
+}
+
+/// Whether a log of the pod can still be asked for, and whether it can still grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodState {
+    /// The pod is there.
+    #[default]
+    Live,
+    /// The pod is there and none of its containers will run again.
+    Finished,
+    /// The pod is not there any more, or another has its name.
+    Gone,
+}
+
+/// What the pod says about one container at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerView {
+    /// The pod itself.
+    pub pod: PodState,
+    /// The run that is running, or the one that ended last and has no successor yet.
+    pub current: Option<Instance>,
+    /// The run before: `lastState.terminated`. The kubelet serves it as `previous`.
+    pub last: Option<Instance>,
+    /// True if the container itself will never run again (an ephemeral container that
+    /// ended).
+    pub over: bool,
+}
+
+impl ContainerView {
+    /// What a pod says about the container of a name.
+    pub fn of(pod: &Pod, container: &str) -> Self {
+        let ephemeral = &pod.status.ephemeral_container_statuses;
+        let status = pod
+            .containers()
+            .find(|(spec, _)| spec.name == container)
+            .and_then(|(_, status)| status);
+        let mut view = status.map(Self::of_status).unwrap_or_default();
+        view.over = ephemeral
+            .iter()
+            .any(|status| status.name == container && status.state.terminated.is_some());
+        if pod.is_finished() {
+            view.pod = PodState::Finished;
+        }
+        view
+    }
+
+    /// The pod is not there.
+    pub fn gone() -> Self {
+        Self {
+            pod: PodState::Gone,
+            ..Self::default()
+        }
+    }
+
+    fn of_status(status: &ContainerStatus) -> Self {
+        let current = running(status).or_else(|| {
+            let terminated = status.state.terminated.as_ref()?;
+            ended(terminated, status.restart_count)
+        });
+        let last = status.last_state.terminated.as_ref().and_then(|last| {
+            // In a back-off `lastState` is the run that `restartCount` counts; beside a
+            // successor it is the one before (recording 03-crash-loop).
+            let before = i32::from(current.is_some());
+            ended(last, (status.restart_count - before).max(0))
+        });
+        Self {
+            current,
+            last,
+            ..Self::default()
+        }
+    }
+
+    /// The runs that the kubelet can serve, oldest first, each with whether it takes
+    /// `previous` to get at it.
+    pub(crate) fn instances(&self) -> impl Iterator<Item = (&Instance, bool)> {
+        let last = self.last.iter().map(|instance| (instance, true));
+        last.chain(self.current.iter().map(|instance| (instance, false)))
+    }
+
+    /// True if neither the pod nor the container will ever write again.
+    pub(crate) fn is_over(&self) -> bool {
+        self.pod != PodState::Live || self.over
+    }
+}
+
+fn running(status: &ContainerStatus) -> Option<Instance> {
+    let running = status.state.running.as_ref()?;
+    let id = non_empty(status.container_id.as_deref())?;
+    Some(Instance {
+        id: id.into(),
+        restart: status.restart_count,
+        started_at: timestamp(running.started_at.as_ref()),
+        finished_at: None,
+        running: true,
+    })
+}
+
+fn ended(terminated: &Terminated, restart: i32) -> Option<Instance> {
+    let id = non_empty(terminated.container_id.as_deref())?;
+    Some(Instance {
+        id: id.into(),
+        restart,
+        started_at: timestamp(terminated.started_at.as_ref()),
+        finished_at: timestamp(terminated.finished_at.as_ref()),
+        running: false,
+    })
+}
+
+fn non_empty(id: Option<&str>) -> Option<&str> {
+    id.filter(|id| !id.is_empty())
+}
+
+fn timestamp(time: Option<&Time>) -> Option<Timestamp> {
+    // A container that never started has the Go zero time: 0001-01-01.
+    time.map(|time| time.0).filter(|time| time.as_second() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn view(status: &Value) -> ContainerView {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": { "name": "p" },
+            "spec": { "containers": [{ "name": "c" }] },
+            "status": { "phase": "Running", "containerStatuses": [status] },
+        }))
+        .unwrap();
+        ContainerView::of(&pod, "c")
+    }
+
+    fn terminated(id: &str) -> Value {
+        json!({ "terminated": {
+            "exitCode": 1, "containerID": id,
+            "startedAt": "2026-11-24T00:01:39Z", "finishedAt": "2026-11-24T00:01:40Z",
+        }})
+    }
+
+    fn runs(view: &ContainerView) -> Vec<(String, i32, bool, bool)> {
+        view.instances()
+            .map(|(run, previous)| (run.id.to_string(), run.restart, run.running, previous))
+            .collect()
+    }
+
+    /// The sequence of recording 03-crash-loop.
+    #[test]
+    fn a_run_keeps_its_restart_count_from_its_end_through_the_back_off() {
+        let ended = view(&json!({
+            "name": "c", "restartCount": 1, "containerID": "B",
+            "state": terminated("B"), "lastState": terminated("A"),
+        }));
+        assert_eq!(
+            runs(&ended),
+            [("A".into(), 0, false, true), ("B".into(), 1, false, false)]
+        );
+        let waiting = view(&json!({
+            "name": "c", "restartCount": 1, "containerID": "B",
+            "state": { "waiting": { "reason": "CrashLoopBackOff" } },
+            "lastState": terminated("B"),
+        }));
+        assert_eq!(runs(&waiting), [("B".into(), 1, false, true)]);
+    }
+
+    #[test]
+    fn a_container_that_never_started_has_no_run() {
+        let creating = view(&json!({
+            "name": "c", "restartCount": 0,
+            "state": { "waiting": { "reason": "ContainerCreating" } },
+        }));
+        assert_eq!(runs(&creating), []);
+        let no_id = view(&json!({
+            "name": "c", "restartCount": 0, "containerID": "",
+            "state": terminated(""),
+        }));
+        assert_eq!(runs(&no_id), []);
+    }
+
+    #[test]
+    fn a_running_container_is_served_as_it_is() {
+        let running = view(&json!({
+            "name": "c", "restartCount": 0, "containerID": "A",
+            "state": { "running": { "startedAt": "2026-11-24T00:01:39Z" } },
+        }));
+        assert_eq!(runs(&running), [("A".into(), 0, true, false)]);
+        assert!(!running.is_over());
+    }
+}
