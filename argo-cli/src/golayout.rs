@@ -40,7 +40,11 @@ enum Item {
     Text(String),
     Element(Element),
     /// Fraction of a second: separator, digits, and whether trailing zeros are cut.
-    Fraction { separator: char, digits: usize, trim: bool },
+    Fraction {
+        separator: char,
+        digits: usize,
+        trim: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,11 @@ enum Element {
     LowerPm,
     Zone,
     /// An offset: `Z` for zero, a colon between, and how many parts (hours, minutes, seconds).
-    Offset { z: bool, colon: bool, parts: u8 },
+    Offset {
+        z: bool,
+        colon: bool,
+        parts: u8,
+    },
 }
 
 /// Elements by their text, longer before shorter; `Jan` and `Mon` are refused before a
@@ -126,7 +134,9 @@ impl Layout {
 
     /// True if two times within one second may be written differently.
     pub fn has_fraction(&self) -> bool {
-        self.items.iter().any(|item| matches!(item, Item::Fraction { .. }))
+        self.items
+            .iter()
+            .any(|item| matches!(item, Item::Fraction { .. }))
     }
 
     /// Writes a time.
@@ -135,7 +145,11 @@ impl Layout {
             match item {
                 Item::Text(text) => out.push_str(text),
                 Item::Element(element) => element.write(time, out),
-                Item::Fraction { separator, digits, trim } => {
+                Item::Fraction {
+                    separator,
+                    digits,
+                    trim,
+                } => {
                     write_fraction(time, *separator, *digits, *trim, out);
                 }
             }
@@ -185,7 +199,10 @@ fn element_at(rest: &str) -> Option<(Item, usize)> {
 
 fn fraction_at(rest: &str) -> Option<(Item, usize)> {
     let separator = rest.chars().next().filter(|c| matches!(c, '.' | ','))?;
-    let digit = rest[1..].chars().next().filter(|c| matches!(c, '0' | '9'))?;
+    let digit = rest[1..]
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '0' | '9'))?;
     let digits = rest[1..].chars().take_while(|c| *c == digit).count();
     if rest[1 + digits..].starts_with(|next: char| next.is_ascii_digit()) {
         return None;
@@ -247,7 +264,13 @@ impl Element {
     }
 }
 
-fn write_offset(time: &Zoned, z: bool, colon: bool, parts: u8, out: &mut String) -> std::fmt::Result {
+fn write_offset(
+    time: &Zoned,
+    z: bool,
+    colon: bool,
+    parts: u8,
+    out: &mut String,
+) -> std::fmt::Result {
     let seconds = time.offset().seconds();
     if z && seconds == 0 {
         out.push('Z');
@@ -271,7 +294,9 @@ mod tests {
     use super::*;
 
     fn check(layout: &str, expected: &str) {
-        let time: Zoned = "2026-08-05T15:04:09.012300000+02:00[+02:00]".parse().unwrap();
+        let time: Zoned = "2026-08-05T15:04:09.012300000+02:00[+02:00]"
+            .parse()
+            .unwrap();
         let mut out = String::new();
         Layout::parse(layout).unwrap().write(&time, &mut out);
         assert_eq!(out, expected, "{layout}");
@@ -283,8 +308,14 @@ mod tests {
         check("RFC3339", "2026-08-05T15:04:09+02:00");
         check("RFC3339Nano", "2026-08-05T15:04:09.0123+02:00");
         check("Kitchen", "3:04PM");
-        check("Mon Jan _2 15:04:05.000 2006", "Wed Aug  5 15:04:09.012 2026");
-        check("Monday, 02-January-06 03:04 pm -0700", "Wednesday, 05-August-26 03:04 pm +0200");
+        check(
+            "Mon Jan _2 15:04:05.000 2006",
+            "Wed Aug  5 15:04:09.012 2026",
+        );
+        check(
+            "Monday, 02-January-06 03:04 pm -0700",
+            "Wednesday, 05-August-26 03:04 pm +0200",
+        );
         check("002 __2 1/2 5s", "217 217 8/5 9s");
         check("15:04:05,000000", "15:04:09,012300");
         check("log_2006", "log_2026");

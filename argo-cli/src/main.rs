@@ -1,2 +1,10 @@
 //! The argo-assistant command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    use clap::Parser;
+    let cli = argo_cli::args::Cli::parse();
+    let _ = cli;
+    ExitCode::SUCCESS
+}

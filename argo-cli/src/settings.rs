@@ -62,7 +62,11 @@ impl Settings {
     /// The level as it stands in a line: `INFO`, `WARN`, `ERRO`; in full where asked for.
     pub fn level_text(&self, level: Level) -> String {
         let name = level.name().to_ascii_uppercase();
-        let shown = if self.whole_levels { name.as_str() } else { &name[..4] };
+        let shown = if self.whole_levels {
+            name.as_str()
+        } else {
+            &name[..4]
+        };
         match (self.pad_levels, self.whole_levels) {
             (true, true) => format!("{shown:<7}"),
             _ => shown.to_owned(),
@@ -86,7 +90,8 @@ fn level(lookup: Lookup<'_>) -> Result<Level, Failure> {
     let Some(text) = value(lookup, "LOG_LEVEL") else {
         return Ok(Level::Info);
     };
-    text.parse().map_err(|_| wrong("LOG_LEVEL", &text, "error, warning, info, debug or trace"))
+    text.parse()
+        .map_err(|_| wrong("LOG_LEVEL", &text, "error, warning, info, debug or trace"))
 }
 
 fn layout(lookup: Lookup<'_>) -> Result<Layout, Failure> {
@@ -130,7 +135,10 @@ mod tests {
 
     fn read(pairs: &[(&str, &str)], terminal: bool) -> Result<Settings, Failure> {
         let lookup = |name: &str| {
-            pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+            pairs
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned())
         };
         Settings::read(&lookup, terminal)
     }
@@ -138,15 +146,31 @@ mod tests {
     #[test]
     fn a_bad_value_names_the_variable_and_what_is_accepted() {
         for (name, value, message) in [
-            ("LOG_FORMAT", "xml", "LOG_FORMAT is \"xml\"; use text or json"),
-            ("LOG_LEVEL", "loud", "LOG_LEVEL is \"loud\"; use error, warning, info, debug or trace"),
-            ("LOG_FULL_TIMESTAMP", "ja", "LOG_FULL_TIMESTAMP is \"ja\"; use true or false"),
+            (
+                "LOG_FORMAT",
+                "xml",
+                "LOG_FORMAT is \"xml\"; use text or json",
+            ),
+            (
+                "LOG_LEVEL",
+                "loud",
+                "LOG_LEVEL is \"loud\"; use error, warning, info, debug or trace",
+            ),
+            (
+                "LOG_FULL_TIMESTAMP",
+                "ja",
+                "LOG_FULL_TIMESTAMP is \"ja\"; use true or false",
+            ),
         ] {
             let failure = read(&[(name, value)], false).unwrap_err();
             assert_eq!((failure.message.as_str(), failure.code), (message, 2));
         }
         let failure = read(&[("LOG_TIMESTAMP_FORMAT", "%H:%M")], false).unwrap_err();
-        assert!(failure.message.contains("a Go time layout"), "{}", failure.message);
+        assert!(
+            failure.message.contains("a Go time layout"),
+            "{}",
+            failure.message
+        );
     }
 
     #[test]
@@ -156,7 +180,10 @@ mod tests {
         assert_eq!(level(&[], Level::Error), "ERRO");
         let whole = ("LOG_DISABLE_LEVEL_TRUNCATION", "true");
         assert_eq!(level(&[whole], Level::Warning), "WARNING");
-        assert_eq!(level(&[whole, ("LOG_PAD_LEVEL_TEXT", "1")], Level::Info), "INFO   ");
+        assert_eq!(
+            level(&[whole, ("LOG_PAD_LEVEL_TEXT", "1")], Level::Info),
+            "INFO   "
+        );
     }
 
     #[test]
@@ -165,7 +192,10 @@ mod tests {
         assert!(colors(&[], true) && !colors(&[], false));
         assert!(colors(&[("LOG_FORCE_COLORS", "true")], false));
         assert!(!colors(&[("NO_COLOR", "1")], true));
-        assert!(!colors(&[("LOG_FORCE_COLORS", "true"), ("LOG_DISABLE_COLORS", "true")], true));
+        assert!(!colors(
+            &[("LOG_FORCE_COLORS", "true"), ("LOG_DISABLE_COLORS", "true")],
+            true
+        ));
         assert!(!colors(&[("TERM", "dumb")], true));
     }
 }

@@ -1,0 +1,545 @@
+//! The command line: what can be typed, and the environment variable of each flag.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use argo_core::AppRef;
+use argo_events::LevelOverride;
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling};
+use jiff::SignedDuration;
+use regex::Regex;
+
+/// What clap paints the help with; it knows by itself when not to.
+const STYLES: styling::Styles = styling::Styles::styled()
+    .header(styling::AnsiColor::Green.on_default().bold())
+    .usage(styling::AnsiColor::Green.on_default().bold())
+    .literal(styling::AnsiColor::Cyan.on_default().bold())
+    .placeholder(styling::AnsiColor::Cyan.on_default());
+
+/// argocd app wait, with the logs of every container, the Kubernetes events of everything
+/// the application owns, and the cause if it fails.
+#[derive(Debug, Parser)]
+#[command(
+    name = "argo-assistant",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    after_help = EXIT_CODES,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: argocd's own; 0 success; 1 failed (--fail-fast, follow, diagnose); 2 wrong use or
+configuration; 70 our own --timeout; 126/127 argocd not executable/not found; 130/143 signals.
+
+How the output looks: LOG_FORMAT=text|json, LOG_LEVEL, LOG_FULL_TIMESTAMP, LOG_TIMESTAMP_FORMAT,
+LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVEL_TEXT, NO_COLOR.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Wait with argocd until the application is synced and healthy, and show what happens
+    Sync(Box<SyncArgs>),
+    /// The same without argocd: until everything is rolled out, failed or interrupted
+    Follow(Box<FollowArgs>),
+    /// One look: what is wrong right now, and why
+    Diagnose(Box<DiagnoseArgs>),
+    /// Which objects would be followed, and why the others not
+    Explain(Box<ExplainArgs>),
+    /// Print the version
+    Version,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page in troff
+    Man,
+}
+
+/// `sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// What is followed.
+    #[command(flatten)]
+    pub follow: FollowArgs,
+    /// How argocd is run.
+    #[command(flatten)]
+    pub argocd: ArgocdArgs,
+}
+
+/// `follow`, and what `sync` shares with it.
+#[derive(Debug, Args)]
+pub struct FollowArgs {
+    /// Which application.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Which log lines.
+    #[command(flatten)]
+    pub logs: LogArgs,
+    /// Which events.
+    #[command(flatten)]
+    pub events: EventArgs,
+    /// When it is over.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// `diagnose`.
+#[derive(Debug, Args)]
+pub struct DiagnoseArgs {
+    /// Which application.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Which application.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// Which application, on which cluster.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// Name of the Argo CD application
+    #[arg(value_name = "APP", value_parser = object_name)]
+    pub app: String,
+
+    /// Namespace of the Application resource (argocd, or team-a for apps in any namespace), or
+    /// the namespace that it deploys to
+    #[arg(value_name = "APP_NAMESPACE", value_parser = object_name)]
+    pub app_namespace: String,
+
+    /// Look for the application's objects in this namespace (repeatable) instead of those that
+    /// the Application names
+    #[arg(short, long = "namespace", value_name = "NAMESPACE", value_delimiter = ',',
+          value_parser = object_name, env = "ARGO_ASSISTANT_NAMESPACE", help_heading = "Target")]
+    pub namespaces: Vec<String>,
+
+    /// Look in all namespaces
+    #[arg(
+        short = 'A',
+        long,
+        env = "ARGO_ASSISTANT_ALL_NAMESPACES",
+        help_heading = "Target"
+    )]
+    pub all_namespaces: bool,
+
+    /// How Argo CD marks what belongs to the application
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        env = "ARGO_ASSISTANT_TRACKING",
+        help_heading = "Target"
+    )]
+    pub tracking: Tracking,
+
+    /// The label of label tracking
+    #[arg(
+        long,
+        value_name = "KEY",
+        default_value = "app.kubernetes.io/instance",
+        env = "ARGO_ASSISTANT_TRACKING_LABEL",
+        help_heading = "Target"
+    )]
+    pub tracking_label: String,
+
+    /// Only what carries this installation id (several Argo CDs on one cluster)
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "ARGO_ASSISTANT_INSTALLATION_ID",
+        help_heading = "Target"
+    )]
+    pub installation_id: Option<String>,
+
+    /// Do not follow the applications that this application owns (app of apps)
+    #[arg(long, env = "ARGO_ASSISTANT_NO_CHILDREN", help_heading = "Target")]
+    pub no_children: bool,
+
+    /// Kubeconfig file; default in-cluster, then KUBECONFIG, then ~/.kube/config
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ARGO_ASSISTANT_KUBECONFIG",
+        help_heading = "Cluster"
+    )]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig
+    #[arg(
+        long,
+        value_name = "CONTEXT",
+        env = "ARGO_ASSISTANT_CONTEXT",
+        help_heading = "Cluster"
+    )]
+    pub context: Option<String>,
+
+    /// Kubeconfig file of the cluster that the Application resource lives on, if another
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ARGO_ASSISTANT_APP_KUBECONFIG",
+        help_heading = "Cluster"
+    )]
+    pub app_kubeconfig: Option<PathBuf>,
+
+    /// Context of the cluster that the Application resource lives on, if another
+    #[arg(
+        long,
+        value_name = "CONTEXT",
+        env = "ARGO_ASSISTANT_APP_CONTEXT",
+        help_heading = "Cluster"
+    )]
+    pub app_context: Option<String>,
+}
+
+impl TargetArgs {
+    /// The application that is meant.
+    pub fn app(&self) -> AppRef {
+        AppRef::new(&self.app, &self.app_namespace)
+    }
+}
+
+/// `--tracking`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Tracking {
+    /// The annotation argocd.argoproj.io/tracking-id
+    #[default]
+    Annotation,
+    /// The label
+    Label,
+    /// Either
+    #[value(name = "annotation+label")]
+    AnnotationAndLabel,
+}
+
+/// Which log lines.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logs")]
+pub struct LogArgs {
+    /// Lines shown first of pods that were there before
+    #[arg(
+        long,
+        value_name = "LINES",
+        default_value_t = 10,
+        env = "ARGO_ASSISTANT_TAIL"
+    )]
+    pub tail: u32,
+
+    /// Of pods that were there before, lines of this time before now, instead of --tail
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "ARGO_ASSISTANT_SINCE")]
+    pub since: Option<Duration>,
+
+    /// Only containers whose name this regular expression matches
+    #[arg(short, long, value_name = "REGEX", env = "ARGO_ASSISTANT_CONTAINER")]
+    pub container: Option<Regex>,
+
+    /// No containers whose name this regular expression matches
+    #[arg(long, value_name = "REGEX", env = "ARGO_ASSISTANT_EXCLUDE_CONTAINER")]
+    pub exclude_container: Option<Regex>,
+
+    /// Only lines that this regular expression matches
+    #[arg(short, long, value_name = "REGEX", env = "ARGO_ASSISTANT_INCLUDE")]
+    pub include: Option<regex::bytes::Regex>,
+
+    /// No lines that this regular expression matches
+    #[arg(short, long, value_name = "REGEX", env = "ARGO_ASSISTANT_EXCLUDE")]
+    pub exclude: Option<regex::bytes::Regex>,
+
+    /// Stop showing a container after so many lines
+    #[arg(
+        long,
+        value_name = "LINES",
+        env = "ARGO_ASSISTANT_MAX_LINES_PER_CONTAINER"
+    )]
+    pub max_lines_per_container: Option<u64>,
+
+    /// Show at most so many lines a second of a container
+    #[arg(long, value_name = "LINES", env = "ARGO_ASSISTANT_MAX_RATE")]
+    pub max_rate: Option<u64>,
+
+    /// Follow only so many pods of each workload, the others when they fail
+    #[arg(long, value_name = "PODS", env = "ARGO_ASSISTANT_REPLICAS")]
+    pub replicas: Option<usize>,
+
+    /// Find the level of a line in the line (JSON, logfmt, leading ERROR or [warn])
+    #[arg(long, env = "ARGO_ASSISTANT_DETECT_LEVEL")]
+    pub detect_level: bool,
+
+    /// Show what containers wrote as it is: terminal and pipeline commands work
+    #[arg(long, env = "ARGO_ASSISTANT_RAW")]
+    pub raw: bool,
+
+    /// No logs at all
+    #[arg(long, env = "ARGO_ASSISTANT_NO_LOGS")]
+    pub no_logs: bool,
+
+    /// How much output may wait on disk while its reader is slow
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, env = "ARGO_ASSISTANT_SPOOL_LIMIT")]
+    pub spool_limit: u64,
+}
+
+/// Which events.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Events")]
+pub struct EventArgs {
+    /// Which Kubernetes events are shown
+    #[arg(long, value_enum, default_value_t, env = "ARGO_ASSISTANT_EVENTS")]
+    pub events: Events,
+
+    /// Another level for a reason (repeatable), for example Pulled=debug
+    #[arg(
+        long,
+        value_name = "REASON=LEVEL",
+        value_delimiter = ',',
+        env = "ARGO_ASSISTANT_EVENT_LEVEL"
+    )]
+    pub event_level: Vec<LevelOverride>,
+}
+
+/// `--events`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Events {
+    /// All
+    #[default]
+    All,
+    /// Warnings and errors
+    Warnings,
+    /// None
+    None,
+}
+
+/// When it is over.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Waiting")]
+pub struct WaitArgs {
+    /// End when every new pod of a workload is doomed for the grace time; exit code 1
+    #[arg(long, env = "ARGO_ASSISTANT_FAIL_FAST")]
+    pub fail_fast: bool,
+
+    /// How long a workload must be doomed before --fail-fast ends
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, env = "ARGO_ASSISTANT_GRACE")]
+    pub grace: Duration,
+
+    /// How often a container may restart before that is a finding
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 2,
+        env = "ARGO_ASSISTANT_ALLOW_RESTARTS"
+    )]
+    pub allow_restarts: u32,
+
+    /// A workload that never makes --fail-fast end (repeatable)
+    #[arg(
+        long,
+        value_name = "KIND/NAME",
+        value_delimiter = ',',
+        env = "ARGO_ASSISTANT_IGNORE"
+    )]
+    pub ignore: Vec<WorkloadName>,
+
+    /// End after this time with exit code 70; 0 waits for ever
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, env = "ARGO_ASSISTANT_TIMEOUT")]
+    pub timeout: Duration,
+
+    /// How long to go on looking after success: without a readiness probe a container counts as
+    /// ready before it crashes
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, env = "ARGO_ASSISTANT_SETTLE")]
+    pub settle: Duration,
+}
+
+/// How argocd is run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "argocd")]
+pub struct ArgocdArgs {
+    /// What to do when argocd ends because something turned Degraded: fail, or wait once more
+    /// for it to heal (at most three times)
+    #[arg(long, value_enum, default_value_t, env = "ARGO_ASSISTANT_ON_DEGRADED")]
+    pub on_degraded: OnDegraded,
+
+    /// Another environment variable that argocd gets (repeatable); ARGO* and what it cannot run
+    /// without it always gets
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        env = "ARGO_ASSISTANT_ARGOCD_ENV"
+    )]
+    pub argocd_env: Vec<String>,
+
+    /// Flags for argocd app wait, after --
+    #[arg(last = true, value_name = "ARGOCD_FLAGS")]
+    pub argocd_flags: Vec<std::ffi::OsString>,
+}
+
+/// `--on-degraded`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnDegraded {
+    /// End with argocd's exit code
+    #[default]
+    Fail,
+    /// Wait for the grace time, and run argocd again if it healed
+    Wait,
+}
+
+/// `Deployment/web`, any case of the kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadName {
+    /// Kind.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+}
+
+impl FromStr for WorkloadName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(Self {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+            }),
+            _ => Err("expected KIND/NAME, for example Deployment/web".to_owned()),
+        }
+    }
+}
+
+/// Names of applications and namespaces: RFC 1123, with dots for applications.
+fn object_name(text: &str) -> Result<String, String> {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let ok = text.chars().all(inner) && edge(text.chars().next()) && edge(text.chars().last());
+    if ok && text.len() <= 253 {
+        return Ok(text.to_owned());
+    }
+    if let Some((namespace, name)) = text.split_once('/') {
+        return Err(format!("give it as two arguments: {name} {namespace}"));
+    }
+    Err("expected lower-case letters, digits, '-' and '.'".to_owned())
+}
+
+/// `90s`, `5m`, `1h30m`, or a number of seconds as argocd takes it.
+fn duration(text: &str) -> Result<Duration, String> {
+    const EXPECTED: &str = "expected a duration such as 30s, 5m or 1h30m";
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let parsed: SignedDuration = text.parse().map_err(|_| EXPECTED.to_owned())?;
+    Duration::try_from(parsed).map_err(|_| EXPECTED.to_owned())
+}
+
+/// `64MiB`, `1GiB`, `1G`, or a number of bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor: Option<u64> = match unit.trim() {
+        "" | "B" => Some(1),
+        "K" | "Ki" | "KiB" => Some(1 << 10),
+        "M" | "Mi" | "MiB" => Some(1 << 20),
+        "G" | "Gi" | "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let number = number.parse::<u64>().ok();
+    number
+        .zip(factor)
+        .and_then(|(number, factor)| number.checked_mul(factor))
+        .ok_or_else(|| "expected a size such as 64MiB or 1GiB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn sync(args: &[&str]) -> SyncArgs {
+        let line = ["argo-assistant", "sync"].iter().chain(args);
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Sync(args) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(args: &[&str]) -> String {
+        let line = ["argo-assistant"].iter().chain(args);
+        Cli::try_parse_from(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_flag_has_its_variable() {
+        let command = Cli::command();
+        for subcommand in command.get_subcommands() {
+            for flag in subcommand.get_arguments() {
+                let Some(long) = flag.get_long() else {
+                    continue;
+                };
+                let name = long.to_ascii_uppercase().replace('-', "_");
+                let wanted = format!("ARGO_ASSISTANT_{name}");
+                let found = flag.get_env().and_then(|name| name.to_str());
+                assert!(
+                    matches!(long, "help" | "version") || found == Some(wanted.as_str()),
+                    "--{long}: {found:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn flags_of_argocd_come_after_two_dashes() {
+        let args = sync(&["shop", "argocd", "--tail", "3", "--", "--timeout", "300"]);
+        assert_eq!(args.argocd.argocd_flags, ["--timeout", "300"]);
+        assert_eq!(args.follow.logs.tail, 3);
+        assert_eq!(args.follow.target.app().to_string(), "argocd/shop");
+    }
+
+    #[test]
+    fn values_of_their_own_kind() {
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("300"), Ok(Duration::from_secs(300)));
+        assert!(duration("-5s").is_err() && duration("soon").is_err());
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert!(size("many").is_err() && size("99999999999999GiB").is_err());
+    }
+
+    #[test]
+    fn a_bad_value_says_what_would_be_right() {
+        for (args, sentence) in [
+            (
+                &["sync", "argocd/shop", "x"][..],
+                "give it as two arguments: shop argocd",
+            ),
+            (
+                &["sync", "shop", "argocd", "--timeout", "soon"],
+                "expected a duration such as 30s",
+            ),
+            (
+                &["sync", "shop", "argocd", "--ignore", "web"],
+                "expected KIND/NAME",
+            ),
+            (
+                &["sync", "shop", "argocd", "--event-level", "Pulled"],
+                "REASON=LEVEL",
+            ),
+        ] {
+            let said = refused(args);
+            assert!(said.contains(sentence), "{said}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! How many files may be open: each log stream is a connection of its own.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// Raises the soft limit of open files to the hard one, as Go programs do at their start.
+/// It is not needed to succeed: a limit that bites later is told by the log stream.
+pub fn raise_open_files() {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    if soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        log::debug!("open files stay limited to {soft}: {error}");
+    }
+}
