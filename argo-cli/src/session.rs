@@ -1,0 +1,357 @@
+//! The decisions of one run: what is said, and when it is over.
+//!
+//! [`Session`] is told what happens and answers with [`Effect`]s; it knows no clock, no
+//! process and no screen. What carries the effects out is [`run`](crate::run).
+
+use std::{sync::Arc, time::Duration};
+
+use argo_core::{
+    AppRef, Level, Notice, Record, TrackEvent, TrackedBody,
+    record::{Body, NoticeBody},
+    resource::Application,
+};
+use argo_events::{EventItem, EventRecord};
+use argo_logs::Batch;
+use argo_workloads::diagnosis::{EventFact, Thresholds, World, examine};
+use jiff::Timestamp;
+
+use crate::{
+    args::{Events, OnDegraded, WorkloadName},
+    exit,
+    signals::Stop,
+    words,
+};
+
+mod board;
+mod causes;
+mod ending;
+mod tails;
+
+pub use board::{Board, Row};
+pub use causes::Causes;
+pub use ending::{Cause, Phase};
+use tails::Tails;
+
+/// How often the rules look at what is known, while something changes.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long nothing may be said before a line tells what is waited for.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// What a run is to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The application.
+    pub app: AppRef,
+    /// When the run began.
+    pub started: Timestamp,
+    /// True if argocd runs and its end decides; else the run ends when all is rolled out.
+    pub argocd: bool,
+    /// Which events are shown.
+    pub events: Events,
+    /// A doomed workload ends the run.
+    pub fail_fast: bool,
+    /// How long it must be doomed.
+    pub grace: Duration,
+    /// Restarts that are no finding yet.
+    pub allow_restarts: u32,
+    /// Workloads that never end the run.
+    pub ignore: Vec<WorkloadName>,
+    /// The run ends after this time.
+    pub timeout: Option<Duration>,
+    /// How long to go on looking after success.
+    pub settle: Duration,
+    /// What to do when argocd gives up because something is degraded.
+    pub on_degraded: OnDegraded,
+}
+
+/// How argocd ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exited {
+    /// Its exit code, unless a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// True if it said that something turned Degraded.
+    pub degraded: bool,
+}
+
+/// What happens.
+#[derive(Debug)]
+pub enum Input {
+    /// The tracker says this.
+    Track(TrackEvent),
+    /// The event stream says this.
+    Event(EventItem),
+    /// The log stream has something to say about itself.
+    Notice(Notice),
+    /// argocd ended.
+    Argocd(Exited),
+    /// The log stream ended.
+    LogsEnded,
+    /// The event stream ended.
+    EventsEnded,
+    /// A signal came.
+    Stop(Stop),
+    /// Time went on.
+    Tick,
+}
+
+/// What is to be done about it.
+#[derive(Debug)]
+pub enum Effect {
+    /// Show this.
+    Show(Record),
+    /// Tell the log and event streams.
+    Forward(TrackEvent),
+    /// Send argocd a signal.
+    Interrupt(Stop),
+    /// End argocd at once.
+    Kill,
+    /// Run argocd once more.
+    Again,
+    /// Nothing more is tracked: the streams read what is left and end.
+    Drain,
+    /// It is over; nothing happens any more.
+    End,
+}
+
+/// The state of a run.
+#[derive(Debug)]
+pub struct Session {
+    config: Config,
+    world: World,
+    board: Board,
+    causes: Causes,
+    tails: Tails,
+    /// Warnings and errors among the events, the newest last: evidence for the verdict.
+    events: Vec<EventRecord>,
+    application: Option<Arc<Application>>,
+    phase: Phase,
+    synced: bool,
+    looked: Timestamp,
+    changed: bool,
+    spoke: Timestamp,
+    argocd: Option<Exited>,
+    again: u32,
+    streams: Streams,
+    effects: Vec<Effect>,
+}
+
+/// Which streams still run.
+#[derive(Debug)]
+struct Streams {
+    argocd: bool,
+    logs: bool,
+    events: bool,
+}
+
+impl Session {
+    /// A run that begins.
+    pub fn new(config: Config) -> Self {
+        let started = config.started;
+        Self {
+            world: World::new(started),
+            board: Board::new(started),
+            causes: Causes::default(),
+            tails: Tails::default(),
+            events: Vec::new(),
+            application: None,
+            phase: Phase::Waiting,
+            synced: false,
+            looked: started,
+            changed: false,
+            spoke: started,
+            argocd: None,
+            again: 0,
+            streams: Streams {
+                argocd: config.argocd,
+                logs: true,
+                events: true,
+            },
+            effects: Vec::new(),
+            config,
+        }
+    }
+
+    /// Something happened at `now`.
+    pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
+        match input {
+            Input::Track(event) => self.track(event, now),
+            Input::Event(EventItem::Event(event)) => self.event(event),
+            Input::Event(EventItem::Notice(notice)) | Input::Notice(notice) => self.notice(notice),
+            Input::Argocd(exited) => self.argocd_ended(exited, now),
+            Input::LogsEnded => self.streams.logs = false,
+            Input::EventsEnded => self.streams.events = false,
+            Input::Stop(stop) => self.stop(stop, now),
+            Input::Tick => self.tick(now),
+        }
+        self.end_if_all_ended(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// A container wrote lines. They are shown without being asked here.
+    pub fn lines(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
+        self.tails.keep(pod_uid, container, batch);
+        self.changed = true;
+    }
+
+    fn track(&mut self, event: TrackEvent, now: Timestamp) {
+        match &event {
+            TrackEvent::Applied(tracked) => {
+                self.world.apply(tracked, now);
+                let said = self.board.apply(tracked, now);
+                self.say(said, now);
+            }
+            TrackEvent::Removed(object) => {
+                self.look(now);
+                self.world.remove(object);
+                self.board.remove(object);
+                self.tails.forget(&object.uid);
+            }
+            TrackEvent::Synced => self.synced(now),
+            TrackEvent::Application(application) => {
+                self.world.application(application);
+                if is(&self.config.app, application) {
+                    self.application = Some(Arc::clone(application));
+                }
+            }
+            TrackEvent::Notice(notice) => self.notice(notice.clone()),
+            _ => {}
+        }
+        self.changed = true;
+        self.effects.push(Effect::Forward(event));
+    }
+
+    /// What was there at the start is known.
+    fn synced(&mut self, now: Timestamp) {
+        if std::mem::replace(&mut self.synced, true) {
+            return;
+        }
+        let rows = self.board.rows();
+        if rows.is_empty() && self.board.pods() == 0 {
+            return;
+        }
+        let mut namespaces: Vec<_> = rows.iter().map(|row| &*row.object.namespace).collect();
+        namespaces.dedup();
+        let msg = format!(
+            "Following {} and {} in {}",
+            words::count(rows.len(), "workload"),
+            words::count(self.board.pods(), "pod"),
+            namespaces.join(", ")
+        );
+        let notice = Notice::new(argo_core::NoticeCode::Other, Level::Info, msg);
+        self.notice(notice);
+        self.spoke = now;
+    }
+
+    fn event(&mut self, event: EventRecord) {
+        self.world.event(fact(&event));
+        self.changed = true;
+        let wanted = match self.config.events {
+            Events::All => true,
+            Events::Warnings => event.level <= Level::Warning,
+            Events::None => false,
+        };
+        if event.level <= Level::Warning {
+            self.events.push(event.clone());
+        }
+        if wanted && !event.context {
+            self.effects.push(Effect::Show(event.into()));
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.effects.push(Effect::Show(record(notice)));
+    }
+
+    fn say(&mut self, records: impl IntoIterator<Item = Record>, now: Timestamp) {
+        for record in records {
+            self.spoke = now;
+            self.effects.push(Effect::Show(record));
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        if self.changed || words::between(self.looked, now) >= Duration::from_secs(1) {
+            self.look(now);
+        }
+        let held = self.board.tick(now);
+        self.say(held, now);
+        self.heartbeat(now);
+        self.consider(now);
+    }
+
+    /// Lets the rules look at what is known.
+    fn look(&mut self, now: Timestamp) {
+        if words::between(self.looked, now) < LOOK && !matches!(self.phase, Phase::Draining { .. }) {
+            return;
+        }
+        self.examine(now);
+    }
+
+    fn examine(&mut self, now: Timestamp) {
+        self.looked = now;
+        self.changed = false;
+        for (pod_uid, container, lines) in self.tails.take_changed() {
+            self.world.last_lines(&pod_uid, &container, lines);
+        }
+        let findings = examine(&self.world, &self.thresholds(), now);
+        let said = self.causes.update(findings, now);
+        self.say(said, now);
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        match self.phase {
+            Phase::Settling { .. } => Thresholds::settling(),
+            _ => Thresholds {
+                allow_restarts: self.config.allow_restarts,
+                grace: None,
+            },
+        }
+    }
+
+    fn heartbeat(&mut self, now: Timestamp) {
+        if !matches!(self.phase, Phase::Waiting) || words::between(self.spoke, now) < HEARTBEAT {
+            return;
+        }
+        let record = self.still_waiting(now);
+        self.say([record], now);
+    }
+
+    /// What is known of the application itself.
+    pub fn application(&self) -> Option<&Application> {
+        self.application.as_deref()
+    }
+}
+
+fn is(app: &AppRef, application: &Application) -> bool {
+    let meta = &application.metadata;
+    meta.name.as_deref() == Some(&app.name)
+}
+
+/// A notice as it is shown, with what to do as lines of its own.
+pub fn record(notice: Notice) -> Record {
+    let object = notice.object.as_ref().map(|object| match &notice.container {
+        Some(container) => format!("{}/{container}", object.name),
+        None => object.to_string(),
+    });
+    let body = Body::Notice(NoticeBody {
+        code: notice.code,
+        object,
+        hint: notice.hint,
+    });
+    Record::at(notice.time, notice.level, notice.message, body)
+}
+
+fn fact(event: &EventRecord) -> EventFact {
+    EventFact {
+        object: event.object.clone(),
+        container: event.container.as_deref().map(str::to_owned),
+        reason: event.reason.clone(),
+        message: event.message.clone(),
+        type_: event.type_.clone(),
+        count: event.count,
+        first: event.first_seen,
+        last: event.time,
+    }
+}
