@@ -6,8 +6,8 @@
 use std::{sync::Arc, time::Duration};
 
 use argo_core::{
-    AppRef, Level, Notice, Record, TrackEvent, TrackedBody,
-    record::{Body, NoticeBody},
+    AppRef, Level, Notice, Record, TrackEvent,
+    record::{Body, Status},
     resource::Application,
 };
 use argo_events::{EventItem, EventRecord};
@@ -17,13 +17,15 @@ use jiff::Timestamp;
 
 use crate::{
     args::{Events, OnDegraded, WorkloadName},
-    exit,
+    heartbeat::Heartbeat,
+    render,
     signals::Stop,
-    words,
+    span,
 };
 
 mod board;
 mod causes;
+mod closing;
 mod ending;
 mod tails;
 
@@ -34,8 +36,6 @@ use tails::Tails;
 
 /// How often the rules look at what is known, while something changes.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long nothing may be said before a line tells what is waited for.
-const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// What a run is to do.
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ pub struct Session {
     synced: bool,
     looked: Timestamp,
     changed: bool,
-    spoke: Timestamp,
+    heartbeat: Heartbeat,
     argocd: Option<Exited>,
     again: u32,
     streams: Streams,
@@ -160,7 +160,7 @@ impl Session {
             synced: false,
             looked: started,
             changed: false,
-            spoke: started,
+            heartbeat: Heartbeat::new(),
             argocd: None,
             again: 0,
             streams: Streams {
@@ -200,7 +200,7 @@ impl Session {
             TrackEvent::Applied(tracked) => {
                 self.world.apply(tracked, now);
                 let said = self.board.apply(tracked, now);
-                self.say(said, now);
+                self.say(said);
             }
             TrackEvent::Removed(object) => {
                 self.look(now);
@@ -208,7 +208,7 @@ impl Session {
                 self.board.remove(object);
                 self.tails.forget(&object.uid);
             }
-            TrackEvent::Synced => self.synced(now),
+            TrackEvent::Synced => self.synced(),
             TrackEvent::Application(application) => {
                 self.world.application(application);
                 if is(&self.config.app, application) {
@@ -223,7 +223,7 @@ impl Session {
     }
 
     /// What was there at the start is known.
-    fn synced(&mut self, now: Timestamp) {
+    fn synced(&mut self) {
         if std::mem::replace(&mut self.synced, true) {
             return;
         }
@@ -235,13 +235,12 @@ impl Session {
         namespaces.dedup();
         let msg = format!(
             "Following {} and {} in {}",
-            words::count(rows.len(), "workload"),
-            words::count(self.board.pods(), "pod"),
+            count(rows.len(), "workload"),
+            count(self.board.pods(), "pod"),
             namespaces.join(", ")
         );
         let notice = Notice::new(argo_core::NoticeCode::Other, Level::Info, msg);
         self.notice(notice);
-        self.spoke = now;
     }
 
     fn event(&mut self, event: EventRecord) {
@@ -261,29 +260,26 @@ impl Session {
     }
 
     fn notice(&mut self, notice: Notice) {
-        self.effects.push(Effect::Show(record(notice)));
+        self.effects.push(Effect::Show(render::notice(&notice)));
     }
 
-    fn say(&mut self, records: impl IntoIterator<Item = Record>, now: Timestamp) {
-        for record in records {
-            self.spoke = now;
-            self.effects.push(Effect::Show(record));
-        }
+    fn say(&mut self, records: impl IntoIterator<Item = Record>) {
+        self.effects.extend(records.into_iter().map(Effect::Show));
     }
 
     fn tick(&mut self, now: Timestamp) {
-        if self.changed || words::between(self.looked, now) >= Duration::from_secs(1) {
+        if self.changed || span::between(self.looked, now) >= Duration::from_secs(1) {
             self.look(now);
         }
         let held = self.board.tick(now);
-        self.say(held, now);
+        self.say(held);
         self.heartbeat(now);
         self.consider(now);
     }
 
     /// Lets the rules look at what is known.
     fn look(&mut self, now: Timestamp) {
-        if words::between(self.looked, now) < LOOK && !matches!(self.phase, Phase::Draining { .. }) {
+        if span::between(self.looked, now) < LOOK && !matches!(self.phase, Phase::Draining { .. }) {
             return;
         }
         self.examine(now);
@@ -297,7 +293,7 @@ impl Session {
         }
         let findings = examine(&self.world, &self.thresholds(), now);
         let said = self.causes.update(findings, now);
-        self.say(said, now);
+        self.say(said);
     }
 
     fn thresholds(&self) -> Thresholds {
@@ -311,11 +307,13 @@ impl Session {
     }
 
     fn heartbeat(&mut self, now: Timestamp) {
-        if !matches!(self.phase, Phase::Waiting) || words::between(self.spoke, now) < HEARTBEAT {
+        if self.phase != Phase::Waiting {
             return;
         }
-        let record = self.still_waiting(now);
-        self.say([record], now);
+        let elapsed = span::between(self.config.started, now);
+        let line = self.heartbeat.beat(elapsed, &self.rows(), self.causes.current());
+        let body = Body::Status(Status::default());
+        self.say(line.map(|line| Record::at(now, Level::Info, line, body)));
     }
 
     /// What is known of the application itself.
@@ -329,18 +327,10 @@ fn is(app: &AppRef, application: &Application) -> bool {
     meta.name.as_deref() == Some(&app.name)
 }
 
-/// A notice as it is shown, with what to do as lines of its own.
-pub fn record(notice: Notice) -> Record {
-    let object = notice.object.as_ref().map(|object| match &notice.container {
-        Some(container) => format!("{}/{container}", object.name),
-        None => object.to_string(),
-    });
-    let body = Body::Notice(NoticeBody {
-        code: notice.code,
-        object,
-        hint: notice.hint,
-    });
-    Record::at(notice.time, notice.level, notice.message, body)
+/// `1 pod`, `2 pods`.
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 fn fact(event: &EventRecord) -> EventFact {

@@ -10,7 +10,7 @@ use argo_core::{
 use argo_workloads::rollout::{self, RolloutState};
 use jiff::Timestamp;
 
-use crate::words;
+use crate::{span, summary};
 
 /// Counts of one workload change no faster than this on the screen; that it is complete or
 /// has failed is said at once.
@@ -180,7 +180,7 @@ impl Row {
         let first = self.told.words.is_empty() && self.pending_since.is_none();
         if state.complete {
             let since = self.pending_since.take().or_else(|| (first && self.touched).then_some(started));
-            self.took = since.map(|since| words::between(since, now)).or(self.took);
+            self.took = since.map(|since| span::between(since, now)).or(self.took);
         } else {
             self.touched = true;
             self.pending_since.get_or_insert(now);
@@ -191,7 +191,7 @@ impl Row {
     /// A record if there is news. That something was complete from the start is none.
     fn tell(&mut self, now: Timestamp) -> Option<Record> {
         let words = self.words();
-        let held = self.told.at.is_some_and(|at| words::between(at, now) < QUIET);
+        let held = self.told.at.is_some_and(|at| span::between(at, now) < QUIET);
         let decided = self.state.complete || self.state.failed.is_some();
         if !self.touched || self.gone || words == self.told.words || (held && !decided) {
             return None;
@@ -219,7 +219,7 @@ impl Row {
         }
         let counts = counts(&self.object, state);
         match (state.complete, self.took) {
-            (true, Some(took)) => format!("{counts} after {}", words::duration(took)),
+            (true, Some(took)) => format!("{counts} after {}", summary::elapsed(took)),
             (true, None) => counts,
             (false, _) => waiting(state, counts),
         }
@@ -269,7 +269,7 @@ fn has_probes(pod: &Pod) -> bool {
 fn ready_for(pod: &Pod, settle: Duration, now: Timestamp) -> bool {
     let ready = pod.condition("Ready").filter(|ready| ready.status == "True");
     let since = ready.and_then(|ready| ready.last_transition_time.as_ref());
-    since.is_some_and(|since| words::between(since.0, now) >= settle)
+    since.is_some_and(|since| span::between(since.0, now) >= settle)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Causes {
         doomed
             .into_iter()
             .find(|(workload, since)| {
-                let held = crate::words::between(*since, now) >= grace;
+                let held = crate::span::between(*since, now) >= grace;
                 held && !ignored.iter().any(|ignored| ignored.is(workload))
             })
             .map(|(workload, _)| workload)

@@ -6,7 +6,7 @@ use argo_core::{Level, Notice, NoticeCode};
 use jiff::Timestamp;
 
 use super::{Effect, Exited, Session};
-use crate::{args::OnDegraded, exit, signals::Stop, words};
+use crate::{args::OnDegraded, exit, signals::Stop, span, summary};
 
 /// How long everything may take that comes after the end: the last lines of the logs, and
 /// argocd after a signal.
@@ -119,11 +119,11 @@ impl Session {
     /// argocd gave up on the first sign of trouble; perhaps it passes.
     fn heal(&mut self, now: Timestamp) {
         self.again += 1;
-        let grace = words::duration(self.config.grace);
+        let grace = summary::elapsed(self.config.grace);
         let msg = format!("argocd gave up because something is Degraded; waiting {grace} for it to heal");
         self.notice(Notice::new(NoticeCode::Other, Level::Warning, msg));
         self.phase = Phase::Healing {
-            until: later(now, self.config.grace),
+            until: span::later(now, self.config.grace),
         };
     }
 
@@ -135,18 +135,18 @@ impl Session {
         }
         let msg = format!(
             "healthy; looking {} longer, because new containers without a readiness probe may still crash",
-            words::duration(settle)
+            summary::elapsed(settle)
         );
         self.notice(Notice::new(NoticeCode::Other, Level::Info, msg));
         self.phase = Phase::Settling {
-            until: later(now, settle),
+            until: span::later(now, settle),
         };
     }
 
     fn drain(&mut self, cause: Cause, now: Timestamp) {
         self.phase = Phase::Draining {
             cause,
-            until: later(now, LAST),
+            until: span::later(now, LAST),
         };
         self.effects.push(Effect::Drain);
     }
@@ -225,7 +225,7 @@ impl Session {
     }
 
     fn is_timeout(&self, now: Timestamp) -> bool {
-        let elapsed = words::between(self.config.started, now);
+        let elapsed = span::between(self.config.started, now);
         self.config.timeout.is_some_and(|timeout| elapsed >= timeout)
     }
 
@@ -250,8 +250,4 @@ impl Session {
             self.over();
         }
     }
-}
-
-fn later(now: Timestamp, span: Duration) -> Timestamp {
-    now.checked_add(span).unwrap_or(Timestamp::MAX)
 }

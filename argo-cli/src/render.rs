@@ -1,0 +1,314 @@
+//! Records, log lines and argocd's output as text for people or JSON for programs.
+//!
+//! Text is `<time> <LEVEL> [<tag>] <message>`, one line for each line of the message, in
+//! the order that people read; levels, colours and the elapsed seconds are those of
+//! logrus' text formatter. JSON is one [`Record`] a line. Log lines are written without a
+//! `Record` in between, with the same result: most of what a run prints are those.
+
+mod json;
+mod level;
+mod record;
+mod stamp;
+
+use argo_core::{Level, Notice, Record, record::Body, record::NoticeBody};
+use argo_logs::{Batch, Line};
+use jiff::Timestamp;
+
+use crate::{
+    sanitize::{self, Options},
+    settings::{Format, Settings},
+    summary::Summary,
+    verdict,
+};
+
+use self::{json::LogJson, level::Levels, stamp::Stamp};
+
+/// Where log lines come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Name of the application.
+    pub app: &'a str,
+    /// Namespace of the pod.
+    pub namespace: &'a str,
+    /// `<Kind>/<name>` of the workload, once it is known.
+    pub workload: Option<&'a str>,
+    /// Name of the pod.
+    pub pod: &'a str,
+    /// Name of the container.
+    pub container: &'a str,
+    /// How often the container had been restarted before it wrote this.
+    pub restart: u32,
+}
+
+/// A stream of argocd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output: the table and the summary.
+    Stdout,
+    /// Standard error: logrus lines.
+    Stderr,
+}
+
+impl Stream {
+    /// As it stands in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// Turns what there is to show into bytes. It keeps a few prefixes, and nothing that
+/// grows.
+#[derive(Debug)]
+pub struct Renderer {
+    settings: Settings,
+    raw: bool,
+    options: Options,
+    app: String,
+    levels: Levels,
+    stamp: Stamp,
+    json: LogJson,
+    origin: Cached,
+}
+
+/// The origin of the lines before: batches of one container come in rows.
+#[derive(Debug, Default)]
+struct Cached {
+    origin: Option<Owned>,
+    /// `[<pod>/<container>] `
+    tag: Vec<u8>,
+    /// The time of the last line that had one.
+    nanos: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Owned {
+    app: String,
+    namespace: String,
+    workload: Option<String>,
+    pod: String,
+    container: String,
+    restart: u32,
+}
+
+impl Owned {
+    fn new(origin: &Origin<'_>) -> Self {
+        Self {
+            app: origin.app.to_owned(),
+            namespace: origin.namespace.to_owned(),
+            workload: origin.workload.map(str::to_owned),
+            pod: origin.pod.to_owned(),
+            container: origin.container.to_owned(),
+            restart: origin.restart,
+        }
+    }
+
+    fn as_origin(&self) -> Origin<'_> {
+        Origin {
+            app: &self.app,
+            namespace: &self.namespace,
+            workload: self.workload.as_deref(),
+            pod: &self.pod,
+            container: &self.container,
+            restart: self.restart,
+        }
+    }
+}
+
+impl Renderer {
+    /// A renderer of a run that began at `started`. With `raw` the bytes of containers
+    /// and of argocd are shown as they are, whatever a terminal or a pipeline makes of
+    /// them; JSON stays JSON.
+    pub fn new(settings: Settings, raw: bool, started: Timestamp, app: String) -> Self {
+        Self {
+            raw,
+            options: Options {
+                colour: settings.colors,
+                terminal: false,
+            },
+            app,
+            levels: Levels::new(&settings),
+            stamp: Stamp::new(&settings, started),
+            json: LogJson::default(),
+            origin: Cached::default(),
+            settings,
+        }
+    }
+
+    /// Says that the reader is a terminal and no pipeline.
+    #[must_use]
+    pub fn terminal(mut self, is_terminal: bool) -> Self {
+        self.options.terminal = is_terminal;
+        self
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The application that the run is about, for an [`Origin`].
+    pub fn app(&self) -> &str {
+        &self.app
+    }
+
+    /// True if records of a level are shown.
+    pub fn shows(&self, level: Level) -> bool {
+        level <= self.settings.level
+    }
+
+    /// Appends a record, each line of its message as a line.
+    pub fn record(&mut self, record: &Record, out: &mut Vec<u8>) {
+        if !self.shows(record.level) {
+            return;
+        }
+        match self.settings.format {
+            Format::Json => json::record(record, out),
+            Format::Text => self.text_record(record, out),
+        }
+    }
+
+    /// Appends log lines. `level` says how much a line matters; `|_| Level::Info` costs
+    /// nothing.
+    pub fn lines(
+        &mut self,
+        origin: &Origin<'_>,
+        level: impl Fn(&[u8]) -> Level,
+        batch: &Batch,
+        out: &mut Vec<u8>,
+    ) {
+        self.turn_to(origin);
+        for line in batch.lines() {
+            let nanos = line.nanos().or(self.origin.nanos).unwrap_or_else(now);
+            self.origin.nanos = Some(nanos);
+            let level = level(line.text);
+            if !self.shows(level) {
+                continue;
+            }
+            match self.settings.format {
+                Format::Json => self.json.line(nanos, level, line.text, out),
+                Format::Text => self.text_line(nanos, level, line, out),
+            }
+        }
+    }
+
+    /// Appends what argocd wrote just now, at the level that it names itself.
+    pub fn argo(&mut self, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
+        self.argo_at(Timestamp::now(), stream, text, out);
+    }
+
+    /// Appends what argocd wrote at a given time.
+    pub fn argo_at(&mut self, time: Timestamp, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
+        let level = level::of_argocd(stream, text);
+        if !self.shows(level) {
+            return;
+        }
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        for line in text.split(|byte| *byte == b'\n') {
+            match self.settings.format {
+                Format::Json => json::argo(time, level, stream, line, out),
+                Format::Text => {
+                    self.prefix(stamp::nanos(time), level, out);
+                    out.extend_from_slice(b"[argo] ");
+                    self.content(line, out);
+                    out.push(b'\n');
+                }
+            }
+        }
+    }
+
+    /// Appends the end of the run: a block of text, or a record.
+    pub fn verdict(&mut self, summary: &Summary, time: Timestamp, out: &mut Vec<u8>) {
+        let record = verdict::record(summary, time);
+        match self.settings.format {
+            Format::Json => self.record(&record, out),
+            Format::Text if self.shows(record.level) => {
+                let text = verdict::text(summary, &self.settings);
+                out.extend_from_slice(text.as_bytes());
+            }
+            Format::Text => {}
+        }
+    }
+
+    fn text_record(&mut self, record: &Record, out: &mut Vec<u8>) {
+        let tag = record::tag(&record.body);
+        let nanos = stamp::nanos(record.time);
+        let message = record::message(record);
+        for line in message.lines() {
+            self.prefix(nanos, record.level, out);
+            push_tag(&tag, out);
+            self.content(line.as_bytes(), out);
+            out.push(b'\n');
+        }
+    }
+
+    fn text_line(&mut self, nanos: i64, level: Level, line: Line<'_>, out: &mut Vec<u8>) {
+        self.prefix(nanos, level, out);
+        out.extend_from_slice(&self.origin.tag);
+        if line.continuation {
+            out.extend_from_slice("… ".as_bytes());
+        }
+        self.content(line.text, out);
+        if line.continues {
+            out.extend_from_slice(" …".as_bytes());
+        }
+        out.push(b'\n');
+    }
+
+    /// `<time> <LEVEL> `
+    fn prefix(&mut self, nanos: i64, level: Level, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.stamp.of(nanos));
+        out.extend_from_slice(self.levels.of(level));
+    }
+
+    fn content(&self, text: &[u8], out: &mut Vec<u8>) {
+        if self.raw {
+            out.extend_from_slice(text);
+        } else {
+            sanitize::text(text, out, self.options);
+        }
+    }
+
+    fn turn_to(&mut self, origin: &Origin<'_>) {
+        let known = self.origin.origin.as_ref().map(Owned::as_origin);
+        if known.as_ref() == Some(origin) {
+            return;
+        }
+        self.origin.tag.clear();
+        push_tag(&format!("{}/{}", origin.pod, origin.container), &mut self.origin.tag);
+        self.origin.nanos = None;
+        self.origin.origin = Some(Owned::new(origin));
+        self.json.turn_to(origin);
+    }
+}
+
+/// A notice as a record.
+pub fn notice(notice: &Notice) -> Record {
+    let object = notice.object.as_ref().map(|object| match &notice.container {
+        Some(container) => format!("{}/{container}", object.name),
+        None => object.to_string(),
+    });
+    let body = Body::Notice(NoticeBody {
+        code: notice.code,
+        object,
+        hint: notice.hint.clone(),
+    });
+    Record::at(notice.time, notice.level, notice.message.clone(), body)
+}
+
+/// `[<tag>] `
+fn push_tag(tag: &str, out: &mut Vec<u8>) {
+    out.push(b'[');
+    sanitize::text(tag.as_bytes(), out, Options::default());
+    out.extend_from_slice(b"] ");
+}
+
+fn now() -> i64 {
+    stamp::nanos(Timestamp::now())
+}
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;

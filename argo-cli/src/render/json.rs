@@ -1,0 +1,128 @@
+//! Records as JSON that no pipeline obeys, and log lines as the same JSON by hand.
+
+use std::io::{self, Write};
+
+use argo_core::{
+    Level, Record,
+    record::{self, Body},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
+use super::{
+    Origin, Stream,
+    stamp::{SECOND, timestamp},
+};
+use crate::sanitize;
+
+/// Appends a record as one line.
+pub(super) fn record(record: &Record, out: &mut Vec<u8>) {
+    let start = out.len();
+    let written = record.serialize(&mut Serializer::with_formatter(&mut *out, Safe));
+    if written.is_err() {
+        debug_assert!(false, "a record is made of strings and numbers");
+        out.truncate(start);
+        return;
+    }
+    out.push(b'\n');
+}
+
+/// Appends a line of argocd.
+pub(super) fn argo(time: Timestamp, level: Level, stream: Stream, line: &[u8], out: &mut Vec<u8>) {
+    let body = Body::Argo(record::Argo {
+        stream: stream.name().to_owned(),
+    });
+    record(&Record::at(time, level, String::from_utf8_lossy(line), body), out);
+}
+
+/// Compact JSON whose strings are escaped as [`sanitize::json`] does.
+struct Safe;
+
+impl Formatter for Safe {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut safe = Vec::with_capacity(fragment.len());
+        sanitize::json(fragment.as_bytes(), &mut safe);
+        writer.write_all(&safe)
+    }
+}
+
+/// Writes log lines. What lines share is kept: the second, and all that comes after the
+/// message.
+#[derive(Debug, Default)]
+pub(super) struct LogJson {
+    second: Option<i64>,
+    /// `{"time":"2026-11-23T10:00:08`
+    head: Vec<u8>,
+    /// `","schema":1,"kind":"log",…}` and a newline.
+    tail: Vec<u8>,
+}
+
+impl LogJson {
+    pub(super) fn turn_to(&mut self, origin: &Origin<'_>) {
+        let body = Body::Log(record::Log {
+            app: origin.app.to_owned(),
+            namespace: origin.namespace.to_owned(),
+            workload: origin.workload.map(str::to_owned),
+            pod: origin.pod.to_owned(),
+            container: origin.container.to_owned(),
+            restart: origin.restart,
+        });
+        let mut whole = Vec::new();
+        record(&Record::at(Timestamp::UNIX_EPOCH, Level::Info, "", body), &mut whole);
+        let message = memchr::memmem::find(&whole, EMPTY);
+        let tail = message.map_or(whole.len(), |at| at + EMPTY.len() - 1);
+        self.tail = whole.split_off(tail);
+    }
+
+    pub(super) fn line(&mut self, nanos: i64, level: Level, text: &[u8], out: &mut Vec<u8>) {
+        self.head(nanos.div_euclid(SECOND));
+        out.extend_from_slice(&self.head);
+        push_fraction(nanos.rem_euclid(SECOND), out);
+        out.extend_from_slice(after_time(level));
+        sanitize::json(text, out);
+        out.extend_from_slice(&self.tail);
+    }
+
+    fn head(&mut self, second: i64) {
+        if self.second == Some(second) {
+            return;
+        }
+        self.second = Some(second);
+        let time = timestamp(second.saturating_mul(SECOND)).to_string();
+        self.head = format!("{{\"time\":\"{}", time.trim_end_matches('Z')).into_bytes();
+    }
+}
+
+/// The message of a record that has none: no other field can look like this, since the
+/// quotes of a value are escaped.
+const EMPTY: &[u8] = br#""msg":"""#;
+
+fn after_time(level: Level) -> &'static [u8] {
+    match level {
+        Level::Error => br#"Z","level":"error","msg":""#,
+        Level::Warning => br#"Z","level":"warning","msg":""#,
+        Level::Info => br#"Z","level":"info","msg":""#,
+        Level::Debug => br#"Z","level":"debug","msg":""#,
+        Level::Trace => br#"Z","level":"trace","msg":""#,
+    }
+}
+
+/// `.113`, without trailing zeros, as RFC 3339 times are written by `jiff`.
+fn push_fraction(nanos: i64, out: &mut Vec<u8>) {
+    if nanos == 0 {
+        return;
+    }
+    let mut digits = *b".000000000";
+    let mut rest = nanos;
+    for digit in digits[1..].iter_mut().rev() {
+        *digit += u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    let end = digits.iter().rposition(|digit| *digit != b'0');
+    out.extend_from_slice(&digits[..=end.unwrap_or_default()]);
+}

@@ -1,0 +1,82 @@
+//! The time at the start of a line, written once for all lines that share it.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{golayout::Layout, settings::Settings};
+
+pub(super) const SECOND: i64 = 1_000_000_000;
+
+/// Writes times. What was written last is kept: most lines share their second with the
+/// line before.
+#[derive(Debug)]
+pub(super) struct Stamp {
+    form: Form,
+    zone: TimeZone,
+    key: Option<i64>,
+    text: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// The time, as a layout has it.
+    Full(Layout),
+    /// Seconds since the start, as logrus writes them: `[0012]`.
+    Elapsed { started: i64 },
+}
+
+impl Stamp {
+    pub(super) fn new(settings: &Settings, started: Timestamp) -> Self {
+        let form = if settings.full_timestamp {
+            Form::Full(settings.layout.clone())
+        } else {
+            Form::Elapsed {
+                started: nanos(started),
+            }
+        };
+        Self {
+            form,
+            zone: settings.zone.clone(),
+            key: None,
+            text: Vec::new(),
+        }
+    }
+
+    /// The text of a time, with a blank after it.
+    pub(super) fn of(&mut self, nanos: i64) -> &[u8] {
+        let key = match &self.form {
+            Form::Full(layout) if layout.has_fraction() => nanos,
+            Form::Full(_) => nanos.div_euclid(SECOND),
+            Form::Elapsed { started } => nanos.saturating_sub(*started) / SECOND,
+        };
+        if self.key != Some(key) {
+            self.key = Some(key);
+            self.write(nanos, key);
+        }
+        &self.text
+    }
+
+    fn write(&mut self, nanos: i64, key: i64) {
+        let mut text = String::new();
+        match &self.form {
+            Form::Full(layout) => {
+                let time = timestamp(nanos).to_zoned(self.zone.clone());
+                layout.write(&time, &mut text);
+            }
+            Form::Elapsed { .. } => text = format!("[{key:04}]"),
+        }
+        text.push(' ');
+        self.text = text.into_bytes();
+    }
+}
+
+/// A time in nanoseconds since 1970. What lies before 1677 or after 2262 is moved there.
+pub(super) fn nanos(time: Timestamp) -> i64 {
+    let nanos = time.as_nanosecond();
+    let limit = if nanos < 0 { i64::MIN } else { i64::MAX };
+    i64::try_from(nanos).unwrap_or(limit)
+}
+
+/// The other way round.
+pub(super) fn timestamp(nanos: i64) -> Timestamp {
+    Timestamp::from_nanosecond(nanos.into()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

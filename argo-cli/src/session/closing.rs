@@ -1,0 +1,98 @@
+//! What a run knows at its end.
+
+use argo_core::resource::Application;
+use jiff::Timestamp;
+
+use super::{Cause, Row, Session};
+use crate::{
+    span,
+    summary::{self, Outcome, Summary},
+};
+
+impl Session {
+    /// Everything for the verdict. `argocd` is what argocd's last words mean.
+    pub fn summary(&self, argocd: Option<String>, now: Timestamp) -> Summary {
+        Summary {
+            app: self.config.app.name.clone(),
+            outcome: self.outcome(),
+            reason: self.reason().to_owned(),
+            argocd_exit: self.argocd.and_then(|exited| exited.code),
+            argocd,
+            elapsed: span::between(self.config.started, now),
+            workloads: self.rows(),
+            pods: self.board.new_pods(),
+            findings: self.causes.current().to_vec(),
+            operation: self.operation(),
+            events: self.events.iter().map(Into::into).collect(),
+            exit: self.exit_code(),
+        }
+    }
+
+    /// The workloads as they stand in the verdict.
+    pub(super) fn rows(&self) -> Vec<summary::Row> {
+        let rows = self.board.rows();
+        rows.into_iter().map(|row| self.row(row)).collect()
+    }
+
+    fn row(&self, row: &Row) -> summary::Row {
+        summary::Row {
+            restarts: self.board.restarts(row),
+            seconds: row.took.map(|took| took.as_secs()),
+            ..summary::Row::new(row.object.clone(), &row.state)
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.cause() {
+            None => Outcome::Waiting,
+            Some(Cause::Signal(_)) => Outcome::Interrupted,
+            Some(Cause::Timeout) => Outcome::TimedOut,
+            Some(Cause::Complete) => Outcome::Succeeded,
+            Some(Cause::Argocd(exited)) if exited.code == Some(0) && !self.operation_failed() => Outcome::Succeeded,
+            Some(Cause::Argocd(_) | Cause::Unsettled | Cause::Doomed(_)) => Outcome::Failed,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.cause() {
+            None => "look",
+            Some(Cause::Argocd(exited)) if exited.degraded => "degraded",
+            Some(Cause::Argocd(_)) => "argocd",
+            Some(Cause::Complete) => "complete",
+            Some(Cause::Unsettled) => "settle",
+            Some(Cause::Timeout) => "timeout",
+            Some(Cause::Doomed(_)) => "fail-fast",
+            Some(Cause::Signal(_)) => "signal",
+        }
+    }
+
+    /// argocd does not look at the phase of the operation: it exits with 0 after a failed
+    /// PostSync hook and after a terminated sync (recorded).
+    fn operation_failed(&self) -> bool {
+        self.application().is_some_and(|application| failed_operation(application).is_some())
+    }
+
+    fn operation(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.cause() == Some(&Cause::Unsettled) && self.config.argocd {
+            notes.push("argocd reports Healthy, but a new container crashed after that".to_owned());
+        }
+        let failed = self.application().and_then(failed_operation);
+        if let Some(failed) = failed {
+            let healthy = self.argocd.is_some_and(|exited| exited.code == Some(0));
+            let but = if healthy { "argocd reports success, but the " } else { "The " };
+            notes.push(format!("{but}{failed}"));
+        }
+        notes
+    }
+}
+
+fn failed_operation(application: &Application) -> Option<String> {
+    let operation = application.status.operation_state.as_ref()?;
+    let failed = matches!(operation.phase.as_str(), "Failed" | "Error");
+    let message = operation.message.as_deref().unwrap_or_default();
+    failed.then(|| match message.lines().next() {
+        Some(line) => format!("sync operation ended {}: {line}", operation.phase),
+        None => format!("sync operation ended {}", operation.phase),
+    })
+}

@@ -1,0 +1,158 @@
+//! What a run knows at its end, before it is put into words.
+
+mod words;
+
+use std::time::Duration;
+
+use argo_core::{Level, ObjectRef};
+use argo_events::EventRecord;
+use argo_workloads::{diagnosis::Finding, rollout::RolloutState};
+use jiff::Timestamp;
+
+pub use words::{elapsed, seconds};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is rolled out.
+    Succeeded,
+    /// It failed, and waiting will not help.
+    #[default]
+    Failed,
+    /// The time is over.
+    TimedOut,
+    /// Somebody ended it.
+    Interrupted,
+    /// One look, and it is not rolled out so far.
+    Waiting,
+}
+
+impl Outcome {
+    /// As it stands in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timeout",
+            Self::Interrupted => "interrupted",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
+/// What the run knows at its end.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Name of the application.
+    pub app: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What ended it: `argocd`, `degraded`, `timeout`, `fail-fast`, `signal`…
+    pub reason: String,
+    /// argocd's exit code, where it ended by itself.
+    pub argocd_exit: Option<i32>,
+    /// What argocd's end means, in words.
+    pub argocd: Option<String>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Every workload, in the order to show them.
+    pub workloads: Vec<Row>,
+    /// How many pods of the newest revisions there are.
+    pub pods: usize,
+    /// Every finding that stands, the worst first.
+    pub findings: Vec<Finding>,
+    /// What is to be said of the operation (phase, hooks, sync), one sentence each.
+    pub operation: Vec<String>,
+    /// Events that may matter; the verdict takes those of the workloads that failed.
+    pub events: Vec<EventNote>,
+    /// The exit code of this program.
+    pub exit: i32,
+}
+
+/// A workload at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The workload.
+    pub object: ObjectRef,
+    /// How far it is, in a word: `complete`, `failed`, `paused` or `progressing`.
+    pub state: String,
+    /// Pods that are ready.
+    pub ready: Option<i64>,
+    /// Pods wanted.
+    pub desired: Option<i64>,
+    /// Container restarts of its new pods.
+    pub restarts: u32,
+    /// Seconds from the start until it was complete.
+    pub seconds: Option<u64>,
+    /// What it waits for, in a few words.
+    pub waiting_for: Option<String>,
+    /// What it waited for last, where it is complete: why it took as long as it did.
+    pub held_up_by: Option<String>,
+    /// True once the rollout is complete.
+    pub complete: bool,
+    /// Why the controller itself has given up.
+    pub failed: Option<String>,
+}
+
+impl Row {
+    /// A workload and how far it is; restarts and times are for the caller to add.
+    pub fn new(object: ObjectRef, state: &RolloutState) -> Self {
+        Self {
+            object,
+            state: word(state).to_owned(),
+            ready: state.ready,
+            desired: state.desired,
+            restarts: 0,
+            seconds: None,
+            waiting_for: state.waiting_for.clone(),
+            held_up_by: None,
+            complete: state.complete,
+            failed: state.failed.clone(),
+        }
+    }
+}
+
+fn word(state: &RolloutState) -> &'static str {
+    if state.failed.is_some() {
+        "failed"
+    } else if state.complete {
+        "complete"
+    } else if state.paused {
+        "paused"
+    } else {
+        "progressing"
+    }
+}
+
+/// An event that may explain a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventNote {
+    /// When it last happened.
+    pub time: Timestamp,
+    /// How much it matters.
+    pub level: Level,
+    /// The workload at the top of the ownership chain.
+    pub root: ObjectRef,
+    /// The object it is about.
+    pub object: ObjectRef,
+    /// The reason, in one camel-case word.
+    pub reason: String,
+    /// The sentence.
+    pub message: String,
+    /// How often it happened.
+    pub count: u32,
+}
+
+impl From<&EventRecord> for EventNote {
+    fn from(event: &EventRecord) -> Self {
+        Self {
+            time: event.time,
+            level: event.level,
+            root: event.root.clone(),
+            object: event.object.clone(),
+            reason: event.reason.clone(),
+            message: event.message.clone(),
+            count: event.count,
+        }
+    }
+}
