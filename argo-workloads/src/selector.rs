@@ -1,0 +1,225 @@
+//! Which objects carry the mark of an application.
+
+use argo_core::{AppRef, GroupKind, TrackingId};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+/// The label that Argo CD writes where no other is configured.
+pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
+/// The annotation that tells two Argo CDs of one cluster apart.
+pub(crate) const INSTALLATION_ID: &str = "argocd.argoproj.io/installation-id";
+/// A label value has at most this many bytes.
+const LABEL_LIMIT: usize = 63;
+
+/// How Argo CD marks what it manages (`application.resourceTrackingMethod`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TrackingMethod {
+    /// The tracking id in an annotation; the default since Argo CD 3.0.
+    #[default]
+    Annotation,
+    /// The name of the application in a label; the default before. Helm charts write the
+    /// same label, so it may claim too much.
+    Label,
+    /// The tracking id; the label is for people only.
+    AnnotationAndLabel,
+}
+
+/// Tells what belongs to one application.
+///
+/// An id is trusted only where it names the object that carries it: controllers copy
+/// annotations to what they create (a Deployment to each of its ReplicaSets). What a
+/// followed object owns is the business of the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppSelector {
+    app: AppRef,
+    method: TrackingMethod,
+    label: String,
+    installation: Option<String>,
+    controller: Option<String>,
+}
+
+/// What the marks of an object say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It belongs to the application.
+    Own,
+    /// Its tracking id names another object: a controller copied it.
+    Copied(TrackingId),
+    /// It belongs to another application.
+    Other(String),
+    /// It belongs to the application of this name of another Argo CD; the id of that
+    /// installation, if it has one.
+    OtherInstallation(Option<String>),
+    /// Only its label names the application, and labels do not count.
+    LabelOnly,
+    /// It carries no mark that counts.
+    None,
+}
+
+impl AppSelector {
+    /// The application by annotation, in both forms that its ids may have.
+    pub fn new(app: AppRef) -> Self {
+        Self {
+            app,
+            method: TrackingMethod::default(),
+            label: INSTANCE_LABEL.to_owned(),
+            installation: None,
+            controller: None,
+        }
+    }
+
+    /// The same by another method.
+    #[must_use]
+    pub fn method(mut self, method: TrackingMethod) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// The same with another label than `app.kubernetes.io/instance`.
+    #[must_use]
+    pub fn label(mut self, key: impl Into<String>) -> Self {
+        self.label = key.into();
+        self
+    }
+
+    /// The same of one Argo CD only, if it has an id.
+    #[must_use]
+    pub fn installation(mut self, id: Option<String>) -> Self {
+        self.installation = id;
+        self
+    }
+
+    /// The same where the namespace of the Argo CD controller is known: it decides
+    /// whether ids begin with `shop` or with `team-a_shop`.
+    #[must_use]
+    pub fn controller_namespace(mut self, namespace: Option<String>) -> Self {
+        self.controller = namespace.filter(|namespace| !namespace.is_empty());
+        self
+    }
+
+    /// The application.
+    pub fn app(&self) -> &AppRef {
+        &self.app
+    }
+
+    /// The label that counts, or would count.
+    pub fn label_key(&self) -> &str {
+        &self.label
+    }
+
+    /// True if an object of this kind belongs to the application by its own marks.
+    pub fn matches(&self, kind: &GroupKind, meta: &ObjectMeta) -> bool {
+        self.membership(kind, meta) == Membership::Own
+    }
+
+    /// What the marks of an object say.
+    pub fn membership(&self, kind: &GroupKind, meta: &ObjectMeta) -> Membership {
+        if !self.is_installation(meta) {
+            let id = annotation(meta, INSTALLATION_ID).map(str::to_owned);
+            return match self.by_marks(kind, meta) {
+                Membership::Own => Membership::OtherInstallation(id),
+                other => other,
+            };
+        }
+        self.by_marks(kind, meta)
+    }
+
+    fn by_marks(&self, kind: &GroupKind, meta: &ObjectMeta) -> Membership {
+        match self.method {
+            TrackingMethod::Label => self.by_label(meta),
+            TrackingMethod::Annotation | TrackingMethod::AnnotationAndLabel => {
+                self.by_annotation(kind, meta)
+            }
+        }
+    }
+
+    fn by_annotation(&self, kind: &GroupKind, meta: &ObjectMeta) -> Membership {
+        let id = annotation(meta, TrackingId::ANNOTATION);
+        let Some(id) = id.and_then(|id| id.parse::<TrackingId>().ok()) else {
+            return match self.by_label(meta) {
+                Membership::Own => Membership::LabelOnly,
+                _ => Membership::None,
+            };
+        };
+        if !names(&id, kind, meta) {
+            return Membership::Copied(id);
+        }
+        if self.is_instance(&id.application) {
+            Membership::Own
+        } else {
+            Membership::Other(id.application)
+        }
+    }
+
+    /// A label says nothing of the object, and controllers copy labels too. So what has
+    /// an owner is its owner's (Argo CD `controller/cache/cache.go` does the same).
+    fn by_label(&self, meta: &ObjectMeta) -> Membership {
+        let value = meta.labels.as_ref().and_then(|all| all.get(&self.label));
+        let Some(value) = value.filter(|_| meta.owner_references.is_none()) else {
+            return Membership::None;
+        };
+        if self.is_label(value) {
+            Membership::Own
+        } else {
+            Membership::Other(value.clone())
+        }
+    }
+
+    fn is_label(&self, value: &str) -> bool {
+        self.instances().any(|name| match self.method {
+            // Argo CD cuts the label only where the annotation holds the whole name.
+            TrackingMethod::Label => name == value,
+            _ => truncated(&name) == value,
+        })
+    }
+
+    fn is_instance(&self, name: &str) -> bool {
+        self.instances().any(|instance| instance == name)
+    }
+
+    /// The instance names that the application may have.
+    fn instances(&self) -> impl Iterator<Item = String> {
+        let home = self.controller.as_deref() == Some(self.app.namespace.as_str());
+        let plain = (self.controller.is_none() || home).then(|| self.app.name.clone());
+        let qualified = (!home).then(|| self.app.qualified());
+        plain.into_iter().chain(qualified)
+    }
+
+    fn is_installation(&self, meta: &ObjectMeta) -> bool {
+        let wanted = self.installation.as_deref();
+        wanted.is_none_or(|wanted| annotation(meta, INSTALLATION_ID) == Some(wanted))
+    }
+}
+
+/// True if the id names the object that carries it. The name may be missing where the
+/// object's was generated: Argo CD writes the id before it makes the name
+/// (`sync_context.go`), as `<generateName><revision>-<phase>-<time>`.
+fn names(id: &TrackingId, kind: &GroupKind, meta: &ObjectMeta) -> bool {
+    let name = meta.name.as_deref().unwrap_or_default();
+    let prefix = meta.generate_name.as_deref().unwrap_or_default();
+    let generated = id.name.is_empty() && !prefix.is_empty() && name.starts_with(prefix);
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    id.kind == *kind
+        && (id.name == name || generated)
+        && (namespace.is_empty() || namespace == id.namespace)
+}
+
+/// A name as Argo CD's `TruncateLabel` cuts it.
+fn truncated(name: &str) -> &str {
+    let mut end = name.len().min(LABEL_LIMIT);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    if end == name.len() {
+        return name;
+    }
+    name[..end].trim_end_matches(|c: char| !c.is_ascii_alphanumeric())
+}
+
+pub(crate) fn annotation<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
+    let annotations = meta.annotations.as_ref()?;
+    annotations.get(key).map(String::as_str)
+}
+
+#[cfg(test)]
+#[path = "selector_tests.rs"]
+mod tests;
