@@ -311,7 +311,9 @@ impl Session {
             return;
         }
         let elapsed = span::between(self.config.started, now);
-        let line = self.heartbeat.beat(elapsed, &self.rows(), self.causes.current());
+        let line = self
+            .heartbeat
+            .beat(elapsed, &self.rows(), self.causes.current());
         let body = Body::Status(Status::default());
         self.say(line.map(|line| Record::at(now, Level::Info, line, body)));
     }
@@ -345,3 +347,7 @@ fn fact(event: &EventRecord) -> EventFact {
         last: event.time,
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -123,7 +123,13 @@ impl Board {
             .filter(|row| !row.gone || row.hook.is_some())
             .collect();
         rows.sort_by(|a, b| {
-            let key = |row: &Row| (row.object.namespace.clone(), row.object.kind.clone(), row.object.name.clone());
+            let key = |row: &Row| {
+                (
+                    row.object.namespace.clone(),
+                    row.object.kind.clone(),
+                    row.object.name.clone(),
+                )
+            };
             key(a).cmp(&key(b))
         });
         rows
@@ -179,7 +185,10 @@ impl Row {
     fn change(&mut self, state: RolloutState, started: Timestamp, now: Timestamp) {
         let first = self.told.words.is_empty() && self.pending_since.is_none();
         if state.complete {
-            let since = self.pending_since.take().or_else(|| (first && self.touched).then_some(started));
+            let since = self
+                .pending_since
+                .take()
+                .or_else(|| (first && self.touched).then_some(started));
             self.took = since.map(|since| span::between(since, now)).or(self.took);
         } else {
             self.touched = true;
@@ -191,7 +200,10 @@ impl Row {
     /// A record if there is news. That something was complete from the start is none.
     fn tell(&mut self, now: Timestamp) -> Option<Record> {
         let words = self.words();
-        let held = self.told.at.is_some_and(|at| span::between(at, now) < QUIET);
+        let held = self
+            .told
+            .at
+            .is_some_and(|at| span::between(at, now) < QUIET);
         let decided = self.state.complete || self.state.failed.is_some();
         if !self.touched || self.gone || words == self.told.words || (held && !decided) {
             return None;
@@ -200,7 +212,11 @@ impl Row {
             words: words.clone(),
             at: Some(now),
         };
-        let level = if self.state.failed.is_some() { Level::Error } else { Level::Info };
+        let level = if self.state.failed.is_some() {
+            Level::Error
+        } else {
+            Level::Info
+        };
         let body = Body::Status(Status {
             namespace: self.object.namespace.to_string(),
             workload: self.object.to_string(),
@@ -208,7 +224,12 @@ impl Row {
             desired: self.state.desired,
             complete: self.state.complete,
         });
-        Some(Record::at(now, level, format!("{} {words}", self.object), body))
+        Some(Record::at(
+            now,
+            level,
+            format!("{} {words}", self.object),
+            body,
+        ))
     }
 
     /// `1/3 updated, 1 ready`, `3/3 ready after 58 s`, `complete after 4 s`.
@@ -245,7 +266,12 @@ fn counts(object: &ObjectRef, state: &RolloutState) -> String {
     match &*object.kind.kind {
         "Job" | "CronJob" | "Pod" if state.complete => "complete".to_owned(),
         "Job" => format!("{ready}/{desired} succeeded"),
-        _ if state.desired.is_none() => if state.complete { "complete" } else { "in progress" }.to_owned(),
+        _ if state.desired.is_none() => if state.complete {
+            "complete"
+        } else {
+            "in progress"
+        }
+        .to_owned(),
         _ => format!("{ready}/{desired} ready"),
     }
 }
@@ -253,7 +279,10 @@ fn counts(object: &ObjectRef, state: &RolloutState) -> String {
 fn waiting(state: &RolloutState, counts: String) -> String {
     match (state.updated, state.desired) {
         (Some(updated), Some(desired)) if updated < desired => {
-            format!("{updated}/{desired} updated, {} ready", state.ready.unwrap_or(0))
+            format!(
+                "{updated}/{desired} updated, {} ready",
+                state.ready.unwrap_or(0)
+            )
         }
         _ => match &state.waiting_for {
             Some(words) if !words.ends_with("ready") => format!("{counts}, waiting for {words}"),
@@ -263,11 +292,16 @@ fn waiting(state: &RolloutState, counts: String) -> String {
 }
 
 fn has_probes(pod: &Pod) -> bool {
-    pod.spec.containers.iter().all(|container| container.readiness_probe.is_some())
+    pod.spec
+        .containers
+        .iter()
+        .all(|container| container.readiness_probe.is_some())
 }
 
 fn ready_for(pod: &Pod, settle: Duration, now: Timestamp) -> bool {
-    let ready = pod.condition("Ready").filter(|ready| ready.status == "True");
+    let ready = pod
+        .condition("Ready")
+        .filter(|ready| ready.status == "True");
     let since = ready.and_then(|ready| ready.last_transition_time.as_ref());
     since.is_some_and(|since| span::between(since.0, now) >= settle)
 }
@@ -304,7 +338,11 @@ mod tests {
         let value: Value = json!({"spec": {"replicas": 3}, "status": {"replicas": 3,
             "updatedReplicas": updated, "readyReplicas": ready, "availableReplicas": ready}});
         let workload = serde_json::from_value(value).unwrap();
-        tracked(("apps", "Deployment"), "web", TrackedBody::Workload(Arc::new(workload)))
+        tracked(
+            ("apps", "Deployment"),
+            "web",
+            TrackedBody::Workload(Arc::new(workload)),
+        )
     }
 
     fn pod(restarts: i32, probe: bool, ready_since: &str) -> Tracked {
@@ -322,12 +360,19 @@ mod tests {
     #[test]
     fn changes_are_told_once_and_completion_at_once() {
         let mut board = Board::new(at(0));
-        let mut say = |tracked: &Tracked, second| board.apply(tracked, at(second)).map(|record| record.msg);
+        let mut say =
+            |tracked: &Tracked, second| board.apply(tracked, at(second)).map(|record| record.msg);
         assert_eq!(say(&deployment(3, 3), 0), None);
-        assert_eq!(say(&deployment(1, 3), 1).as_deref(), Some("Deployment/web 1/3 updated, 3 ready"));
+        assert_eq!(
+            say(&deployment(1, 3), 1).as_deref(),
+            Some("Deployment/web 1/3 updated, 3 ready")
+        );
         assert_eq!(say(&deployment(1, 3), 2), None);
         assert_eq!(say(&deployment(2, 3), 2), None);
-        assert_eq!(say(&deployment(3, 3), 2).as_deref(), Some("Deployment/web 3/3 ready after 1 s"));
+        assert_eq!(
+            say(&deployment(3, 3), 2).as_deref(),
+            Some("Deployment/web 3/3 ready after 1 s")
+        );
         assert_eq!(say(&deployment(3, 2), 3), None);
         let later = board.tick(at(5));
         assert_eq!(later[0].msg, "Deployment/web 2/3 ready");

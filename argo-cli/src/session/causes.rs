@@ -41,7 +41,12 @@ impl Causes {
     }
 
     /// A workload that cannot become complete any more, since at least `grace`.
-    pub fn doomed(&self, ignored: &[WorkloadName], grace: std::time::Duration, now: Timestamp) -> Option<ObjectRef> {
+    pub fn doomed(
+        &self,
+        ignored: &[WorkloadName],
+        grace: std::time::Duration,
+        now: Timestamp,
+    ) -> Option<ObjectRef> {
         let doomed = doomed_workloads(&self.current);
         doomed
             .into_iter()
@@ -66,7 +71,11 @@ fn key(finding: &Finding) -> Key {
 }
 
 fn record(finding: &Finding, now: Timestamp) -> Record {
-    let level = if finding.is_doomed() { Level::Error } else { Level::Warning };
+    let level = if finding.is_doomed() {
+        Level::Error
+    } else {
+        Level::Warning
+    };
     let msg = format!("{}: {}", finding.workload, finding.sentence);
     Record::at(now, level, msg, Body::Finding(finding.into()))
 }

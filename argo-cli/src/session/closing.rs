@@ -48,7 +48,9 @@ impl Session {
             Some(Cause::Signal(_)) => Outcome::Interrupted,
             Some(Cause::Timeout) => Outcome::TimedOut,
             Some(Cause::Complete) => Outcome::Succeeded,
-            Some(Cause::Argocd(exited)) if exited.code == Some(0) && !self.operation_failed() => Outcome::Succeeded,
+            Some(Cause::Argocd(exited)) if exited.code == Some(0) && !self.operation_failed() => {
+                Outcome::Succeeded
+            }
             Some(Cause::Argocd(_) | Cause::Unsettled | Cause::Doomed(_)) => Outcome::Failed,
         }
     }
@@ -69,7 +71,8 @@ impl Session {
     /// argocd does not look at the phase of the operation: it exits with 0 after a failed
     /// PostSync hook and after a terminated sync (recorded).
     fn operation_failed(&self) -> bool {
-        self.application().is_some_and(|application| failed_operation(application).is_some())
+        self.application()
+            .is_some_and(|application| failed_operation(application).is_some())
     }
 
     fn operation(&self) -> Vec<String> {
@@ -80,7 +83,11 @@ impl Session {
         let failed = self.application().and_then(failed_operation);
         if let Some(failed) = failed {
             let healthy = self.argocd.is_some_and(|exited| exited.code == Some(0));
-            let but = if healthy { "argocd reports success, but the " } else { "The " };
+            let but = if healthy {
+                "argocd reports success, but the "
+            } else {
+                "The "
+            };
             notes.push(format!("{but}{failed}"));
         }
         notes

@@ -91,7 +91,13 @@ impl Session {
 
     /// A first signal asks everyone to end, a second one does not ask.
     pub(super) fn stop(&mut self, stop: Stop, now: Timestamp) {
-        let asked = matches!(&self.phase, Phase::Draining { cause: Cause::Signal(_), .. });
+        let asked = matches!(
+            &self.phase,
+            Phase::Draining {
+                cause: Cause::Signal(_),
+                ..
+            }
+        );
         if !asked {
             self.effects.push(Effect::Interrupt(stop));
             self.drain(Cause::Signal(stop), now);
@@ -109,7 +115,10 @@ impl Session {
         }
         if exited.code == Some(0) {
             self.settle(Cause::Argocd(exited), now);
-        } else if exited.degraded && self.config.on_degraded == OnDegraded::Wait && self.again < AGAIN {
+        } else if exited.degraded
+            && self.config.on_degraded == OnDegraded::Wait
+            && self.again < AGAIN
+        {
             self.heal(now);
         } else {
             self.drain(Cause::Argocd(exited), now);
@@ -120,7 +129,8 @@ impl Session {
     fn heal(&mut self, now: Timestamp) {
         self.again += 1;
         let grace = summary::elapsed(self.config.grace);
-        let msg = format!("argocd gave up because something is Degraded; waiting {grace} for it to heal");
+        let msg =
+            format!("argocd gave up because something is Degraded; waiting {grace} for it to heal");
         self.notice(Notice::new(NoticeCode::Other, Level::Warning, msg));
         self.phase = Phase::Healing {
             until: span::later(now, self.config.grace),
@@ -152,7 +162,9 @@ impl Session {
     }
 
     fn over(&mut self) {
-        let Some(cause) = self.cause().cloned() else { return };
+        let Some(cause) = self.cause().cloned() else {
+            return;
+        };
         if !matches!(self.phase, Phase::Over(_)) {
             self.phase = Phase::Over(cause);
             self.effects.push(Effect::End);
@@ -178,7 +190,9 @@ impl Session {
             return self.end_argocd(Cause::Timeout, now);
         }
         let fails = self.config.fail_fast || !self.config.argocd;
-        let doomed = self.causes.doomed(&self.config.ignore, self.config.grace, now);
+        let doomed = self
+            .causes
+            .doomed(&self.config.ignore, self.config.grace, now);
         if let Some(workload) = doomed.filter(|_| fails) {
             return self.end_argocd(Cause::Doomed(workload.to_string()), now);
         }
@@ -188,7 +202,8 @@ impl Session {
     }
 
     fn consider_healing(&mut self, until: Timestamp, now: Timestamp) {
-        let healed = self.health().is_none_or(|health| health != "Degraded") && self.causes.current().is_empty();
+        let healed = self.health().is_none_or(|health| health != "Degraded")
+            && self.causes.current().is_empty();
         if self.is_timeout(now) {
             self.drain(Cause::Timeout, now);
         } else if healed && now >= until {
@@ -202,7 +217,8 @@ impl Session {
 
     fn consider_settling(&mut self, until: Timestamp, now: Timestamp) {
         let crashed = self.causes.current().iter().any(|finding| {
-            finding.severity > argo_workloads::diagnosis::Severity::Info && !finding.containers.is_empty()
+            finding.severity > argo_workloads::diagnosis::Severity::Info
+                && !finding.containers.is_empty()
         });
         if crashed {
             self.drain(Cause::Unsettled, now);
@@ -226,14 +242,17 @@ impl Session {
 
     fn is_timeout(&self, now: Timestamp) -> bool {
         let elapsed = span::between(self.config.started, now);
-        self.config.timeout.is_some_and(|timeout| elapsed >= timeout)
+        self.config
+            .timeout
+            .is_some_and(|timeout| elapsed >= timeout)
     }
 
     /// Without argocd: everything is there and complete, and no sync runs.
     fn is_rolled_out(&self) -> bool {
         let syncing = self.application.as_ref().is_some_and(|application| {
             let operation = application.status.operation_state.as_ref();
-            application.operation || operation.is_some_and(argo_core::resource::OperationState::is_running)
+            application.operation
+                || operation.is_some_and(argo_core::resource::OperationState::is_running)
         });
         !syncing && self.board.is_complete()
     }
@@ -245,7 +264,11 @@ impl Session {
     /// Once the streams have ended, there is nothing left to wait for.
     pub(super) fn end_if_all_ended(&mut self, now: Timestamp) {
         let streams = &self.streams;
-        if matches!(self.phase, Phase::Draining { .. }) && !streams.argocd && !streams.logs && !streams.events {
+        if matches!(self.phase, Phase::Draining { .. })
+            && !streams.argocd
+            && !streams.logs
+            && !streams.events
+        {
             self.examine(now);
             self.over();
         }

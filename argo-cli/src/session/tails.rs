@@ -18,7 +18,7 @@ type Key = (Arc<str>, Arc<str>);
 
 /// The last lines of each container, by the pod's uid and the container's name.
 #[derive(Debug, Default)]
-pub struct Tails {
+pub(super) struct Tails {
     tails: HashMap<Key, VecDeque<Kept>>,
     changed: HashSet<Key>,
 }
@@ -32,7 +32,7 @@ struct Kept {
 impl Tails {
     /// A container wrote these lines. This stands in the way of every line: what is thrown
     /// out gives its memory to what comes in.
-    pub fn keep(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
+    pub(super) fn keep(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
         let key = (Arc::clone(pod_uid), Arc::clone(container));
         let tail = self.tails.entry(key.clone()).or_default();
         let skipped = batch.len().saturating_sub(LINES);
@@ -52,7 +52,7 @@ impl Tails {
     }
 
     /// The containers that wrote since the last call, with their last lines.
-    pub fn take_changed(&mut self) -> Vec<(Arc<str>, Arc<str>, Vec<Line>)> {
+    pub(super) fn take_changed(&mut self) -> Vec<(Arc<str>, Arc<str>, Vec<Line>)> {
         let changed = self.changed.drain().collect::<Vec<_>>();
         let lines = |key: &Key| self.tails.get(key).map(lines).unwrap_or_default();
         changed
@@ -65,7 +65,7 @@ impl Tails {
     }
 
     /// A pod is gone.
-    pub fn forget(&mut self, pod_uid: &str) {
+    pub(super) fn forget(&mut self, pod_uid: &str) {
         self.tails.retain(|(uid, _), _| **uid != *pod_uid);
     }
 }
@@ -96,12 +96,17 @@ mod tests {
         let (pod, container): (Arc<str>, Arc<str>) = ("u".into(), "app".into());
         for first in [0, 30] {
             let texts: Vec<_> = (first..first + 30).map(|n| format!("line {n}")).collect();
-            let lines = texts.iter().map(|text| LogLine::new(Some(0), text.as_bytes()));
+            let lines = texts
+                .iter()
+                .map(|text| LogLine::new(Some(0), text.as_bytes()));
             tails.keep(&pod, &container, &Batch::from_lines("A".into(), 0, lines));
         }
         let changed = tails.take_changed();
         let texts: Vec<_> = changed[0].2.iter().map(|line| line.text.as_str()).collect();
-        assert_eq!((texts.len(), texts[0], texts[24]), (25, "line 35", "line 59"));
+        assert_eq!(
+            (texts.len(), texts[0], texts[24]),
+            (25, "line 35", "line 59")
+        );
         assert!(tails.take_changed().is_empty());
     }
 }

@@ -1,0 +1,329 @@
+// A run as a table of what happens and what is done about it.
+
+use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+fn config() -> Config {
+    Config {
+        app: AppRef::new("shop", "argocd"),
+        started: at(0),
+        argocd: true,
+        events: Events::All,
+        fail_fast: false,
+        grace: Duration::from_secs(60),
+        allow_restarts: 2,
+        ignore: Vec::new(),
+        timeout: None,
+        settle: Duration::from_secs(10),
+        on_degraded: OnDegraded::Fail,
+    }
+}
+
+const SUCCESS: Exited = Exited {
+    code: Some(0),
+    signal: None,
+    degraded: false,
+};
+
+/// A run that is told what happens, and remembers what it did by name.
+struct Run {
+    session: Session,
+    done: Vec<&'static str>,
+    said: Vec<String>,
+}
+
+impl Run {
+    fn new(config: Config) -> Self {
+        Self {
+            session: Session::new(config),
+            done: Vec::new(),
+            said: Vec::new(),
+        }
+    }
+
+    fn tell(&mut self, input: Input, second: i64) -> &mut Self {
+        for effect in self.session.handle(input, at(second)) {
+            match effect {
+                Effect::Show(record) => self.said.push(record.msg),
+                Effect::Forward(_) => {}
+                Effect::Interrupt(_) => self.done.push("interrupt"),
+                Effect::Kill => self.done.push("kill"),
+                Effect::Again => self.done.push("again"),
+                Effect::Drain => self.done.push("drain"),
+                Effect::End => self.done.push("end"),
+            }
+        }
+        self
+    }
+
+    fn streams_end(&mut self, second: i64) -> &mut Self {
+        self.tell(Input::LogsEnded, second)
+            .tell(Input::EventsEnded, second)
+    }
+
+    /// Time passes, with a tick each second.
+    fn until(&mut self, from: i64, to: i64) -> &mut Self {
+        for second in from..=to {
+            self.tell(Input::Tick, second);
+        }
+        self
+    }
+
+    fn result(&self) -> (Vec<&'static str>, i32) {
+        (self.done.clone(), self.session.exit_code())
+    }
+}
+
+fn object(kind: GroupKind, name: &str) -> ObjectRef {
+    ObjectRef {
+        kind,
+        namespace: "shop-prod".into(),
+        name: name.into(),
+        uid: name.into(),
+    }
+}
+
+fn deployment(ready: i64) -> Input {
+    let value = json!({"spec": {"replicas": 1}, "status": {"replicas": 1, "updatedReplicas": 1,
+        "readyReplicas": ready, "availableReplicas": ready}});
+    let object = object(GroupKind::new("apps", "Deployment"), "web");
+    applied(
+        object.clone(),
+        object,
+        TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
+    )
+}
+
+fn pod(status: &Value) -> Input {
+    let value = json!({"spec": {"restartPolicy": "Always", "containers": [{"name": "app"}]},
+        "status": {"phase": "Running", "containerStatuses": [status]}});
+    let root = object(GroupKind::new("apps", "Deployment"), "web");
+    let pod = object(GroupKind::new("", "Pod"), "web-1");
+    applied(
+        pod,
+        root,
+        TrackedBody::Pod(Arc::new(serde_json::from_value(value).unwrap())),
+    )
+}
+
+fn applied(object: ObjectRef, root: ObjectRef, body: TrackedBody) -> Input {
+    Input::Track(TrackEvent::Applied(Tracked {
+        object,
+        owner: None,
+        root,
+        hook: None,
+        is_new: true,
+        body,
+    }))
+}
+
+fn running(restarts: i32) -> Input {
+    pod(
+        &json!({"name": "app", "ready": true, "restartCount": restarts, "containerID": "containerd://a",
+        "state": {"running": {"startedAt": at(0).to_string()}}}),
+    )
+}
+
+fn crashing(restarts: i32) -> Input {
+    let ended = json!({"terminated": {"exitCode": 1, "reason": "Error", "containerID": "containerd://a",
+        "startedAt": at(0).to_string(), "finishedAt": at(1).to_string()}});
+    pod(
+        &json!({"name": "app", "restartCount": restarts, "containerID": "containerd://a",
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": ended}),
+    )
+}
+
+#[test]
+fn argocds_exit_code_is_ours_after_the_last_lines() {
+    let mut run = Run::new(config());
+    let failed = Exited {
+        code: Some(20),
+        ..SUCCESS
+    };
+    run.tell(Input::Argocd(failed), 5);
+    assert_eq!(run.result(), (vec!["drain"], 20));
+    run.tell(Input::LogsEnded, 6);
+    assert_eq!(run.done, ["drain"]);
+    run.tell(Input::EventsEnded, 6);
+    assert_eq!(run.result(), (vec!["drain", "end"], 20));
+    assert_eq!(run.session.summary(None, at(6)).outcome.name(), "failed");
+}
+
+#[test]
+fn streams_that_do_not_end_are_not_waited_for() {
+    let mut run = Run::new(config());
+    run.tell(Input::Argocd(SUCCESS), 5).until(6, 8);
+    assert_eq!(run.done, ["drain"]);
+    run.until(9, 12);
+    assert_eq!(run.result(), (vec!["drain", "kill", "end"], 0));
+}
+
+#[test]
+fn a_signal_asks_argocd_and_a_second_one_kills_it() {
+    let mut run = Run::new(config());
+    run.tell(Input::Stop(Stop::Terminate), 1);
+    assert_eq!(run.result(), (vec!["interrupt", "drain"], 143));
+    run.tell(Input::Stop(Stop::Interrupt), 2);
+    assert_eq!(
+        run.result(),
+        (vec!["interrupt", "drain", "kill", "end"], 143)
+    );
+}
+
+#[test]
+fn an_argocd_that_ignores_a_signal_is_killed_in_the_end() {
+    let mut run = Run::new(config());
+    run.tell(Input::Stop(Stop::Interrupt), 1)
+        .streams_end(2)
+        .until(3, 6);
+    assert_eq!(
+        run.result(),
+        (vec!["interrupt", "drain", "kill", "end"], 130)
+    );
+}
+
+#[test]
+fn our_own_time_ends_argocd_and_leaves_time_for_the_verdict() {
+    let mut run = Run::new(Config {
+        timeout: Some(Duration::from_secs(30)),
+        ..config()
+    });
+    run.until(1, 29);
+    assert!(run.done.is_empty());
+    run.until(30, 31);
+    let died = Exited {
+        code: None,
+        signal: Some(15),
+        degraded: false,
+    };
+    run.streams_end(31).tell(Input::Argocd(died), 32);
+    assert_eq!(run.result(), (vec!["interrupt", "drain", "end"], 70));
+}
+
+#[test]
+fn a_doomed_workload_ends_the_run_only_if_asked_to() {
+    for (fail_fast, ignored, done, exit) in [
+        (false, false, vec![], 0),
+        (true, true, vec![], 0),
+        (true, false, vec!["interrupt", "drain"], 1),
+    ] {
+        let mut run = Run::new(Config {
+            fail_fast,
+            ignore: ignored
+                .then(|| "deployment/web".parse().unwrap())
+                .into_iter()
+                .collect(),
+            grace: Duration::from_secs(20),
+            ..config()
+        });
+        run.tell(deployment(0), 1).tell(crashing(5), 2).until(3, 20);
+        assert!(run.done.is_empty());
+        assert!(
+            run.said
+                .iter()
+                .any(|said| said.starts_with("Deployment/web: ")),
+            "{:?}",
+            run.said
+        );
+        run.until(21, 24);
+        assert_eq!(run.result(), (done, exit), "{fail_fast} {ignored}");
+    }
+}
+
+#[test]
+fn after_success_a_crash_may_still_come() {
+    for (fail_fast, exit) in [(false, 0), (true, 1)] {
+        let mut run = Run::new(Config {
+            fail_fast,
+            ..config()
+        });
+        run.tell(deployment(1), 1)
+            .tell(running(0), 1)
+            .tell(Input::Argocd(SUCCESS), 2);
+        run.until(3, 4);
+        assert!(run.done.is_empty());
+        run.tell(crashing(1), 5).until(6, 7);
+        assert_eq!(run.result(), (vec!["drain"], exit));
+        let summary = run.session.summary(None, at(7));
+        assert_eq!(summary.outcome.name(), "failed");
+        assert_eq!(
+            summary.operation[0],
+            "argocd reports Healthy, but a new container crashed after that"
+        );
+    }
+}
+
+#[test]
+fn after_success_it_ends_when_nothing_crashes() {
+    let mut run = Run::new(config());
+    run.tell(deployment(1), 1)
+        .tell(running(0), 1)
+        .tell(Input::Argocd(SUCCESS), 2)
+        .until(3, 11);
+    assert!(run.done.is_empty());
+    run.tell(Input::Tick, 12);
+    assert_eq!(run.result(), (vec!["drain"], 0));
+    assert_eq!(
+        run.session.summary(None, at(12)).outcome.name(),
+        "succeeded"
+    );
+}
+
+#[test]
+fn without_argocd_it_ends_when_all_is_rolled_out() {
+    let mut run = Run::new(Config {
+        argocd: false,
+        settle: Duration::ZERO,
+        ..config()
+    });
+    run.tell(deployment(0), 1)
+        .tell(Input::Track(TrackEvent::Synced), 1)
+        .until(2, 3);
+    assert!(run.done.is_empty());
+    run.tell(deployment(1), 4)
+        .tell(Input::Tick, 5)
+        .streams_end(5);
+    assert_eq!(run.result(), (vec!["drain", "end"], 0));
+}
+
+#[test]
+fn what_is_degraded_may_heal_and_argocd_runs_again() {
+    let degraded = Exited {
+        code: Some(20),
+        signal: None,
+        degraded: true,
+    };
+    let mut run = Run::new(Config {
+        on_degraded: OnDegraded::Wait,
+        grace: Duration::from_secs(5),
+        ..config()
+    });
+    run.tell(Input::Argocd(degraded), 1).until(2, 5);
+    assert!(run.done.is_empty());
+    run.tell(Input::Tick, 6).tell(Input::Argocd(SUCCESS), 20);
+    assert_eq!(run.result(), (vec!["again", "drain"], 0));
+}
+
+#[test]
+fn success_with_a_failed_operation_is_none() {
+    let application = json!({"metadata": {"name": "shop", "namespace": "argocd"},
+        "status": {"operationState": {"phase": "Failed", "message": "one or more synchronization tasks completed unsuccessfully"}}});
+    let application = Arc::new(serde_json::from_value(application).unwrap());
+    let mut run = Run::new(config());
+    run.tell(Input::Track(TrackEvent::Application(application)), 1)
+        .tell(Input::Argocd(SUCCESS), 2);
+    let summary = run.session.summary(None, at(3));
+    assert_eq!((summary.outcome.name(), summary.exit), ("failed", 0));
+    assert!(
+        summary.operation[0]
+            .starts_with("argocd reports success, but the sync operation ended Failed"),
+        "{:?}",
+        summary.operation
+    );
+}
