@@ -2,9 +2,13 @@
 
 use std::process::ExitCode;
 
+use argo_cli::{args::Cli, command};
+use clap::Parser;
+
 fn main() -> ExitCode {
-    use clap::Parser;
-    let cli = argo_cli::args::Cli::parse();
-    let _ = cli;
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    command::run(cli)
 }

@@ -318,6 +318,16 @@ impl Session {
         self.say(line.map(|line| Record::at(now, Level::Info, line, body)));
     }
 
+    /// What the run is to do.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How argocd ended, once it has.
+    pub fn argocd(&self) -> Option<Exited> {
+        self.argocd
+    }
+
     /// What is known of the application itself.
     pub fn application(&self) -> Option<&Application> {
         self.application.as_deref()

@@ -13,3 +13,8 @@ pub fn between(earlier: Timestamp, later: Timestamp) -> Duration {
 pub fn later(time: Timestamp, span: Duration) -> Timestamp {
     time.checked_add(span).unwrap_or(Timestamp::MAX)
 }
+
+/// A time that much earlier.
+pub fn earlier(time: Timestamp, span: Duration) -> Timestamp {
+    time.checked_sub(span).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,100 @@
+//! The commands: from arguments to an exit code.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::CommandFactory;
+
+use crate::{
+    args::{Cli, Command},
+    error::Failure,
+    limits,
+    settings::Settings,
+};
+
+mod diagnose;
+mod explain;
+mod sync;
+
+/// Does what was asked for; what goes wrong is one sentence on stderr.
+pub fn run(cli: Cli) -> ExitCode {
+    let code = execute(cli.command).unwrap_or_else(|failure| {
+        // There is nobody left to tell if stderr is closed.
+        let _ = io::stderr().write_all(failure.render().as_bytes());
+        failure.code
+    });
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+fn execute(command: Command) -> Result<i32, Failure> {
+    match command {
+        Command::Version => print(&format!("argo-assistant {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Completions { shell } => completions(shell),
+        Command::Man => manual(),
+        Command::Sync(args) => cluster(|settings| sync::sync(*args, settings)),
+        Command::Follow(args) => cluster(|settings| sync::follow(*args, settings)),
+        Command::Diagnose(args) => cluster(|settings| diagnose::diagnose(*args, settings)),
+        Command::Explain(args) => cluster(|settings| explain::explain(*args, settings)),
+    }
+}
+
+/// Runs what talks to a cluster: on one thread, which is cheaper for streams than handing
+/// each chunk from thread to thread.
+fn cluster<F>(command: impl FnOnce(Settings) -> F) -> Result<i32, Failure>
+where
+    F: Future<Output = Result<i32, Failure>>,
+{
+    let settings = Settings::read(&env, io::stdout().is_terminal())?;
+    diagnostics()?;
+    limits::raise_open_files();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(command(settings));
+    // Name lookups and the like may hang; nobody waits for them any more.
+    runtime.shutdown_background();
+    result
+}
+
+/// A variable of the environment; one that is no UTF-8 counts as unset.
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// `ARGO_ASSISTANT_LOG` is for those who look for a fault in this program.
+fn diagnostics() -> Result<(), Failure> {
+    let filter = env("ARGO_ASSISTANT_LOG").unwrap_or_else(|| "off".to_owned());
+    let mut builder = env_logger::Builder::new();
+    let logger = builder.parse_filters(&filter).target(env_logger::Target::Stderr);
+    logger
+        .try_init()
+        .map_err(|error| Failure::usage(format!("cannot start: {error}")))
+}
+
+/// Prints to stdout; a reader that went away is no failure.
+fn print(text: &str) -> Result<i32, Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::usage(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(crate::exit::OK),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<i32, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "argo-assistant", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+fn manual() -> Result<i32, Failure> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command())
+        .render(&mut page)
+        .map_err(|error| Failure::usage(format!("cannot write the manual: {error}")))?;
+    print(&String::from_utf8_lossy(&page))
+}

@@ -1,0 +1,305 @@
+//! The loop of a run: it waits for whatever happens, lets the [`Session`] decide, and does
+//! what it says.
+
+use std::{collections::VecDeque, time::Duration};
+
+use argo_core::{Level, Notice, NoticeCode};
+use argo_logs::{LogEvent, Lines, detect};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::{
+    argocd::{self, Argocd, ArgocdConfig, ArgocdEvent},
+    exit,
+    output::{News, Output},
+    render::{self, Origin, Renderer, Stream},
+    session::{Effect, Exited, Input, Session},
+    signals::{Signals, Stop},
+    streams::Streams,
+};
+
+/// How often time is looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// Bytes that are written at once.
+const BATCH: usize = 64 * 1024;
+/// Lines of argocd that its end is read from.
+const LAST_WORDS: usize = 40;
+/// How long the reader of our output may take for what is left at the end.
+const FLUSH: Duration = Duration::from_secs(30);
+
+/// Everything that a run needs.
+pub struct Run {
+    /// Decides.
+    pub session: Session,
+    /// How argocd is run, if it is.
+    pub argocd_config: Option<ArgocdConfig>,
+    /// argocd, while it runs.
+    pub argocd: Option<Argocd>,
+    /// Who wants it to end.
+    pub signals: Signals,
+    /// What is read from the cluster.
+    pub streams: Streams,
+    /// How it looks.
+    pub renderer: Renderer,
+    /// Where it goes.
+    pub output: Output,
+    /// Levels are looked for in log lines.
+    pub detect_level: bool,
+    /// What argocd said last.
+    pub last_words: VecDeque<Bytes>,
+    /// What is to be written next.
+    pub out: Vec<u8>,
+}
+
+/// What happens next.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
+enum Happening {
+    Input(Input),
+    Logs(LogEvent),
+    Argocd(ArgocdEvent),
+    ReaderGone,
+}
+
+impl Run {
+    /// Runs to the end; the exit code.
+    pub async fn run(mut self) -> i32 {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut logs_open = true;
+        let mut events_open = true;
+        loop {
+            let happening = self.next(&mut ticks, &mut logs_open, &mut events_open).await;
+            let over = match happening {
+                Happening::ReaderGone => return self.reader_gone().await,
+                Happening::Input(input) => self.input(input),
+                Happening::Argocd(event) => self.argocd_said(event),
+                Happening::Logs(event) => {
+                    self.logs(event);
+                    self.more_logs(&mut logs_open)
+                }
+            };
+            self.write();
+            if over {
+                return self.end().await;
+            }
+        }
+    }
+
+    /// What a person waits for comes first; log lines wait while the reader is far behind.
+    async fn next(&mut self, ticks: &mut Interval, logs_open: &mut bool, events_open: &mut bool) -> Happening {
+        tokio::select! {
+            biased;
+            stop = self.signals.next() => Happening::Input(Input::Stop(stop)),
+            () = self.output.closed() => Happening::ReaderGone,
+            _ = ticks.tick() => Happening::Input(Input::Tick),
+            event = next_of(&mut self.argocd) => Happening::Argocd(event),
+            event = self.streams.tracked.next() => Happening::Input(match event {
+                Some(event) => Input::Track(event),
+                None => Input::Tick,
+            }),
+            item = self.streams.events.next(), if *events_open => Happening::Input(match item {
+                Some(item) => Input::Event(item),
+                None => {
+                    *events_open = false;
+                    Input::EventsEnded
+                }
+            }),
+            event = async { self.output.ready().await; self.streams.logs.next().await }, if *logs_open => {
+                match event {
+                    Some(event) => Happening::Logs(event),
+                    None => {
+                        *logs_open = false;
+                        Happening::Input(Input::LogsEnded)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes along what is there already: many small batches make one write.
+    fn more_logs(&mut self, logs_open: &mut bool) -> bool {
+        while self.out.len() < BATCH {
+            match self.streams.logs.next().now_or_never() {
+                Some(Some(event)) => self.logs(event),
+                Some(None) => {
+                    *logs_open = false;
+                    return self.input(Input::LogsEnded);
+                }
+                None => break,
+            }
+        }
+        false
+    }
+
+    fn logs(&mut self, event: LogEvent) {
+        match event {
+            LogEvent::Lines(lines) => self.lines(&lines),
+            LogEvent::Notice(notice) => {
+                self.input(Input::Notice(notice));
+            }
+            _ => {}
+        }
+    }
+
+    fn lines(&mut self, lines: &Lines) {
+        let (origin, batch) = (&lines.origin, &lines.batch);
+        self.session.lines(&origin.pod.uid, &origin.container, batch);
+        let workload = origin.workload.as_ref().map(ToString::to_string);
+        let app = self.renderer.app().to_owned();
+        let shown = Origin {
+            app: &app,
+            namespace: &origin.pod.namespace,
+            workload: workload.as_deref(),
+            pod: &origin.pod.name,
+            container: &origin.container,
+            restart: u32::try_from(batch.restart()).unwrap_or(0),
+        };
+        if self.detect_level {
+            let level = |line: &[u8]| detect(line).unwrap_or(Level::Info);
+            self.renderer.lines(&shown, level, batch, &mut self.out);
+        } else {
+            self.renderer.lines(&shown, |_| Level::Info, batch, &mut self.out);
+        }
+    }
+
+    fn argocd_said(&mut self, event: ArgocdEvent) -> bool {
+        match event {
+            ArgocdEvent::Line { stream, text, .. } => {
+                self.renderer.argo(stream.into(), &text, &mut self.out);
+                if self.last_words.len() == LAST_WORDS {
+                    self.last_words.pop_front();
+                }
+                self.last_words.push_back(text);
+                false
+            }
+            ArgocdEvent::Exited(status) => {
+                self.argocd = None;
+                let exited = Exited {
+                    code: status.code,
+                    signal: status.signal,
+                    degraded: matches!(self.argocd_outcome(), argocd::ArgocdOutcome::Degraded { .. }),
+                };
+                self.input(Input::Argocd(exited))
+            }
+        }
+    }
+
+    /// Lets the session decide, and does what it says. True if it is over.
+    fn input(&mut self, input: Input) -> bool {
+        let mut over = false;
+        for effect in self.session.handle(input, Timestamp::now()) {
+            match effect {
+                Effect::Show(record) => self.renderer.record(&record, &mut self.out),
+                Effect::Forward(event) => self.streams.forward(event),
+                Effect::Interrupt(stop) => self.interrupt(stop),
+                Effect::Kill => self.kill(),
+                Effect::Again => self.again(),
+                Effect::Drain => self.streams.drain(),
+                Effect::End => over = true,
+            }
+        }
+        over
+    }
+
+    fn interrupt(&mut self, stop: Stop) {
+        if let Some(argocd) = &self.argocd {
+            argocd.interrupt(stop);
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Some(argocd) = &self.argocd {
+            argocd.kill();
+        }
+    }
+
+    /// Runs argocd once more. It could be run before, so this fails only in odd ways.
+    fn again(&mut self) {
+        let Some(config) = &self.argocd_config else { return };
+        match Argocd::spawn(config, std::env::vars_os()) {
+            Ok(argocd) => {
+                self.last_words.clear();
+                self.argocd = Some(argocd);
+            }
+            Err(failure) => {
+                self.say(Level::Error, failure.message);
+                let exited = Exited { code: Some(failure.code), signal: None, degraded: false };
+                self.input(Input::Argocd(exited));
+            }
+        }
+    }
+
+    /// The first line: who speaks, and of what.
+    pub fn greet(&mut self, cluster: &str) {
+        let config = self.session.config();
+        let with = if config.argocd { "Waiting with argocd for" } else { "Following" };
+        let msg = format!("{with} application {} ({cluster})", config.app);
+        self.say(Level::Info, msg);
+        self.write();
+    }
+
+    fn say(&mut self, level: Level, message: String) {
+        let notice = Notice::new(NoticeCode::Other, level, message);
+        self.renderer.record(&render::notice(&notice), &mut self.out);
+    }
+
+    fn write(&mut self) {
+        for news in self.output.take_news() {
+            let (level, message) = told(&news);
+            self.say(level, message);
+        }
+        if !self.out.is_empty() {
+            self.output.push(std::mem::take(&mut self.out));
+        }
+    }
+
+    /// The verdict is the last thing on the screen.
+    async fn end(mut self) -> i32 {
+        let now = Timestamp::now();
+        let argocd = self.session.argocd().map(|_| self.argocd_outcome().to_string());
+        let summary = self.session.summary(argocd, now);
+        self.renderer.verdict(&summary, now, &mut self.out);
+        self.write();
+        self.output.flush(FLUSH).await;
+        summary.exit
+    }
+
+    fn argocd_outcome(&self) -> argocd::ArgocdOutcome {
+        argocd::sentence(&self.last_words)
+    }
+
+    /// Whoever read our output wants no more of it: argocd is asked to end, and we go as
+    /// quietly as a program that dies of SIGPIPE.
+    async fn reader_gone(mut self) -> i32 {
+        self.interrupt(Stop::Terminate);
+        let ended = async { while !matches!(next_of(&mut self.argocd).await, ArgocdEvent::Exited(_)) {} };
+        let _ = tokio::time::timeout(Duration::from_secs(2), ended).await;
+        exit::SIGNAL + 13
+    }
+}
+
+async fn next_of(argocd: &mut Option<Argocd>) -> ArgocdEvent {
+    match argocd {
+        Some(argocd) => argocd.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn told(news: &News) -> (Level, String) {
+    match news {
+        News::Spooling => (
+            Level::Debug,
+            "whoever reads this output is slow; what waits goes to a temporary file".to_owned(),
+        ),
+        News::Full => (
+            Level::Warning,
+            "whoever reads this output is too slow (--spool-limit); logs are no longer read, and lines may be lost"
+                .to_owned(),
+        ),
+        News::CaughtUp => (Level::Debug, "the output has caught up".to_owned()),
+        News::NoSpool(why) => (Level::Warning, format!("output cannot wait on disk: {why}")),
+        News::WriteFailed(why) => (Level::Error, format!("output is lost: {why}")),
+    }
+}

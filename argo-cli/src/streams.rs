@@ -1,0 +1,137 @@
+//! The three streams of a run, and how the tracked objects reach the other two.
+
+use argo_core::{PodEvent, TrackEvent};
+use argo_events::{EventItem, EventStream};
+use argo_logs::{LogEvent, LogStream};
+use argo_workloads::{Clients, TrackConfig, TrackingMethod, track};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+
+use crate::{
+    args::{EventArgs, FollowArgs, LogArgs, TargetArgs, Tracking},
+    cluster::Clusters,
+    span,
+};
+
+/// What is read from the cluster.
+///
+/// The session stands between the tracker and the other two: it forwards what the tracker
+/// says, and ends them by [`drain`](Self::drain). The queues between are not bounded, since
+/// what they hold is shared with the tracker and both ends run on one thread.
+pub struct Streams {
+    /// What belongs to the application.
+    pub tracked: BoxStream<'static, TrackEvent>,
+    /// Its events.
+    pub events: BoxStream<'static, EventItem>,
+    /// Its log lines.
+    pub logs: BoxStream<'static, LogEvent>,
+    to_events: Option<mpsc::UnboundedSender<TrackEvent>>,
+    to_logs: Option<mpsc::UnboundedSender<PodEvent>>,
+}
+
+impl Streams {
+    /// Opens them; nothing is asked of the cluster before they are polled.
+    pub fn open(args: &FollowArgs, clusters: &Clusters, started: Timestamp) -> Self {
+        let (to_events, events) = mpsc::unbounded_channel();
+        let (to_logs, pods) = mpsc::unbounded_channel();
+        let tracked = track(clients(clusters), args.target.app(), track_config(&args.target, started));
+        let logs = log_builder(&args.logs, clusters, started).build(UnboundedReceiverStream::new(pods));
+        let events = event_builder(&args.events, clusters, started).build(UnboundedReceiverStream::new(events));
+        Self {
+            tracked: tracked.boxed(),
+            events: events.boxed(),
+            logs: if args.logs.no_logs { stream::empty().boxed() } else { logs.boxed() },
+            to_events: Some(to_events),
+            to_logs: Some(to_logs),
+        }
+    }
+
+    /// Tells the logs and the events of a change among the objects.
+    pub fn forward(&self, event: TrackEvent) {
+        // A stream that has ended does not want to know.
+        if let (Some(to_logs), Some(pod)) = (&self.to_logs, event.pod_event()) {
+            let _ = to_logs.send(pod);
+        }
+        if let Some(to_events) = &self.to_events {
+            let _ = to_events.send(event);
+        }
+    }
+
+    /// Nothing more is tracked: the logs and events end after what is left of them.
+    pub fn drain(&mut self) {
+        self.tracked = stream::pending().boxed();
+        self.to_events = None;
+        self.to_logs = None;
+    }
+}
+
+/// The ways to the clusters, as the tracker takes them.
+pub fn clients(clusters: &Clusters) -> Clients {
+    Clients {
+        workloads: clusters.workloads.clone(),
+        applications: clusters.applications.clone(),
+    }
+}
+
+/// What the flags say about tracking.
+pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
+    TrackConfig {
+        namespaces: target.namespaces.clone(),
+        all_namespaces: target.all_namespaces,
+        tracking: match target.tracking {
+            Tracking::Annotation => TrackingMethod::Annotation,
+            Tracking::Label => TrackingMethod::Label,
+            Tracking::AnnotationAndLabel => TrackingMethod::AnnotationAndLabel,
+        },
+        label_key: target.tracking_label.clone(),
+        installation_id: target.installation_id.clone(),
+        started,
+        children: !target.no_children,
+        ..TrackConfig::default()
+    }
+}
+
+fn log_builder(args: &LogArgs, clusters: &Clusters, started: Timestamp) -> argo_logs::Builder {
+    let mut builder = LogStream::builder(clusters.workloads.clone()).tail(i64::from(args.tail));
+    if let Some(since) = args.since {
+        builder = builder.since(span::earlier(started, since));
+    }
+    if let Some(regex) = &args.container {
+        builder = builder.containers(regex.clone());
+    }
+    if let Some(regex) = &args.exclude_container {
+        builder = builder.exclude_containers(regex.clone());
+    }
+    if let Some(regex) = &args.include {
+        builder = builder.include(regex.clone());
+    }
+    if let Some(regex) = &args.exclude {
+        builder = builder.exclude(regex.clone());
+    }
+    if let Some(lines) = args.max_lines_per_container {
+        builder = builder.max_lines_per_container(lines);
+    }
+    if let Some(lines) = args.max_rate {
+        builder = builder.rate(lines);
+    }
+    if let Some(pods) = args.replicas {
+        builder = builder.replicas(pods);
+    }
+    builder
+}
+
+fn event_builder(args: &EventArgs, clusters: &Clusters, started: Timestamp) -> argo_events::Builder {
+    let overrides = args.event_level.iter().cloned().collect();
+    let mut builder = EventStream::builder(clusters.workloads.clone())
+        .since(started)
+        .overrides(overrides);
+    if let Some(applications) = &clusters.applications {
+        builder = builder.applications(applications.clone());
+    }
+    builder
+}

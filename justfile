@@ -1,0 +1,34 @@
+# Tasks for people. `just` lists them; CI runs .ci/run.
+
+_default:
+    @just --list
+
+# A rollout without a cluster
+demo *ARGS:
+    cargo demo {{ARGS}}
+
+# All tests
+test:
+    cargo test --workspace
+
+# What CI does
+ci:
+    .ci/run
+
+# Format, clippy, docs
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The model of the log follower: many more hostile schedules than the tests run
+model SCHEDULES="200000":
+    MODEL_SCHEDULES={{SCHEDULES}} cargo test --release -p argo-logs model -- --nocapture
+
+# Write docs/findings.md anew from the rules
+findings:
+    UPDATE_DOCS=1 cargo test -p argo-workloads page
+
+# Micro benchmarks, and the whole program beside curl and kubectl
+bench:
+    cargo bench --workspace
