@@ -18,7 +18,12 @@ impl Heartbeat {
 
     /// The line, if it is due: `still waiting after 50 s: Deployment/web 2/3 ready — …`.
     /// For a record of kind `status` without a workload.
-    pub fn beat(&mut self, _elapsed: Duration, _rows: &[Row], _findings: &[Finding]) -> Option<String> {
+    pub fn beat(
+        &mut self,
+        _elapsed: Duration,
+        _rows: &[Row],
+        _findings: &[Finding],
+    ) -> Option<String> {
         None
     }
 }

@@ -277,7 +277,10 @@ impl Renderer {
             return;
         }
         self.origin.tag.clear();
-        push_tag(&format!("{}/{}", origin.pod, origin.container), &mut self.origin.tag);
+        push_tag(
+            &format!("{}/{}", origin.pod, origin.container),
+            &mut self.origin.tag,
+        );
         self.origin.nanos = None;
         self.origin.origin = Some(Owned::new(origin));
         self.json.turn_to(origin);
@@ -286,10 +289,13 @@ impl Renderer {
 
 /// A notice as a record.
 pub fn notice(notice: &Notice) -> Record {
-    let object = notice.object.as_ref().map(|object| match &notice.container {
-        Some(container) => format!("{}/{container}", object.name),
-        None => object.to_string(),
-    });
+    let object = notice
+        .object
+        .as_ref()
+        .map(|object| match &notice.container {
+            Some(container) => format!("{}/{container}", object.name),
+            None => object.to_string(),
+        });
     let body = Body::Notice(NoticeBody {
         code: notice.code,
         object,

@@ -33,7 +33,10 @@ pub(super) fn argo(time: Timestamp, level: Level, stream: Stream, line: &[u8], o
     let body = Body::Argo(record::Argo {
         stream: stream.name().to_owned(),
     });
-    record(&Record::at(time, level, String::from_utf8_lossy(line), body), out);
+    record(
+        &Record::at(time, level, String::from_utf8_lossy(line), body),
+        out,
+    );
 }
 
 /// Compact JSON whose strings are escaped as [`sanitize::json`] does.
@@ -73,7 +76,10 @@ impl LogJson {
             restart: origin.restart,
         });
         let mut whole = Vec::new();
-        record(&Record::at(Timestamp::UNIX_EPOCH, Level::Info, "", body), &mut whole);
+        record(
+            &Record::at(Timestamp::UNIX_EPOCH, Level::Info, "", body),
+            &mut whole,
+        );
         let message = memchr::memmem::find(&whole, EMPTY);
         let tail = message.map_or(whole.len(), |at| at + EMPTY.len() - 1);
         self.tail = whole.split_off(tail);

@@ -22,7 +22,11 @@ impl Levels {
     pub(super) fn new(settings: &Settings) -> Self {
         Self(ALL.map(|level| {
             let text = settings.level_text(level);
-            let style = if settings.colors { style(level) } else { Style::new() };
+            let style = if settings.colors {
+                style(level)
+            } else {
+                Style::new()
+            };
             format!("{style}{text}{style:#} ").into_bytes()
         }))
     }
