@@ -4,26 +4,131 @@ use std::time::Duration;
 
 use argo_workloads::diagnosis::Finding;
 
-use crate::summary::Row;
+use crate::{
+    sanitize::{self, Options},
+    summary::{Row, elapsed as words},
+};
+
+/// The line comes this often at least.
+const EVERY: Duration = Duration::from_secs(30);
+/// And this often at most, also where something changed.
+const SOONEST: Duration = Duration::from_secs(10);
+/// Workloads that are named.
+const NAMES: usize = 3;
+/// Characters of a cause.
+const CAUSE: usize = 160;
 
 /// Decides when the line is due, and writes it.
 #[derive(Debug, Default)]
-pub struct Heartbeat {}
+pub struct Heartbeat {
+    said_at: Duration,
+    said: Vec<Key>,
+}
+
+/// What the line says besides durations.
+type Key = (String, Option<i64>, Option<i64>, String);
 
 impl Heartbeat {
-    /// Nothing was said so far.
+    /// Nothing was said so far; the first line comes after ten seconds.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The line, if it is due: `still waiting after 50 s: Deployment/web 2/3 ready — …`.
-    /// For a record of kind `status` without a workload.
+    /// The line, if it is due: every 30 s, or when something changed and the last one is
+    /// 10 s old. For a record of kind `status` without a workload.
+    ///
+    /// `still waiting after 50 s: Deployment/web 2/3 ready — container app is not ready`
     pub fn beat(
         &mut self,
-        _elapsed: Duration,
-        _rows: &[Row],
-        _findings: &[Finding],
+        elapsed: Duration,
+        rows: &[Row],
+        findings: &[Finding],
     ) -> Option<String> {
-        None
+        let waiting: Vec<&Row> = rows.iter().filter(|row| !row.complete).collect();
+        let quiet = elapsed.saturating_sub(self.said_at);
+        if waiting.is_empty() || quiet < SOONEST {
+            return None;
+        }
+        let keys: Vec<Key> = waiting.iter().map(|row| key(row, findings)).collect();
+        if quiet < EVERY && keys == self.said {
+            return None;
+        }
+        self.said_at = elapsed;
+        self.said = keys;
+        Some(line(elapsed, &waiting, findings))
     }
 }
+
+fn key(row: &Row, findings: &[Finding]) -> Key {
+    let cause = match of(row, findings) {
+        Some(finding) => format!("{} {}", finding.code, finding.cause),
+        None => row.waiting_for.clone().unwrap_or_default(),
+    };
+    (row.object.to_string(), row.ready, row.desired, cause)
+}
+
+/// The worst finding of a workload.
+fn of<'a>(row: &Row, findings: &'a [Finding]) -> Option<&'a Finding> {
+    let object = &row.object;
+    findings.iter().find(|finding| {
+        let workload = &finding.workload;
+        workload.kind.kind == object.kind.kind
+            && workload.namespace == object.namespace
+            && workload.name == object.name
+    })
+}
+
+fn line(elapsed: Duration, waiting: &[&Row], findings: &[Finding]) -> String {
+    let mut texts: Vec<String> = waiting
+        .iter()
+        .take(NAMES)
+        .map(|row| workload(row, findings))
+        .collect();
+    if waiting.len() > NAMES {
+        texts.push(format!("and {} more", waiting.len() - NAMES));
+    }
+    format!(
+        "still waiting after {}: {}",
+        words(elapsed),
+        texts.join("; ")
+    )
+}
+
+fn workload(row: &Row, findings: &[Finding]) -> String {
+    let mut text = clean(&row.object.to_string());
+    if let (Some(ready), Some(desired)) = (row.ready, row.desired) {
+        text.push_str(&format!(" {ready}/{desired} ready"));
+    }
+    let why = of(row, findings).map(|finding| finding.sentence.as_str());
+    let counts = format!(
+        "{} of {} ready",
+        row.ready.unwrap_or(0),
+        row.desired.unwrap_or(0)
+    );
+    let missing = row
+        .waiting_for
+        .as_deref()
+        .filter(|missing| *missing != counts);
+    if let Some(why) = why.or(row.failed.as_deref()).or(missing) {
+        text.push_str(" — ");
+        text.push_str(&cap(&clean(why)));
+    }
+    text
+}
+
+fn clean(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    sanitize::text(text.as_bytes(), &mut out, Options::default());
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn cap(text: &str) -> String {
+    match text.char_indices().nth(CAUSE) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "heartbeat_tests.rs"]
+mod tests;

@@ -1,6 +1,29 @@
 //! One writer for everything that goes to standard output.
+//!
+//! Whoever reads from the cluster must never wait for whoever reads our output: a kubelet
+//! whose log is not drained skips rotated files. So [`Output::push`] only queues, and a
+//! thread writes. What waits lies in memory first, then in temporary files that have no
+//! name any more, in order. Only when the disk has its share too does
+//! [`Output::ready`] hold up the caller.
+//!
+//! The files are written by the caller of `push`: that is a copy into the page cache,
+//! unless the disk itself is overloaded.
 
-use std::{io::Write, time::Duration};
+mod spool;
+mod writer;
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::fd::AsFd,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::timeout};
+
+use self::spool::Spool;
 
 /// How much may wait for a slow reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +35,7 @@ pub struct SpoolLimits {
 }
 
 impl Default for SpoolLimits {
+    /// 32 MiB in memory, 1 GiB in all.
     fn default() -> Self {
         Self {
             memory: 32 << 20,
@@ -20,63 +44,172 @@ impl Default for SpoolLimits {
     }
 }
 
-/// What the output has to say about itself, each once.
+/// What the output has to say about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// The reader is slow: what waits goes to a temporary file from here on.
+    /// The reader is slow: what waits goes to temporary files from here on.
     Spooling,
     /// As much waits as may: whoever asks [`Output::ready`] waits too.
     Full,
-    /// Everything that waited is written.
+    /// Everything that waited in files is written.
     CaughtUp,
-    /// The temporary file cannot be made or written; memory is all there is.
+    /// A temporary file cannot be made or written; memory is all there is. Told once.
     NoSpool(String),
-    /// Writing fails; what could not be written is lost.
+    /// Output cannot be written, and what could not be written is lost. Told once.
     WriteFailed(String),
 }
 
-/// Writes on a thread of its own, so that a slow reader does not hold up whoever reads
-/// from the cluster.
+/// Writes on a thread of its own. When it is dropped the thread goes on with what waits;
+/// [`flush`](Self::flush) before the program ends.
 #[derive(Debug)]
-pub struct Output {}
+pub struct Output {
+    shared: Arc<Shared>,
+}
+
+/// What the callers and the thread share.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes the thread.
+    work: Condvar,
+    /// Wakes whoever waits for the thread; the number says nothing.
+    progress: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    spool: Spool,
+    /// Bytes that were ever pushed, and bytes done with.
+    pushed: u64,
+    done: u64,
+    /// The reader is gone.
+    closed: bool,
+    /// Nobody will push any more.
+    ended: bool,
+    news: Vec<News>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self) {
+        self.progress
+            .send_modify(|turn| *turn = turn.wrapping_add(1));
+    }
+}
+
+impl State {
+    /// Nothing can be written any more: what waits and what comes is dropped.
+    fn close(&mut self) {
+        self.closed = true;
+        self.spool.clear();
+        self.done = self.pushed;
+    }
+}
 
 impl Output {
-    /// To standard output.
+    /// To standard output, past the line buffer of the standard library.
     pub fn stdout(limits: SpoolLimits) -> Self {
-        Self::to(Box::new(std::io::stdout()), limits)
+        let writer: Box<dyn Write + Send> = match io::stdout().as_fd().try_clone_to_owned() {
+            Ok(fd) => Box::new(File::from(fd)),
+            Err(_) => Box::new(io::stdout()),
+        };
+        Self::to(writer, limits)
     }
 
     /// To anything.
-    pub fn to(_writer: Box<dyn Write + Send>, _limits: SpoolLimits) -> Self {
-        Self {}
+    pub fn to(writer: Box<dyn Write + Send>, limits: SpoolLimits) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                spool: Spool::new(limits),
+                pushed: 0,
+                done: 0,
+                closed: false,
+                ended: false,
+                news: Vec::new(),
+            }),
+            work: Condvar::new(),
+            progress: watch::Sender::new(0),
+        });
+        let theirs = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("output".to_owned());
+        if let Err(error) = thread.spawn(move || writer::run(&theirs, writer)) {
+            let mut state = shared.lock();
+            state.news.push(News::WriteFailed(error.to_string()));
+            state.close();
+        }
+        Self { shared }
     }
 
-    /// Hands over whole lines. It never waits for the reader.
-    pub fn push(&self, _bytes: Vec<u8>) {}
+    /// Hands over whole lines. It never waits for the reader, however much waits already:
+    /// see [`ready`](Self::ready).
+    pub fn push(&self, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut state = self.shared.lock();
+        if state.closed {
+            return;
+        }
+        state.pushed += bytes.len() as u64;
+        let State { spool, news, .. } = &mut *state;
+        spool.push(bytes, news);
+        drop(state);
+        self.shared.work.notify_one();
+    }
 
-    /// True once the reader has gone away.
+    /// True once the reader has gone away. What is pushed after that is dropped.
     pub fn is_closed(&self) -> bool {
-        false
+        self.shared.lock().closed
     }
 
-    /// Waits until the reader goes away; that shows at the next write.
-    pub async fn closed(&self) {}
+    /// Waits until the reader goes away. That shows at the next write only.
+    pub async fn closed(&self) {
+        self.wait_until(|state| state.closed).await;
+    }
 
-    /// Waits until all that was pushed so far is written. False if that takes longer.
-    pub async fn flush(&self, _within: Duration) -> bool {
-        true
+    /// Waits until all that was pushed so far is written, or cannot be written any more.
+    /// False if that takes longer.
+    pub async fn flush(&self, within: Duration) -> bool {
+        let pushed = self.shared.lock().pushed;
+        let written = self.wait_until(|state| state.done >= pushed);
+        timeout(within, written).await.is_ok()
     }
 
     /// Bytes that wait to be written.
     pub fn backlog(&self) -> u64 {
-        0
+        self.shared.lock().spool.backlog()
     }
 
-    /// Waits while as much waits as may.
-    pub async fn ready(&self) {}
+    /// Waits while as much waits as may: backpressure for whoever can bear it.
+    pub async fn ready(&self) {
+        self.wait_until(|state| !state.spool.is_full()).await;
+    }
 
     /// What there is to say since the last time.
     pub fn take_news(&self) -> Vec<News> {
-        Vec::new()
+        std::mem::take(&mut self.shared.lock().news)
+    }
+
+    async fn wait_until(&self, holds: impl Fn(&State) -> bool) {
+        let mut progress = self.shared.progress.subscribe();
+        while !holds(&self.shared.lock()) {
+            if progress.changed().await.is_err() {
+                return;
+            }
+        }
     }
 }
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.shared.lock().ended = true;
+        self.shared.work.notify_one();
+    }
+}
+
+#[cfg(test)]
+#[path = "output_tests.rs"]
+mod tests;

@@ -276,14 +276,16 @@ impl Renderer {
         if known.as_ref() == Some(origin) {
             return;
         }
-        self.origin.tag.clear();
-        push_tag(
-            &format!("{}/{}", origin.pod, origin.container),
-            &mut self.origin.tag,
-        );
+        match self.settings.format {
+            Format::Json => self.json.turn_to(origin),
+            Format::Text => {
+                let tag = format!("{}/{}", origin.pod, origin.container);
+                self.origin.tag.clear();
+                push_tag(&tag, &mut self.origin.tag);
+            }
+        }
         self.origin.nanos = None;
         self.origin.origin = Some(Owned::new(origin));
-        self.json.turn_to(origin);
     }
 }
 

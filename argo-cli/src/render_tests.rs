@@ -1,1 +1,642 @@
+use std::{collections::BTreeSet, sync::Arc};
 
+use argo_core::{
+    GroupKind, NoticeCode, ObjectRef,
+    record::{self, Finding, Log, Status, Verdict},
+};
+use jiff::tz::{self, TimeZone};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+
+fn settings(pairs: &[(&str, &str)]) -> Settings {
+    let lookup = |name: &str| {
+        let found = pairs.iter().find(|(n, _)| *n == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let mut settings = Settings::read(&lookup, false).unwrap();
+    settings.zone = TimeZone::UTC;
+    settings
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn start() -> Timestamp {
+    time("2026-11-23T10:00:00Z")
+}
+
+fn renderer(pairs: &[(&str, &str)]) -> Renderer {
+    Renderer::new(settings(pairs), false, start(), "shop".to_owned())
+}
+
+const ORIGIN: Origin<'static> = Origin {
+    app: "shop",
+    namespace: "shop-prod",
+    workload: Some("Deployment/web"),
+    pod: "web-6d4cf56db-x2x7p",
+    container: "app",
+    restart: 0,
+};
+
+const JSON: (&str, &str) = ("LOG_FORMAT", "json");
+
+fn shown(record: &Record, pairs: &[(&str, &str)]) -> String {
+    let mut out = Vec::new();
+    renderer(pairs).record(record, &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn batch(lines: &[Line<'_>]) -> Batch {
+    Batch::from_lines(Arc::from("A"), 0, lines.iter().copied())
+}
+
+fn line_at<'a>(at: &str, text: &'a [u8]) -> Line<'a> {
+    Line::new(Some(stamp::nanos(time(at))), text)
+}
+
+fn lines(renderer: &mut Renderer, origin: &Origin<'_>, lines: &[Line<'_>]) -> String {
+    let mut out = Vec::new();
+    renderer.lines(origin, |_| Level::Info, &batch(lines), &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+/// A record of each kind, with and without what may be missing.
+fn records() -> Vec<Record> {
+    let at =
+        |level, msg: &str, body| Record::at(time("2026-11-23T10:00:08.113Z"), level, msg, body);
+    let finding = Finding {
+        code: "crash-loop".into(),
+        namespace: "shop-prod".into(),
+        workload: "StatefulSet/db".into(),
+        pods: vec!["db-1".into()],
+        doomed: true,
+        evidence: vec!["exit code 1".into()],
+        next: Some("kubectl logs db-1 --previous".into()),
+    };
+    let row = record::WorkloadSummary {
+        namespace: "shop-prod".into(),
+        workload: "StatefulSet/db".into(),
+        ready: Some(1),
+        desired: Some(2),
+        complete: false,
+        restarts: 6,
+        seconds: Some(3),
+        waiting_for: Some("1 of 2 ready".into()),
+    };
+    vec![
+        at(
+            Level::Info,
+            "listening on :8080",
+            Body::Log(Log {
+                app: "shop".into(),
+                namespace: "shop-prod".into(),
+                workload: Some("Deployment/web".into()),
+                pod: "web-6d4cf56db-x2x7p".into(),
+                container: "app".into(),
+                restart: 0,
+            }),
+        ),
+        at(Level::Info, "x", Body::Log(Log::default())),
+        at(
+            Level::Warning,
+            "Unhealthy: readiness probe failed: HTTP 503",
+            Body::Event(record::Event {
+                namespace: "shop-prod".into(),
+                object: "Pod/web-6d4cf56db-x2x7p".into(),
+                container: Some("app".into()),
+                reason: "Unhealthy".into(),
+                count: 1,
+            }),
+        ),
+        at(
+            Level::Info,
+            "Created pod: a",
+            Body::Event(record::Event {
+                object: "Job/migrate".into(),
+                ..record::Event::default()
+            }),
+        ),
+        at(
+            Level::Info,
+            "Health Status: Healthy",
+            Body::Argo(record::Argo {
+                stream: "stdout".into(),
+            }),
+        ),
+        at(
+            Level::Info,
+            "2/3 ready",
+            Body::Status(Status {
+                namespace: "shop-prod".into(),
+                workload: "Deployment/web".into(),
+                ready: Some(2),
+                desired: Some(3),
+                complete: false,
+            }),
+        ),
+        at(
+            Level::Info,
+            "still waiting after 50 s",
+            Body::Status(Status::default()),
+        ),
+        at(
+            Level::Error,
+            "db-1: container postgres crashes on start",
+            Body::Finding(finding.clone()),
+        ),
+        at(
+            Level::Error,
+            "no cause",
+            Body::Finding(Finding {
+                next: None,
+                ..Finding::default()
+            }),
+        ),
+        at(
+            Level::Warning,
+            "lines may be missing",
+            Body::Notice(NoticeBody {
+                code: NoticeCode::LinesMissing,
+                object: Some("web-1/app".into()),
+                hint: None,
+            }),
+        ),
+        at(
+            Level::Warning,
+            "nothing of application shop found\nin shop-prod",
+            Body::Notice(NoticeBody {
+                code: NoticeCode::NothingFound,
+                object: None,
+                hint: Some("try -n shop-live".into()),
+            }),
+        ),
+        at(
+            Level::Error,
+            "StatefulSet/db: db-1 crashes",
+            Body::Verdict(Verdict {
+                app: "shop".into(),
+                outcome: "failed".into(),
+                reason: "timeout".into(),
+                argocd_exit: Some(20),
+                exit: 20,
+                seconds: 300,
+                findings: vec![finding],
+                workloads: vec![row, record::WorkloadSummary::default()],
+            }),
+        ),
+        at(
+            Level::Info,
+            "Rolled out",
+            Body::Verdict(Verdict {
+                outcome: "succeeded".into(),
+                ..Verdict::default()
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn every_kind_as_text() {
+    let all: String = records().iter().map(|record| shown(record, &[])).collect();
+    let expected = "\
+2026-11-23 10:00:08 INFO [web-6d4cf56db-x2x7p/app] listening on :8080
+2026-11-23 10:00:08 INFO [/] x
+2026-11-23 10:00:08 WARN [Pod/web-6d4cf56db-x2x7p] Unhealthy: readiness probe failed: HTTP 503 (app)
+2026-11-23 10:00:08 INFO [Job/migrate] Created pod: a
+2026-11-23 10:00:08 INFO [argo] Health Status: Healthy
+2026-11-23 10:00:08 INFO [status] Deployment/web 2/3 ready
+2026-11-23 10:00:08 INFO [status] still waiting after 50 s
+2026-11-23 10:00:08 ERRO [finding] StatefulSet/db: db-1: container postgres crashes on start
+2026-11-23 10:00:08 ERRO [finding] no cause
+2026-11-23 10:00:08 WARN [web-1/app] lines may be missing
+2026-11-23 10:00:08 WARN [assistant] nothing of application shop found
+2026-11-23 10:00:08 WARN [assistant] in shop-prod
+2026-11-23 10:00:08 WARN [assistant]     try -n shop-live
+2026-11-23 10:00:08 ERRO [verdict] StatefulSet/db: db-1 crashes
+2026-11-23 10:00:08 INFO [verdict] Rolled out
+";
+    assert!(all == expected, "got:\n{all}");
+}
+
+#[test]
+fn every_kind_as_json_is_what_serde_writes() {
+    for record in records() {
+        let line = shown(&record, &[JSON]);
+        assert_eq!(
+            line,
+            format!("{}\n", serde_json::to_string(&record).unwrap())
+        );
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+    }
+}
+
+#[test]
+fn log_lines_read_as_their_records() {
+    let record = &records()[0];
+    let line = line_at("2026-11-23T10:00:08.113Z", b"listening on :8080");
+    for pairs in [&[][..], &[JSON]] {
+        let text = lines(&mut renderer(pairs), &ORIGIN, &[line]);
+        assert_eq!(text, shown(record, pairs));
+    }
+}
+
+#[test]
+fn what_is_more_verbose_than_the_level_is_left_out() {
+    let warnings = [("LOG_LEVEL", "warning")];
+    let all: String = records()
+        .iter()
+        .map(|record| shown(record, &warnings))
+        .collect();
+    let levels: BTreeSet<&str> = all.lines().map(|line| &line[20..24]).collect();
+    assert_eq!(levels, BTreeSet::from(["ERRO", "WARN"]));
+    let mut out = Vec::new();
+    let level = |text: &[u8]| {
+        if text == b"bad" {
+            Level::Error
+        } else {
+            Level::Info
+        }
+    };
+    let two = batch(&[Line::new(Some(0), b"good"), Line::new(Some(0), b"bad")]);
+    renderer(&warnings).lines(&ORIGIN, level, &two, &mut out);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(
+        text,
+        "1970-01-01 00:00:00 ERRO [web-6d4cf56db-x2x7p/app] bad\n"
+    );
+}
+
+#[test]
+fn settings_are_those_of_logrus() {
+    let record = Record::at(
+        time("2026-11-23T10:00:12.9Z"),
+        Level::Warning,
+        "m",
+        Body::Argo(record::Argo {
+            stream: "stdout".into(),
+        }),
+    );
+    let whole = ("LOG_DISABLE_LEVEL_TRUNCATION", "true");
+    let elapsed = ("LOG_FULL_TIMESTAMP", "false");
+    let colors = ("LOG_FORCE_COLORS", "true");
+    for (pairs, expected) in [
+        (&[whole][..], "2026-11-23 10:00:12 WARNING [argo] m\n"),
+        (&[elapsed], "[0012] WARN [argo] m\n"),
+        (
+            &[elapsed, colors],
+            "[0012] \u{1b}[33mWARN\u{1b}[0m [argo] m\n",
+        ),
+        (
+            &[("LOG_TIMESTAMP_FORMAT", "RFC3339Nano")],
+            "2026-11-23T10:00:12.9Z WARN [argo] m\n",
+        ),
+        (
+            &[("LOG_TIMESTAMP_FORMAT", "15:04:05.000")],
+            "10:00:12.900 WARN [argo] m\n",
+        ),
+        (
+            &[("LOG_TIMESTAMP_FORMAT", "Kitchen")],
+            "10:00AM WARN [argo] m\n",
+        ),
+    ] {
+        assert_eq!(shown(&record, pairs), expected);
+    }
+    let info = Record {
+        level: Level::Info,
+        ..record
+    };
+    let padded = [whole, ("LOG_PAD_LEVEL_TEXT", "true")];
+    assert_eq!(
+        shown(&info, &padded),
+        "2026-11-23 10:00:12 INFO    [argo] m\n"
+    );
+    assert_eq!(
+        shown(&info, &[elapsed, colors]),
+        "[0012] \u{1b}[36mINFO\u{1b}[0m [argo] m\n"
+    );
+}
+
+#[test]
+fn times_are_written_in_the_zone_and_each_anew() {
+    let mut settings = settings(&[("LOG_TIMESTAMP_FORMAT", "15:04:05.000")]);
+    settings.zone = tz::offset(2).to_time_zone();
+    let mut renderer = Renderer::new(settings, false, start(), "shop".to_owned());
+    let text = lines(
+        &mut renderer,
+        &ORIGIN,
+        &[
+            line_at("2026-11-23T10:00:08.113Z", b"a"),
+            line_at("2026-11-23T10:00:08.114Z", b"b"),
+            Line::new(None, b"no time of its own"),
+            line_at("2026-11-23T09:00:08.113Z", b"c"),
+        ],
+    );
+    let times: Vec<&str> = text.lines().map(|line| &line[..12]).collect();
+    assert_eq!(
+        times,
+        [
+            "12:00:08.113",
+            "12:00:08.114",
+            "12:00:08.114",
+            "11:00:08.113"
+        ]
+    );
+}
+
+#[test]
+fn what_was_before_the_start_has_a_negative_time_as_in_go() {
+    let line = line_at("2026-11-23T09:59:55Z", b"early");
+    let text = lines(
+        &mut renderer(&[("LOG_FULL_TIMESTAMP", "false")]),
+        &ORIGIN,
+        &[line],
+    );
+    assert!(text.starts_with("[-005] INFO ["), "{text}");
+}
+
+#[test]
+fn containers_take_turns() {
+    let mut renderer = renderer(&[JSON]);
+    let other = Origin {
+        container: "sidecar",
+        workload: None,
+        restart: 2,
+        ..ORIGIN
+    };
+    for origin in [ORIGIN, other, ORIGIN] {
+        let text = lines(
+            &mut renderer,
+            &origin,
+            &[line_at("2026-11-23T10:00:08Z", b"x")],
+        );
+        let json: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["container"], origin.container);
+        assert_eq!(json["workload"].as_str(), origin.workload);
+        assert_eq!(json["restart"], origin.restart);
+    }
+}
+
+#[test]
+fn argocd_names_its_levels_on_stderr() {
+    let mut renderer = renderer(&[]);
+    let mut out = Vec::new();
+    let at = start();
+    for (stream, text) in [
+        (Stream::Stdout, "Health Status: level=error"),
+        (Stream::Stderr, "time=\"x\" level=warning msg=\"a\""),
+        (Stream::Stderr, "time=\"x\" level=fatal msg=\"b\""),
+        (Stream::Stderr, "{\"level\":\"fatal\",\"msg\":\"c\"}"),
+        (Stream::Stderr, "anything"),
+        (Stream::Stdout, "two\nlines\n"),
+        (Stream::Stdout, ""),
+    ] {
+        renderer.argo_at(at, stream, text.as_bytes(), &mut out);
+    }
+    let text = String::from_utf8(out).unwrap();
+    let lines: Vec<&str> = text.lines().map(|line| &line[20..]).collect();
+    assert_eq!(
+        lines,
+        [
+            "INFO [argo] Health Status: level=error",
+            "WARN [argo] time=\"x\" level=warning msg=\"a\"",
+            "ERRO [argo] time=\"x\" level=fatal msg=\"b\"",
+            "ERRO [argo] {\"level\":\"fatal\",\"msg\":\"c\"}",
+            "INFO [argo] anything",
+            "INFO [argo] two",
+            "INFO [argo] lines",
+            "INFO [argo] ",
+        ]
+    );
+}
+
+#[test]
+fn argocd_lines_of_any_bytes_are_json() {
+    let mut out = Vec::new();
+    let bytes = b"a\xff\x00\"##[error]";
+    renderer(&[JSON]).argo_at(start(), Stream::Stderr, bytes, &mut out);
+    let json: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(json["msg"], "a\u{fffd}\u{0}\"##[error]");
+    assert_eq!(
+        (&json["kind"], &json["stream"]),
+        (&"argo".into(), &"stderr".into())
+    );
+    assert!(!String::from_utf8(out).unwrap().contains("##["));
+}
+
+#[test]
+fn notices_name_the_container() {
+    let object = ObjectRef {
+        kind: GroupKind::new("", "Pod"),
+        namespace: "n".into(),
+        name: "web-1".into(),
+        uid: "u".into(),
+    };
+    let mut about = Notice::new(NoticeCode::LinesMissing, Level::Warning, "gone").about(object);
+    about.time = start();
+    assert!(shown(&notice(&about), &[]).ends_with(" WARN [Pod/web-1] gone\n"));
+    about.container = Some("app".into());
+    assert!(shown(&notice(&about), &[]).ends_with(" WARN [web-1/app] gone\n"));
+}
+
+#[test]
+fn hostile_tags_and_messages_are_one_line_each() {
+    let hostile = "a\u{1b}]0;t\u{7}\r\u{9b}2J##[error]b\u{0}";
+    let record = Record::at(
+        start(),
+        Level::Info,
+        format!("{hostile}\n::error::{hostile}"),
+        Body::Event(record::Event {
+            object: format!("Pod/x\n{hostile}"),
+            ..Default::default()
+        }),
+    );
+    let text = shown(&record, &[]);
+    assert_eq!(
+        text,
+        "2026-11-23 10:00:00 INFO [Pod/x a ## [error]b] a ## [error]b\n\
+         2026-11-23 10:00:00 INFO [Pod/x a ## [error]b] ::error::a ## [error]b\n"
+    );
+    let origin = Origin {
+        pod: hostile,
+        container: hostile,
+        workload: Some(hostile),
+        ..ORIGIN
+    };
+    let line = [line_at("2026-11-23T10:00:00Z", hostile.as_bytes())];
+    let text = lines(&mut renderer(&[]), &origin, &line);
+    assert_eq!(text.lines().count(), 1);
+    assert!(
+        !text.contains(|c: char| c.is_control() && c != '\n'),
+        "{text:?}"
+    );
+    let json = lines(&mut renderer(&[JSON]), &origin, &line);
+    assert!(!json.contains("##["), "{json}");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["pod"], &json["msg"]),
+        (&hostile.into(), &hostile.into())
+    );
+}
+
+#[test]
+fn raw_bytes_stay_in_text_and_json_stays_json() {
+    let bytes = b"\x1b[2J\xff##[group]";
+    let raw = |pairs| Renderer::new(settings(pairs), true, start(), "shop".to_owned());
+    let mut out = Vec::new();
+    let one = batch(&[line_at("2026-11-23T10:00:00Z", bytes)]);
+    raw(&[]).lines(&ORIGIN, |_| Level::Info, &one, &mut out);
+    assert!(out.ends_with(b"/app] \x1b[2J\xff##[group]\n"));
+    out.clear();
+    raw(&[JSON]).lines(&ORIGIN, |_| Level::Info, &one, &mut out);
+    assert!(serde_json::from_slice::<Value>(&out).is_ok());
+}
+
+#[test]
+fn a_terminal_sees_the_last_state_of_a_line_and_colours_of_containers() {
+    let mut terminal = renderer(&[("LOG_FORCE_COLORS", "true")]).terminal(true);
+    let line = line_at("2026-11-23T10:00:00Z", b"1%\r\x1b[31m100%");
+    let text = lines(&mut terminal, &ORIGIN, &[line]);
+    assert!(
+        text.ends_with("/app] \u{1b}[31m100%\u{1b}[0m\n"),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn pieces_of_a_long_line_are_marked_in_text() {
+    let piece = |continues, continuation| {
+        let mut line = line_at("2026-11-23T10:00:00Z", b"x");
+        (line.continues, line.continuation) = (continues, continuation);
+        line
+    };
+    let pieces = [piece(true, false), piece(true, true), piece(false, true)];
+    let text = lines(&mut renderer(&[]), &ORIGIN, &pieces);
+    let ends: Vec<&str> = text.lines().map(|line| &line[48..]).collect();
+    assert_eq!(ends, ["] x …", "] … x …", "] … x"]);
+}
+
+#[test]
+fn the_verdict_is_a_block_or_a_record() {
+    let summary = Summary {
+        app: "shop".to_owned(),
+        ..Summary::default()
+    };
+    let shown = |pairs: &[_]| {
+        let mut out = Vec::new();
+        renderer(pairs).verdict(&summary, start(), &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    assert!(shown(&[]).contains("FAILED  shop"));
+    let json: Value = serde_json::from_str(&shown(&[JSON])).unwrap();
+    assert_eq!(
+        (&json["kind"], &json["outcome"]),
+        (&"verdict".into(), &"failed".into())
+    );
+}
+
+/// The record of a log line, by way of serde.
+fn by_serde(origin: &Origin<'_>, nanos: i64, level: Level, text: &[u8]) -> Record {
+    let body = Body::Log(Log {
+        app: origin.app.to_owned(),
+        namespace: origin.namespace.to_owned(),
+        workload: origin.workload.map(str::to_owned),
+        pod: origin.pod.to_owned(),
+        container: origin.container.to_owned(),
+        restart: origin.restart,
+    });
+    let text = String::from_utf8_lossy(text);
+    Record::at(stamp::timestamp(nanos), level, text, body)
+}
+
+fn level_of(number: usize) -> Level {
+    [
+        Level::Error,
+        Level::Warning,
+        Level::Info,
+        Level::Debug,
+        Level::Trace,
+    ][number % 5]
+}
+
+/// Bytes of all kinds, and those that matter more often than chance has them.
+fn any_line() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        any::<Vec<u8>>(),
+        ".*".prop_map(String::into_bytes),
+        prop::sample::select(vec![
+            "##[",
+            "#",
+            "::",
+            "\u{1b}[31m",
+            "\u{85}",
+            "\u{2028}",
+            "\"",
+            "\\"
+        ])
+        .prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn json_by_hand_says_what_serde_says(
+        texts in prop::collection::vec((any_line(), any::<i64>(), 0_usize..5), 1..4),
+        pod in ".*",
+        workload in prop::option::of(".*"),
+        restart in any::<u32>(),
+    ) {
+        let origin = Origin { pod: &pod, workload: workload.as_deref(), restart, ..ORIGIN };
+        let mut renderer = renderer(&[JSON, ("LOG_LEVEL", "trace")]);
+        for (text, nanos, level) in texts {
+            // A line has no newline, and the smallest number means that it has no time.
+            let text: Vec<u8> = text.into_iter().filter(|byte| *byte != b'\n').collect();
+            let nanos = nanos.max(i64::MIN + 1);
+            let mut out = Vec::new();
+            let one = batch(&[Line::new(Some(nanos), &text)]);
+            renderer.lines(&origin, |_| level_of(level), &one, &mut out);
+            let expected = by_serde(&origin, nanos, level_of(level), &text);
+            prop_assert_eq!(serde_json::from_slice::<Record>(&out).unwrap(), expected.clone());
+            // Byte for byte the same as the other way through this module.
+            let mut other = Vec::new();
+            json::record(&expected, &mut other);
+            let (fields, expected): (Value, Value) =
+                (serde_json::from_slice(&out).unwrap(), serde_json::from_slice(&other).unwrap());
+            prop_assert_eq!(fields, expected);
+            prop_assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
+            let out = String::from_utf8(out).unwrap();
+            prop_assert!(!out.contains("##["));
+            prop_assert!(!out.contains(|c: char| c.is_control() && c != '\n'));
+        }
+    }
+
+    #[test]
+    fn clean_lines_are_byte_for_byte_what_serde_writes(
+        text in "[ -~]{0,80}", nanos in any::<i64>(), restart in any::<u32>(),
+    ) {
+        let nanos = nanos.max(i64::MIN + 1);
+        let text = text.replace("##", "#-");
+        let origin = Origin { restart, ..ORIGIN };
+        let one = batch(&[Line::new(Some(nanos), text.as_bytes())]);
+        let mut out = Vec::new();
+        renderer(&[JSON]).lines(&origin, |_| Level::Info, &one, &mut out);
+        let expected = by_serde(&origin, nanos, Level::Info, text.as_bytes());
+        let expected = format!("{}\n", serde_json::to_string(&expected).unwrap());
+        prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn text_of_any_bytes_is_one_safe_line(text in any_line()) {
+        let text: Vec<u8> = text.into_iter().filter(|byte| *byte != b'\n').collect();
+        let shown = lines(&mut renderer(&[]), &ORIGIN, &[Line::new(Some(0), &text)]);
+        prop_assert_eq!(shown.matches('\n').count(), 1);
+        prop_assert!(shown.starts_with("1970-01-01 00:00:00 INFO [web-6d4cf56db-x2x7p/app] "));
+        prop_assert!(!shown.contains(|c: char| c.is_control() && c != '\n' && c != '\t'));
+        prop_assert!(!shown.contains("##["));
+    }
+}

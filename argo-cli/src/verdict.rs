@@ -1,26 +1,337 @@
 //! The end of a run in words: one to three lines where all is well, otherwise a block
 //! whose last line is the cause.
+//!
+//! The block is read from below: the last line is the cause in one sentence, above it a
+//! paragraph for each cause (what, what proves it, the last lines of the container, the
+//! next step), above that the table. Workloads with one cause share a paragraph, and no
+//! workload gets more than 25 lines.
 
-use argo_core::{Level, Record, record};
-use jiff::Timestamp;
+mod cause;
+mod paragraph;
+mod prose;
+mod table;
+
+use anstyle::{AnsiColor, Style};
+use argo_core::{
+    Level, ObjectRef, Record,
+    record::{self, Body, WorkloadSummary},
+};
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    sanitize,
     settings::Settings,
-    summary::{Outcome, Summary},
+    summary::{Outcome, Row, Summary, elapsed, seconds},
 };
 
-/// The block of text, each line with its newline.
-pub fn text(_summary: &Summary, _settings: &Settings) -> String {
-    String::new()
+use self::{
+    cause::Cause,
+    prose::{WIDTH, clean, count, wrap},
+};
+
+/// Causes that get a paragraph; the rest is told in a line each, and in the end counted.
+const PARAGRAPHS: usize = 8;
+const LINES: usize = 12;
+/// Sentences about the operation.
+const NOTES: usize = 6;
+
+/// How the block looks.
+struct Look<'a> {
+    zone: &'a TimeZone,
+    colors: bool,
+    /// Workloads lie in several namespaces: each is named with its own.
+    namespaces: bool,
 }
 
-/// The same facts as a record.
+impl Look<'_> {
+    fn paint(&self, text: &str, style: Style) -> String {
+        if self.colors {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// `10:06:12`
+    fn time(&self, time: Timestamp) -> String {
+        let time = time.to_zoned(self.zone.clone());
+        time.strftime("%H:%M:%S").to_string()
+    }
+
+    /// `Deployment/web`, with the namespace where it is not always the same.
+    fn name(&self, object: &ObjectRef) -> String {
+        let name = clean(&object.to_string());
+        if self.namespaces && !object.namespace.is_empty() {
+            format!("{name} ({})", clean(&object.namespace))
+        } else {
+            name
+        }
+    }
+}
+
+/// The block of text, each line with its newline.
+pub fn text(summary: &Summary, settings: &Settings) -> String {
+    let look = Look {
+        zone: &settings.zone,
+        colors: settings.colors,
+        namespaces: has_several_namespaces(summary),
+    };
+    let lines = match summary.outcome {
+        Outcome::Succeeded => success(summary, &look),
+        _ => failure(summary, &look),
+    };
+    let mut out = Vec::new();
+    for line in lines {
+        let start = out.len();
+        out.extend_from_slice(line.trim_end().as_bytes());
+        sanitize::disarm_start(&mut out, start);
+        out.push(b'\n');
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The same facts as a record, whose message is the last line of the block.
 pub fn record(summary: &Summary, time: Timestamp) -> Record {
     let level = match summary.outcome {
         Outcome::Succeeded => Level::Info,
         Outcome::Interrupted | Outcome::Waiting => Level::Warning,
         Outcome::Failed | Outcome::TimedOut => Level::Error,
     };
-    let body = record::Verdict::default();
-    Record::at(time, level, "", record::Body::Verdict(body))
+    let body = record::Verdict {
+        app: summary.app.clone(),
+        outcome: summary.outcome.name().to_owned(),
+        reason: summary.reason.clone(),
+        argocd_exit: summary.argocd_exit,
+        exit: summary.exit,
+        seconds: summary.elapsed.as_secs(),
+        findings: summary.findings.iter().map(Into::into).collect(),
+        workloads: summary.workloads.iter().map(workload).collect(),
+    };
+    Record::at(time, level, sentence(summary), Body::Verdict(body))
 }
+
+/// The end in one sentence.
+pub fn sentence(summary: &Summary) -> String {
+    match summary.outcome {
+        Outcome::Succeeded => rolled_out(summary),
+        _ => last_line(summary, &cause::causes(summary)),
+    }
+}
+
+fn workload(row: &Row) -> WorkloadSummary {
+    WorkloadSummary {
+        namespace: row.object.namespace.to_string(),
+        workload: row.object.to_string(),
+        ready: row.ready,
+        desired: row.desired,
+        complete: row.complete,
+        restarts: row.restarts,
+        seconds: row.seconds,
+        waiting_for: row.waiting_for.clone(),
+    }
+}
+
+fn has_several_namespaces(summary: &Summary) -> bool {
+    let rows = summary.workloads.iter().map(|row| &row.object);
+    let findings = summary.findings.iter().map(|finding| &finding.workload);
+    let mut namespaces: Vec<&str> = rows
+        .chain(findings)
+        .filter(|object| &*object.kind.kind != "Application")
+        .map(|object| &*object.namespace)
+        .collect();
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    namespaces.len() > 1
+}
+
+fn success(summary: &Summary, look: &Look<'_>) -> Vec<String> {
+    let mut lines = vec![rolled_out(summary)];
+    lines[0] = look.paint(&lines[0], AnsiColor::Green.on_default());
+    let causes = cause::causes(summary);
+    if let Some(cause) = causes.first() {
+        let text = format!(
+            "Worth a look: {}{}",
+            cause.sentence(),
+            and_more(causes.len(), "cause")
+        );
+        lines.push(prose::cap(&text, 3 * WIDTH));
+    }
+    if let Some(note) = summary.operation.first() {
+        lines.push(prose::cap(&clean(note), 3 * WIDTH));
+    }
+    lines
+}
+
+/// `Rolled out shop in 1 m 06 s: 3 workloads, 5 pods, 0 restarts. Slowest: …`
+fn rolled_out(summary: &Summary) -> String {
+    let restarts: u32 = summary.workloads.iter().map(|row| row.restarts).sum();
+    let mut text = format!(
+        "Rolled out {} in {}: {}, {}, {}.",
+        clean(&summary.app),
+        elapsed(summary.elapsed),
+        count(summary.workloads.len(), "workload"),
+        count(summary.pods, "pod"),
+        count(restarts as usize, "restart"),
+    );
+    if let Some(row) = slowest(&summary.workloads) {
+        let name = clean(&row.object.to_string());
+        let took = seconds(row.seconds.unwrap_or_default());
+        text.push_str(&format!(" Slowest: {name}, {took}"));
+        if let Some(why) = &row.held_up_by {
+            text.push_str(&format!(" ({})", clean(why)));
+        }
+        text.push('.');
+    }
+    text
+}
+
+/// Told only where there is something to compare.
+fn slowest(rows: &[Row]) -> Option<&Row> {
+    let timed = rows.iter().filter(|row| row.seconds.is_some_and(|s| s > 0));
+    let slowest = timed.max_by_key(|row| row.seconds)?;
+    (rows.len() > 1 || slowest.held_up_by.is_some()).then_some(slowest)
+}
+
+fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
+    let causes = cause::causes(summary);
+    let mut lines = vec!["─".repeat(78), header(summary, look)];
+    if let Some(argocd) = &summary.argocd {
+        lines.extend(wrap(&format!("argocd: {}", clean(argocd)), "  "));
+    }
+    for note in summary.operation.iter().take(NOTES) {
+        lines.extend(wrap(&clean(note), "  "));
+    }
+    lines.push(String::new());
+    if !summary.workloads.is_empty() {
+        lines.extend(table::table(summary, look));
+        lines.push(String::new());
+    }
+    lines.extend(paragraphs(summary, &causes, look));
+    lines.push(last_line(summary, &causes));
+    lines
+}
+
+/// `FAILED  shop  after 5 m 00 s  (timeout; argocd exit 20)`
+fn header(summary: &Summary, look: &Look<'_>) -> String {
+    let (word, color) = match summary.outcome {
+        Outcome::Succeeded => ("ROLLED OUT", AnsiColor::Green),
+        Outcome::Failed => ("FAILED", AnsiColor::Red),
+        Outcome::TimedOut => ("TIMED OUT", AnsiColor::Red),
+        Outcome::Interrupted => ("INTERRUPTED", AnsiColor::Yellow),
+        Outcome::Waiting => ("NOT READY", AnsiColor::Yellow),
+    };
+    let mut facts = Vec::new();
+    if !summary.reason.is_empty() {
+        facts.push(clean(&summary.reason));
+    }
+    if let Some(exit) = summary.argocd_exit {
+        facts.push(format!("argocd exit {exit}"));
+    }
+    let mut text = look.paint(word, color.on_default().bold());
+    text.push_str(&format!("  {}", clean(&summary.app)));
+    if !summary.elapsed.is_zero() {
+        text.push_str(&format!("  after {}", elapsed(summary.elapsed)));
+    }
+    if !facts.is_empty() {
+        text.push_str(&format!("  ({})", facts.join("; ")));
+    }
+    text
+}
+
+fn paragraphs(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut budget = paragraph::Budget::default();
+    let mut rest = Vec::new();
+    for cause in causes {
+        let room = budget.of(cause);
+        if budget.paragraphs() >= PARAGRAPHS || room < paragraph::LEAST {
+            rest.push(cause);
+            continue;
+        }
+        let paragraph = paragraph::of(cause, summary, look, room);
+        budget.spend(cause, paragraph.len());
+        lines.extend(paragraph);
+        lines.push(String::new());
+    }
+    if causes.is_empty() {
+        let found_nothing = paragraph::nothing_found(summary, look);
+        if !found_nothing.is_empty() {
+            lines.extend(found_nothing);
+            lines.push(String::new());
+        }
+    }
+    if !rest.is_empty() {
+        lines.extend(others(&rest));
+        lines.push(String::new());
+    }
+    lines
+}
+
+/// A line for each cause that got no paragraph.
+fn others(causes: &[&Cause<'_>]) -> Vec<String> {
+    let mut lines = vec!["Also:".to_owned()];
+    let line = |cause: &&Cause<'_>| format!("  {}", prose::cap(&cause.sentence(), WIDTH - 2));
+    lines.extend(causes.iter().take(LINES).map(line));
+    if causes.len() > LINES {
+        lines.push(format!(
+            "  … and {}",
+            count(causes.len() - LINES, "more cause")
+        ));
+    }
+    lines
+}
+
+/// The cause in one sentence: of the worst finding, or else of what is not ready.
+fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
+    if let Some(cause) = causes.first() {
+        let more = and_more(causes.len(), "cause");
+        return format!("{}{more}", prose::cap(&cause.sentence(), 4 * WIDTH));
+    }
+    let waiting: Vec<&Row> = summary
+        .workloads
+        .iter()
+        .filter(|row| !row.complete)
+        .collect();
+    let Some(row) = waiting.first() else {
+        return without_workloads(summary);
+    };
+    let what = row.waiting_for.as_deref().unwrap_or(&row.state);
+    let more = and_more(waiting.len(), "workload");
+    let end = match summary.outcome {
+        Outcome::Interrupted => "when it was interrupted",
+        _ => "and no cause found",
+    };
+    format!(
+        "{}: {} after {}, {end}{more}",
+        clean(&row.object.to_string()),
+        prose::cap(&clean(what), 2 * WIDTH),
+        elapsed(summary.elapsed),
+    )
+}
+
+fn without_workloads(summary: &Summary) -> String {
+    let app = clean(&summary.app);
+    let why = match (&summary.argocd, summary.operation.first()) {
+        (Some(argocd), _) => format!("argocd {}", clean(argocd)),
+        (None, Some(note)) => clean(note),
+        (None, None) => clean(&summary.reason),
+    };
+    let state = if summary.workloads.is_empty() {
+        "no workload was found"
+    } else {
+        "every workload is complete"
+    };
+    format!("{app}: {}; {state}", prose::cap(&why, 2 * WIDTH))
+}
+
+/// ` (and 2 more causes)`, where there are more than the one that is told.
+fn and_more(all: usize, what: &str) -> String {
+    match all {
+        0 | 1 => String::new(),
+        _ => format!(" (and {})", count(all - 1, &format!("more {what}"))),
+    }
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

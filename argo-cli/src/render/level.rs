@@ -47,16 +47,15 @@ fn style(level: Level) -> Style {
     color.on_default()
 }
 
-/// The level of a line of argocd: what it logs says it (`level=warning`), everything else
-/// is information.
+/// The level of a line of argocd: what it logs says it, as text (`level=warning`) or as
+/// JSON; everything else is information.
 pub(super) fn of_argocd(stream: Stream, line: &[u8]) -> Level {
-    const KEY: &[u8] = b"level=";
+    const KEYS: [&[u8]; 3] = [b"level=\"", b"level=", b"\"level\":\""];
     if stream == Stream::Stdout {
         return Level::Info;
     }
-    let named = memchr::memmem::find(line, KEY).and_then(|at| {
-        let rest = &line[at + KEY.len()..];
-        let rest = rest.strip_prefix(b"\"").unwrap_or(rest);
+    let named = KEYS.iter().find_map(|key| {
+        let rest = &line[memchr::memmem::find(line, key)? + key.len()..];
         let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic());
         let word = &rest[..end.unwrap_or(rest.len())];
         std::str::from_utf8(word).ok()?.parse().ok()

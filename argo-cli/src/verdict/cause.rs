@@ -1,0 +1,142 @@
+//! What failed why: findings with one cause together, and what no finding explains.
+
+use argo_core::ObjectRef;
+use argo_workloads::diagnosis::Finding;
+
+use super::prose::{cap, clean, count};
+use crate::summary::{Row, Summary};
+
+/// Workloads that a heading names.
+const NAMES: usize = 4;
+
+/// One cause, of one or more workloads.
+#[derive(Debug)]
+pub(super) enum Cause<'a> {
+    /// Findings that say the same of different workloads.
+    Found(Vec<&'a Finding>),
+    /// The controller has given up, and no finding says why.
+    GivenUp(&'a Row),
+}
+
+impl<'a> Cause<'a> {
+    /// The workloads that have it.
+    pub(super) fn workloads(&self) -> Vec<&'a ObjectRef> {
+        match self {
+            Self::Found(findings) => findings.iter().map(|finding| &finding.workload).collect(),
+            Self::GivenUp(row) => vec![&row.object],
+        }
+    }
+
+    /// What is wrong, without the workload.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Found(findings) => match &findings[..] {
+                [] => String::new(),
+                [only] => clean(&only.sentence),
+                [first, ..] => clean(&of_all_pods(first, findings)),
+            },
+            Self::GivenUp(row) => clean(row.failed.as_deref().unwrap_or("failed")),
+        }
+    }
+
+    /// `StatefulSet/db: db-1: container postgres crashes on start`
+    pub(super) fn sentence(&self) -> String {
+        let (names, words) = (
+            self.names(|object| clean(&object.to_string())),
+            self.words(),
+        );
+        match words.contains(&names) {
+            true => words,
+            false => format!("{names}: {words}"),
+        }
+    }
+
+    /// `Deployment/api, Deployment/web and 3 more`
+    pub(super) fn names(&self, name: impl Fn(&ObjectRef) -> String) -> String {
+        let workloads = self.workloads();
+        let names: Vec<String> = workloads
+            .iter()
+            .take(NAMES)
+            .map(|workload| cap(&name(workload), 80))
+            .collect();
+        let mut text = names.join(", ");
+        if workloads.len() > NAMES {
+            text.push_str(&format!(" and {} more", workloads.len() - NAMES));
+        }
+        text
+    }
+
+    /// True if it is of that workload.
+    pub(super) fn is_of(&self, workload: &ObjectRef) -> bool {
+        self.workloads().iter().any(|own| is_same(own, workload))
+    }
+
+    /// What the table says of a workload that has it.
+    pub(super) fn words_for(&self, workload: &ObjectRef) -> String {
+        match self {
+            Self::Found(findings) => {
+                let own = findings
+                    .iter()
+                    .find(|finding| is_same(&finding.workload, workload));
+                clean(own.map_or("", |finding| &finding.sentence))
+            }
+            Self::GivenUp(_) => self.words(),
+        }
+    }
+}
+
+/// All causes in the order of the findings, then what only the controllers tell.
+pub(super) fn causes(summary: &Summary) -> Vec<Cause<'_>> {
+    let mut causes: Vec<Cause<'_>> = Vec::new();
+    for finding in &summary.findings {
+        let same = causes.iter_mut().find_map(|cause| match cause {
+            Cause::Found(findings) if has_same_cause(findings, finding) => Some(findings),
+            _ => None,
+        });
+        match same {
+            Some(findings) => findings.push(finding),
+            None => causes.push(Cause::Found(vec![finding])),
+        }
+    }
+    let unexplained =
+        |row: &&Row| row.failed.is_some() && !causes.iter().any(|cause| cause.is_of(&row.object));
+    let given_up: Vec<Cause<'_>> = summary
+        .workloads
+        .iter()
+        .filter(unexplained)
+        .map(Cause::GivenUp)
+        .collect();
+    causes.extend(given_up);
+    causes
+}
+
+/// Two causes of one workload are two paragraphs, even if they read alike.
+fn has_same_cause(findings: &[&Finding], finding: &Finding) -> bool {
+    findings.iter().all(|other| {
+        other.code == finding.code
+            && other.cause == finding.cause
+            && !is_same(&other.workload, &finding.workload)
+    })
+}
+
+/// Hooks are known to the Application by name only: uids do not count.
+pub(super) fn is_same(one: &ObjectRef, other: &ObjectRef) -> bool {
+    one.kind.kind == other.kind.kind && one.namespace == other.namespace && one.name == other.name
+}
+
+/// The sentence of the first workload, with the pods of all in place of its own: `(3 of 3
+/// new pods)`, as the findings have it, becomes `(5 pods)`.
+fn of_all_pods(first: &Finding, findings: &[&Finding]) -> String {
+    let own = first.pods.len();
+    let own = format!(" ({own} of {} new pods)", first.new_pods.max(own));
+    let all: usize = findings.iter().map(|finding| finding.pods.len()).sum();
+    first
+        .sentence
+        .replacen(&own, &format!(" ({})", count(all, "pod")), 1)
+}
+
+/// `3 pods`
+pub(super) fn pods(finding: &Finding) -> Option<String> {
+    let pods = finding.pods.len();
+    (pods > 0).then(|| count(pods, "pod"))
+}

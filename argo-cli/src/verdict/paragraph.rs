@@ -1,0 +1,268 @@
+//! One cause: what, what proves it, the last lines of the container, the next step.
+
+use std::collections::HashMap;
+
+use argo_core::{Level, ObjectRef};
+use argo_workloads::diagnosis::Finding;
+
+use super::{
+    Look,
+    cause::{self, Cause, is_same},
+    prose::{cap, clean, wrap},
+};
+use crate::summary::{EventNote, Outcome, Summary};
+
+/// Lines of a workload, in all its paragraphs, with the empty lines between.
+const MOST: usize = 25;
+/// A paragraph with less room than this is not worth its place.
+pub(super) const LEAST: usize = 4;
+/// Events of a workload, and of all where no cause was found.
+const EVENTS: usize = 4;
+const ALL_EVENTS: usize = 8;
+/// Workloads with one cause that are named with their pods.
+const WORKLOADS: usize = 12;
+/// Characters of a log line or an event.
+const LINE: usize = 160;
+
+/// How much of its lines each workload has used.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    used: HashMap<ObjectRef, usize>,
+    paragraphs: usize,
+}
+
+impl Budget {
+    /// Lines that are left for a cause.
+    pub(super) fn of(&self, cause: &Cause<'_>) -> usize {
+        let used = |workload: &ObjectRef| self.used.get(workload).copied().unwrap_or(0);
+        let most = cause.workloads().into_iter().map(used).max();
+        MOST.saturating_sub(most.unwrap_or(0))
+    }
+
+    pub(super) fn spend(&mut self, cause: &Cause<'_>, lines: usize) {
+        for workload in cause.workloads() {
+            *self.used.entry(workload.clone()).or_default() += lines + 1;
+        }
+        self.paragraphs += 1;
+    }
+
+    pub(super) fn paragraphs(&self) -> usize {
+        self.paragraphs
+    }
+}
+
+/// The parts of a paragraph, in their order.
+#[derive(Default)]
+struct Parts {
+    head: Vec<String>,
+    evidence: Vec<String>,
+    events: Vec<String>,
+    lines: Vec<String>,
+    next: Option<String>,
+}
+
+impl Parts {
+    fn len(&self) -> usize {
+        self.head.len()
+            + self.evidence.len()
+            + self.events.len()
+            + self.lines.len()
+            + usize::from(self.next.is_some())
+    }
+
+    /// Leaves out what says least, until it fits: old events, old lines, more evidence,
+    /// and at last the end of a long sentence.
+    fn fit(mut self, room: usize) -> Vec<String> {
+        let mut over = self.len().saturating_sub(room);
+        for part in [&mut self.events, &mut self.lines] {
+            let cut = over.min(part.len());
+            part.drain(..cut);
+            over -= cut;
+        }
+        for part in [&mut self.evidence, &mut self.head] {
+            let cut = over.min(part.len());
+            part.truncate(part.len() - cut);
+            over -= cut;
+        }
+        let Self {
+            head,
+            evidence,
+            events,
+            lines,
+            next,
+        } = self;
+        [head, evidence, events, lines]
+            .into_iter()
+            .flatten()
+            .chain(next)
+            .collect()
+    }
+}
+
+/// The paragraph of a cause in at most `room` lines.
+pub(super) fn of(
+    cause: &Cause<'_>,
+    summary: &Summary,
+    look: &Look<'_>,
+    room: usize,
+) -> Vec<String> {
+    let parts = match cause {
+        Cause::Found(findings) => found(cause, findings, summary, look),
+        Cause::GivenUp(row) => Parts {
+            head: head(cause, "", &format!("{}.", cause.words()), look),
+            events: events(&[&row.object], "", summary, look),
+            next: describe(&row.object),
+            ..Parts::default()
+        },
+    };
+    parts.fit(room)
+}
+
+fn found(cause: &Cause<'_>, findings: &[&Finding], summary: &Summary, look: &Look<'_>) -> Parts {
+    let Some(first) = findings.first() else {
+        return Parts::default();
+    };
+    let sentence = format!("{}.", cause.words().trim_end_matches('.'));
+    let mut evidence = Vec::new();
+    if findings.len() > 1 {
+        evidence.extend(wrap(&each(findings, look), "  "));
+    }
+    for fact in &first.evidence {
+        evidence.extend(wrap(&clean(fact), "  "));
+    }
+    let told = format!("{sentence} {}", first.evidence.join(" "));
+    Parts {
+        head: head(cause, first.code.as_str(), &sentence, look),
+        events: events(&cause.workloads(), &told, summary, look),
+        evidence,
+        lines: last_lines(first, look),
+        next: first
+            .next
+            .as_ref()
+            .map(|next| format!("  Next: {}", clean(next))),
+    }
+}
+
+/// `StatefulSet/db  crash-loop`, and the sentence.
+fn head(cause: &Cause<'_>, code: &str, sentence: &str, look: &Look<'_>) -> Vec<String> {
+    let names = cause.names(|object| look.name(object));
+    let mut lines = vec![format!("{names}  {code}").trim_end().to_owned()];
+    lines.extend(wrap(sentence, "  "));
+    lines
+}
+
+/// `In Deployment/web (3 pods), Deployment/worker (2 pods)`
+fn each(findings: &[&Finding], look: &Look<'_>) -> String {
+    let with_pods = |finding: &&Finding| {
+        let name = look.name(&finding.workload);
+        match cause::pods(finding) {
+            Some(pods) => format!("{name} ({pods})"),
+            None => name,
+        }
+    };
+    let named: Vec<String> = findings.iter().take(WORKLOADS).map(with_pods).collect();
+    let more = match findings.len().saturating_sub(WORKLOADS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("In {}{more}", named.join(", "))
+}
+
+fn last_lines(finding: &Finding, look: &Look<'_>) -> Vec<String> {
+    let line = |(time, text): &(jiff::Timestamp, String)| {
+        format!("    {}  {}", look.time(*time), cap(&clean(text), LINE))
+    };
+    finding.last_lines.iter().map(line).collect()
+}
+
+/// The newest warnings of some workloads that say more than what was told.
+fn events(workloads: &[&ObjectRef], told: &str, summary: &Summary, look: &Look<'_>) -> Vec<String> {
+    let matters = |event: &&EventNote| {
+        event.level <= Level::Warning
+            && workloads
+                .iter()
+                .any(|workload| is_same(workload, &event.root))
+            && !told.contains(event.message.trim())
+    };
+    newest(
+        summary.events.iter().filter(matters).collect(),
+        EVENTS,
+        look,
+    )
+}
+
+/// Each sentence once, the oldest first.
+fn newest(mut events: Vec<&EventNote>, most: usize, look: &Look<'_>) -> Vec<String> {
+    events.sort_by_key(|event| std::cmp::Reverse(event.time));
+    let mut kept: Vec<&EventNote> = Vec::new();
+    for event in events {
+        let is_told =
+            |other: &&EventNote| other.reason == event.reason && other.message == event.message;
+        if kept.len() < most && !kept.iter().any(is_told) {
+            kept.push(event);
+        }
+    }
+    kept.iter()
+        .rev()
+        .map(|event| event_line(event, look))
+        .collect()
+}
+
+fn event_line(event: &EventNote, look: &Look<'_>) -> String {
+    let times = match event.count {
+        0 | 1 => String::new(),
+        count => format!(" (×{count})"),
+    };
+    let text = format!(
+        "{} {}: {}{times}",
+        clean(&event.object.to_string()),
+        clean(&event.reason),
+        cap(&clean(&event.message), LINE),
+    );
+    format!("    {}  {text}", look.time(event.time))
+}
+
+/// What is left to say where no rule found anything: the warnings, and where to look.
+pub(super) fn nothing_found(summary: &Summary, look: &Look<'_>) -> Vec<String> {
+    let waiting: Vec<&ObjectRef> = summary
+        .workloads
+        .iter()
+        .filter(|row| !row.complete)
+        .map(|row| &row.object)
+        .collect();
+    let Some(first) = waiting.first() else {
+        return Vec::new();
+    };
+    let matters = |event: &&EventNote| {
+        event.level <= Level::Warning && waiting.iter().any(|object| is_same(object, &event.root))
+    };
+    let events = newest(
+        summary.events.iter().filter(matters).collect(),
+        ALL_EVENTS,
+        look,
+    );
+    if events.is_empty() && summary.outcome == Outcome::Interrupted {
+        return Vec::new();
+    }
+    let mut lines = vec![match events.is_empty() {
+        true => "No cause found, and no warning among the events.".to_owned(),
+        false => "No cause found. The last warnings:".to_owned(),
+    }];
+    lines.extend(events);
+    lines.extend(describe(first));
+    lines
+}
+
+/// `  Next: kubectl -n shop-prod describe deployment/web`
+fn describe(object: &ObjectRef) -> Option<String> {
+    if object.name.is_empty() {
+        return None;
+    }
+    let kind = clean(&object.kind.to_string()).to_lowercase();
+    let name = clean(&object.name);
+    let namespace = match &*object.namespace {
+        "" => String::new(),
+        namespace => format!("-n {} ", clean(namespace)),
+    };
+    Some(format!("  Next: kubectl {namespace}describe {kind}/{name}"))
+}

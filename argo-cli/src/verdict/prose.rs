@@ -1,0 +1,73 @@
+//! Sentences in lines of a width that people can read.
+
+use crate::sanitize::{self, Options};
+
+/// Columns of wrapped sentences.
+pub(super) const WIDTH: usize = 100;
+
+/// Text of the cluster as one line that nothing obeys.
+pub(super) fn clean(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    sanitize::text(text.trim().as_bytes(), &mut out, Options::default());
+    String::from_utf8_lossy(&out).replace('\t', " ")
+}
+
+/// Cuts after so many characters.
+pub(super) fn cap(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        None => text.to_owned(),
+        Some(_) => {
+            let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+            format!("{}…", kept.trim_end())
+        }
+    }
+}
+
+/// Breaks between words; a word that is longer than a line stays whole, so that it can
+/// be copied.
+pub(super) fn wrap(text: &str, indent: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let width = indent.len() + line.chars().count() + 1 + word.chars().count();
+        if !line.is_empty() && width > WIDTH {
+            lines.push(format!("{indent}{line}"));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        lines.push(format!("{indent}{line}"));
+    }
+    lines
+}
+
+/// `1 pod`, `3 pods`
+pub(super) fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_and_long_words_stay_whole() {
+        let long = "x".repeat(150);
+        let lines = wrap(&format!("{} {long} end", "word ".repeat(25)), "  ");
+        assert_eq!(lines[1].trim(), "word ".repeat(6).trim());
+        assert_eq!(lines[2].trim(), long);
+        assert_eq!(lines[3], "  end");
+        assert!(lines[0].len() <= WIDTH);
+    }
+
+    #[test]
+    fn a_cut_is_seen() {
+        assert_eq!(cap("äöü", 3), "äöü");
+        assert_eq!(cap("äöüß", 3), "äö…");
+    }
+}
