@@ -1,5 +1,6 @@
 //! Placeholder.
 
+pub mod argocd;
 pub mod error;
 pub mod exit;
 pub mod golayout;
