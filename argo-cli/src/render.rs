@@ -15,6 +15,7 @@ use argo_logs::{Batch, Line};
 use jiff::Timestamp;
 
 use crate::{
+    argocd::Stream,
     sanitize::{self, Options},
     settings::{Format, Settings},
     summary::Summary,
@@ -38,25 +39,6 @@ pub struct Origin<'a> {
     pub container: &'a str,
     /// How often the container had been restarted before it wrote this.
     pub restart: u32,
-}
-
-/// A stream of argocd.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output: the table and the summary.
-    Stdout,
-    /// Standard error: logrus lines.
-    Stderr,
-}
-
-impl Stream {
-    /// As it stands in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-        }
-    }
 }
 
 /// Turns what there is to show into bytes. It keeps a few prefixes, and nothing that

@@ -1,22 +1,21 @@
 //! The loop of a run: it waits for whatever happens, lets the [`Session`] decide, and does
 //! what it says.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use argo_core::{Level, Notice, NoticeCode};
 use argo_logs::{LogEvent, Lines, detect};
-use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
-    argocd::{self, Argocd, ArgocdConfig, ArgocdEvent},
+    argocd::{Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, Signal},
     exit,
     output::{News, Output},
-    render::{self, Origin, Renderer, Stream},
+    render::{self, Origin, Renderer},
     session::{Effect, Exited, Input, Session},
-    signals::{Signals, Stop},
+    signals::Signals,
     streams::Streams,
 };
 
@@ -24,8 +23,6 @@ use crate::{
 const TICK: Duration = Duration::from_millis(250);
 /// Bytes that are written at once.
 const BATCH: usize = 64 * 1024;
-/// Lines of argocd that its end is read from.
-const LAST_WORDS: usize = 40;
 /// How long the reader of our output may take for what is left at the end.
 const FLUSH: Duration = Duration::from_secs(30);
 
@@ -47,8 +44,8 @@ pub struct Run {
     pub output: Output,
     /// Levels are looked for in log lines.
     pub detect_level: bool,
-    /// What argocd said last.
-    pub last_words: VecDeque<Bytes>,
+    /// What the end of argocd means, once it has ended.
+    pub outcome: Option<ArgocdOutcome>,
     /// What is to be written next.
     pub out: Vec<u8>,
 }
@@ -91,7 +88,7 @@ impl Run {
     async fn next(&mut self, ticks: &mut Interval, logs_open: &mut bool, events_open: &mut bool) -> Happening {
         tokio::select! {
             biased;
-            stop = self.signals.next() => Happening::Input(Input::Stop(stop)),
+            signal = self.signals.next() => Happening::Input(Input::Signal(signal)),
             () = self.output.closed() => Happening::ReaderGone,
             _ = ticks.tick() => Happening::Input(Input::Tick),
             event = next_of(&mut self.argocd) => Happening::Argocd(event),
@@ -167,21 +164,13 @@ impl Run {
     fn argocd_said(&mut self, event: ArgocdEvent) -> bool {
         match event {
             ArgocdEvent::Line { stream, text, .. } => {
-                self.renderer.argo(stream.into(), &text, &mut self.out);
-                if self.last_words.len() == LAST_WORDS {
-                    self.last_words.pop_front();
-                }
-                self.last_words.push_back(text);
+                self.renderer.argo(stream, &text, &mut self.out);
                 false
             }
-            ArgocdEvent::Exited(status) => {
-                self.argocd = None;
-                let exited = Exited {
-                    code: status.code,
-                    signal: status.signal,
-                    degraded: matches!(self.argocd_outcome(), argocd::ArgocdOutcome::Degraded { .. }),
-                };
-                self.input(Input::Argocd(exited))
+            ArgocdEvent::Exited(exit) => {
+                self.outcome = self.argocd.take().and_then(|argocd| argocd.outcome());
+                let degraded = matches!(self.outcome, Some(ArgocdOutcome::Degraded { .. }));
+                self.input(Input::Argocd(Exited { exit, degraded }))
             }
         }
     }
@@ -193,7 +182,7 @@ impl Run {
             match effect {
                 Effect::Show(record) => self.renderer.record(&record, &mut self.out),
                 Effect::Forward(event) => self.streams.forward(event),
-                Effect::Interrupt(stop) => self.interrupt(stop),
+                Effect::Interrupt(signal) => self.interrupt(signal),
                 Effect::Kill => self.kill(),
                 Effect::Again => self.again(),
                 Effect::Drain => self.streams.drain(),
@@ -203,9 +192,9 @@ impl Run {
         over
     }
 
-    fn interrupt(&mut self, stop: Stop) {
+    fn interrupt(&mut self, signal: Signal) {
         if let Some(argocd) = &self.argocd {
-            argocd.interrupt(stop);
+            argocd.interrupt(signal);
         }
     }
 
@@ -220,12 +209,12 @@ impl Run {
         let Some(config) = &self.argocd_config else { return };
         match Argocd::spawn(config, std::env::vars_os()) {
             Ok(argocd) => {
-                self.last_words.clear();
+                self.outcome = None;
                 self.argocd = Some(argocd);
             }
             Err(failure) => {
                 self.say(Level::Error, failure.message);
-                let exited = Exited { code: Some(failure.code), signal: None, degraded: false };
+                let exited = Exited { exit: ArgocdExit::Code(failure.code), degraded: false };
                 self.input(Input::Argocd(exited));
             }
         }
@@ -258,7 +247,7 @@ impl Run {
     /// The verdict is the last thing on the screen.
     async fn end(mut self) -> i32 {
         let now = Timestamp::now();
-        let argocd = self.session.argocd().map(|_| self.argocd_outcome().to_string());
+        let argocd = self.outcome.as_ref().map(ToString::to_string);
         let summary = self.session.summary(argocd, now);
         self.renderer.verdict(&summary, now, &mut self.out);
         self.write();
@@ -266,14 +255,10 @@ impl Run {
         summary.exit
     }
 
-    fn argocd_outcome(&self) -> argocd::ArgocdOutcome {
-        argocd::sentence(&self.last_words)
-    }
-
     /// Whoever read our output wants no more of it: argocd is asked to end, and we go as
     /// quietly as a program that dies of SIGPIPE.
     async fn reader_gone(mut self) -> i32 {
-        self.interrupt(Stop::Terminate);
+        self.interrupt(Signal::SIGTERM);
         let ended = async { while !matches!(next_of(&mut self.argocd).await, ArgocdEvent::Exited(_)) {} };
         let _ = tokio::time::timeout(Duration::from_secs(2), ended).await;
         exit::SIGNAL + 13

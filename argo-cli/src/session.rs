@@ -16,11 +16,10 @@ use argo_workloads::diagnosis::{EventFact, Thresholds, World, examine};
 use jiff::Timestamp;
 
 use crate::{
+    argocd::{ArgocdExit, Signal},
     args::{Events, OnDegraded, WorkloadName},
     heartbeat::Heartbeat,
-    render,
-    signals::Stop,
-    span,
+    render, span,
 };
 
 mod board;
@@ -67,10 +66,8 @@ pub struct Config {
 /// How argocd ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exited {
-    /// Its exit code, unless a signal ended it.
-    pub code: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
+    /// With a code, or by a signal.
+    pub exit: ArgocdExit,
     /// True if it said that something turned Degraded.
     pub degraded: bool,
 }
@@ -91,7 +88,7 @@ pub enum Input {
     /// The event stream ended.
     EventsEnded,
     /// A signal came.
-    Stop(Stop),
+    Signal(Signal),
     /// Time went on.
     Tick,
 }
@@ -104,7 +101,7 @@ pub enum Effect {
     /// Tell the log and event streams.
     Forward(TrackEvent),
     /// Send argocd a signal.
-    Interrupt(Stop),
+    Interrupt(Signal),
     /// End argocd at once.
     Kill,
     /// Run argocd once more.
@@ -182,7 +179,7 @@ impl Session {
             Input::Argocd(exited) => self.argocd_ended(exited, now),
             Input::LogsEnded => self.streams.logs = false,
             Input::EventsEnded => self.streams.events = false,
-            Input::Stop(stop) => self.stop(stop, now),
+            Input::Signal(signal) => self.signal(signal, now),
             Input::Tick => self.tick(now),
         }
         self.end_if_all_ended(now);

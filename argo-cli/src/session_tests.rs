@@ -26,8 +26,7 @@ fn config() -> Config {
 }
 
 const SUCCESS: Exited = Exited {
-    code: Some(0),
-    signal: None,
+    exit: ArgocdExit::Code(0),
     degraded: false,
 };
 
@@ -143,8 +142,8 @@ fn crashing(restarts: i32) -> Input {
 fn argocds_exit_code_is_ours_after_the_last_lines() {
     let mut run = Run::new(config());
     let failed = Exited {
-        code: Some(20),
-        ..SUCCESS
+        exit: ArgocdExit::Code(20),
+        degraded: false,
     };
     run.tell(Input::Argocd(failed), 5);
     assert_eq!(run.result(), (vec!["drain"], 20));
@@ -167,9 +166,9 @@ fn streams_that_do_not_end_are_not_waited_for() {
 #[test]
 fn a_signal_asks_argocd_and_a_second_one_kills_it() {
     let mut run = Run::new(config());
-    run.tell(Input::Stop(Stop::Terminate), 1);
+    run.tell(Input::Signal(Signal::SIGTERM), 1);
     assert_eq!(run.result(), (vec!["interrupt", "drain"], 143));
-    run.tell(Input::Stop(Stop::Interrupt), 2);
+    run.tell(Input::Signal(Signal::SIGINT), 2);
     assert_eq!(
         run.result(),
         (vec!["interrupt", "drain", "kill", "end"], 143)
@@ -179,7 +178,7 @@ fn a_signal_asks_argocd_and_a_second_one_kills_it() {
 #[test]
 fn an_argocd_that_ignores_a_signal_is_killed_in_the_end() {
     let mut run = Run::new(config());
-    run.tell(Input::Stop(Stop::Interrupt), 1)
+    run.tell(Input::Signal(Signal::SIGINT), 1)
         .streams_end(2)
         .until(3, 6);
     assert_eq!(
@@ -198,8 +197,7 @@ fn our_own_time_ends_argocd_and_leaves_time_for_the_verdict() {
     assert!(run.done.is_empty());
     run.until(30, 31);
     let died = Exited {
-        code: None,
-        signal: Some(15),
+        exit: ArgocdExit::Signal(15),
         degraded: false,
     };
     run.streams_end(31).tell(Input::Argocd(died), 32);
@@ -295,8 +293,7 @@ fn without_argocd_it_ends_when_all_is_rolled_out() {
 #[test]
 fn what_is_degraded_may_heal_and_argocd_runs_again() {
     let degraded = Exited {
-        code: Some(20),
-        signal: None,
+        exit: ArgocdExit::Code(20),
         degraded: true,
     };
     let mut run = Run::new(Config {

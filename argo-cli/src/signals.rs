@@ -1,42 +1,12 @@
 //! The signals that end the program, one after another.
 
-use std::{fmt, io};
+use std::io;
 
+use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A signal that ends the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// Ctrl-C.
-    Interrupt,
-    /// A pipeline that is cancelled.
-    Terminate,
-    /// The terminal is gone.
-    HangUp,
-}
-
-impl Stop {
-    /// Its number.
-    pub fn number(self) -> i32 {
-        match self {
-            Self::HangUp => 1,
-            Self::Interrupt => 2,
-            Self::Terminate => 15,
-        }
-    }
-}
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::HangUp => "SIGHUP",
-            Self::Interrupt => "SIGINT",
-            Self::Terminate => "SIGTERM",
-        })
-    }
-}
-
-/// Catches the signals that end a program.
+/// Catches the signals that end a program: Ctrl-C, a pipeline that is cancelled, a terminal
+/// that is gone.
 pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
@@ -44,7 +14,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on they no longer kill.
+    /// From here on they no longer kill. Needs a tokio runtime.
     ///
     /// # Errors
     ///
@@ -58,11 +28,11 @@ impl Signals {
     }
 
     /// The next one.
-    pub async fn next(&mut self) -> Stop {
+    pub async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => Stop::Interrupt,
-            _ = self.terminate.recv() => Stop::Terminate,
-            _ = self.hang_up.recv() => Stop::HangUp,
+            _ = self.interrupt.recv() => Signal::SIGINT,
+            _ = self.terminate.recv() => Signal::SIGTERM,
+            _ = self.hang_up.recv() => Signal::SIGHUP,
         }
     }
 }

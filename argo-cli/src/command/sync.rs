@@ -1,6 +1,6 @@
 //! `sync` and `follow`: streams, argocd and the session, put together.
 
-use std::{collections::VecDeque, ffi::OsString, io::IsTerminal};
+use std::{ffi::OsString, io::IsTerminal};
 
 use jiff::Timestamp;
 
@@ -23,9 +23,9 @@ use crate::{
 pub(super) async fn sync(args: SyncArgs, settings: Settings) -> Result<i32, Failure> {
     let config = ArgocdConfig {
         program: std::env::var_os("ARGOCD").unwrap_or_else(|| OsString::from("argocd")),
-        app: args.follow.target.app(),
         extra: args.argocd.argocd_flags.clone(),
         pass_env: args.argocd.argocd_env.clone(),
+        ..ArgocdConfig::new(args.follow.target.app())
     };
     let on_degraded = args.argocd.on_degraded;
     start(args.follow, Some(config), settings, |session| session.on_degraded = on_degraded).await
@@ -65,7 +65,7 @@ async fn start(
         output,
         detect_level: args.logs.detect_level,
         streams,
-        last_words: VecDeque::new(),
+        outcome: None,
         out: Vec::new(),
     };
     run.greet(&clusters.workloads.described);

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use argo_core::Level;
 
-use super::Stream;
+use crate::argocd::Stream;
 use crate::settings::Settings;
 
 const ALL: [Level; 5] = [

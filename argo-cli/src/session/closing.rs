@@ -3,8 +3,9 @@
 use argo_core::resource::Application;
 use jiff::Timestamp;
 
-use super::{Cause, Row, Session};
+use super::{Cause, Exited, Row, Session};
 use crate::{
+    argocd::ArgocdExit,
     span,
     summary::{self, Outcome, Summary},
 };
@@ -16,7 +17,7 @@ impl Session {
             app: self.config.app.name.clone(),
             outcome: self.outcome(),
             reason: self.reason().to_owned(),
-            argocd_exit: self.argocd.and_then(|exited| exited.code),
+            argocd_exit: self.argocd.and_then(|exited| code(exited.exit)),
             argocd,
             elapsed: span::between(self.config.started, now),
             workloads: self.rows(),
@@ -48,7 +49,7 @@ impl Session {
             Some(Cause::Signal(_)) => Outcome::Interrupted,
             Some(Cause::Timeout) => Outcome::TimedOut,
             Some(Cause::Complete) => Outcome::Succeeded,
-            Some(Cause::Argocd(exited)) if exited.code == Some(0) && !self.operation_failed() => {
+            Some(Cause::Argocd(exited)) if exited.is_success() && !self.operation_failed() => {
                 Outcome::Succeeded
             }
             Some(Cause::Argocd(_) | Cause::Unsettled | Cause::Doomed(_)) => Outcome::Failed,
@@ -82,7 +83,7 @@ impl Session {
         }
         let failed = self.application().and_then(failed_operation);
         if let Some(failed) = failed {
-            let healthy = self.argocd.is_some_and(|exited| exited.code == Some(0));
+            let healthy = self.argocd.is_some_and(Exited::is_success);
             let but = if healthy {
                 "argocd reports success, but the "
             } else {
@@ -102,4 +103,11 @@ fn failed_operation(application: &Application) -> Option<String> {
         Some(line) => format!("sync operation ended {}: {line}", operation.phase),
         None => format!("sync operation ended {}", operation.phase),
     })
+}
+
+fn code(exit: ArgocdExit) -> Option<i32> {
+    match exit {
+        ArgocdExit::Code(code) => Some(code),
+        ArgocdExit::Signal(_) | ArgocdExit::Unknown => None,
+    }
 }

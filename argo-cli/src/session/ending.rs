@@ -6,7 +6,11 @@ use argo_core::{Level, Notice, NoticeCode};
 use jiff::Timestamp;
 
 use super::{Effect, Exited, Session};
-use crate::{args::OnDegraded, exit, signals::Stop, span, summary};
+use crate::{
+    argocd::{ArgocdExit, Signal},
+    args::OnDegraded,
+    exit, span, summary,
+};
 
 /// How long everything may take that comes after the end: the last lines of the logs, and
 /// argocd after a signal.
@@ -54,17 +58,13 @@ pub enum Cause {
     /// This workload cannot become complete any more.
     Doomed(String),
     /// Somebody wants it to end.
-    Signal(Stop),
+    Signal(Signal),
 }
 
 impl Exited {
-    /// The exit code that a shell would see.
-    pub fn shell_code(self) -> i32 {
-        match (self.code, self.signal) {
-            (Some(code), _) => code,
-            (None, Some(signal)) => exit::SIGNAL + signal,
-            (None, None) => exit::FAILED,
-        }
+    /// True if it is content.
+    pub fn is_success(self) -> bool {
+        self.exit == ArgocdExit::Code(0)
     }
 }
 
@@ -81,16 +81,16 @@ impl Session {
     pub fn exit_code(&self) -> i32 {
         match self.cause() {
             None | Some(Cause::Complete) => exit::OK,
-            Some(Cause::Argocd(exited)) => exited.shell_code(),
+            Some(Cause::Argocd(exited)) => exited.exit.shell_code(),
             Some(Cause::Unsettled) if self.config.argocd && !self.config.fail_fast => exit::OK,
             Some(Cause::Unsettled | Cause::Doomed(_)) => exit::FAILED,
             Some(Cause::Timeout) => exit::TIMEOUT,
-            Some(Cause::Signal(stop)) => exit::SIGNAL + stop.number(),
+            Some(Cause::Signal(signal)) => exit::SIGNAL + *signal as i32,
         }
     }
 
     /// A first signal asks everyone to end, a second one does not ask.
-    pub(super) fn stop(&mut self, stop: Stop, now: Timestamp) {
+    pub(super) fn signal(&mut self, signal: Signal, now: Timestamp) {
         let asked = matches!(
             &self.phase,
             Phase::Draining {
@@ -99,8 +99,8 @@ impl Session {
             }
         );
         if !asked {
-            self.effects.push(Effect::Interrupt(stop));
-            self.drain(Cause::Signal(stop), now);
+            self.effects.push(Effect::Interrupt(signal));
+            self.drain(Cause::Signal(signal), now);
             return;
         }
         self.effects.push(Effect::Kill);
@@ -113,7 +113,7 @@ impl Session {
         if self.phase != Phase::Waiting {
             return;
         }
-        if exited.code == Some(0) {
+        if exited.is_success() {
             self.settle(Cause::Argocd(exited), now);
         } else if exited.degraded
             && self.config.on_degraded == OnDegraded::Wait
@@ -235,7 +235,7 @@ impl Session {
     /// We end it, not argocd: it is asked to, and has as long as the logs have.
     fn end_argocd(&mut self, cause: Cause, now: Timestamp) {
         if self.streams.argocd {
-            self.effects.push(Effect::Interrupt(Stop::Terminate));
+            self.effects.push(Effect::Interrupt(Signal::SIGTERM));
         }
         self.drain(cause, now);
     }

@@ -1,0 +1,49 @@
+//! How argocd exited.
+
+use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
+
+use crate::exit;
+
+/// How it exited: with a code, or killed by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ArgocdExit {
+    /// It exited by itself.
+    Code(i32),
+    /// A signal killed it.
+    Signal(i32),
+    /// The operating system would not say (someone else reaped it).
+    Unknown,
+}
+
+impl ArgocdExit {
+    /// The exit code that a shell reports for it.
+    pub fn shell_code(self) -> i32 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => exit::SIGNAL + signal,
+            Self::Unknown => exit::FAILED,
+        }
+    }
+}
+
+impl From<ExitStatus> for ArgocdExit {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
+impl From<io::Result<ExitStatus>> for ArgocdExit {
+    fn from(status: io::Result<ExitStatus>) -> Self {
+        match status {
+            Ok(status) => status.into(),
+            Err(error) => {
+                log::warn!("cannot learn how argocd exited: {error}");
+                Self::Unknown
+            }
+        }
+    }
+}
