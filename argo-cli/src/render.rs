@@ -302,3 +302,7 @@ fn now() -> i64 {
 #[cfg(test)]
 #[path = "render_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "render_schema_tests.rs"]
+mod schema_tests;

@@ -64,7 +64,7 @@ fn lines(renderer: &mut Renderer, origin: &Origin<'_>, lines: &[Line<'_>]) -> St
 }
 
 /// A record of each kind, with and without what may be missing.
-fn records() -> Vec<Record> {
+pub(super) fn records() -> Vec<Record> {
     let at =
         |level, msg: &str, body| Record::at(time("2026-11-23T10:00:08.113Z"), level, msg, body);
     let finding = Finding {
@@ -514,7 +514,7 @@ fn pieces_of_a_long_line_are_marked_in_text() {
     };
     let pieces = [piece(true, false), piece(true, true), piece(false, true)];
     let text = lines(&mut renderer(&[]), &ORIGIN, &pieces);
-    let ends: Vec<&str> = text.lines().map(|line| &line[48..]).collect();
+    let ends: Vec<&str> = text.lines().map(|line| &line[49..]).collect();
     assert_eq!(ends, ["] x …", "] … x …", "] … x"]);
 }
 
