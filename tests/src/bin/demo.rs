@@ -1,0 +1,24 @@
+//! `cargo demo`: a rollout without a cluster.
+//!
+//! One program in three roles, told apart by the name it is called by: the demo starts the
+//! simulated cluster and runs itself as `argo-assistant`, which runs it as `argocd`.
+
+use std::{env, path::Path, process::ExitCode};
+
+use argo_cli::{args::Cli, command};
+use argo_tests::{demo, scripted_argocd};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match role().as_str() {
+        "argocd" => scripted_argocd::main(),
+        "argo-assistant" => command::run(Cli::parse()),
+        _ => demo::main(demo::Args::parse()),
+    }
+}
+
+fn role() -> String {
+    let called = env::args_os().next().unwrap_or_default();
+    let name = Path::new(&called).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}

@@ -1,0 +1,174 @@
+//! The demo: a scenario on the simulated cluster, watched by the real program.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Write as _},
+    os::unix::{fs::symlink, process::ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{ExitCode, ExitStatus},
+};
+
+use clap::Parser;
+use simcluster::{
+    cluster::{Cluster, Options},
+    scenario::{self, Scenario},
+};
+use tokio::{process::Command, signal::unix::SignalKind};
+
+/// Watch a rollout on a simulated cluster
+///
+/// Everything is real but the cluster and argocd: what you see is what argo-assistant shows.
+#[derive(Debug, Parser)]
+#[command(name = "cargo demo", max_term_width = 100)]
+pub struct Args {
+    /// List the scenarios and end
+    #[arg(long)]
+    list: bool,
+
+    /// Name of a scenario, or a YAML file with one
+    #[arg(long, value_name = "NAME|FILE", default_value = "shop")]
+    scenario: String,
+
+    /// How many times as fast as in reality the cluster is
+    #[arg(long, value_name = "FACTOR", value_parser = speed)]
+    speed: Option<f64>,
+
+    /// Leave the cluster up afterwards, and say how kubectl gets to it
+    #[arg(long)]
+    keep: bool,
+
+    /// Run without argocd: `argo-assistant follow`
+    #[arg(long)]
+    follow: bool,
+
+    /// Flags for argo-assistant, after --
+    #[arg(last = true, value_name = "FLAGS")]
+    flags: Vec<OsString>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(speed),
+        _ => Err("expected a number above 0, such as 4".to_owned()),
+    }
+}
+
+/// Runs the demo; the exit code is that of argo-assistant.
+pub fn main(args: Args) -> ExitCode {
+    if args.list {
+        return list();
+    }
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn list() -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    for scenario in scenario::builtin() {
+        let first = scenario.description.lines().next().unwrap_or_default();
+        // A reader that went away is no failure.
+        let _ = writeln!(stdout, "{:<28} {first}", scenario.name);
+    }
+    ExitCode::SUCCESS
+}
+
+/// The cluster lives in this process, on threads of its own, so that it does not slow down
+/// what is shown.
+fn run(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let scenario = find(&args.scenario)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let folder = Folder::new()?;
+    let status = runtime.block_on(watch(args, &scenario, &folder))?;
+    runtime.shutdown_background();
+    let code = status.code().unwrap_or(128 + status.signal().unwrap_or(0));
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+fn find(name: &str) -> Result<Scenario, Box<dyn std::error::Error>> {
+    match scenario::find(name) {
+        Some(scenario) => Ok(scenario),
+        None if Path::new(name).exists() => Ok(Scenario::open(Path::new(name))?),
+        None => Err(format!("there is no scenario and no file \"{name}\"; --list shows the scenarios").into()),
+    }
+}
+
+async fn watch(args: &Args, scenario: &Scenario, folder: &Folder) -> Result<ExitStatus, Box<dyn std::error::Error>> {
+    // Ctrl-C reaches argo-assistant as it reaches us; its end is ours.
+    let _interrupts = tokio::signal::unix::signal(SignalKind::interrupt())?;
+    let options = Options {
+        speed: args.speed,
+        ..Options::default()
+    };
+    let cluster = Cluster::start(scenario, options).await?;
+    let kubeconfig = folder.write("kubeconfig", &cluster.kubeconfig())?;
+    let mut command = assistant(args, &cluster, folder, &kubeconfig)?;
+    let status = command.status().await?;
+    if args.keep {
+        keep(&kubeconfig).await;
+    }
+    Ok(status)
+}
+
+fn assistant(args: &Args, cluster: &Cluster, folder: &Folder, kubeconfig: &Path) -> io::Result<Command> {
+    let mut command = Command::new(folder.role("argo-assistant")?);
+    let (name, namespace) = cluster.application();
+    command.arg(if args.follow { "follow" } else { "sync" }).args([name, namespace]);
+    command.args(&args.flags).env("KUBECONFIG", kubeconfig);
+    // A pod that the demo happens to run in is not the cluster that is meant.
+    command.env_remove("KUBERNETES_SERVICE_HOST");
+    command
+        .env("ARGOCD", folder.role("argocd")?)
+        .env("ARGO_SCRIPT", folder.write("argocd.yaml", &cluster.argocd_script())?)
+        .env("ARGO_SIM_SERVER", cluster.url())
+        .env("ARGO_SPEED", cluster.speed().to_string());
+    Ok(command)
+}
+
+async fn keep(kubeconfig: &Path) {
+    let text = format!(
+        "\nThe cluster stays up until Ctrl-C:\n  export KUBECONFIG={}\n  kubectl get pods -A\n",
+        kubeconfig.display()
+    );
+    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Holds the kubeconfig and this program under the names of its roles.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("argo-demo-{}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let path = self.0.join(name);
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn role(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.0.join(name);
+        if !path.exists() {
+            symlink(std::env::current_exe()?, &path)?;
+        }
+        Ok(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
