@@ -5,8 +5,8 @@ use std::time::Duration;
 use argo_workloads::diagnosis::Finding;
 
 use crate::{
-    sanitize::{self, Options},
     summary::{Row, elapsed as words},
+    verdict::prose::{cap, clean},
 };
 
 /// The line comes this often at least.
@@ -111,22 +111,9 @@ fn workload(row: &Row, findings: &[Finding]) -> String {
         .filter(|missing| *missing != counts);
     if let Some(why) = why.or(row.failed.as_deref()).or(missing) {
         text.push_str(" — ");
-        text.push_str(&cap(&clean(why)));
+        text.push_str(&cap(&clean(why), CAUSE));
     }
     text
-}
-
-fn clean(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    sanitize::text(text.as_bytes(), &mut out, Options::default());
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn cap(text: &str) -> String {
-    match text.char_indices().nth(CAUSE) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

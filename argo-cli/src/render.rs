@@ -218,7 +218,8 @@ impl Renderer {
         let tag = record::tag(&record.body);
         let nanos = stamp::nanos(record.time);
         let message = record::message(record);
-        for line in message.lines() {
+        let empty = message.is_empty().then_some("");
+        for line in message.lines().chain(empty) {
             self.prefix(nanos, record.level, out);
             push_tag(&tag, out);
             self.content(line.as_bytes(), out);

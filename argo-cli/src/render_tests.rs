@@ -234,6 +234,14 @@ fn every_kind_as_json_is_what_serde_writes() {
 }
 
 #[test]
+fn an_empty_message_is_a_line_too() {
+    for mut record in records() {
+        record.msg.clear();
+        assert!(shown(&record, &[]).ends_with('\n'), "{record:?}");
+    }
+}
+
+#[test]
 fn log_lines_read_as_their_records() {
     let record = &records()[0];
     let line = line_at("2026-11-23T10:00:08.113Z", b"listening on :8080");

@@ -8,7 +8,7 @@
 
 mod cause;
 mod paragraph;
-mod prose;
+pub(crate) mod prose;
 mod table;
 
 use anstyle::{AnsiColor, Style};

@@ -248,6 +248,8 @@ fn hostile_text_obeys_nobody() {
     summary.argocd = Some("::error::no\r##[error]x".to_owned());
     summary.findings[0].sentence = "a\n::set-output name=x::y ##vso[task.complete]".to_owned();
     summary.findings[0].last_lines[0].1 = "\u{1b}[2J\u{1b}[31mred".to_owned();
+    summary.operation = vec!["::error::operation".to_owned()];
+    summary.findings[0].evidence = vec!["::error::evidence".to_owned()];
     summary.workloads[0].waiting_for = Some("a\tb\n::add-mask::c".to_owned());
     summary.workloads[0].complete = false;
     let text = text(&summary, &settings(&[("LOG_FORCE_COLORS", "true")]));

@@ -1,6 +1,8 @@
 //! What waits to be written: memory first, then files, in order.
 
-use std::{collections::VecDeque, fs::File, io, os::unix::fs::FileExt, sync::Arc};
+use std::{
+    collections::VecDeque, env, fs::File, io, os::unix::fs::FileExt, path::PathBuf, sync::Arc,
+};
 
 use super::{News, SpoolLimits};
 
@@ -15,6 +17,9 @@ const SEGMENT: u64 = 64 << 20;
 #[derive(Debug)]
 pub(super) struct Spool {
     limits: SpoolLimits,
+    /// Where the files lie, and how large one becomes.
+    dir: PathBuf,
+    segment: u64,
     /// Older than the files.
     front: VecDeque<Vec<u8>>,
     files: VecDeque<Segment>,
@@ -70,6 +75,8 @@ impl Spool {
     pub(super) fn new(limits: SpoolLimits) -> Self {
         Self {
             limits,
+            dir: env::temp_dir(),
+            segment: SEGMENT,
             front: VecDeque::new(),
             files: VecDeque::new(),
             back: VecDeque::new(),
@@ -137,8 +144,12 @@ impl Spool {
     /// Writes to the last file. What a failed write left there is not counted, and the
     /// next one begins at the same place.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.files.back().is_none_or(|last| last.written >= SEGMENT) {
-            let file = Arc::new(tempfile::tempfile()?);
+        if self
+            .files
+            .back()
+            .is_none_or(|last| last.written >= self.segment)
+        {
+            let file = Arc::new(tempfile::tempfile_in(&self.dir)?);
             self.files.push_back(Segment {
                 file,
                 read: 0,
@@ -204,5 +215,122 @@ impl Spool {
     /// Drops everything.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.limits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: SpoolLimits = SpoolLimits {
+        memory: 50,
+        total: 200,
+    };
+
+    /// Takes and writes everything.
+    fn drain(spool: &mut Spool, news: &mut Vec<News>) -> Vec<u8> {
+        let mut all = Vec::new();
+        while let Some(next) = spool.take() {
+            let len = next.len();
+            all.extend(next.load().unwrap());
+            spool.done(len, news);
+        }
+        all
+    }
+
+    #[test]
+    fn without_files_memory_is_all_there_is_and_nothing_is_lost() {
+        let mut spool = Spool::new(LIMITS);
+        let mut news = Vec::new();
+        spool.push(vec![b'a'; 40], &mut news);
+        spool.push(vec![b'b'; 40], &mut news);
+        assert!(!spool.is_full());
+        spool.dir = "/nonexistent".into();
+        spool.segment = 0;
+        spool.push(vec![b'c'; 40], &mut news);
+        spool.push(vec![b'd'; 40], &mut news);
+        assert!(spool.is_full());
+        assert!(
+            matches!(&news[..], [News::Spooling, News::NoSpool(_), News::Full]),
+            "{news:?}"
+        );
+        let all = drain(&mut spool, &mut news);
+        assert!(all == [[b'a'; 40], [b'b'; 40], [b'c'; 40], [b'd'; 40]].concat());
+        assert_eq!(news.pop(), Some(News::CaughtUp));
+        assert!(!spool.is_full() && spool.backlog() == 0);
+    }
+
+    #[test]
+    fn files_that_are_read_are_given_back() {
+        let mut spool = Spool::new(LIMITS);
+        let mut news = Vec::new();
+        spool.segment = 100;
+        spool.push(vec![0; 60], &mut news);
+        let mut most = 0;
+        for _ in 0..100 {
+            spool.push(vec![0; 60], &mut news);
+            most = most.max(spool.files.len());
+            let next = spool.take().unwrap();
+            spool.done(next.len(), &mut news);
+        }
+        assert!((1..4).contains(&most), "{most} files");
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(usize),
+        Take,
+        Done,
+        Break(bool),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (1_usize..70).prop_map(Step::Push),
+            3 => Just(Step::Take),
+            3 => Just(Step::Done),
+            1 => any::<bool>().prop_map(Step::Break),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_happens_bytes_come_out_in_order(steps in prop::collection::vec(step(), 0..80)) {
+            let mut spool = Spool::new(LIMITS);
+            spool.segment = 60;
+            let (mut news, mut pushed, mut written) = (Vec::new(), Vec::new(), Vec::new());
+            let mut taken: Option<Next> = None;
+            for (number, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Push(len) => {
+                        let bytes = vec![u8::try_from(number).unwrap(); len];
+                        pushed.extend_from_slice(&bytes);
+                        spool.push(bytes, &mut news);
+                    }
+                    Step::Take if taken.is_none() => taken = spool.take(),
+                    Step::Take => {}
+                    Step::Done => if let Some(next) = taken.take() {
+                        let len = next.len();
+                        written.extend(next.load().unwrap());
+                        spool.done(len, &mut news);
+                    },
+                    Step::Break(true) => spool.dir = "/nonexistent".into(),
+                    Step::Break(false) => spool.dir = env::temp_dir(),
+                }
+                prop_assert_eq!(spool.backlog(), (pushed.len() - written.len()) as u64);
+            }
+            if let Some(next) = taken {
+                let len = next.len();
+                written.extend(next.load().unwrap());
+                spool.done(len, &mut news);
+            }
+            written.extend(drain(&mut spool, &mut news));
+            prop_assert_eq!(written, pushed);
+            prop_assert_eq!(spool.backlog(), 0);
+        }
     }
 }

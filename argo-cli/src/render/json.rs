@@ -116,7 +116,7 @@ const EMPTY: &[u8] = br#""msg":"""#;
 /// many are looked at at a time.
 fn is_plain(text: &[u8]) -> bool {
     let special = |byte: u8| {
-        (byte < 0x20) | (byte >= 0x7f) | (byte == b'"') | (byte == b'\\') | (byte == b'#')
+        !(0x20..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\') | (byte == b'#')
     };
     let chunk = |chunk: &[u8]| chunk.iter().fold(false, |any, byte| any | special(*byte));
     !text.chunks(64).any(chunk)

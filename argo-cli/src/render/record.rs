@@ -26,7 +26,6 @@ pub(super) fn message(record: &Record) -> Cow<'_, str> {
         Body::Finding(finding) => after(&finding.workload, ": ", msg),
         Body::Event(event) => with_container(msg, event.container.as_deref()),
         Body::Notice(notice) => with_hint(msg, notice.hint.as_deref()),
-        _ if msg.is_empty() => "\n".into(),
         _ => msg.into(),
     }
 }

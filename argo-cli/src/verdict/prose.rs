@@ -3,17 +3,17 @@
 use crate::sanitize::{self, Options};
 
 /// Columns of wrapped sentences.
-pub(super) const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// Text of the cluster as one line that nothing obeys.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     sanitize::text(text.trim().as_bytes(), &mut out, Options::default());
     String::from_utf8_lossy(&out).replace('\t', " ")
 }
 
 /// Cuts after so many characters.
-pub(super) fn cap(text: &str, width: usize) -> String {
+pub(crate) fn cap(text: &str, width: usize) -> String {
     match text.char_indices().nth(width) {
         None => text.to_owned(),
         Some(_) => {
@@ -25,7 +25,7 @@ pub(super) fn cap(text: &str, width: usize) -> String {
 
 /// Breaks between words; a word that is longer than a line stays whole, so that it can
 /// be copied.
-pub(super) fn wrap(text: &str, indent: &str) -> Vec<String> {
+pub(crate) fn wrap(text: &str, indent: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -46,7 +46,7 @@ pub(super) fn wrap(text: &str, indent: &str) -> Vec<String> {
 }
 
 /// `1 pod`, `3 pods`
-pub(super) fn count(number: usize, what: &str) -> String {
+pub(crate) fn count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
