@@ -106,6 +106,10 @@ impl Account {
 
     fn reason(&self, exit: ArgocdExit) -> ArgocdOutcome {
         match (&self.fatal, &self.panic, &self.error) {
+            // With `-o tree` the end of the time comes to light as a broken call.
+            (Some(message), _, _) if self.timed_out && message.ends_with(CANCELED) => {
+                ArgocdOutcome::TimedOut
+            }
             (Some(message), _, _) => classify(message),
             (None, Some(panic), _) => ArgocdOutcome::Other(panic.clone()),
             (None, None, _) if self.timed_out => ArgocdOutcome::TimedOut,
@@ -114,6 +118,8 @@ impl Account {
         }
     }
 }
+
+const CANCELED: &str = "code = Canceled desc = context canceled";
 
 fn unexplained(exit: ArgocdExit) -> String {
     match exit {
@@ -258,6 +264,9 @@ fn host(request: &str) -> &str {
     let (_, rest) = request.split_once("://").unwrap_or(("", request));
     rest.split('/').next().unwrap_or(rest)
 }
+
+/// The answer for an application that is not there.
+const BARE_DENIAL: &str = "permission denied";
 
 impl fmt::Display for ArgocdOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
