@@ -53,8 +53,8 @@ pub struct Index {
     names: HashMap<Name, Uid>,
     /// By what they use.
     users: HashMap<Name, BTreeSet<Uid>>,
-    /// Unknown owners, with whether the answer is there.
-    asked: HashMap<Uid, bool>,
+    /// Unknown owners that were asked for, whatever the answer.
+    asked: HashSet<Uid>,
     covered: BTreeSet<(GroupKind, Scope)>,
     /// Lists that are being read, with the generation in which they began.
     lists: BTreeMap<(GroupKind, Scope), u64>,
@@ -71,7 +71,7 @@ impl Index {
             children: HashMap::new(),
             names: HashMap::new(),
             users: HashMap::new(),
-            asked: HashMap::new(),
+            asked: HashSet::new(),
             covered: BTreeSet::new(),
             lists: BTreeMap::new(),
             generation: 0,
@@ -160,9 +160,6 @@ impl Index {
     ) -> Vec<Change> {
         let mut changes = Vec::new();
         let uid = &wanted.owner.uid;
-        if let Some(answered) = self.asked.get_mut(uid) {
-            *answered = true;
-        }
         let known = self.nodes.contains_key(uid) || !self.children.contains_key(uid);
         let Some(meta) = found.filter(|meta| meta.uid.as_deref() == Some(uid) && !known) else {
             return changes;
@@ -204,12 +201,6 @@ impl Index {
         let mut changes = Vec::new();
         self.settle(&stale, true, &mut changes);
         changes
-    }
-
-    /// True if something owned by an unknown waits for an answer.
-    pub fn is_asking(&self) -> bool {
-        let open = |(uid, answered): (&Uid, &bool)| !answered && !self.nodes.contains_key(uid);
-        self.asked.iter().any(open)
     }
 
     /// Everything that is known and there.
@@ -485,8 +476,7 @@ impl Index {
             if known || node || self.covered.iter().any(covered) {
                 continue;
             }
-            if !self.asked.contains_key(&owner.uid) {
-                self.asked.insert(Arc::clone(&owner.uid), false);
+            if self.asked.insert(Arc::clone(&owner.uid)) {
                 changes.push(Change::Want(wanted.clone()));
             }
         }
