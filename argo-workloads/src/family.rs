@@ -94,14 +94,22 @@ impl Family {
         names.into_iter().map(source).collect()
     }
 
-    /// An Application is there or changed; how it is tracked, if it is followed.
+    /// An Application is there or changed; who it is, if it is followed and that
+    /// is news.
     pub(crate) fn applied(&mut self, source: &Source, found: &Arc<Application>) -> Option<Kin> {
         let key = key(found);
         if let Some(listed) = self.listed.get_mut(source) {
             listed.insert(key.clone());
         }
         let member = self.members.get_mut(&key)?;
-        member.found = Some(Arc::clone(found));
+        let version = &found.metadata.resource_version;
+        let known = member.found.replace(Arc::clone(found));
+        if known
+            .is_some_and(|known| version.is_some() && known.metadata.resource_version == *version)
+        {
+            // Another list showed it again.
+            return None;
+        }
         let object = object(found);
         let (level, parent) = (member.level, member.parent.clone());
         if level < self.depth {

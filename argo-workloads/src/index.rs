@@ -62,6 +62,16 @@ pub struct Index {
     graves: VecDeque<Uid>,
 }
 
+/// How far down a change reaches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// To what is below an object whose place is another now.
+    Moved,
+    /// To all that is below: who owns whom has changed. Where owners go round in circles
+    /// the place of an object may change although that of its owner does not.
+    All,
+}
+
 impl Index {
     /// Nothing is known. What was created at `new_since` or later is new.
     pub fn new(new_since: Timestamp) -> Self {
@@ -185,7 +195,7 @@ impl Index {
             .sort_by(|a, b| (&a.namespace, &a.name, &a.uid).cmp(&(&b.namespace, &b.name, &b.uid)));
         let changed: Vec<Uid> = changed.into_iter().map(|object| object.uid).collect();
         let mut changes = Vec::new();
-        self.settle(&changed, false, &mut changes);
+        self.settle(&changed, Depth::All, false, &mut changes);
         changes
     }
 
@@ -199,7 +209,7 @@ impl Index {
         let stale = self.nodes.values().filter(stale);
         let stale: Vec<Uid> = stale.map(|node| node.object.uid.clone()).collect();
         let mut changes = Vec::new();
-        self.settle(&stale, true, &mut changes);
+        self.settle(&stale, Depth::Moved, true, &mut changes);
         changes
     }
 
@@ -230,6 +240,9 @@ impl Index {
             Some(before) => before.arrived,
             None => node.state == State::Present && !self.is_listed(&node),
         };
+        let relinked = before
+            .as_ref()
+            .is_none_or(|before| !before.is_linked_as(&node));
         let mut touched = self.link(&node);
         let mut left = Vec::new();
         if let Some(before) = before {
@@ -240,8 +253,9 @@ impl Index {
             left = self.unlink(&before, Some(&node));
         }
         self.nodes.insert(Arc::clone(&uid), node);
-        self.settle(&[uid], !same, changes);
-        self.settle(&touched, false, changes);
+        let depth = if relinked { Depth::All } else { Depth::Moved };
+        self.settle(&[uid], depth, !same, changes);
+        self.settle(&touched, Depth::Moved, false, changes);
         for owner in left {
             self.forget(&owner, changes);
         }
@@ -329,7 +343,7 @@ impl Index {
             self.graves.push_back(Arc::clone(&uid));
         }
         self.nodes.insert(Arc::clone(&uid), node);
-        self.settle(&used, false, changes);
+        self.settle(&used, Depth::Moved, false, changes);
         self.forget(&uid, changes);
         if self.graves.len() > GRAVES {
             self.level_a_grave(changes);
@@ -369,8 +383,8 @@ impl Index {
     /// Works out the places of objects and of all that depends on them, and tells what
     /// changed, owners first. `told` if the objects themselves are to be told although
     /// their places are as before.
-    fn settle(&mut self, starts: &[Uid], told: bool, changes: &mut Vec<Change>) {
-        let mut placed = self.place(starts);
+    fn settle(&mut self, starts: &[Uid], depth: Depth, told: bool, changes: &mut Vec<Change>) {
+        let mut placed = self.place(starts, depth);
         placed.sort_by_cached_key(|(uid, _)| self.hops(uid));
         let mut removed = Vec::new();
         for (uid, moved) in &placed {
@@ -398,8 +412,8 @@ impl Index {
         }
     }
 
-    /// Places objects, and what is below those that moved.
-    fn place(&mut self, starts: &[Uid]) -> Vec<(Uid, bool)> {
+    /// Places objects and what is below them.
+    fn place(&mut self, starts: &[Uid], depth: Depth) -> Vec<(Uid, bool)> {
         let mut visited: HashSet<Uid> = starts.iter().cloned().collect();
         let mut queue: VecDeque<Uid> = starts.iter().cloned().collect();
         let mut placed = Vec::new();
@@ -410,7 +424,7 @@ impl Index {
             };
             let moved = node.place != place;
             node.place = place;
-            if moved {
+            if moved || depth == Depth::All {
                 let below = self.below(&uid);
                 queue.extend(below.into_iter().filter(|uid| visited.insert(uid.clone())));
             }

@@ -121,6 +121,11 @@ impl Node {
         same && self.state == other.state && self.own == other.own
     }
 
+    /// True if `other` stands to its owners as this does.
+    pub(super) fn is_linked_as(&self, other: &Self) -> bool {
+        self.own == other.own && self.owners == other.owners
+    }
+
     /// The object as followers are told of it, if it belongs to the application.
     pub(super) fn tracked(&mut self, new_since: Timestamp) -> Option<Tracked> {
         let place = self.place.as_ref()?;
