@@ -14,7 +14,7 @@ mod cronjob;
 mod daemonset;
 mod deployment;
 mod job;
-mod kind;
+pub(crate) mod kind;
 mod replicaset;
 mod rollout;
 mod statefulset;

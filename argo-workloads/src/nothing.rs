@@ -1,0 +1,129 @@
+//! Why nothing was found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use argo_core::{AppRef, Level, Notice, NoticeCode, resource::Application};
+
+use crate::{Membership, index::Node, marks::Marks};
+
+/// What may explain it.
+pub(crate) struct Search<'a> {
+    pub(crate) app: &'a AppRef,
+    pub(crate) application: Option<&'a Application>,
+    pub(crate) namespaces: &'a BTreeSet<String>,
+    pub(crate) marks: &'a Marks,
+    /// Seconds that it was waited for; none for one look.
+    pub(crate) seconds: Option<u64>,
+}
+
+#[derive(Default)]
+struct Seen {
+    others: BTreeMap<String, usize>,
+    installations: BTreeMap<String, usize>,
+    labelled: usize,
+    unmarked: usize,
+}
+
+impl Search<'_> {
+    /// The notice, with the most likely reason.
+    pub(crate) fn notice<'a>(&self, nodes: impl Iterator<Item = &'a Node>) -> Notice {
+        let seen = self.look(nodes);
+        let namespaces: Vec<_> = self.namespaces.iter().map(String::as_str).collect();
+        let place = match namespaces[..] {
+            [] => "any namespace".to_owned(),
+            _ => namespaces.join(", "),
+        };
+        let mut message = format!(
+            "nothing of application {} found in {place}{}{}",
+            self.app.name,
+            self.seconds
+                .map_or(String::new(), |seconds| format!(" after {seconds} s")),
+            seen.sentence(),
+        );
+        if self
+            .application
+            .is_some_and(|app| app.status.resources.is_empty())
+        {
+            message.push_str("; the Application lists no objects yet: it may not have been synced");
+        }
+        let notice = Notice::new(NoticeCode::NothingFound, Level::Warning, message);
+        match self.hint(&seen) {
+            Some(hint) => notice.hint(hint),
+            None => notice,
+        }
+    }
+
+    /// What stands at the top, workload by workload.
+    fn look<'a>(&self, nodes: impl Iterator<Item = &'a Node>) -> Seen {
+        let mut seen = Seen::default();
+        for node in nodes.filter(|node| node.owners.is_empty()) {
+            match self
+                .marks
+                .membership(&node.object.kind, node.body.metadata())
+            {
+                Membership::Other(name) => *seen.others.entry(name).or_default() += 1,
+                Membership::OtherInstallation(id) => {
+                    let id = id.unwrap_or_else(|| "none".to_owned());
+                    *seen.installations.entry(id).or_default() += 1;
+                }
+                Membership::LabelOnly => seen.labelled += 1,
+                Membership::Copied(_) | Membership::None => seen.unmarked += 1,
+                Membership::Own => {}
+            }
+        }
+        seen
+    }
+
+    fn hint(&self, seen: &Seen) -> Option<String> {
+        if let Some(id) = seen.installations.keys().next() {
+            return Some(format!(
+                "there the installation id is \"{id}\": check --installation-id"
+            ));
+        }
+        if seen.labelled > 0 {
+            return Some("try --tracking label".to_owned());
+        }
+        if self.application.is_none() {
+            return Some(format!(
+                "the Application was not read, so {} is a guess: name the namespaces with --namespace",
+                self.app.namespace
+            ));
+        }
+        None
+    }
+}
+
+impl Seen {
+    fn sentence(&self) -> String {
+        let mut parts = Vec::new();
+        for (name, count) in self.others.iter().take(3) {
+            parts.push(format!("{} of \"{name}\"", objects(*count)));
+        }
+        for (id, count) in self.installations.iter().take(3) {
+            parts.push(format!(
+                "{} of an Argo CD with installation id \"{id}\"",
+                objects(*count)
+            ));
+        }
+        if self.labelled > 0 {
+            parts.push(format!(
+                "{} with its label but no tracking id",
+                objects(self.labelled)
+            ));
+        }
+        if self.unmarked > 0 {
+            parts.push(format!("{} without a mark", objects(self.unmarked)));
+        }
+        match parts.is_empty() {
+            true => ": no workload is there".to_owned(),
+            false => format!(": there are {}", parts.join(", ")),
+        }
+    }
+}
+
+fn objects(count: usize) -> String {
+    match count {
+        1 => "1 object".to_owned(),
+        count => format!("{count} objects"),
+    }
+}

@@ -1,0 +1,241 @@
+//! What cannot be read, in as few notices as possible.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use argo_core::{Degraded, DegradedReason, Level, Notice, NoticeCode};
+
+use crate::Scope;
+
+/// What may not be read in one namespace comes up within moments, kind by kind; it is
+/// told together.
+const GATHER: Duration = Duration::from_secs(1);
+
+/// Gathers what cannot be read, by resource (`pods`, `deployments.apps`) and scope.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    forbidden: BTreeMap<Scope, Gathered>,
+    told: BTreeSet<(Scope, String)>,
+    due: Option<Duration>,
+    unreachable: BTreeSet<(Scope, String)>,
+    said_unreachable: bool,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    resources: BTreeSet<String>,
+    matters: bool,
+    watch_only: bool,
+    said: String,
+}
+
+impl Trouble {
+    /// Something may not be read.
+    pub(crate) fn forbidden(
+        &mut self,
+        scope: &Scope,
+        resource: &str,
+        matters: bool,
+        message: &str,
+        now: Duration,
+    ) {
+        if !self.told.insert((scope.clone(), resource.to_owned())) {
+            return;
+        }
+        let watch_only = message.contains("cannot watch");
+        let gathered = self.forbidden.entry(scope.clone()).or_insert(Gathered {
+            watch_only: true,
+            ..Gathered::default()
+        });
+        gathered.resources.insert(resource.to_owned());
+        gathered.matters |= matters;
+        gathered.watch_only &= watch_only;
+        message.clone_into(&mut gathered.said);
+        self.due.get_or_insert(now + GATHER);
+    }
+
+    /// There is no answer, or the credentials are refused: one notice for all of it.
+    pub(crate) fn unreachable(
+        &mut self,
+        scope: &Scope,
+        resource: &str,
+        degraded: &Degraded,
+        cluster: &str,
+    ) -> Option<Notice> {
+        self.unreachable
+            .insert((scope.clone(), resource.to_owned()));
+        if std::mem::replace(&mut self.said_unreachable, true) {
+            return None;
+        }
+        let message = if degraded.reason == DegradedReason::Unauthorized {
+            format!(
+                "the cluster refuses the credentials ({cluster}): {}",
+                degraded.message
+            )
+        } else {
+            format!(
+                "the cluster cannot be reached ({cluster}): {}",
+                degraded.message
+            )
+        };
+        Some(Notice::new(
+            NoticeCode::Unreachable,
+            Level::Warning,
+            message,
+        ))
+    }
+
+    /// Something works again.
+    pub(crate) fn restored(&mut self, scope: &Scope, resource: &str) -> Option<Notice> {
+        let key = (scope.clone(), resource.to_owned());
+        let was_unreachable = self.unreachable.remove(&key);
+        let was_forbidden = self.told.remove(&key);
+        if let Some(gathered) = self.forbidden.get_mut(scope) {
+            gathered.resources.remove(resource);
+        }
+        let message = if was_forbidden {
+            format!("{resource} can be read again in {scope}")
+        } else if was_unreachable && self.unreachable.is_empty() && self.said_unreachable {
+            self.said_unreachable = false;
+            "the cluster can be reached again".to_owned()
+        } else {
+            return None;
+        };
+        Some(Notice::new(NoticeCode::Restored, Level::Info, message))
+    }
+
+    /// When [`gathered`](Self::gathered) has something to tell.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.due
+    }
+
+    /// What may not be read, one notice a namespace.
+    pub(crate) fn gathered(&mut self) -> Vec<Notice> {
+        self.due = None;
+        let gathered = std::mem::take(&mut self.forbidden);
+        let some = gathered
+            .iter()
+            .filter(|(_, gathered)| !gathered.resources.is_empty());
+        some.map(|(scope, gathered)| notice(scope, gathered))
+            .collect()
+    }
+}
+
+fn notice(scope: &Scope, gathered: &Gathered) -> Notice {
+    let resources: Vec<_> = gathered.resources.iter().map(String::as_str).collect();
+    let verb = if gathered.watch_only { "watch" } else { "list" };
+    let lost = if gathered.resources.contains("pods") {
+        "pods and their logs"
+    } else {
+        "their status and events"
+    };
+    let message = format!(
+        "may not {verb} {} in {scope} (403): {lost} are missing",
+        listed(&resources)
+    );
+    let level = if gathered.matters {
+        Level::Warning
+    } else {
+        Level::Info
+    };
+    Notice::new(NoticeCode::Forbidden, level, message).hint(rule(scope, &resources, &gathered.said))
+}
+
+/// The commands that would allow it to the user whom the server's answer names.
+pub(crate) fn rule(scope: &Scope, resources: &[&str], said: &str) -> String {
+    let (role, place) = match scope {
+        Scope::Cluster => ("clusterrole", String::new()),
+        Scope::Namespace(namespace) => ("role", format!(" -n {namespace}")),
+    };
+    let verbs = "--verb=get,list,watch";
+    let resources = resources.join(",");
+    let create =
+        format!("kubectl create {role} argo-assistant{place} {verbs} --resource={resources}");
+    let user = user(said).unwrap_or("USER");
+    format!(
+        "{create} && kubectl create {role}binding argo-assistant{place} --{role}=argo-assistant --user={user}"
+    )
+}
+
+/// The user that the server's answer names: `User "ci" cannot list resource …`.
+fn user(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("User \"")?;
+    rest.split_once('"').map(|(user, _)| user)
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn shop() -> Scope {
+        Scope::Namespace("shop".into())
+    }
+
+    #[test]
+    fn what_is_forbidden_in_a_namespace_is_one_notice_with_the_rule() {
+        let mut trouble = Trouble::default();
+        let said = r#"jobs.batch is forbidden: User "ci" cannot list resource "jobs" in API group "batch""#;
+        for resource in ["replicasets.apps", "jobs.batch", "jobs.batch"] {
+            trouble.forbidden(&shop(), resource, true, said, Duration::ZERO);
+        }
+        assert_eq!(trouble.due(), Some(SECOND));
+        let notices = trouble.gathered();
+        let [notice] = &notices[..] else {
+            panic!("{notices:?}")
+        };
+        assert_eq!(
+            notice.message,
+            "may not list jobs.batch and replicasets.apps in shop (403): their status and events are missing"
+        );
+        assert_eq!(
+            notice.hint.as_deref(),
+            Some(
+                "kubectl create role argo-assistant -n shop --verb=get,list,watch --resource=jobs.batch,replicasets.apps && kubectl create rolebinding argo-assistant -n shop --role=argo-assistant --user=ci"
+            )
+        );
+        trouble.forbidden(&shop(), "jobs.batch", true, said, SECOND);
+        assert!(trouble.due().is_none() && trouble.gathered().is_empty());
+        assert!(trouble.restored(&shop(), "jobs.batch").is_some());
+        trouble.forbidden(&shop(), "jobs.batch", true, said, SECOND);
+        assert_eq!(trouble.gathered().len(), 1);
+    }
+
+    #[test]
+    fn a_cluster_that_is_away_is_one_notice_and_one_more_when_all_is_back() {
+        let mut trouble = Trouble::default();
+        let degraded = Degraded {
+            reason: DegradedReason::Unreachable,
+            message: "refused".into(),
+        };
+        assert!(
+            trouble
+                .unreachable(&shop(), "pods", &degraded, "c")
+                .is_some()
+        );
+        assert!(
+            trouble
+                .unreachable(&shop(), "jobs.batch", &degraded, "c")
+                .is_none()
+        );
+        assert!(trouble.restored(&shop(), "pods").is_none());
+        assert!(trouble.restored(&shop(), "jobs.batch").is_some());
+        assert!(
+            trouble
+                .unreachable(&shop(), "pods", &degraded, "c")
+                .is_some()
+        );
+    }
+}
