@@ -6,6 +6,10 @@ mod batch;
 mod container;
 mod follower;
 mod kubelet;
+mod line;
+mod mutant;
+mod reading;
+mod window;
 
 pub use batch::{Batch, Line};
 pub use container::{ContainerView, Instance, PodState};
