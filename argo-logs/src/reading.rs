@@ -340,7 +340,7 @@ impl Reading {
                 time: self.goes_on.unwrap_or(stamp.map(|(time, _)| time)),
                 start,
                 end: piece.len(),
-                flags: Batch::CONTINUES | u8::from(self.goes_on.is_some()) * Batch::CONTINUATION,
+                flags: Batch::CONTINUES | (u8::from(self.goes_on.is_some()) * Batch::CONTINUATION),
             };
             self.goes_on = Some(place.time);
             let mut batch = self.batch(piece.clone());
@@ -361,7 +361,7 @@ impl Replay {
         };
         Some(Self {
             known: window.known(),
-            until: window.newest()?,
+            until: window.until()?,
             last: window.last().filter(|_| *same_run),
             fragments: true,
             since: window.since().map_or(i64::MIN, |since| since * SECOND),

@@ -107,6 +107,19 @@ impl Window {
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.ring.extend(&other.ring);
     }
+
+    /// Goes back to an earlier state, but still knows the lines shown since.
+    pub(crate) fn rewind_to(&mut self, mut earlier: Self) {
+        let mut ring = std::mem::take(&mut self.ring);
+        // The last line of the earlier state stays the last one.
+        ring.append(&mut earlier.ring);
+        *self = Self { ring, ..earlier };
+    }
+
+    /// The greatest time of a line that is known.
+    pub(crate) fn until(&self) -> Option<i64> {
+        self.ring.iter().map(|entry| entry.time).max()
+    }
 }
 
 /// Lines that may come again, each as often as it was shown: a container that writes one
