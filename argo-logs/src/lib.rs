@@ -7,6 +7,8 @@ mod container;
 mod follower;
 mod kubelet;
 mod line;
+#[cfg(test)]
+mod model;
 mod mutant;
 mod reading;
 mod window;
