@@ -6,6 +6,12 @@ mod batch;
 mod container;
 mod follower;
 mod kubelet;
+mod line;
+#[cfg(test)]
+mod model;
+mod mutant;
+mod reading;
+mod window;
 
 pub use batch::{Batch, Line};
 pub use container::{ContainerView, Instance, PodState};
