@@ -4,7 +4,12 @@
 
 mod batch;
 mod container;
+mod credentials;
+mod direct_source;
+mod event;
 mod follower;
+mod http1;
+mod kube_source;
 mod kubelet;
 mod line;
 #[cfg(test)]
@@ -12,8 +17,17 @@ mod model;
 mod mutant;
 mod reading;
 mod window;
+pub mod level;
+mod refused;
+mod source;
+mod stream;
 
 pub use batch::{Batch, Line};
 pub use container::{ContainerView, Instance, PodState};
+pub use direct_source::DirectSource;
+pub use event::{ContainerKind, Lines, LogEvent, Origin};
 pub use follower::{Action, End, Follower, FollowerConfig, OpenParams};
+pub use kube_source::KubeSource;
 pub use kubelet::{Refusal, Refused};
+pub use source::{AskError, LogBody, LogResponse, LogSource, Lost, OpenError};
+pub use stream::{Builder, LogStream};

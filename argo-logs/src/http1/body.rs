@@ -1,0 +1,169 @@
+//! The bytes of a response, in buffers that fit how much comes.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::{chunked::Framing, head::Head};
+
+/// A quiet stream keeps no more than this.
+const MIN_BUFFER: usize = 8 * 1024;
+/// A stream at full speed gets this much.
+const MAX_BUFFER: usize = 256 * 1024;
+
+/// A connection, encrypted or not.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+
+/// The body of a response.
+pub(crate) struct Body {
+    socket: Box<dyn Socket>,
+    framing: Framing,
+    /// What was read behind the head, not decoded yet; then room for what comes.
+    buffer: BytesMut,
+    /// How much room a buffer gets now, and how much this one got.
+    size: usize,
+    allocated: usize,
+    /// What broke the connection behind bytes that are not handed out yet.
+    broken: Option<io::Error>,
+}
+
+impl Body {
+    /// Sends a request and reads the head of the response; interim responses are passed
+    /// over.
+    pub(crate) async fn request(
+        mut socket: Box<dyn Socket>,
+        request: &[u8],
+    ) -> io::Result<(Head, Self)> {
+        socket.write_all(request).await?;
+        socket.flush().await?;
+        let mut buffer = BytesMut::with_capacity(MIN_BUFFER);
+        loop {
+            while let Some(head) = Head::parse(&buffer)? {
+                let _head = buffer.split_to(head.len);
+                if head.status >= 200 {
+                    return Ok(Self::behind(head, socket, buffer));
+                }
+            }
+            if socket.read_buf(&mut buffer).await? == 0 {
+                let text = "the connection was closed before an answer came";
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+            }
+        }
+    }
+
+    fn behind(mut head: Head, socket: Box<dyn Socket>, buffer: BytesMut) -> (Head, Self) {
+        let framing = std::mem::replace(&mut head.framing, Framing::UntilClose);
+        let body = Self {
+            socket,
+            framing,
+            buffer,
+            size: MIN_BUFFER,
+            allocated: MIN_BUFFER,
+            broken: None,
+        };
+        (head, body)
+    }
+
+    /// The next bytes, none at the end. It keeps everything in `self` while it waits.
+    pub(crate) async fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            if !self.buffer.is_empty() {
+                let decoded = self.decode()?;
+                if !decoded.is_empty() {
+                    return Ok(Some(decoded));
+                }
+            }
+            if self.framing.is_complete() {
+                return Ok(None);
+            }
+            if self.fill().await? == 0 {
+                return self.framing.at_close().map(|()| None);
+            }
+        }
+    }
+
+    /// At most the first `limit` bytes of the rest: for the text of an error.
+    pub(crate) async fn read_text(&mut self, limit: usize) -> Vec<u8> {
+        let mut text = Vec::new();
+        while text.len() < limit
+            && let Ok(Some(bytes)) = self.next_chunk().await
+        {
+            text.extend_from_slice(&bytes);
+        }
+        text.truncate(limit);
+        text
+    }
+
+    fn decode(&mut self) -> io::Result<Bytes> {
+        let kept = self.framing.decode(&mut self.buffer)?;
+        let bytes = self.buffer.split_to(kept).freeze();
+        self.buffer.clear();
+        Ok(bytes)
+    }
+
+    /// Waits for bytes, and takes what else is there already, up to the room there is.
+    async fn fill(&mut self) -> io::Result<usize> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
+        self.make_room();
+        poll_fn(|cx| self.poll_fill(cx)).await
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        while self.buffer.len() < self.buffer.capacity() {
+            match pin!(self.socket.read_buf(&mut self.buffer)).poll(cx) {
+                Poll::Ready(Ok(0)) => break,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) if self.buffer.is_empty() => {
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Ready(Err(error)) => {
+                    self.broken = Some(error);
+                    break;
+                }
+                Poll::Pending if self.buffer.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        let full = self.buffer.len() == self.buffer.capacity();
+        self.size = next_size(self.size, self.buffer.len(), full);
+        Poll::Ready(Ok(self.buffer.len()))
+    }
+
+    /// Called with nothing in the buffer. The old one is used again if nobody holds its
+    /// bytes any more.
+    fn make_room(&mut self) {
+        if self.allocated > self.size {
+            self.buffer = BytesMut::with_capacity(self.size);
+            self.allocated = self.size;
+        } else if self.buffer.capacity() < self.size / 4 {
+            self.buffer.reserve(self.size);
+            self.allocated = self.size;
+        }
+    }
+}
+
+/// A read that fills half of a buffer asks for a larger one; one that leaves most of it
+/// empty for a smaller one.
+fn next_size(size: usize, read: usize, full: bool) -> usize {
+    if full || read * 2 >= size {
+        (size * 2).min(MAX_BUFFER)
+    } else if read * 8 < size {
+        (size / 2).max(MIN_BUFFER)
+    } else {
+        size
+    }
+}
+
+#[cfg(test)]
+#[path = "body_tests.rs"]
+mod tests;
