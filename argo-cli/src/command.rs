@@ -68,7 +68,9 @@ fn env(name: &str) -> Option<String> {
 fn diagnostics() -> Result<(), Failure> {
     let filter = env("ARGO_ASSISTANT_LOG").unwrap_or_else(|| "off".to_owned());
     let mut builder = env_logger::Builder::new();
-    let logger = builder.parse_filters(&filter).target(env_logger::Target::Stderr);
+    let logger = builder
+        .parse_filters(&filter)
+        .target(env_logger::Target::Stderr);
     logger
         .try_init()
         .map_err(|error| Failure::usage(format!("cannot start: {error}")))
@@ -77,7 +79,10 @@ fn diagnostics() -> Result<(), Failure> {
 /// Prints to stdout; a reader that went away is no failure.
 fn print(text: &str) -> Result<i32, Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::usage(format!("cannot write to stdout: {error}")))
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use argo_core::{Level, Notice, NoticeCode};
-use argo_logs::{LogEvent, Lines, detect};
+use argo_logs::{Lines, LogEvent, level::detect};
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -67,7 +67,9 @@ impl Run {
         let mut logs_open = true;
         let mut events_open = true;
         loop {
-            let happening = self.next(&mut ticks, &mut logs_open, &mut events_open).await;
+            let happening = self
+                .next(&mut ticks, &mut logs_open, &mut events_open)
+                .await;
             let over = match happening {
                 Happening::ReaderGone => return self.reader_gone().await,
                 Happening::Input(input) => self.input(input),
@@ -85,7 +87,12 @@ impl Run {
     }
 
     /// What a person waits for comes first; log lines wait while the reader is far behind.
-    async fn next(&mut self, ticks: &mut Interval, logs_open: &mut bool, events_open: &mut bool) -> Happening {
+    async fn next(
+        &mut self,
+        ticks: &mut Interval,
+        logs_open: &mut bool,
+        events_open: &mut bool,
+    ) -> Happening {
         tokio::select! {
             biased;
             signal = self.signals.next() => Happening::Input(Input::Signal(signal)),
@@ -142,7 +149,8 @@ impl Run {
 
     fn lines(&mut self, lines: &Lines) {
         let (origin, batch) = (&lines.origin, &lines.batch);
-        self.session.lines(&origin.pod.uid, &origin.container, batch);
+        self.session
+            .lines(&origin.pod.uid, &origin.container, batch);
         let workload = origin.workload.as_ref().map(ToString::to_string);
         let app = self.renderer.app().to_owned();
         let shown = Origin {
@@ -157,7 +165,8 @@ impl Run {
             let level = |line: &[u8]| detect(line).unwrap_or(Level::Info);
             self.renderer.lines(&shown, level, batch, &mut self.out);
         } else {
-            self.renderer.lines(&shown, |_| Level::Info, batch, &mut self.out);
+            self.renderer
+                .lines(&shown, |_| Level::Info, batch, &mut self.out);
         }
     }
 
@@ -206,7 +215,9 @@ impl Run {
 
     /// Runs argocd once more. It could be run before, so this fails only in odd ways.
     fn again(&mut self) {
-        let Some(config) = &self.argocd_config else { return };
+        let Some(config) = &self.argocd_config else {
+            return;
+        };
         match Argocd::spawn(config, std::env::vars_os()) {
             Ok(argocd) => {
                 self.outcome = None;
@@ -214,7 +225,10 @@ impl Run {
             }
             Err(failure) => {
                 self.say(Level::Error, failure.message);
-                let exited = Exited { exit: ArgocdExit::Code(failure.code), degraded: false };
+                let exited = Exited {
+                    exit: ArgocdExit::Code(failure.code),
+                    degraded: false,
+                };
                 self.input(Input::Argocd(exited));
             }
         }
@@ -223,7 +237,11 @@ impl Run {
     /// The first line: who speaks, and of what.
     pub fn greet(&mut self, cluster: &str) {
         let config = self.session.config();
-        let with = if config.argocd { "Waiting with argocd for" } else { "Following" };
+        let with = if config.argocd {
+            "Waiting with argocd for"
+        } else {
+            "Following"
+        };
         let msg = format!("{with} application {} ({cluster})", config.app);
         self.say(Level::Info, msg);
         self.write();
@@ -231,7 +249,8 @@ impl Run {
 
     fn say(&mut self, level: Level, message: String) {
         let notice = Notice::new(NoticeCode::Other, level, message);
-        self.renderer.record(&render::notice(&notice), &mut self.out);
+        self.renderer
+            .record(&render::notice(&notice), &mut self.out);
     }
 
     fn write(&mut self) {
@@ -259,7 +278,8 @@ impl Run {
     /// quietly as a program that dies of SIGPIPE.
     async fn reader_gone(mut self) -> i32 {
         self.interrupt(Signal::SIGTERM);
-        let ended = async { while !matches!(next_of(&mut self.argocd).await, ArgocdEvent::Exited(_)) {} };
+        let ended =
+            async { while !matches!(next_of(&mut self.argocd).await, ArgocdEvent::Exited(_)) {} };
         let _ = tokio::time::timeout(Duration::from_secs(2), ended).await;
         exit::SIGNAL + 13
     }

@@ -283,12 +283,16 @@ impl Session {
     }
 
     fn examine(&mut self, now: Timestamp) {
+        self.examine_with(&self.thresholds(), now);
+    }
+
+    fn examine_with(&mut self, thresholds: &Thresholds, now: Timestamp) {
         self.looked = now;
         self.changed = false;
         for (pod_uid, container, lines) in self.tails.take_changed() {
             self.world.last_lines(&pod_uid, &container, lines);
         }
-        let findings = examine(&self.world, &self.thresholds(), now);
+        let findings = examine(&self.world, thresholds, now);
         let said = self.causes.update(findings, now);
         self.say(said);
     }

@@ -39,13 +39,23 @@ impl Streams {
     pub fn open(args: &FollowArgs, clusters: &Clusters, started: Timestamp) -> Self {
         let (to_events, events) = mpsc::unbounded_channel();
         let (to_logs, pods) = mpsc::unbounded_channel();
-        let tracked = track(clients(clusters), args.target.app(), track_config(&args.target, started));
-        let logs = log_builder(&args.logs, clusters, started).build(UnboundedReceiverStream::new(pods));
-        let events = event_builder(&args.events, clusters, started).build(UnboundedReceiverStream::new(events));
+        let tracked = track(
+            clients(clusters),
+            args.target.app(),
+            track_config(&args.target, started),
+        );
+        let logs =
+            log_builder(&args.logs, clusters, started).build(UnboundedReceiverStream::new(pods));
+        let events = event_builder(&args.events, clusters, started)
+            .build(UnboundedReceiverStream::new(events));
         Self {
             tracked: tracked.boxed(),
             events: events.boxed(),
-            logs: if args.logs.no_logs { stream::empty().boxed() } else { logs.boxed() },
+            logs: if args.logs.no_logs {
+                stream::empty().boxed()
+            } else {
+                logs.boxed()
+            },
             to_events: Some(to_events),
             to_logs: Some(to_logs),
         }
@@ -125,7 +135,11 @@ fn log_builder(args: &LogArgs, clusters: &Clusters, started: Timestamp) -> argo_
     builder
 }
 
-fn event_builder(args: &EventArgs, clusters: &Clusters, started: Timestamp) -> argo_events::Builder {
+fn event_builder(
+    args: &EventArgs,
+    clusters: &Clusters,
+    started: Timestamp,
+) -> argo_events::Builder {
     let overrides = args.event_level.iter().cloned().collect();
     let mut builder = EventStream::builder(clusters.workloads.clone())
         .since(started)

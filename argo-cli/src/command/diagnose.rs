@@ -1,29 +1,24 @@
 //! `diagnose`: one look, no waiting.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    time::Duration,
-};
+mod last_lines;
+mod past_events;
+
+use std::io::{self, IsTerminal, Write};
 
 use argo_core::TrackEvent;
-use argo_events::{EventItem, EventStream};
-use argo_workloads::{diagnosis::Thresholds, snapshot};
-use futures::{StreamExt, stream};
+use argo_workloads::snapshot;
 use jiff::Timestamp;
 
 use super::env;
 use crate::{
     args::{DiagnoseArgs, Events, OnDegraded},
-    cluster::{self, Clusters},
+    cluster,
     error::{Failure, chain},
     render::Renderer,
     session::{Config, Input, Session},
     settings::Settings,
     streams::{clients, track_config},
 };
-
-/// How long the events of the past may take to arrive.
-const EVENTS: Duration = Duration::from_millis(1500);
 
 /// Says what is wrong now.
 pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i32, Failure> {
@@ -33,21 +28,71 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
     let objects = snapshot(clients(&clusters), args.target.app(), config)
         .await
         .map_err(|error| Failure::usage(chain(&error)))?;
-    let mut session = Session::new(session_config(&args, started));
-    for item in past_events(&clusters, &objects, started).await {
-        session.handle(Input::Event(item), started);
+    let (events, lines) = tokio::join!(
+        past_events::read(&clusters.workloads, &objects, started),
+        last_lines::read(&clusters.workloads, &objects)
+    );
+    let mut session = Session::new(config_of(&args, started));
+    let mut notices = told(&mut session, objects, started);
+    for event in events {
+        session.handle(Input::Event(event), started);
     }
-    for event in objects {
-        session.handle(Input::Track(event), started);
+    for (pod, container, batch) in &lines {
+        session.lines(pod, container, batch);
     }
-    for (pod, container, lines) in last_lines(&clusters, &session).await {
-        session.last_lines(&pod, &container, lines);
-    }
-    let summary = session.look_once(&Thresholds::one_look(), Timestamp::now());
-    let mut renderer = Renderer::new(settings, false, started, args.target.app.clone()).terminal(io::stdout().is_terminal());
-    let mut out = Vec::new();
-    renderer.verdict(&summary, Timestamp::now(), &mut out);
-    // A reader that went away is no failure.
-    let _ = io::stdout().write_all(&out);
+    let summary = session.look_once(Timestamp::now());
+    show(&args, settings, &summary, &mut notices)?;
     Ok(summary.exit)
+}
+
+/// Tells the session of the objects; the notices among them are for the reader.
+fn told(session: &mut Session, objects: Vec<TrackEvent>, now: Timestamp) -> Vec<argo_core::Notice> {
+    let mut notices = Vec::new();
+    for event in objects {
+        if let TrackEvent::Notice(notice) = &event {
+            notices.push(notice.clone());
+        }
+        session.handle(Input::Track(event), now);
+    }
+    notices
+}
+
+fn show(
+    args: &DiagnoseArgs,
+    settings: Settings,
+    summary: &crate::summary::Summary,
+    notices: &mut Vec<argo_core::Notice>,
+) -> Result<(), Failure> {
+    let now = Timestamp::now();
+    let terminal = io::stdout().is_terminal();
+    let mut renderer =
+        Renderer::new(settings, false, now, args.target.app.clone()).terminal(terminal);
+    let mut out = Vec::new();
+    for notice in notices.drain(..) {
+        renderer.record(&crate::render::notice(&notice), &mut out);
+    }
+    renderer.verdict(summary, now, &mut out);
+    match io::stdout().write_all(&out) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::usage(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What was new before now is not told apart: one look blames everything that is wrong.
+fn config_of(args: &DiagnoseArgs, started: Timestamp) -> Config {
+    Config {
+        app: args.target.app(),
+        started,
+        argocd: false,
+        events: Events::None,
+        fail_fast: false,
+        grace: std::time::Duration::ZERO,
+        allow_restarts: 0,
+        ignore: Vec::new(),
+        timeout: None,
+        settle: std::time::Duration::ZERO,
+        on_degraded: OnDegraded::Fail,
+    }
 }

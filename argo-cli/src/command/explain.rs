@@ -32,16 +32,26 @@ pub(super) async fn explain(args: ExplainArgs, settings: Settings) -> Result<i32
 /// Four columns, as wide as what stands in them.
 fn table(explanations: &[Explanation]) -> String {
     let rows: Vec<_> = explanations.iter().map(row).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths = [width(0), width(1), width(2)];
     let mut text = String::new();
     for [followed, kind, name, why] in &rows {
-        let line = format!("{followed:<0$}  {kind:<1$}  {name:<2$}  {why}", widths[0], widths[1], widths[2]);
+        let line = format!(
+            "{followed:<0$}  {kind:<1$}  {name:<2$}  {why}",
+            widths[0], widths[1], widths[2]
+        );
         text.push_str(line.trim_end());
         text.push('\n');
     }
     if rows.is_empty() {
-        text.push_str("There is nothing in the namespaces of the application that could be followed.\n");
+        text.push_str(
+            "There is nothing in the namespaces of the application that could be followed.\n",
+        );
     }
     text
 }
@@ -52,8 +62,17 @@ fn row(explanation: &Explanation) -> [String; 4] {
         "" => object.name.to_string(),
         namespace => format!("{namespace}/{}", object.name),
     };
-    let followed = if explanation.followed { "followed" } else { "ignored" };
-    [followed.to_owned(), object.kind.kind.to_string(), name, clean(&explanation.why)]
+    let followed = if explanation.followed {
+        "followed"
+    } else {
+        "ignored"
+    };
+    [
+        followed.to_owned(),
+        object.kind.kind.to_string(),
+        name,
+        clean(&explanation.why),
+    ]
 }
 
 fn objects(explanations: &[Explanation]) -> String {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::env;
 use crate::{
-    args::{FollowArgs, OnDegraded, SyncArgs},
     argocd::{Argocd, ArgocdConfig},
+    args::{FollowArgs, OnDegraded, SyncArgs},
     cluster,
     error::Failure,
     output::{Output, SpoolLimits},
@@ -28,7 +28,10 @@ pub(super) async fn sync(args: SyncArgs, settings: Settings) -> Result<i32, Fail
         ..ArgocdConfig::new(args.follow.target.app())
     };
     let on_degraded = args.argocd.on_degraded;
-    start(args.follow, Some(config), settings, |session| session.on_degraded = on_degraded).await
+    start(args.follow, Some(config), settings, |session| {
+        session.on_degraded = on_degraded
+    })
+    .await
 }
 
 /// The objects themselves decide when it is over.
@@ -43,15 +46,19 @@ async fn start(
     adjust: impl FnOnce(&mut session::Config),
 ) -> Result<i32, Failure> {
     let started = Timestamp::now();
-    let signals = Signals::catch().map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
+    let signals = Signals::catch()
+        .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
     let clusters = cluster::connect(&args.target, &env).await?;
-    let child = argocd.as_ref().map(|config| Argocd::spawn(config, std::env::vars_os()));
+    let child = argocd
+        .as_ref()
+        .map(|config| Argocd::spawn(config, std::env::vars_os()));
     let child = child.transpose()?;
     let mut config = session_config(&args, argocd.is_some(), started);
     adjust(&mut config);
     let streams = Streams::open(&args, &clusters, started);
     let terminal = std::io::stdout().is_terminal();
-    let renderer = Renderer::new(settings, args.logs.raw, started, args.target.app.clone()).terminal(terminal);
+    let renderer =
+        Renderer::new(settings, args.logs.raw, started, args.target.app.clone()).terminal(terminal);
     let output = Output::stdout(SpoolLimits {
         total: args.logs.spool_limit,
         ..SpoolLimits::default()

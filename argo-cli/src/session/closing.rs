@@ -1,12 +1,13 @@
 //! What a run knows at its end.
 
 use argo_core::resource::Application;
+use argo_workloads::diagnosis::{Finding, Thresholds};
 use jiff::Timestamp;
 
 use super::{Cause, Exited, Row, Session};
 use crate::{
     argocd::ArgocdExit,
-    span,
+    exit, span,
     summary::{self, Outcome, Summary},
 };
 
@@ -27,6 +28,33 @@ impl Session {
             events: self.events.iter().map(Into::into).collect(),
             exit: self.exit_code(),
         }
+    }
+
+    /// One look at what is known: everything that is wrong counts at once.
+    pub fn look_once(&mut self, now: Timestamp) -> Summary {
+        self.examine_with(&Thresholds::one_look(), now);
+        let failed = self.causes.current().iter().any(Finding::is_doomed) || self.has_failed();
+        let (outcome, exit) = if failed {
+            (Outcome::Failed, exit::FAILED)
+        } else if self.board.is_complete() {
+            (Outcome::Succeeded, exit::OK)
+        } else {
+            (Outcome::Waiting, exit::TIMEOUT)
+        };
+        Summary {
+            outcome,
+            exit,
+            ..self.summary(None, now)
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.operation_failed()
+            || self
+                .board
+                .rows()
+                .iter()
+                .any(|row| row.state.failed.is_some())
     }
 
     /// The workloads as they stand in the verdict.
