@@ -101,14 +101,14 @@ fn workload(row: &Row, findings: &[Finding]) -> String {
     }
     let why = of(row, findings).map(|finding| finding.sentence.as_str());
     let counts = format!(
-        "{} of {} ready",
+        "{} of {} ",
         row.ready.unwrap_or(0),
         row.desired.unwrap_or(0)
     );
     let missing = row
         .waiting_for
         .as_deref()
-        .filter(|missing| *missing != counts);
+        .filter(|missing| !missing.starts_with(&counts));
     if let Some(why) = why.or(row.failed.as_deref()).or(missing) {
         text.push_str(" — ");
         text.push_str(&cap(&clean(why), CAUSE));

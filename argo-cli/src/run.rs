@@ -266,8 +266,7 @@ impl Run {
     /// The verdict is the last thing on the screen.
     async fn end(mut self) -> i32 {
         let now = Timestamp::now();
-        let argocd = self.outcome.as_ref().map(ToString::to_string);
-        let summary = self.session.summary(argocd, now);
+        let summary = self.session.summary(self.outcome.as_ref(), now);
         self.renderer.verdict(&summary, now, &mut self.out);
         self.write();
         self.output.flush(FLUSH).await;

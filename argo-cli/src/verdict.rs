@@ -164,6 +164,13 @@ fn success(summary: &Summary, look: &Look<'_>) -> Vec<String> {
 
 /// `Rolled out shop in 1 m 06 s: 3 workloads, 5 pods, 0 restarts. Slowest: …`
 fn rolled_out(summary: &Summary) -> String {
+    if summary.pods == 0 && summary.workloads.iter().all(|row| row.seconds.is_none()) {
+        let (app, workloads) = (
+            clean(&summary.app),
+            count(summary.workloads.len(), "workload"),
+        );
+        return format!("{app} is rolled out: {workloads}, nothing had to change.");
+    }
     let restarts: u32 = summary.workloads.iter().map(|row| row.restarts).sum();
     let mut text = format!(
         "Rolled out {} in {}: {}, {}, {}.",

@@ -29,8 +29,9 @@ pub use pod::pod;
 pub use replicaset::replicaset;
 pub use statefulset::statefulset;
 
-/// What a person reads until the controller has written down what it makes of a change.
-const NOT_SEEN: &str = "controller has not seen the change";
+/// What a person reads until the controller has written down what it makes of a change: a
+/// moment on most clusters, so of a run it is no news.
+pub const NOT_SEEN: &str = "controller has not seen the change";
 
 /// How far a workload is. Counts are pods, except where a kind says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

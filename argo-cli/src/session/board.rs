@@ -7,7 +7,7 @@ use argo_core::{
     record::{Body, Status},
     resource::Pod,
 };
-use argo_workloads::rollout::{self, RolloutState};
+use argo_workloads::rollout::{self, NOT_SEEN, RolloutState};
 use jiff::Timestamp;
 
 use crate::{span, summary};
@@ -31,6 +31,8 @@ pub struct Row {
     pub object: ObjectRef,
     /// How far it is.
     pub state: RolloutState,
+    /// True for what a workload owns: the Jobs of CronJobs.
+    owned: bool,
     /// The sync phase, if it is a hook.
     pub hook: Option<Arc<str>>,
     /// True if it is new or was not complete at some time of this run.
@@ -115,13 +117,10 @@ impl Board {
         rows.filter_map(|row| row.tell(now)).collect()
     }
 
-    /// The workloads by namespace, kind and name; hooks that were deleted stay.
+    /// The workloads by namespace, kind and name; hooks that were deleted stay, and of the
+    /// Jobs of CronJobs those of this run.
     pub fn rows(&self) -> Vec<&Row> {
-        let mut rows: Vec<_> = self
-            .rows
-            .values()
-            .filter(|row| !row.gone || row.hook.is_some())
-            .collect();
+        let mut rows: Vec<_> = self.rows.values().filter(|row| row.counts()).collect();
         rows.sort_by(|a, b| {
             let key = |row: &Row| {
                 (
@@ -154,7 +153,11 @@ impl Board {
 
     /// True if every workload is complete and there is one.
     pub fn is_complete(&self) -> bool {
-        let mut rows = self.rows.values().filter(|row| !row.gone).peekable();
+        let mut rows = self
+            .rows
+            .values()
+            .filter(|row| !row.gone && row.counts())
+            .peekable();
         rows.peek().is_some() && rows.all(|row| row.state.complete)
     }
 
@@ -172,6 +175,7 @@ impl Row {
         Self {
             object: tracked.object.clone(),
             state: RolloutState::default(),
+            owned: tracked.object.uid != tracked.root.uid,
             hook: tracked.hook.clone(),
             touched: tracked.is_new,
             pending_since: None,
@@ -180,6 +184,10 @@ impl Row {
             restarts_of_gone: 0,
             told: Told::default(),
         }
+    }
+
+    fn counts(&self) -> bool {
+        (!self.gone || self.hook.is_some()) && (self.touched || !self.owned)
     }
 
     fn change(&mut self, state: RolloutState, started: Timestamp, now: Timestamp) {
@@ -205,7 +213,8 @@ impl Row {
             .at
             .is_some_and(|at| span::between(at, now) < QUIET);
         let decided = self.state.complete || self.state.failed.is_some();
-        if !self.touched || self.gone || words == self.told.words || (held && !decided) {
+        let unseen = self.state.waiting_for.as_deref() == Some(NOT_SEEN);
+        if !self.touched || self.gone || unseen || words == self.told.words || (held && !decided) {
             return None;
         }
         self.told = Told {
@@ -277,6 +286,8 @@ fn counts(object: &ObjectRef, state: &RolloutState) -> String {
 }
 
 fn waiting(state: &RolloutState, counts: String) -> String {
+    let (ready, desired) = (state.ready.unwrap_or(0), state.desired.unwrap_or(0));
+    let repeated = format!("{ready} of {desired} ");
     match (state.updated, state.desired) {
         (Some(updated), Some(desired)) if updated < desired => {
             format!(
@@ -285,8 +296,12 @@ fn waiting(state: &RolloutState, counts: String) -> String {
             )
         }
         _ => match &state.waiting_for {
-            Some(words) if !words.ends_with("ready") => format!("{counts}, waiting for {words}"),
-            _ => counts,
+            Some(words) if words.starts_with(&repeated) => counts,
+            Some(words) if words.starts_with(|first: char| first.is_ascii_digit()) => {
+                format!("{counts}, {words}")
+            }
+            Some(words) => format!("{counts}, waiting for {words}"),
+            None => counts,
         },
     }
 }

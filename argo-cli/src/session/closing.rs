@@ -6,20 +6,20 @@ use jiff::Timestamp;
 
 use super::{Cause, Exited, Row, Session};
 use crate::{
-    argocd::ArgocdExit,
+    argocd::{ArgocdExit, ArgocdOutcome},
     exit, span,
     summary::{self, Outcome, Summary},
 };
 
 impl Session {
-    /// Everything for the verdict. `argocd` is what argocd's last words mean.
-    pub fn summary(&self, argocd: Option<String>, now: Timestamp) -> Summary {
+    /// Everything for the verdict. `argocd` is what the end of argocd means.
+    pub fn summary(&self, argocd: Option<&ArgocdOutcome>, now: Timestamp) -> Summary {
         Summary {
             app: self.config.app.name.clone(),
             outcome: self.outcome(),
-            reason: self.reason().to_owned(),
+            reason: self.reason(argocd).to_owned(),
             argocd_exit: self.argocd.and_then(|exited| code(exited.exit)),
-            argocd,
+            argocd: argocd.map(ToString::to_string),
             elapsed: span::between(self.config.started, now),
             workloads: self.rows(),
             pods: self.board.new_pods(),
@@ -84,11 +84,10 @@ impl Session {
         }
     }
 
-    fn reason(&self) -> &'static str {
+    fn reason(&self, argocd: Option<&ArgocdOutcome>) -> &'static str {
         match self.cause() {
             None => "look",
-            Some(Cause::Argocd(exited)) if exited.degraded => "degraded",
-            Some(Cause::Argocd(_)) => "argocd",
+            Some(Cause::Argocd(_)) => argocd.map_or("argocd", of_argocd),
             Some(Cause::Complete) => "complete",
             Some(Cause::Unsettled) => "settle",
             Some(Cause::Timeout) => "timeout",
@@ -120,6 +119,14 @@ impl Session {
             notes.push(format!("{but}{failed}"));
         }
         notes
+    }
+}
+
+fn of_argocd(outcome: &ArgocdOutcome) -> &'static str {
+    match outcome {
+        ArgocdOutcome::TimedOut => "timeout",
+        ArgocdOutcome::Degraded { .. } => "degraded",
+        _ => "argocd",
     }
 }
 
