@@ -1,7 +1,9 @@
 //! The kubelet of the only node, `node-1`.
 
 mod behaviour;
-mod timing;
+mod process;
+pub(crate) mod recorder;
+pub(crate) mod timing;
 
 use crate::logs::{Logs, Rotation};
 use crate::store::Store;
