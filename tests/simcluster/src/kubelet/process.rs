@@ -115,6 +115,11 @@ impl Process {
         }
     }
 
+    /// It could not be started.
+    pub(crate) fn fail(&mut self, now: Timestamp) {
+        self.end(now, 128, false);
+    }
+
     /// Whether the script says when it is ready.
     pub(crate) fn says_when_ready(&self) -> bool {
         has_readiness(&self.steps) || self.ready.is_err()
