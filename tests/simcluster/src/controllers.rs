@@ -28,6 +28,8 @@ mod replica_set;
 mod scheduler;
 mod shell;
 mod stateful_set;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use jiff::Timestamp;

@@ -27,6 +27,13 @@ mod references;
 mod shell;
 pub(crate) mod timing;
 
+#[cfg(test)]
+mod pod_tests;
+#[cfg(test)]
+mod recorded_tests;
+#[cfg(test)]
+pub(crate) mod story;
+
 use crate::logs::{Logs, Rotation};
 use crate::store::Store;
 use tokio::sync::watch;
