@@ -78,7 +78,9 @@ impl Controllers {
             resource: "cronjobs.batch".to_owned(),
             name: name.to_owned(),
         })?;
-        let mut minute = self.store.clock().now().as_second() / 60;
+        let last = view::time_of(&cron["status"]["lastScheduleTime"]);
+        let last = last.map_or(0, |last| last.as_second() / 60 + 1);
+        let mut minute = last.max(self.store.clock().now().as_second() / 60);
         loop {
             let scheduled = Timestamp::from_second(minute * 60).unwrap_or(Timestamp::MAX);
             let job = job::of_cron_job(&cron, &format!("{name}-{minute}"), &time(scheduled));

@@ -21,7 +21,7 @@ fn condition(object: &Value, kind: &str) -> String {
     format!("{} {}", text("status"), text("reason"))
 }
 
-fn workload(kind: &str, name: &str, spec: Value, script: &str) -> Value {
+fn workload(kind: &str, name: &str, spec: &Value, script: &str) -> Value {
     let version = if kind.ends_with("Job") {
         "batch/v1"
     } else {
@@ -208,7 +208,7 @@ async fn a_quota_and_a_missing_account_are_told_on_the_replica_set() {
         );
     }
 
-    let mut nobody = workload("StatefulSet", "nobody", json!({"replicas": 1}), "{}");
+    let mut nobody = workload("StatefulSet", "nobody", &json!({"replicas": 1}), "{}");
     nobody["spec"]["template"]["spec"]["serviceAccountName"] = json!("nobody");
     story.store.create(nobody).unwrap();
     story.pass(1.0).await;
@@ -244,7 +244,7 @@ async fn a_stateful_set_is_stuck_on_a_pod_that_is_never_ready() {
         workload(
             "StatefulSet",
             "db",
-            json!({"replicas": 3, "serviceName": "db"}),
+            &json!({"replicas": 3, "serviceName": "db"}),
             script,
         )
     };
@@ -314,7 +314,7 @@ async fn a_daemon_set_replaces_its_pod() {
         let mut agent = workload(
             "DaemonSet",
             "agent",
-            json!({}),
+            &json!({}),
             "app: {run: [{sleep: 1s}, {ready: true}, {forever: true}], term: [{forever: true}]}",
         );
         agent["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
@@ -358,7 +358,7 @@ fn job(name: &str, spec: Value, script: &str) -> Value {
     if spec["restartPolicy"].is_null() {
         spec["restartPolicy"] = json!("Never");
     }
-    workload("Job", name, spec, script)
+    workload("Job", name, &spec, script)
 }
 
 #[tokio::test(start_paused = true)]

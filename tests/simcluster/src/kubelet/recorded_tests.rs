@@ -384,3 +384,64 @@ async fn a_bad_image_looks_as_recorded() {
         .collect();
     assert_eq!(simulated, kept);
 }
+
+/// 08: the pods of Jobs that fail, that end at once, and that run out of time.
+#[tokio::test(start_paused = true)]
+async fn pods_of_jobs_look_as_recorded() {
+    let recorded = recorded(include_str!("../../testdata/pods/08-jobs.jsonl"));
+    let mut story = Story::new(true);
+    let job = |name: &str, rest: &str, script: &str| {
+        format!(
+            r#"{{kind: Job, apiVersion: batch/v1, metadata: {{name: {name}, namespace: s08}}, spec: {{{rest}, template: {{metadata: {{annotations: {{simcluster/behaviour: "work: {script}"}}}},
+            spec: {{restartPolicy: Never, terminationGracePeriodSeconds: 2, containers: [{{name: work, image: "localhost/busybox:1"}}]}}}}}}}}"#
+        )
+    };
+    story.create(&job(
+        "bad",
+        "backoffLimit: 0",
+        "{run: [{log: begin}, {sleep: 1500ms}, {exit: 2}]}",
+    ));
+    story.create(&job(
+        "quick",
+        "ttlSecondsAfterFinished: 0",
+        "{run: [{log: hello}]}",
+    ));
+    story.create(&job(
+        "deadline",
+        "activeDeadlineSeconds: 8",
+        "{run: [{forever: true}], term: [{exit: 0}]}",
+    ));
+    story.pass(30.0).await;
+    let mut pods: Vec<String> = story.statuses.iter().map(|(pod, _)| pod.clone()).collect();
+    pods.sort();
+    pods.dedup();
+    let pod = |name: &str| {
+        pods.iter()
+            .find(|pod| pod.starts_with(name))
+            .unwrap()
+            .clone()
+    };
+    for (name, real) in [
+        ("bad-", "bad-ch7vg"),
+        ("quick-", "quick-xvtqr"),
+        ("deadline-", "deadline-nbnd8"),
+    ] {
+        let simulated = pod(name);
+        same(&story.pod(&simulated), &recorded.pod(real), &|_| false);
+        assert_eq!(
+            plain(
+                story.events(&format!("Pod/{simulated}")),
+                &[(&simulated, real), NODES[1]]
+            ),
+            plain(recorded.events(&format!("Pod/{real}")), &NODES)
+        );
+    }
+    let reasons = |events: Vec<String>, pod: &str| plain(events, &[(pod, "POD")]);
+    for (name, real) in [("quick", "quick-xvtqr"), ("deadline", "deadline-nbnd8")] {
+        let about = format!("Job/{name}");
+        assert_eq!(
+            reasons(story.events(&about), &pod(name)),
+            reasons(recorded.events(&about), real)
+        );
+    }
+}
