@@ -1,7 +1,7 @@
 //! The controllers and the scheduler of the cluster.
 //!
 //! Every controller is a pure function from an object and what it owns to a list of writes; the
-//! [`shell`] waits for changes, queues the objects that they concern, and carries out the writes.
+//! shell waits for changes, queues the objects that they concern, and carries out the writes.
 //! Texts of events and conditions, and the order of writes, are those of recordings 01 to 11.
 //!
 //! Modelled: Deployments (rolling update, Recreate, pause, rollback, progress deadline, revision

@@ -2,9 +2,12 @@
 
 use serde_json::json;
 
+use super::Kubelet;
 use super::story::{Story, deployment};
-use crate::logs::Rotation;
-use crate::store::DeleteOptions;
+use crate::clock::Clock;
+use crate::controllers::Controllers;
+use crate::logs::{Logs, Rotation};
+use crate::store::{DeleteOptions, Store};
 
 fn pod(name: &str, script: &str, rest: &str) -> String {
     let script = json!(script);
@@ -296,4 +299,25 @@ async fn many_pods_cost_little() {
     story.pass(60.0).await;
     // Generous: debug builds on busy machines.
     assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
+}
+
+/// Not paused: a clock that runs 20 times as fast as the world.
+#[tokio::test]
+async fn a_fast_clock_changes_nothing() {
+    let store = Store::new(Clock::new(20.0), 7);
+    let logs = Logs::new();
+    let _kubelet = Kubelet::start(store.clone(), logs.clone(), 7);
+    let _controllers = Controllers::start(store.clone(), 7);
+    let mut pods = store.watch("pods", store.resource_version()).unwrap();
+    let script = "app: {runs: [[{exit: 1}], [{sleep: 1s}, {ready: true}, {forever: true}]]}";
+    store.create(deployment("web", 2, "app:1", script)).unwrap();
+    let mut ready = std::collections::BTreeSet::new();
+    while ready.len() < 2 {
+        let change = pods.next().await.unwrap();
+        if change.object["status"]["containerStatuses"][0]["ready"] == true {
+            ready.insert(change.object.name().to_owned());
+        }
+    }
+    let passed = store.clock().elapsed().as_secs_f64();
+    assert!((2.0..30.0).contains(&passed), "{passed}");
 }

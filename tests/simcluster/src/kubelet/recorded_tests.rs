@@ -1,5 +1,8 @@
 //! Pods beside the recordings of the real cluster: the same statuses in the same order, the same
 //! events with the same texts and counts.
+//!
+//! `testdata/pods/*.jsonl` are the pod and event watches of the recordings, merged by arrival and
+//! reduced to what a follower reads.
 
 use std::collections::BTreeSet;
 
