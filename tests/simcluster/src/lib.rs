@@ -1,5 +1,7 @@
 //! A simulated Kubernetes cluster.
 
 pub mod clock;
+pub mod controllers;
+pub mod kubelet;
 pub mod logs;
 pub mod store;
