@@ -1,5 +1,6 @@
 //! A simulated Kubernetes cluster.
 
+pub mod api;
 pub mod clock;
 pub mod controllers;
 pub mod kubelet;
