@@ -22,4 +22,5 @@ mod tests;
 
 pub use recording::{Recording, RecordingError};
 pub use stage::Player;
+pub(crate) use stage::ensure_namespace;
 pub use timeline::{Act, Entry, RunKey, Timeline};
