@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::{fs, io};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -278,9 +280,9 @@ impl Recording {
             if line.status.is_some_and(|status| status != 200) {
                 return Ok((Vec::new(), None));
             }
-            if line.base64.is_some() {
-                let problem = "chunks in base64 are not played, only those in text".to_owned();
-                return Err(self.bad(file, number, problem));
+            if let Some(chunk) = line.base64 {
+                let decoded = BASE64_STANDARD.decode(chunk);
+                bytes.extend(decoded.map_err(|error| self.bad(file, number, error.to_string()))?);
             }
             bytes.extend_from_slice(line.text.unwrap_or_default().as_bytes());
             if line.end.is_some_and(|end| end.starts_with("final chunk")) {

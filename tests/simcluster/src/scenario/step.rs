@@ -9,8 +9,7 @@ use super::manifests::Manifests;
 use super::span::span;
 use crate::logs::Rotation;
 
-/// Replaced by the API server's.
-pub type Fault = serde_yaml_ng::Value;
+pub use crate::api::Fault;
 
 /// One thing that happens, and when.
 #[derive(Debug, Clone, Deserialize)]
