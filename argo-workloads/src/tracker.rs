@@ -375,6 +375,8 @@ impl Tracker {
         let closed: Vec<_> = before.difference(&self.sources).cloned().collect();
         for source in closed {
             self.answered.remove(&source);
+            let resource = source.resource(&self.config.kinds);
+            drop(self.trouble.restored(&source.scope(), &resource));
             let kind = source.kind(&self.config.kinds);
             let changes = self.index.uncover(&kind, &source.scope());
             self.tell(changes);
@@ -437,8 +439,13 @@ impl Tracker {
                 .hint(rule(&scope, &[&resource], message));
             return self.say_once(format!("applications in {namespace}"), notice);
         }
-        self.trouble
-            .forbidden(&scope, &resource, source.matters(), message, now);
+        self.trouble.forbidden(
+            &scope,
+            &resource,
+            source.matters(&self.config.kinds),
+            message,
+            now,
+        );
     }
 
     /// Custom kinds that are not installed are nothing to speak of.
