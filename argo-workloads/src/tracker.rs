@@ -313,10 +313,7 @@ impl Tracker {
     }
 
     fn application_missing(&mut self, app: &AppRef) {
-        let message = format!(
-            "there is no Application {app}: {}",
-            lost(&self.config, &self.app)
-        );
+        let message = format!("there is no Application {app}: {}", self.lost(app));
         let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message);
         self.say_once(format!("missing {app}"), notice);
     }
@@ -421,6 +418,12 @@ impl Tracker {
     }
 
     fn forbidden(&mut self, source: &Source, message: &str, now: Duration) {
+        if let Source::Applications(namespace, None) = source
+            && self.family.only_by_name(namespace)
+        {
+            self.plan();
+            return;
+        }
         let kind = source.within(Scope::Cluster);
         let is_wide = source.scope() == Scope::Cluster;
         if is_wide && self.not_cluster_wide.insert(kind) && !self.namespaces.is_empty() {
@@ -433,7 +436,7 @@ impl Tracker {
         if let Source::Applications(namespace, _) = source {
             let sentence = format!(
                 "may not read Applications in {namespace} (403): {}",
-                lost(&self.config, &self.app)
+                self.lost(&self.app)
             );
             let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, sentence)
                 .hint(rule(&scope, &[&resource], message));
@@ -453,7 +456,7 @@ impl Tracker {
         if matches!(source, Source::Applications(..)) {
             let message = format!(
                 "the cluster serves no Applications, so Argo CD is elsewhere: {}",
-                lost(&self.config, &self.app)
+                self.lost(&self.app)
             );
             let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message);
             self.say_once("no applications".to_owned(), notice);
@@ -540,16 +543,19 @@ impl Tracker {
         let notice = search.notice(self.index.present());
         self.events.push_back(TrackEvent::Notice(notice));
     }
-}
 
-/// What is lost without the Application.
-fn lost(config: &TrackConfig, app: &AppRef) -> String {
-    let namespaces = if config.all_namespaces {
-        "all namespaces are looked into".to_owned()
-    } else if config.namespaces.is_empty() {
-        format!("only namespace {} is looked into", app.namespace)
-    } else {
-        format!("only {} is looked into", config.namespaces.join(", "))
-    };
-    format!("{namespaces}, and hooks and sync errors are seen from outside only")
+    /// What is lost without an Application.
+    fn lost(&self, app: &AppRef) -> String {
+        let config = &self.config;
+        let namespaces = if config.all_namespaces {
+            "all namespaces are looked into".to_owned()
+        } else if *app != self.app || self.family.root().is_some() {
+            "its objects are followed only in the namespaces that others name".to_owned()
+        } else if config.namespaces.is_empty() {
+            format!("only namespace {} is looked into", app.namespace)
+        } else {
+            format!("only {} is looked into", config.namespaces.join(", "))
+        };
+        format!("{namespaces}, and its hooks and sync errors are seen from outside only")
+    }
 }
