@@ -24,6 +24,8 @@ pub(crate) struct Family {
     members: BTreeMap<Name, Member>,
     /// What a list has shown that is being read.
     listed: BTreeMap<Source, BTreeSet<Name>>,
+    /// Namespaces whose Applications may only be read by name.
+    by_name: BTreeSet<String>,
     here: Here,
 }
 
@@ -72,6 +74,7 @@ impl Family {
             root,
             depth,
             listed: BTreeMap::new(),
+            by_name: BTreeSet::new(),
             here,
         }
     }
@@ -81,17 +84,21 @@ impl Family {
         self.members.get(&name(&self.root))?.found.as_ref()
     }
 
-    /// One watch a namespace: of the one Application there, or of all.
+    /// One watch a namespace: of the one Application there, or of all. Where that is not
+    /// allowed it is one for each.
     pub(crate) fn sources(&self) -> BTreeSet<Source> {
-        let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (namespace, name) in self.members.keys() {
-            names.entry(namespace).or_default().push(name);
-        }
-        let source = |(namespace, names): (&str, Vec<&str>)| match names[..] {
-            [name] => Source::Applications(namespace.into(), Some(name.into())),
-            _ => Source::Applications(namespace.into(), None),
+        let source = |(namespace, name): &Name| {
+            let others = self.members.keys().filter(|(other, _)| other == namespace);
+            let alone = self.by_name.contains(namespace) || others.count() == 1;
+            let name = alone.then(|| name.as_str().into());
+            Source::Applications(namespace.as_str().into(), name)
         };
-        names.into_iter().map(source).collect()
+        self.members.keys().map(source).collect()
+    }
+
+    /// All Applications of a namespace may not be listed; true if that is news.
+    pub(crate) fn only_by_name(&mut self, namespace: &str) -> bool {
+        self.by_name.insert(namespace.to_owned())
     }
 
     /// An Application is there or changed; who it is, if it is followed and that

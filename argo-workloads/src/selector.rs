@@ -27,7 +27,7 @@ pub enum TrackingMethod {
 ///
 /// An id is trusted only where it names the object that carries it: controllers copy
 /// annotations to what they create (a Deployment to each of its ReplicaSets). What a
-/// followed object owns is the business of the index.
+/// followed object owns is the business of the [`Index`](crate::Index).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppSelector {
     app: AppRef,

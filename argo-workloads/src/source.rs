@@ -87,9 +87,15 @@ impl Source {
         }
     }
 
-    /// True if much is lost without it.
-    pub(crate) fn matters(&self) -> bool {
-        !matches!(self, Self::Claims(_) | Self::Autoscalers(_))
+    /// True if much is lost without it. A kind of somebody else's may not be listed where
+    /// it is not even installed: who may not asks in vain.
+    pub(crate) fn matters(&self, kinds: &[Arc<dyn Workload>]) -> bool {
+        let group = self.kind(kinds).group;
+        match self {
+            Self::Kind(..) => matches!(&*group, "apps" | "batch"),
+            Self::Pods(_) | Self::Applications(..) => true,
+            Self::Claims(_) | Self::Autoscalers(_) => false,
+        }
     }
 
     /// The same kind elsewhere.

@@ -32,7 +32,7 @@ pub fn track(
     app: AppRef,
     config: TrackConfig,
 ) -> impl Stream<Item = TrackEvent> + Send + 'static {
-    let running = Running::new(&clients, app, config);
+    let running = Running::new(clients, app, config);
     futures::stream::unfold(running, |mut running| async move {
         let event = running.next().await;
         Some((event, running))
@@ -69,11 +69,11 @@ enum Input {
 }
 
 impl Running {
-    fn new(clients: &Clients, app: AppRef, config: TrackConfig) -> Self {
+    fn new(clients: Clients, app: AppRef, config: TrackConfig) -> Self {
         Self {
-            reach: Reach::new(clients, &config),
-            owners: Owners::new(clients.workloads.client.clone()),
-            tracker: Tracker::new(clients, app, config),
+            reach: Reach::new(&clients, &config),
+            tracker: Tracker::new(&clients, app, config),
+            owners: Owners::new(clients.workloads.client),
             watches: SelectAll::new(),
             open: HashMap::new(),
             waiting: VecDeque::new(),

@@ -25,6 +25,8 @@ struct State {
     /// Changes that a watch has not had yet.
     changes: HashMap<String, Vec<Value>>,
     requests: Vec<String>,
+    /// Applications may be listed with a field selector alone.
+    by_name_only: bool,
     version: u64,
 }
 
@@ -128,8 +130,14 @@ impl Cluster {
     async fn answer(&self, uri: &http::Uri, metadata: bool) -> Response<Body> {
         self.state.lock().unwrap().requests.push(uri.to_string());
         let path = uri.path();
-        if !uri.query().unwrap_or_default().contains("watch=") {
-            return self.list_or_get(path, metadata);
+        let query = uri.query().unwrap_or_default();
+        let name = query.split("metadata.name%3D").nth(1);
+        let name = name.map(|rest| rest.split('&').next().unwrap());
+        if self.state.lock().unwrap().by_name_only && path == APPLICATIONS && name.is_none() {
+            return refusal(403, path);
+        }
+        if !query.contains("watch=") {
+            return self.list_or_get(path, name, metadata);
         }
         loop {
             let changed = self.changed.notified();
@@ -142,7 +150,7 @@ impl Cluster {
         }
     }
 
-    fn list_or_get(&self, path: &str, metadata: bool) -> Response<Body> {
+    fn list_or_get(&self, path: &str, name: Option<&str>, metadata: bool) -> Response<Body> {
         let state = self.state.lock().unwrap();
         if let Some(code) = state.refused.get(path) {
             return refusal(*code, path);
@@ -168,7 +176,8 @@ impl Cluster {
             return refusal(404, path);
         }
         let version = json!({"resourceVersion": state.version.to_string()});
-        let items = objects.cloned().unwrap_or_default();
+        let mut items = objects.cloned().unwrap_or_default();
+        items.retain(|item| name.is_none_or(|name| item["metadata"]["name"] == name));
         let list = json!({"kind": "List", "apiVersion": "v1", "metadata": version, "items": items});
         respond(200, list.to_string())
     }
@@ -580,6 +589,32 @@ async fn what_its_applications_deploy_is_followed_on_this_cluster() {
             .message
             .contains("edge deploys to cluster \"https://edge.example.com\"")
     );
+}
+
+/// A role with `resourceNames` allows a list by name alone.
+#[tokio::test(start_paused = true)]
+async fn an_application_that_may_be_read_by_name_only_is_still_read() {
+    let cluster = shop();
+    let mut parent = application("shop", &["shop"]);
+    parent["status"]["resources"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!(
+        {"group": "argoproj.io", "kind": "Application", "name": "cart", "namespace": "argocd"}));
+    cluster.change(APPLICATIONS, "ADDED", &parent);
+    cluster.state.lock().unwrap().changes.clear();
+    cluster.state.lock().unwrap().by_name_only = true;
+    let mut told = Told::new(&cluster, config());
+    assert_eq!(told.until_synced().await, set(&SHOP));
+    let [notice] = &told.notices[..] else {
+        panic!("{:?}", told.notices)
+    };
+    assert_eq!(
+        notice.message.split(':').next(),
+        Some("there is no Application argocd/cart")
+    );
+    cluster.change(APPLICATIONS, "MODIFIED", &parent);
+    assert_eq!(told.next().await, "+Application/shop");
 }
 
 #[tokio::test(start_paused = true)]

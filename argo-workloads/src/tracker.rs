@@ -313,10 +313,7 @@ impl Tracker {
     }
 
     fn application_missing(&mut self, app: &AppRef) {
-        let message = format!(
-            "there is no Application {app}: {}",
-            lost(&self.config, &self.app)
-        );
+        let message = format!("there is no Application {app}: {}", self.lost(app));
         let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message);
         self.say_once(format!("missing {app}"), notice);
     }
@@ -375,6 +372,8 @@ impl Tracker {
         let closed: Vec<_> = before.difference(&self.sources).cloned().collect();
         for source in closed {
             self.answered.remove(&source);
+            let resource = source.resource(&self.config.kinds);
+            drop(self.trouble.restored(&source.scope(), &resource));
             let kind = source.kind(&self.config.kinds);
             let changes = self.index.uncover(&kind, &source.scope());
             self.tell(changes);
@@ -419,6 +418,12 @@ impl Tracker {
     }
 
     fn forbidden(&mut self, source: &Source, message: &str, now: Duration) {
+        if let Source::Applications(namespace, None) = source
+            && self.family.only_by_name(namespace)
+        {
+            self.plan();
+            return;
+        }
         let kind = source.within(Scope::Cluster);
         let is_wide = source.scope() == Scope::Cluster;
         if is_wide && self.not_cluster_wide.insert(kind) && !self.namespaces.is_empty() {
@@ -431,14 +436,19 @@ impl Tracker {
         if let Source::Applications(namespace, _) = source {
             let sentence = format!(
                 "may not read Applications in {namespace} (403): {}",
-                lost(&self.config, &self.app)
+                self.lost(&self.app)
             );
             let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, sentence)
                 .hint(rule(&scope, &[&resource], message));
             return self.say_once(format!("applications in {namespace}"), notice);
         }
-        self.trouble
-            .forbidden(&scope, &resource, source.matters(), message, now);
+        self.trouble.forbidden(
+            &scope,
+            &resource,
+            source.matters(&self.config.kinds),
+            message,
+            now,
+        );
     }
 
     /// Custom kinds that are not installed are nothing to speak of.
@@ -446,7 +456,7 @@ impl Tracker {
         if matches!(source, Source::Applications(..)) {
             let message = format!(
                 "the cluster serves no Applications, so Argo CD is elsewhere: {}",
-                lost(&self.config, &self.app)
+                self.lost(&self.app)
             );
             let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message);
             self.say_once("no applications".to_owned(), notice);
@@ -533,16 +543,19 @@ impl Tracker {
         let notice = search.notice(self.index.present());
         self.events.push_back(TrackEvent::Notice(notice));
     }
-}
 
-/// What is lost without the Application.
-fn lost(config: &TrackConfig, app: &AppRef) -> String {
-    let namespaces = if config.all_namespaces {
-        "all namespaces are looked into".to_owned()
-    } else if config.namespaces.is_empty() {
-        format!("only namespace {} is looked into", app.namespace)
-    } else {
-        format!("only {} is looked into", config.namespaces.join(", "))
-    };
-    format!("{namespaces}, and hooks and sync errors are seen from outside only")
+    /// What is lost without an Application.
+    fn lost(&self, app: &AppRef) -> String {
+        let config = &self.config;
+        let namespaces = if config.all_namespaces {
+            "all namespaces are looked into".to_owned()
+        } else if *app != self.app || self.family.root().is_some() {
+            "its objects are followed only in the namespaces that others name".to_owned()
+        } else if config.namespaces.is_empty() {
+            format!("only namespace {} is looked into", app.namespace)
+        } else {
+            format!("only {} is looked into", config.namespaces.join(", "))
+        };
+        format!("{namespaces}, and its hooks and sync errors are seen from outside only")
+    }
 }
