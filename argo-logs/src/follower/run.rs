@@ -54,6 +54,14 @@ struct Checkpoint {
     first: Option<i64>,
 }
 
+/// A state to go back to.
+#[derive(Debug)]
+pub(super) struct Rewound {
+    pub(super) window: Window,
+    /// So many lines shown since are the next run's.
+    pub(super) others: usize,
+}
+
 /// What one read of a run that ended says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pass {
@@ -152,15 +160,31 @@ impl Run {
     }
 
     /// Takes those responses back: the state to read this run from.
-    pub(super) fn rewind(&mut self, start: i64) -> Option<Window> {
+    pub(super) fn rewind(&mut self, start: i64) -> Option<Rewound> {
         let at = self.first_misread(start)?;
+        let first = self.checkpoints[at..].iter().find_map(|c| c.first)?;
         let checkpoint = self.checkpoints.drain(at..).next()?;
+        let is_certain = self.has_ended_before(first);
+        let others = if is_certain {
+            self.shown - checkpoint.shown
+        } else {
+            0
+        };
         self.shown = checkpoint.shown;
         self.is_rewound = true;
-        self.was_complete = std::mem::take(&mut self.complete);
+        self.was_complete = std::mem::take(&mut self.complete) && !is_certain;
         self.reading = None;
         self.alike_since = None;
-        Some(checkpoint.window)
+        Some(Rewound {
+            window: checkpoint.window,
+            others,
+        })
+    }
+
+    /// This run cannot have written a line of that time: its end is told in whole seconds.
+    fn has_ended_before(&self, time: i64) -> bool {
+        let finished = self.instance.finished_at;
+        finished.is_some_and(|at| time >= (at.as_second() + 1) * 1_000_000_000)
     }
 
     fn first_misread(&self, start: i64) -> Option<usize> {
