@@ -190,6 +190,7 @@ impl Play {
             }
             _ => {
                 self.finish_at = None;
+                self.server.is_last = true;
                 self.note(|| "finish".to_owned());
                 self.follower.finish(self.clock());
             }

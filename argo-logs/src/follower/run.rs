@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{Instance, reading::Reading, window::Window};
+use crate::{
+    Instance,
+    reading::Reading,
+    window::{Entry, Window},
+};
 
 /// So long a kubelet may be ahead of what the API says of the pod: two reads within this
 /// may both have been answered from the run after.
@@ -24,7 +28,7 @@ pub(super) struct Run {
     /// When the log was empty, in seconds of the server's clock.
     pub(super) empty_at: Option<i64>,
     /// The first line shown of a tail: earlier ones are not wanted.
-    pub(super) tail_from: Option<i64>,
+    pub(super) tail_from: Option<Entry>,
     /// Everything was read.
     pub(super) complete: bool,
     /// The last response ended as if the run had, and nothing was asked again since.
@@ -123,7 +127,7 @@ impl Run {
             self.tail_from = reading.first();
         }
         if let Some(checkpoint) = self.checkpoints.last_mut() {
-            checkpoint.first = reading.first();
+            checkpoint.first = reading.first().map(|entry| entry.time);
         }
     }
 

@@ -210,6 +210,7 @@ impl Life {
         };
         for piece in 0..pieces {
             let text = format!("{text} piece {piece} ");
+            let time = time + i64::try_from(piece).unwrap() * 1000;
             self.records.push(Record {
                 time,
                 stamp: stamp(time),
@@ -225,7 +226,7 @@ impl Life {
             0
         };
         for _ in 0..copies {
-            let (time, written) = (time + later, written + later);
+            let (time, written) = (time + later + i64::try_from(pieces).unwrap() * 1000, written + later);
             self.records.push(Record {
                 time,
                 stamp: stamp(time),
