@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use self::{
     open::{Health, Open},
-    run::Run,
+    run::{Rewound, Run},
 };
 use crate::{
     Batch, ContainerView, Instance, PodState, Refused,
@@ -125,6 +125,8 @@ pub struct Follower {
     window: Window,
     /// What was shown of later runs, while an earlier one is read once more.
     later: Option<Window>,
+    /// How many lines of the next run were shown as the one before's.
+    shown_early: usize,
     /// Runs that are read to their end or lost.
     done: HashSet<Arc<str>>,
     /// All runs that the pod ever told of, and the newest with whether it ended.
@@ -181,6 +183,7 @@ impl Follower {
             retired: None,
             window: Window::default(),
             later: None,
+            shown_early: 0,
             done: HashSet::new(),
             seen: HashSet::new(),
             newest: None,
@@ -430,16 +433,18 @@ impl Follower {
 
     /// The run cannot be read any more.
     fn lose(&mut self) {
-        if let Some(run) = &self.run
-            && !run.was_complete
-        {
+        if let Some(run) = &self.run {
             let message = notices::end_unread(&run.instance, run.shown);
-            let notice = match run.shown {
+            let mut notice = match run.shown {
                 0 => self
                     .config
                     .notice(NoticeCode::InstancesLost, Level::Warning, message),
                 _ => self.config.missing(message),
             };
+            if run.was_complete {
+                // Nearly always it was: the doubt is whether both runs are of one second.
+                notice.level = Level::Debug;
+            }
             self.say(notice);
         }
         self.retire();
@@ -472,7 +477,9 @@ impl Follower {
             return Some(run);
         }
         self.count_restarts(instance.restart);
-        Some(Run::new(instance, previous, is_tail))
+        let mut run = Run::new(instance, previous, is_tail);
+        run.shown = std::mem::take(&mut self.shown_early);
+        Some(run)
     }
 
     /// Of a pod that is not new only the newest run matters.
@@ -501,9 +508,10 @@ impl Follower {
         let last = self.view.last.as_ref()?;
         let fits = |run: &mut Run| run.instance.id == last.id && run.is_misread(start);
         let mut run = self.retired.take_if(fits)?;
-        self.later = Some(self.window.clone());
-        self.window.rewind_to(run.rewind(start)?);
         (run.instance, run.previous) = (last.clone(), true);
+        if let Some(rewound) = run.rewind(start) {
+            self.go_back(rewound);
+        }
         Some(run)
     }
 
@@ -513,11 +521,16 @@ impl Follower {
         if let (Some(run), Some(start)) = (&mut self.run, start)
             && run.previous
             && run.is_misread(start)
-            && let Some(window) = run.rewind(start)
+            && let Some(rewound) = run.rewind(start)
         {
-            self.later = Some(self.window.clone());
-            self.window.rewind_to(window);
+            self.go_back(rewound);
         }
+    }
+
+    fn go_back(&mut self, rewound: Rewound) {
+        self.later = Some(self.window.clone());
+        self.shown_early = rewound.others;
+        self.window.rewind_to(rewound.window);
     }
 
     fn open(&mut self, now: Duration) {
@@ -560,7 +573,11 @@ impl Follower {
                     params.tail_lines = self.config.tail;
                 }
             }
-            return (params, Start::Fresh);
+            let start = Start::Again {
+                same_run: false,
+                from: None,
+            };
+            return (params, if run.is_rewound { start } else { Start::Fresh });
         }
         let started = run.instance.started_at.map(nanos);
         let shown_before = started.is_none_or(|start| self.window.newest() >= Some(start));

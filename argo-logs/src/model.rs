@@ -91,6 +91,9 @@ impl Play {
         for _ in 0..20_000 {
             self.act();
             if self.is_done {
+                if let Some(response) = self.response.take() {
+                    self.server.ended(&response);
+                }
                 let result = self.verdict.check(&self.world, &self.server);
                 return (result, self.trace.unwrap_or_default());
             }
@@ -98,7 +101,10 @@ impl Play {
                 return (Err(error), self.trace.unwrap_or_default());
             }
         }
-        (Err("it goes on for ever".to_owned()), self.trace.unwrap_or_default())
+        (
+            Err("it goes on for ever".to_owned()),
+            self.trace.unwrap_or_default(),
+        )
     }
 
     fn clock(&self) -> Duration {
@@ -107,7 +113,11 @@ impl Play {
 
     fn note(&mut self, what: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
-            trace.push(format!("{:>14.6} {}", (self.now - self.world.begin) as f64 / 1e9, what()));
+            trace.push(format!(
+                "{:>14.6} {}",
+                (self.now - self.world.begin) as f64 / 1e9,
+                what()
+            ));
         }
     }
 
@@ -116,7 +126,10 @@ impl Play {
             self.note(|| format!("  -> {action:?}").chars().take(700).collect());
             match action {
                 Action::Open(params) => {
-                    assert!(self.response.is_none() && self.opening.is_none(), "two responses");
+                    assert!(
+                        self.response.is_none() && self.opening.is_none(),
+                        "two responses"
+                    );
                     self.opening = Some((self.now + self.random.between(4, 40) * MILLI, params));
                 }
                 Action::Close => {
@@ -138,11 +151,15 @@ impl Play {
 
     /// The next thing that happens.
     fn step(&mut self) -> Result<(), String> {
-        let deadline = self.follower.deadline().map(|at| {
-            self.world.begin + i64::try_from(at.as_nanos()).unwrap()
-        });
+        let deadline = self
+            .follower
+            .deadline()
+            .map(|at| self.world.begin + i64::try_from(at.as_nanos()).unwrap());
         let watch = (self.told < self.world.api.len()).then_some(self.watch_at);
-        let stream = self.response.as_ref().and_then(|r| r.next_at(&self.world, self.now));
+        let stream = self
+            .response
+            .as_ref()
+            .and_then(|r| r.next_at(&self.world, self.now));
         let times = [
             watch,
             self.asked,
@@ -173,6 +190,7 @@ impl Play {
             }
             _ => {
                 self.finish_at = None;
+                self.server.is_last = true;
                 self.note(|| "finish".to_owned());
                 self.follower.finish(self.clock());
             }
@@ -204,8 +222,13 @@ impl Play {
     }
 
     fn open(&mut self) {
-        let Some((_, params)) = self.opening.take() else { return };
-        match self.server.open(&self.world, &params, self.now, &mut self.random) {
+        let Some((_, params)) = self.opening.take() else {
+            return;
+        };
+        match self
+            .server
+            .open(&self.world, &params, self.now, &mut self.random)
+        {
             Ok(response) => {
                 self.note(|| format!("200 {}", response.describe()));
                 let date = jiff::Timestamp::from_second(self.now.div_euclid(SECOND)).ok();
@@ -220,7 +243,9 @@ impl Play {
     }
 
     fn stream(&mut self) {
-        let Some(response) = &mut self.response else { return };
+        let Some(response) = &mut self.response else {
+            return;
+        };
         match response.read(&self.world, self.now, &mut self.random) {
             Piece::Bytes(bytes) => {
                 self.note(|| format!("bytes {:?}", String::from_utf8_lossy(&bytes)));
@@ -237,10 +262,14 @@ impl Play {
     }
 
     fn probe(&mut self) {
-        let Some((_, params)) = self.probe.take() else { return };
+        let Some((_, params)) = self.probe.take() else {
+            return;
+        };
         assert!(!params.follow);
         let now = self.now;
-        let answer = self.server.open(&self.world, &params, now, &mut self.random);
+        let answer = self
+            .server
+            .open(&self.world, &params, now, &mut self.random);
         let end = match answer {
             Err(end) => end,
             Ok(mut response) => loop {
@@ -272,7 +301,9 @@ fn failures(seeds: std::ops::Range<u64>, mutant: Option<Mutant>) -> Vec<u64> {
 
 fn count(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok();
-    given.and_then(|count| count.parse().ok()).unwrap_or(default)
+    given
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(default)
 }
 
 /// `MODEL_SCHEDULES=200000` plays more, `MODEL_SEED=7` plays one and tells all of it.
@@ -286,7 +317,10 @@ fn nothing_is_lost_or_repeated_without_a_notice() {
     if let Some(first) = failed.first() {
         let error = play(*first).unwrap_err();
         let some: Vec<_> = failed.iter().take(10).collect();
-        panic!("{} schedules went wrong, MODEL_SEED={some:?}: {error}", failed.len());
+        panic!(
+            "{} schedules went wrong, MODEL_SEED={some:?}: {error}",
+            failed.len()
+        );
     }
 }
 
@@ -313,9 +347,21 @@ fn the_schedules_are_hostile() {
     for seed in 0..500 {
         for line in Play::new(seed, true).run().1 {
             for what in [
-                "previous: true", "Lost(", "status: 500", "status: 404", "status: 400",
-                "unable to retrieve", "failed to try resolving", "rpc error", "no answer", "Probe(",
-                "end Clean", "the log was rotated", "ended before it could be read", "the log went back", "finish",
+                "previous: true",
+                "Lost(",
+                "status: 500",
+                "status: 404",
+                "status: 400",
+                "unable to retrieve",
+                "failed to try resolving",
+                "rpc error",
+                "no answer",
+                "Probe(",
+                "end Clean",
+                "the log was rotated",
+                "ended before it could be read",
+                "the log went back",
+                "finish",
             ] {
                 if line.contains(what) {
                     *seen.entry(what).or_insert(0) += 1;

@@ -50,9 +50,8 @@ pub(crate) enum Start {
     Again {
         /// It is the run that the last line shown is from: that line has to come.
         same_run: bool,
-        /// Lines of a pod that is not new were shown from here on, earlier ones are not
-        /// wanted.
-        from: Option<i64>,
+        /// The first line shown of a pod that is not new: earlier ones are not wanted.
+        from: Option<Entry>,
     },
 }
 
@@ -68,7 +67,9 @@ struct Replay {
     fragments: bool,
     /// Earlier lines were not asked for.
     since: i64,
-    from: Option<i64>,
+    from: Option<Entry>,
+    /// What was shown has begun.
+    has_begun: bool,
 }
 
 /// One response being read.
@@ -86,7 +87,7 @@ pub(crate) struct Reading {
     repeated: bool,
     lines: usize,
     shown: usize,
-    first: Option<i64>,
+    first: Option<Entry>,
 }
 
 /// Where a line lies, and what is special about it.
@@ -125,8 +126,8 @@ impl Reading {
         (self.lines, self.shown)
     }
 
-    /// The time of the first line that was news.
-    pub(crate) fn first(&self) -> Option<i64> {
+    /// The first line that was news.
+    pub(crate) fn first(&self) -> Option<Entry> {
         self.first
     }
 
@@ -138,6 +139,11 @@ impl Reading {
     /// What came after the last line end.
     pub(crate) fn tail(&self) -> &[u8] {
         &self.carry
+    }
+
+    /// True if that is a line as far as it goes, not a piece of a timestamp.
+    pub(crate) fn has_stamp(&mut self) -> bool {
+        self.goes_on.is_some() || self.stamps.parse(&self.carry).is_some()
     }
 
     /// Takes what the kubelet had to say off the tail.
@@ -243,7 +249,7 @@ impl Reading {
             return false;
         }
         self.newest = self.newest.max(entry.time);
-        self.first.get_or_insert(entry.time);
+        self.first.get_or_insert(entry);
         sink.window.push(entry);
         true
     }
@@ -286,6 +292,7 @@ impl Reading {
             fragments: false,
             since: i64::MIN,
             from: None,
+            has_begun: true,
         });
         self.newest = time;
     }
@@ -366,6 +373,7 @@ impl Replay {
             fragments: true,
             since: window.since().map_or(i64::MIN, |since| since * SECOND),
             from: *from,
+            has_begun: from.is_none(),
         })
     }
 
@@ -375,13 +383,20 @@ impl Replay {
             return entry.time <= self.until;
         }
         if entry.time <= self.until && self.known.take(entry) {
-            self.from = None;
+            self.has_begun |= self.from != Some(entry);
             if self.last == Some(entry) && !self.known.has(entry) {
                 self.last = None;
             }
             return true;
         }
-        entry.time < self.since || self.from.is_some_and(|from| entry.time < from)
+        entry.time < self.since || self.precedes(entry)
+    }
+
+    /// It lies before the first line that was asked for. With one timestamp for many
+    /// lines only their order in the file tells.
+    fn precedes(&self, entry: Entry) -> bool {
+        let before = |from: Entry| from == entry || !self.has_begun && entry.time <= from.time;
+        self.from.is_some_and(before)
     }
 }
 

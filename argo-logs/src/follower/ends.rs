@@ -9,7 +9,7 @@ use crate::{
     Refusal, Refused,
     kubelet::Cause,
     mutant::{Mutant, mutated},
-    reading::Sink,
+    reading::{Reading, Sink},
 };
 
 /// A response that lived so long worked.
@@ -20,6 +20,7 @@ const SLOW: Duration = Duration::from_secs(15);
 const POLLING: Duration = Duration::from_millis(1500);
 /// So often in a row a kubelet may have trouble before it is said.
 const TROUBLE: u32 = 5;
+const UNREAD: &str = "the last lines may be missing: the log could not be read to its end in time";
 
 impl Refusal {
     /// The refusal has to do with the run, not with the moment.
@@ -107,14 +108,13 @@ impl Follower {
 
     /// The one last read is over.
     fn read_last(&mut self, now: Duration) {
-        if let Some(run) = &mut self.run {
-            let is_cut = run.is_cut;
-            run.complete = true;
-            if is_cut {
-                self.say(self.config.missing(
-                    "the last lines may be missing: the log could not be read to its end",
-                ));
+        if let Some(run) = &self.run {
+            let unseen = run.reading.as_ref().and_then(Reading::unseen);
+            let is_whole = !run.is_cut && unseen.is_none();
+            if !is_whole {
+                self.say(self.config.missing(UNREAD));
             }
+            self.retire();
         }
         self.decide(now);
     }
@@ -271,8 +271,8 @@ impl Follower {
         let Some(mut reading) = run.reading.take() else {
             return;
         };
-        // Before the last line shown came again it is a piece of a line that was shown.
-        if run.complete || reading.unseen().is_none() {
+        // Cut off, or before the last line shown came again, it is a piece of a line.
+        if run.complete || !run.is_cut && reading.unseen().is_none() && reading.has_stamp() {
             let (window, news) = (&mut self.window, &mut self.news);
             reading.flush(&mut Sink { window, news });
             self.publish();
@@ -299,10 +299,9 @@ impl Follower {
         if let Some(open) = self.take_open() {
             self.count(open, now);
         }
-        self.say(
-            self.config
-                .missing("the last lines may be missing: the log could not be read in time"),
-        );
+        if self.run.is_some() {
+            self.say(self.config.missing(UNREAD));
+        }
         self.flush();
         self.done();
     }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{Instance, reading::Reading, window::Window};
+use crate::{
+    Instance,
+    reading::Reading,
+    window::{Entry, Window},
+};
 
 /// So long a kubelet may be ahead of what the API says of the pod: two reads within this
 /// may both have been answered from the run after.
@@ -24,7 +28,7 @@ pub(super) struct Run {
     /// When the log was empty, in seconds of the server's clock.
     pub(super) empty_at: Option<i64>,
     /// The first line shown of a tail: earlier ones are not wanted.
-    pub(super) tail_from: Option<i64>,
+    pub(super) tail_from: Option<Entry>,
     /// Everything was read.
     pub(super) complete: bool,
     /// The last response ended as if the run had, and nothing was asked again since.
@@ -52,6 +56,14 @@ struct Checkpoint {
     shown: usize,
     /// The first line that was news in it.
     first: Option<i64>,
+}
+
+/// A state to go back to.
+#[derive(Debug)]
+pub(super) struct Rewound {
+    pub(super) window: Window,
+    /// So many lines shown since are the next run's.
+    pub(super) others: usize,
 }
 
 /// What one read of a run that ended says.
@@ -115,7 +127,7 @@ impl Run {
             self.tail_from = reading.first();
         }
         if let Some(checkpoint) = self.checkpoints.last_mut() {
-            checkpoint.first = reading.first();
+            checkpoint.first = reading.first().map(|entry| entry.time);
         }
     }
 
@@ -152,15 +164,31 @@ impl Run {
     }
 
     /// Takes those responses back: the state to read this run from.
-    pub(super) fn rewind(&mut self, start: i64) -> Option<Window> {
+    pub(super) fn rewind(&mut self, start: i64) -> Option<Rewound> {
         let at = self.first_misread(start)?;
+        let first = self.checkpoints[at..].iter().find_map(|c| c.first)?;
         let checkpoint = self.checkpoints.drain(at..).next()?;
+        let is_certain = self.has_ended_before(first);
+        let others = if is_certain {
+            self.shown - checkpoint.shown
+        } else {
+            0
+        };
         self.shown = checkpoint.shown;
         self.is_rewound = true;
-        self.was_complete = std::mem::take(&mut self.complete);
+        self.was_complete = std::mem::take(&mut self.complete) && !is_certain;
         self.reading = None;
         self.alike_since = None;
-        Some(checkpoint.window)
+        Some(Rewound {
+            window: checkpoint.window,
+            others,
+        })
+    }
+
+    /// This run cannot have written a line of that time: its end is told in whole seconds.
+    fn has_ended_before(&self, time: i64) -> bool {
+        let finished = self.instance.finished_at;
+        finished.is_some_and(|at| time >= (at.as_second() + 1) * 1_000_000_000)
     }
 
     fn first_misread(&self, start: i64) -> Option<usize> {

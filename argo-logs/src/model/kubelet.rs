@@ -1,6 +1,10 @@
 //! A kubelet behind an API server, as recorded, with everything that goes wrong.
 
-use super::{MILLI, SECOND, random::Random, world::{Life, Record, State, World}};
+use super::{
+    MILLI, SECOND,
+    random::Random,
+    world::{Life, Record, State, World},
+};
 use crate::{End, OpenParams, Refused};
 
 /// The node.
@@ -19,6 +23,8 @@ pub(super) struct Server {
     /// away before cannot be known.
     pub(super) first: Vec<usize>,
     is_read: Vec<bool>,
+    /// The deploy is over: each run is read once.
+    pub(super) is_last: bool,
 }
 
 /// A response: the kubelet's loop over a file.
@@ -41,6 +47,8 @@ pub(super) struct Response {
     /// The file that is sent again, from where on and how far.
     again: Option<(usize, usize)>,
     has_lines: bool,
+    /// Its first record is the first of the file.
+    file: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,59 +83,118 @@ impl Server {
             first_open: true,
             first: vec![0; world.lives.len()],
             is_read: vec![false; world.lives.len()],
+            is_last: false,
         }
     }
 
     pub(super) fn api_is_down(&self, now: i64) -> bool {
-        self.api_down.is_some_and(|(from, to)| (from..to).contains(&now))
+        self.api_down
+            .is_some_and(|(from, to)| (from..to).contains(&now))
     }
 
-    pub(super) fn open(&mut self, world: &World, params: &OpenParams, now: i64, random: &mut Random) -> Result<Response, End> {
+    pub(super) fn open(
+        &mut self,
+        world: &World,
+        params: &OpenParams,
+        now: i64,
+        random: &mut Random,
+    ) -> Result<Response, End> {
         if self.api_is_down(now) || random.chance(self.hostility / 10) {
             return Err(End::Lost("connection refused".to_owned()));
         }
-        if let Some((from, to)) = self.kubelet_down.filter(|(from, to)| (*from..*to).contains(&now)) {
-            return Err(if now < (from + to) / 2 { refused(500, "InternalError", "", "dial tcp: connect: connection refused") }
-                else { refused(404, "NotFound", "pods/log", "the server could not find the requested resource ( pods/log p)") });
+        if let Some((from, to)) = self
+            .kubelet_down
+            .filter(|(from, to)| (*from..*to).contains(&now))
+        {
+            return Err(if now < (from + to) / 2 {
+                refused(
+                    500,
+                    "InternalError",
+                    "",
+                    "dial tcp: connect: connection refused",
+                )
+            } else if random.chance(30) {
+                refused(
+                    400,
+                    "BadRequest",
+                    "",
+                    "container \"c\" in pod \"p\" is waiting to start - no logs yet",
+                )
+            } else {
+                refused(
+                    404,
+                    "NotFound",
+                    "pods/log",
+                    "the server could not find the requested resource ( pods/log p)",
+                )
+            });
         }
         let state = World::at(&world.kubelet, now);
         let Some(run) = chosen(state, params.previous) else {
-            return Err(refused(400, "BadRequest", "", if params.previous {
-                "previous terminated container \"c\" in pod \"p\" not found"
-            } else { "container \"c\" in pod \"p\" is waiting to start: ContainerCreating" }));
+            return Err(refused(
+                400,
+                "BadRequest",
+                "",
+                if params.previous {
+                    "previous terminated container \"c\" in pod \"p\" not found"
+                } else {
+                    "container \"c\" in pod \"p\" is waiting to start: ContainerCreating"
+                },
+            ));
         };
         if random.chance(self.hostility / 20) {
-            return Ok(Response::text("failed to try resolving symlinks in path \"/var/log/pods/x/c/0.log\": lstat /var/log/pods/x/c/0.log: no such file or directory"));
+            return Ok(Response::text(
+                "failed to try resolving symlinks in path \"/var/log/pods/x/c/0.log\": lstat /var/log/pods/x/c/0.log: no such file or directory",
+            ));
         }
         if is_removed(world, run, now) {
-            let text = format!("unable to retrieve container logs for {}", world.lives[run].id);
+            let text = format!(
+                "unable to retrieve container logs for {}",
+                world.lives[run].id
+            );
             return Ok(Response::text(&text));
         }
         Ok(self.serve(world, params, run, now, random))
     }
 
-    fn serve(&mut self, world: &World, params: &OpenParams, run: usize, now: i64, random: &mut Random) -> Response {
+    fn serve(
+        &mut self,
+        world: &World,
+        params: &OpenParams,
+        run: usize,
+        now: i64,
+        random: &mut Random,
+    ) -> Response {
         let life = &world.lives[run];
         let written = life.records.partition_point(|record| record.written <= now);
-        let file = life.rotations.iter().rev().find(|(at, _)| *at <= now).map_or(0, |(_, first)| *first);
+        let file = life
+            .rotations
+            .iter()
+            .rev()
+            .find(|(at, _)| *at <= now)
+            .map_or(0, |(_, first)| *first);
         let mut next = file;
         if let Some(tail) = params.tail_lines {
-            next = written.saturating_sub(usize::try_from(tail).unwrap()).max(file);
+            next = written
+                .saturating_sub(usize::try_from(tail).unwrap())
+                .max(file);
             self.tail = Some((run, next));
         } else if self.first_open && !world.is_new {
             // The run that was there before us could not be read: this one began later.
             self.tail = Some((run, next));
         }
         self.first_open = false;
-        if !self.is_read[run] {
-            self.first[run] = file;
-        }
         let breaks = random.chance(self.hostility);
-        let left: usize = life.records[next.min(written)..].iter().map(|record| record.text.len() + 32).sum();
+        let left: usize = life.records[next.min(written)..]
+            .iter()
+            .map(|record| record.text.len() + 32)
+            .sum();
         let mut response = Response {
             run: Some(run),
             follow: params.follow,
-            since: params.since_time.map_or(i64::MIN, |since| since.as_second() * SECOND),
+            since: params
+                .since_time
+                .map_or(i64::MIN, |since| since.as_second() * SECOND),
             next,
             until: if params.follow { usize::MAX } else { written },
             is_new_line: true,
@@ -139,17 +206,31 @@ impl Server {
             ends_after: random.between(107, 1030) * MILLI,
             again: None,
             has_lines: false,
+            file,
         };
-        if params.follow && random.chance(self.hostility / 5) && let Some((at, first)) = life.rotations.last() && *at > now {
+        if params.follow
+            && random.chance(self.hostility / 5)
+            && let Some((at, first)) = life.rotations.last()
+            && *at > now
+        {
             response.again = Some((*first, life.records.len().min(first + 3)));
         }
         if params.follow && breaks && random.chance(30) {
             response.breaks_at = now + random.between(0, 8000) * MILLI;
         }
-        for (from, fault) in [(self.kubelet_down, Fault::Clean), (self.api_down, Fault::Reset)] {
-            if let Some((from, _)) = from.filter(|(from, _)| (now..response.breaks_at).contains(from)) {
+        for (from, fault) in [
+            (self.kubelet_down, Fault::Clean),
+            (self.api_down, Fault::Reset),
+        ] {
+            if let Some((from, _)) =
+                from.filter(|(from, _)| (now..response.breaks_at).contains(from))
+            {
                 (response.breaks_at, response.fault) = (from, fault);
             }
+        }
+        if self.is_last && response.fault == Fault::Clean {
+            // Nobody can tell of one read that it was all.
+            response.fault = Fault::Reset;
         }
         if !params.follow && response.fault == Fault::Stall {
             response.fault = Fault::Reset;
@@ -160,7 +241,10 @@ impl Server {
     /// Keeps where it ended: the next one will not lie about the same byte.
     pub(super) fn ended(&mut self, response: &Response) {
         if let Some(run) = response.run {
-            self.is_read[run] |= response.has_lines;
+            if !self.is_read[run] {
+                self.first[run] = response.file;
+                self.is_read[run] = response.has_lines;
+            }
             self.cuts[run] = Some((response.next, response.pending.len()));
         }
     }
@@ -211,11 +295,15 @@ impl Response {
             ends_after: 0,
             again: None,
             has_lines: false,
+            file: 0,
         }
     }
 
     pub(super) fn describe(&self) -> String {
-        format!("run {:?} from record {} budget {:?} {:?}", self.run, self.next, self.budget, self.fault)
+        format!(
+            "run {:?} from record {} budget {:?} {:?}",
+            self.run, self.next, self.budget, self.fault
+        )
     }
 
     pub(super) fn is_stalled(&self, now: i64) -> bool {
@@ -235,7 +323,11 @@ impl Response {
         let end = life.end.map(|end| end + self.ends_after);
         let breaks = Some(self.breaks_at).filter(|at| *at < i64::MAX);
         // A stall has no moment of its own: nothing comes any more.
-        [more.or(end), breaks].into_iter().flatten().min().map(|at| at.max(now))
+        [more.or(end), breaks]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.max(now))
     }
 
     pub(super) fn read(&mut self, world: &World, now: i64, random: &mut Random) -> Piece {
@@ -244,8 +336,14 @@ impl Response {
         if broken || self.pending.is_empty() {
             return self.stop(broken, random);
         }
-        let mut len = 1 + if random.chance(30) { random.below(40) } else { self.pending.len() };
-        len = len.min(self.pending.len()).min(self.budget.unwrap_or(usize::MAX));
+        let mut len = 1 + if random.chance(30) {
+            random.below(40)
+        } else {
+            self.pending.len()
+        };
+        len = len
+            .min(self.pending.len())
+            .min(self.budget.unwrap_or(usize::MAX));
         if let Some(budget) = &mut self.budget {
             *budget -= len;
             if *budget == 0 && self.last_cut == Some((self.next, self.pending.len() - len)) {
@@ -264,7 +362,11 @@ impl Response {
                 self.pending = RPC.as_bytes().to_vec();
                 self.fault = Fault::Clean;
                 let len = self.pending.len();
-                Piece::Bytes(self.pending.drain(..len.min(1 + random.below(len))).collect())
+                Piece::Bytes(
+                    self.pending
+                        .drain(..len.min(1 + random.below(len)))
+                        .collect(),
+                )
             }
             Fault::Reset if broken => Piece::End(End::Lost("connection reset".to_owned())),
             _ => Piece::End(End::Clean),
@@ -279,7 +381,11 @@ impl Response {
         if now >= self.breaks_at {
             return;
         }
-        while let Some(record) = life.records.get(self.next).filter(|record| self.next < self.until && record.written <= now) {
+        while let Some(record) = life
+            .records
+            .get(self.next)
+            .filter(|record| self.next < self.until && record.written <= now)
+        {
             self.next += 1;
             self.write(record);
             self.repeat(life, now);

@@ -69,7 +69,14 @@ impl World {
             last.end = None;
         }
         let (kubelet, api) = known(&lives, begin, random);
-        Self { begin, is_new: random.chance(75), lives, kubelet, api, finish_at }
+        Self {
+            begin,
+            is_new: random.chance(75),
+            lives,
+            kubelet,
+            api,
+            finish_at,
+        }
     }
 
     pub(super) fn at(states: &[(i64, State)], now: i64) -> State {
@@ -86,8 +93,17 @@ impl World {
             State::BackOff(n) => (None, Some(self.instance(n, false))),
         };
         let is_over = state == State::Ended(self.lives.len() - 1);
-        let pod = if is_over { PodState::Finished } else { PodState::Live };
-        ContainerView { pod, current, last, over: false }
+        let pod = if is_over {
+            PodState::Finished
+        } else {
+            PodState::Live
+        };
+        ContainerView {
+            pod,
+            current,
+            last,
+            over: false,
+        }
     }
 
     fn instance(&self, n: usize, running: bool) -> Instance {
@@ -104,10 +120,18 @@ impl World {
 }
 
 /// The kubelet looks once a second, the pod says it a little later, sometimes much.
-fn known(lives: &[Life], begin: i64, random: &mut Random) -> (Vec<(i64, State)>, Vec<(i64, State)>) {
+#[allow(clippy::type_complexity)]
+fn known(
+    lives: &[Life],
+    begin: i64,
+    random: &mut Random,
+) -> (Vec<(i64, State)>, Vec<(i64, State)>) {
     let mut kubelet = vec![(begin, State::Creating)];
     let mut tick = begin + random.between(0, 1000) * MILLI;
-    let end = lives.last().map_or(begin, |life| life.end.unwrap_or(life.start)) + 2 * SECOND;
+    let end = lives
+        .last()
+        .map_or(begin, |life| life.end.unwrap_or(life.start))
+        + 2 * SECOND;
     while tick < end {
         let state = truth(lives, tick);
         if kubelet.last().is_some_and(|(_, last)| *last != state) {
@@ -150,7 +174,9 @@ impl Life {
             at = step(at, random);
             life.write(n, line, at, random);
         }
-        if random.chance(20) && let Some(last) = life.records.last_mut() {
+        if random.chance(20)
+            && let Some(last) = life.records.last_mut()
+        {
             last.full = false;
         }
         let written = life.records.last().map_or(start, |last| last.written);
@@ -163,26 +189,53 @@ impl Life {
         let last_time = self.records.last().map_or(self.start, |last| last.time);
         // The other stream was stamped earlier and written later.
         let back = random.chance(15) && !self.records.is_empty();
-        let time = if back { (last_time - random.between(1, 1000) * 1000).max(self.start) } else { at };
+        let time = if back {
+            (last_time - random.between(1, 1000) * 1000).max(self.start)
+        } else {
+            at
+        };
         let written = at.max(before);
         if random.chance(8) && self.records.last().is_some_and(|last| last.full) && line > 0 {
-            self.rotations.push((random.between(before + 1, written.max(before + 1)), self.records.len()));
+            self.rotations.push((
+                random.between(before + 1, written.max(before + 1)),
+                self.records.len(),
+            ));
         }
         let text = format!("run {run} line {line}");
         let copies = if random.chance(8) { 3 } else { 1 };
-        let pieces = if copies == 1 && random.chance(12) { 1 + random.below(3) } else { 0 };
+        let pieces = if copies == 1 && random.chance(12) {
+            1 + random.below(3)
+        } else {
+            0
+        };
         for piece in 0..pieces {
             let text = format!("{text} piece {piece} ");
-            self.records.push(Record { time, stamp: stamp(time), written, full: false, text });
+            let time = time + i64::try_from(piece).unwrap() * 1000;
+            self.records.push(Record {
+                time,
+                stamp: stamp(time),
+                written,
+                full: false,
+                text,
+            });
         }
         // Pieces of a long line are further apart than a second now and then.
-        let later = if pieces > 0 && random.chance(50) { random.between(0, 1800) * MILLI } else { 0 };
+        let later = if pieces > 0 && random.chance(50) {
+            random.between(0, 1800) * MILLI
+        } else {
+            0
+        };
         for _ in 0..copies {
-            let (time, written) = (time + later, written + later);
-            self.records.push(Record { time, stamp: stamp(time), written, full: true, text: text.clone() });
+            let (time, written) = (time + later + i64::try_from(pieces).unwrap() * 1000, written + later);
+            self.records.push(Record {
+                time,
+                stamp: stamp(time),
+                written,
+                full: true,
+                text: text.clone(),
+            });
         }
     }
-
 
     /// The lines from a record on, as one who reads all files to their end sees them.
     pub(super) fn lines_from(&self, first: usize) -> Vec<(i64, String)> {
