@@ -2,7 +2,9 @@
 
 #![allow(dead_code)]
 
+mod actor;
 mod batch;
+mod choice;
 mod container;
 mod credentials;
 mod direct_source;
@@ -12,9 +14,12 @@ mod http1;
 mod kube_source;
 mod kubelet;
 pub mod level;
+mod limits;
 mod refused;
+mod roster;
 mod source;
 mod stream;
+mod transfer;
 
 pub use batch::{Batch, Line};
 pub use container::{ContainerView, Instance, PodState};
