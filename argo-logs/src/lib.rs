@@ -2,7 +2,9 @@
 
 #![allow(dead_code)]
 
+mod actor;
 mod batch;
+mod choice;
 mod container;
 mod credentials;
 mod direct_source;
@@ -18,9 +20,12 @@ mod mutant;
 mod reading;
 mod window;
 pub mod level;
+mod limits;
 mod refused;
+mod roster;
 mod source;
 mod stream;
+mod transfer;
 
 pub use batch::{Batch, Line};
 pub use container::{ContainerView, Instance, PodState};

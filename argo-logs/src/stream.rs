@@ -1,13 +1,35 @@
 //! The stream: pods in, lines of their containers out.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
-use argo_core::{PodEvent, client::Connection};
-use futures::Stream;
+use argo_core::{Level, Notice, NoticeCode, PodEvent, client::Connection};
+use futures::{
+    Stream, StreamExt,
+    stream::{BoxStream, Fuse, SelectAll},
+};
 use jiff::Timestamp;
 use regex::{Regex, bytes};
+use tokio::{
+    sync::mpsc::{self, UnboundedSender},
+    task::{JoinError, JoinSet},
+    time::Instant,
+};
+use tokio_stream::wrappers::ReceiverStream;
 
-use crate::{LogEvent, LogSource, direct_source::of_cluster};
+use crate::{
+    ContainerView, FollowerConfig, LogEvent, LogSource, Origin,
+    actor::{Actor, Told},
+    direct_source::of_cluster,
+    limits::Limits,
+    roster::{Order, Roster},
+    transfer::Gate,
+};
+
+/// So many items of one container wait for the consumer; then it is not read any more. A
+/// batch is at most one buffer of a connection, 256 KiB.
+const QUEUE: usize = 2;
+/// So many names are told of logs that were not read to their end.
+const NAMED: usize = 5;
 
 /// The logs of pods as a stream.
 #[derive(Debug)]
@@ -37,7 +59,9 @@ pub struct Builder {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    /// None for all.
     pub(crate) tail: Option<i64>,
+    pub(crate) tail_chosen: bool,
     pub(crate) since: Option<Timestamp>,
     pub(crate) containers: Option<Regex>,
     pub(crate) exclude_containers: Option<Regex>,
@@ -55,6 +79,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             tail: Some(10),
+            tail_chosen: false,
             since: None,
             containers: None,
             exclude_containers: None,
@@ -72,8 +97,10 @@ impl Default for Config {
 
 impl Builder {
     /// How many lines are shown first of a pod that is not new; a negative number means
-    /// all. Default 10. Of a new pod everything is shown.
+    /// all. Default 10, and all where [`since`](Self::since) is given. Of a new pod
+    /// everything is shown.
     pub fn tail(mut self, lines: i64) -> Self {
+        self.config.tail_chosen = true;
         self.config.tail = (lines >= 0).then_some(lines);
         self
     }
@@ -81,6 +108,9 @@ impl Builder {
     /// Shows lines of pods that are not new from here on only.
     pub fn since(mut self, since: Timestamp) -> Self {
         self.config.since = Some(since);
+        if !self.config.tail_chosen {
+            self.config.tail = None;
+        }
         self
     }
 
@@ -161,7 +191,172 @@ impl Builder {
         self,
         pods: impl Stream<Item = PodEvent> + Send + 'static,
     ) -> impl Stream<Item = LogEvent> + Send {
-        drop((pods, self));
-        futures::stream::empty()
+        let running = Running {
+            pods: pods.boxed().fuse(),
+            gate: Arc::new(Gate::new(self.source, self.config.concurrent_opens)),
+            roster: Roster::new(self.config.clone()),
+            config: self.config,
+            actors: HashMap::new(),
+            tasks: JoinSet::new(),
+            outputs: SelectAll::new(),
+            said: Vec::new(),
+            deadline: None,
+        };
+        futures::stream::unfold(running, |mut running| async move {
+            let item = running.next().await?;
+            Some((item, running))
+        })
     }
 }
+
+struct Running {
+    config: Config,
+    pods: Fuse<BoxStream<'static, PodEvent>>,
+    gate: Arc<Gate>,
+    roster: Roster,
+    actors: HashMap<u32, (Arc<Origin>, UnboundedSender<Told>)>,
+    /// Dropping them ends them.
+    tasks: JoinSet<()>,
+    /// It takes from each in turn.
+    outputs: SelectAll<ReceiverStream<LogEvent>>,
+    said: Vec<Notice>,
+    /// Until when the last reads may take.
+    deadline: Option<Instant>,
+}
+
+enum Input {
+    Pod(Option<PodEvent>),
+    Output(Option<LogEvent>),
+    Stopped(Result<(), JoinError>),
+    Deadline,
+}
+
+impl Running {
+    async fn next(&mut self) -> Option<LogEvent> {
+        loop {
+            if let Some(notice) = self.said.pop() {
+                return Some(LogEvent::Notice(notice));
+            }
+            if self.pods.is_done() && self.outputs.is_empty() {
+                return None;
+            }
+            match self.input().await {
+                Input::Pod(Some(event)) => self.pod(&event),
+                Input::Pod(None) => self.finish(),
+                Input::Deadline => self.cut(),
+                Input::Stopped(Ok(())) => {}
+                Input::Stopped(Err(error)) => self.stopped(&error),
+                Input::Output(None) => {}
+                Input::Output(Some(event)) => {
+                    if let LogEvent::Ended(origin) = &event {
+                        self.actors.remove(&origin.id);
+                    }
+                    return Some(event);
+                }
+            }
+        }
+    }
+
+    /// Pods first, they are rare: a container that is new shall not wait for the lines
+    /// of others.
+    async fn input(&mut self) -> Input {
+        tokio::select! {
+            biased;
+            event = self.pods.next(), if !self.pods.is_done() => Input::Pod(event),
+            () = at(self.deadline) => Input::Deadline,
+            stopped = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                Input::Stopped(stopped.unwrap_or(Ok(())))
+            }
+            // None when the last of them ended.
+            event = self.outputs.next(), if !self.outputs.is_empty() => Input::Output(event),
+        }
+    }
+
+    fn pod(&mut self, event: &PodEvent) {
+        for order in self.roster.handle(event, Timestamp::now()) {
+            match order {
+                Order::Follow {
+                    origin,
+                    config,
+                    view,
+                } => self.follow(origin, config, view),
+                Order::Tell { id, view } => {
+                    if let Some((_, actor)) = self.actors.get(&id) {
+                        // One that has ended needs no news.
+                        let _ = actor.send(Told::Status(view));
+                    }
+                }
+                Order::Say(notice) => self.said.push(notice),
+            }
+        }
+    }
+
+    fn follow(&mut self, origin: Arc<Origin>, config: FollowerConfig, view: ContainerView) {
+        log::debug!("following {} {}", origin.pod, origin.container);
+        let (tell, told) = mpsc::unbounded_channel();
+        let (output, events) = mpsc::channel(QUEUE);
+        let patterns = (self.config.include.clone(), self.config.exclude.clone());
+        let limits = Limits::new(patterns, self.config.max_lines, self.config.rate);
+        let gate = Arc::clone(&self.gate);
+        let actor = Actor::new(Arc::clone(&origin), config, limits, gate, (told, output));
+        let _ = tell.send(Told::Status(view));
+        self.tasks.spawn(actor.run());
+        self.outputs.push(ReceiverStream::new(events));
+        self.actors.insert(origin.id, (origin, tell));
+    }
+
+    fn finish(&mut self) {
+        self.deadline = Some(Instant::now() + self.config.finish_within);
+        for (_, actor) in self.actors.values() {
+            let _ = actor.send(Told::Finish);
+        }
+    }
+
+    /// The last reads took too long. What they have found so far is still taken.
+    fn cut(&mut self) {
+        self.deadline = None;
+        let unfinished = self.actors.values().filter(|(_, actor)| !actor.is_closed());
+        let mut names: Vec<_> = unfinished
+            .map(|(origin, _)| format!("{}/{}", origin.pod.name, origin.container))
+            .collect();
+        self.tasks.abort_all();
+        if !names.is_empty() {
+            names.sort_unstable();
+            let notice = unread(&names, self.config.finish_within);
+            self.said.push(notice);
+        }
+    }
+
+    fn stopped(&mut self, error: &JoinError) {
+        if error.is_panic() {
+            log::error!("a log follower failed: {error}");
+            let message = "a log is not followed any more: an internal error";
+            let notice = Notice::new(NoticeCode::LogUnreadable, Level::Error, message);
+            self.said.push(notice);
+        }
+    }
+}
+
+fn unread(names: &[String], within: Duration) -> Notice {
+    let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>();
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "the last lines may be missing of {}{more}: they could not be read within {within:?}",
+        shown.join(", ")
+    );
+    Notice::new(NoticeCode::LinesMissing, Level::Warning, message)
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

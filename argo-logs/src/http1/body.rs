@@ -142,11 +142,10 @@ impl Body {
     /// Called with nothing in the buffer. The old one is used again if nobody holds its
     /// bytes any more.
     fn make_room(&mut self) {
-        if self.allocated > self.size {
+        let enough = self.allocated <= self.size && self.buffer.capacity() >= self.size / 4;
+        let again = enough || (self.allocated == self.size && self.buffer.try_reclaim(self.size));
+        if !again {
             self.buffer = BytesMut::with_capacity(self.size);
-            self.allocated = self.size;
-        } else if self.buffer.capacity() < self.size / 4 {
-            self.buffer.reserve(self.size);
             self.allocated = self.size;
         }
     }
