@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use argo_core::{
-    AppRef, Level, Notice, Record, TrackEvent,
+    AppRef, Level, Notice, Record, TrackEvent, TrackedBody,
     record::{Body, Status},
     resource::Application,
 };
@@ -196,6 +196,9 @@ impl Session {
         match &event {
             TrackEvent::Applied(tracked) => {
                 self.world.apply(tracked, now);
+                if let TrackedBody::Pod(pod) = &tracked.body {
+                    self.tails.see(&tracked.object.uid, pod);
+                }
                 let said = self.board.apply(tracked, now);
                 self.say(said);
             }

@@ -12,7 +12,7 @@ use std::{
 use clap::Parser;
 use simcluster::{
     cluster::{Cluster, Options},
-    scenario::{self, Scenario},
+    scenario::{self, Scenario, ScenarioError},
 };
 use tokio::{process::Command, signal::unix::SignalKind};
 
@@ -56,10 +56,8 @@ fn speed(text: &str) -> Result<f64, String> {
 
 /// Runs the demo; the exit code is that of argo-assistant.
 pub fn main(args: Args) -> ExitCode {
-    if args.list {
-        return list();
-    }
-    match run(&args) {
+    let result = if args.list { list() } else { run(&args) };
+    match result {
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error}");
@@ -68,24 +66,20 @@ pub fn main(args: Args) -> ExitCode {
     }
 }
 
-fn list() -> ExitCode {
+fn list() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut stdout = io::stdout().lock();
-    for scenario in scenario::builtin() {
+    for scenario in scenario::builtin()? {
         let first = scenario.description.lines().next().unwrap_or_default();
         // A reader that went away is no failure.
         let _ = writeln!(stdout, "{:<28} {first}", scenario.name);
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The cluster lives in this process, on threads of its own, so that it does not slow down
-/// what is shown.
+/// The cluster lives in this process, what watches it is another one.
 fn run(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let scenario = find(&args.scenario)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let folder = Folder::new()?;
     let status = runtime.block_on(watch(args, &scenario, &folder))?;
     runtime.shutdown_background();
@@ -93,11 +87,10 @@ fn run(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-fn find(name: &str) -> Result<Scenario, Box<dyn std::error::Error>> {
-    match scenario::find(name) {
-        Some(scenario) => Ok(scenario),
-        None if Path::new(name).exists() => Ok(Scenario::open(Path::new(name))?),
-        None => Err(format!("there is no scenario and no file \"{name}\"; --list shows the scenarios").into()),
+fn find(name: &str) -> Result<Scenario, ScenarioError> {
+    match Path::new(name) {
+        path if path.is_file() => Scenario::open(path),
+        _ => scenario::find(name),
     }
 }
 
@@ -110,7 +103,8 @@ async fn watch(args: &Args, scenario: &Scenario, folder: &Folder) -> Result<Exit
     };
     let cluster = Cluster::start(scenario, options).await?;
     let kubeconfig = folder.write("kubeconfig", &cluster.kubeconfig())?;
-    let mut command = assistant(args, &cluster, folder, &kubeconfig)?;
+    let mut command = assistant(args, scenario, &cluster, folder)?;
+    command.env("KUBECONFIG", &kubeconfig);
     let status = command.status().await?;
     if args.keep {
         keep(&kubeconfig).await;
@@ -118,18 +112,27 @@ async fn watch(args: &Args, scenario: &Scenario, folder: &Folder) -> Result<Exit
     Ok(status)
 }
 
-fn assistant(args: &Args, cluster: &Cluster, folder: &Folder, kubeconfig: &Path) -> io::Result<Command> {
+fn assistant(
+    args: &Args,
+    scenario: &Scenario,
+    cluster: &Cluster,
+    folder: &Folder,
+) -> Result<Command, Box<dyn std::error::Error>> {
+    let application = scenario.application.as_ref();
+    let application = application.ok_or("the scenario has no application: section, so there is nothing to wait for")?;
+    let script = cluster.argocd().map(serde_yaml_ng::to_string).transpose()?;
+    let speed = args.speed.unwrap_or(scenario.speed);
     let mut command = Command::new(folder.role("argo-assistant")?);
-    let (name, namespace) = cluster.application();
-    command.arg(if args.follow { "follow" } else { "sync" }).args([name, namespace]);
-    command.args(&args.flags).env("KUBECONFIG", kubeconfig);
-    // A pod that the demo happens to run in is not the cluster that is meant.
-    command.env_remove("KUBERNETES_SERVICE_HOST");
     command
+        .arg(if args.follow { "follow" } else { "sync" })
+        .args([&application.name, &application.namespace])
+        .args(&args.flags)
+        // A pod that the demo happens to run in is not the cluster that is meant.
+        .env_remove("KUBERNETES_SERVICE_HOST")
         .env("ARGOCD", folder.role("argocd")?)
-        .env("ARGO_SCRIPT", folder.write("argocd.yaml", &cluster.argocd_script())?)
+        .env("ARGO_SCRIPT", folder.write("argocd.yaml", &script.unwrap_or_default())?)
         .env("ARGO_SIM_SERVER", cluster.url())
-        .env("ARGO_SPEED", cluster.speed().to_string());
+        .env("ARGO_SPEED", speed.to_string());
     Ok(command)
 }
 

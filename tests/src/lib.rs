@@ -1,1 +1,4 @@
-//! Placeholder.
+//! What the test suites and the demo share.
+
+pub mod demo;
+pub mod scripted_argocd;
