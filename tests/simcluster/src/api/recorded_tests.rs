@@ -122,6 +122,7 @@ async fn world() -> Cluster {
 /// Writes the recorded lines of `ticker` that came up to an answer.
 fn write_ticks(cluster: &Cluster, body: &str) {
     let ticker = cluster.store.get("pods", "s15", "ticker").unwrap();
+    cluster.logs.remove_pod(ticker.uid());
     let mut writer = cluster.logs.start(&ticker, "c", 0, "containerd://1");
     for line in body.lines() {
         let (time, text) = line.split_once(' ').unwrap_or((line, ""));

@@ -20,8 +20,7 @@ pub(super) fn answer(
     if target.resource != "selfsubjectaccessreviews" || target.verb != "create" {
         return Err(Refusal::not_served());
     }
-    let mut review: Value =
-        serde_json::from_slice(body).map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let mut review: Value = parsed(asked, body)?;
     let wanted = &review["spec"]["resourceAttributes"];
     let text = |field: &str| wanted[field].as_str().unwrap_or_default().to_owned();
     let some = |field: &str| Some(text(field)).filter(|text| !text.is_empty());

@@ -69,7 +69,7 @@ async fn killed_it_cuts_and_refuses_and_comes_back_without_history() {
 
 #[tokio::test]
 async fn terminated_it_ends_watches_and_cuts_logs_a_minute_later() {
-    let mut cluster = Cluster::with(100.0, |builder| builder).await;
+    let cluster = Cluster::with(100.0, |builder| builder).await;
     let mut writer = running(&cluster);
     let mut log = cluster.open(LOG).await;
     let mut watch = cluster.open("GET /api/v1/pods?watch=1").await;
