@@ -126,9 +126,14 @@ fn write_ticks(cluster: &Cluster, body: &str) {
     let mut writer = cluster.logs.start(&ticker, "c", 0, "containerd://1");
     for line in body.lines() {
         let (time, text) = line.split_once(' ').unwrap_or((line, ""));
-        if let Some(time) = parse_stamp(time.as_bytes()) {
-            writer.record(Origin::Stdout, time, true, text.as_bytes());
-        }
+        // `limitBytes` tore the last time.
+        let time = if time.ends_with('Z') {
+            time.to_owned()
+        } else {
+            format!("{time}Z")
+        };
+        let time = parse_stamp(time.as_bytes()).unwrap();
+        writer.record(Origin::Stdout, time, true, text.as_bytes());
     }
 }
 
