@@ -1,6 +1,9 @@
 //! The real kubectl against the simulated API server, over TLS and HTTP/2. Where there is no
 //! kubectl each test says so and passes.
 
+// All of this file is test code, but lints know only functions marked as tests.
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
