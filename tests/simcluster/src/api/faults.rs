@@ -307,9 +307,12 @@ impl Faults {
         };
         let mut state = self.lock();
         state.open.retain(Open::is_on_its_way);
-        let open = state.open.iter().filter(|open| on.agrees(&open.request));
-        open.map(|open| open.ending.send_replace(Some(ending)))
-            .count()
+        let mut ended = 0;
+        for open in state.open.iter().filter(|open| on.agrees(&open.request)) {
+            open.ending.send_replace(Some(ending));
+            ended += 1;
+        }
+        ended
     }
 
     /// How many watches and log streams are open now and match.

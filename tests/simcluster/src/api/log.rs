@@ -145,5 +145,5 @@ fn time(text: &str) -> Result<i128, Refusal> {
             "parsing time {quoted} as \"2006-01-02T15:04:05Z07:00\": cannot parse {quoted} as \"2006\""
         ))
     })?;
-    Ok(i128::from(time.as_nanosecond().div_euclid(1_000_000_000)) * 1_000_000_000)
+    Ok(time.as_nanosecond().div_euclid(1_000_000_000) * 1_000_000_000)
 }

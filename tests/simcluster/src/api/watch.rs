@@ -341,7 +341,7 @@ impl Output {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
         let object = match self.form {
-            Form::Whole => blank(&self.resource, metadata),
+            Form::Whole => blank(&self.resource, &metadata),
             Form::Partial => json!({
                 "kind": "PartialObjectMetadata",
                 "apiVersion": "meta.k8s.io/v1",
@@ -375,7 +375,7 @@ impl Output {
 }
 
 /// An object of a type with nothing in it but metadata: Go's zero value, written as JSON.
-fn blank(resource: &ResourceType, metadata: Value) -> Value {
+fn blank(resource: &ResourceType, metadata: &Value) -> Value {
     let mut object = json!({
         "kind": resource.kind,
         "apiVersion": resource.api_version(),
