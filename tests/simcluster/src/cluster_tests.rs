@@ -155,3 +155,58 @@ fn a_step_that_cannot_happen_says_which_and_why() {
         assert_eq!(error.to_string(), "the step at 2s: there is no pod a/web-");
     });
 }
+
+/// Waits until a pod of a namespace is as `wanted` says.
+async fn pod(cluster: &Cluster, namespace: &str, wanted: impl Fn(&Value) -> bool) {
+    let mut changes = cluster.store().watch("pods", 0).unwrap();
+    loop {
+        let change = changes.next().await.unwrap();
+        if change.object.namespace() == namespace && wanted(&change.object) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_crashing_stateful_set_is_progressing_for_ever() {
+    run(async {
+        let cluster = start("crash-loop").await;
+        let third = |pod: &Value| {
+            let status = &pod["status"]["containerStatuses"][0];
+            pod["metadata"]["name"] == "db-0"
+                && status["restartCount"] == 2
+                && status["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+        };
+        pod(&cluster, "shop-prod", third).await;
+        let shown = cluster
+            .store()
+            .get("applications.argoproj.io", "argocd", "shop")
+            .unwrap();
+        assert!(is(&shown["status"], "Synced", "Progressing"));
+    });
+}
+
+#[test]
+fn a_container_over_its_memory_is_killed_for_it() {
+    run(async {
+        let cluster = start("oom").await;
+        let killed = |pod: &Value| {
+            let status = &pod["status"]["containerStatuses"][0];
+            status["lastState"]["terminated"]["reason"] == "OOMKilled"
+        };
+        pod(&cluster, "shop-prod", killed).await;
+    });
+}
+
+#[test]
+fn noise_does_no_harm() {
+    run(async {
+        let cluster = start("noisy-but-healthy").await;
+        cluster.finished().await.unwrap();
+        application(&cluster, |status| is(status, "Synced", "Healthy")).await;
+        pod(&cluster, "noisy", |pod| {
+            pod["status"]["containerStatuses"][0]["restartCount"] == 1
+        })
+        .await;
+    });
+}
