@@ -1,7 +1,7 @@
 //! The controllers and the scheduler of the cluster.
 //!
 //! Every controller is a pure function from an object and what it owns to a list of writes; the
-//! [`shell`] waits for changes, queues the objects that they concern, and carries out the writes.
+//! shell waits for changes, queues the objects that they concern, and carries out the writes.
 //! Texts of events and conditions, and the order of writes, are those of recordings 01 to 11.
 //!
 //! Modelled: Deployments (rolling update, Recreate, pause, rollback, progress deadline, revision
@@ -28,6 +28,8 @@ mod replica_set;
 mod scheduler;
 mod shell;
 mod stateful_set;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use jiff::Timestamp;
@@ -76,7 +78,9 @@ impl Controllers {
             resource: "cronjobs.batch".to_owned(),
             name: name.to_owned(),
         })?;
-        let mut minute = self.store.clock().now().as_second() / 60;
+        let last = view::time_of(&cron["status"]["lastScheduleTime"]);
+        let last = last.map_or(0, |last| last.as_second() / 60 + 1);
+        let mut minute = last.max(self.store.clock().now().as_second() / 60);
         loop {
             let scheduled = Timestamp::from_second(minute * 60).unwrap_or(Timestamp::MAX);
             let job = job::of_cron_job(&cron, &format!("{name}-{minute}"), &time(scheduled));

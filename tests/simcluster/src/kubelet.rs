@@ -1,6 +1,6 @@
 //! The kubelet of the only node, `node-1`: it runs pods whose containers follow a script.
 //!
-//! A pod that the scheduler gave to the node gets a [`PodMachine`](pod_machine), which is pure and
+//! A pod that the scheduler gave to the node gets a `PodMachine`, which is pure and
 //! holds all rules; this module feeds it changes and the time, and carries out what it answers:
 //! statuses, Events, log runs and the final deletion. What containers do is read from the
 //! annotation [`ANNOTATION`] of the pod; see [`Behaviour`].
@@ -15,7 +15,10 @@
 //! secret; changes of a running pod's spec; the sandbox failing; dead containers being removed
 //! before their pod; the node controller's part when the node dies (taints, pods marked not
 //! ready); the noise of `kube-api-access` mounts. A liveness or startup probe's kill shows as
-//! terminated before the next run, where the kubelet often goes straight to the next run.
+//! terminated before the next run, where the kubelet often goes straight to the next run. A sidecar
+//! whose startup probe succeeds is ready in the same status, not in the one after. A pod that is
+//! deleted before its containers ran goes to `ContainerStatusUnknown` without the steps between,
+//! and no version of a pod shows `deletionGracePeriodSeconds: 0`.
 
 mod behaviour;
 mod container;
@@ -26,6 +29,13 @@ pub(crate) mod recorder;
 mod references;
 mod shell;
 pub(crate) mod timing;
+
+#[cfg(test)]
+mod pod_tests;
+#[cfg(test)]
+mod recorded_tests;
+#[cfg(test)]
+pub(crate) mod story;
 
 use crate::logs::{Logs, Rotation};
 use crate::store::Store;

@@ -325,7 +325,7 @@ impl Shell {
         for write in writes {
             match write {
                 Write::CreatePod(_) if refused => {}
-                Write::CreatePod(pod) => refused = !self.create_pod(key, object, pod),
+                Write::CreatePod(pod) => refused = !self.create_pod(key, object, &pod),
                 Write::Again(wait) => self.enqueue(key.clone(), wait),
                 Write::Create(new) => {
                     // It may be there already, as revisions are.
@@ -381,10 +381,10 @@ impl Shell {
         }
     }
 
-    fn create_pod(&mut self, key: &Key, owner: &Arc<Object>, pod: Value) -> bool {
+    fn create_pod(&mut self, key: &Key, owner: &Arc<Object>, pod: &Value) -> bool {
         let stateful = key.resource == "statefulsets.apps";
         let set = owner.name();
-        let refusal = admission::refusal(&self.store, &pod, &mut self.random);
+        let refusal = admission::refusal(&self.store, pod, &mut self.random);
         let made = match refusal {
             Some(refusal) => Err(refusal),
             None => self
@@ -424,7 +424,7 @@ impl Shell {
     fn set_status(&self, resource: &str, namespace: &str, name: &str, status: Value) {
         // Gone meanwhile: the watch will tell.
         let _ = self.store.modify(resource, namespace, name, |object| {
-            object["status"] = status
+            object["status"] = status;
         });
     }
 

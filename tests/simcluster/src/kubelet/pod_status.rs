@@ -119,6 +119,10 @@ fn phase(source: &Source<'_>) -> &'static str {
     if of(Role::Main).any(|main| main.seen() == Seen::Running) {
         return "Running";
     }
+    // A sidecar that still runs keeps the pod from being over.
+    if of(Role::Sidecar).any(|sidecar| sidecar.seen() == Seen::Running) {
+        return "Running";
+    }
     let succeeded = of(Role::Main).all(|main| main.ended_with() == Some(0));
     match source.policy {
         _ if source.over => {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock::{micro_time, time};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 const SIMILAR_WINDOW: Duration = Duration::from_secs(600);
 const SIMILAR_LIMIT: usize = 10;
@@ -138,14 +138,7 @@ impl Recorder {
             return;
         }
         let event = self.event(occurrence, &message, now);
-        if let Ok(event) = store.create(event) {
-            let written = Written {
-                namespace: event.namespace().to_owned(),
-                name: event.name().to_owned(),
-                count: 1,
-            };
-            self.written.insert(key, written);
-        }
+        self.write(store, key, event, now);
     }
 
     /// The scheduler's style.
@@ -171,13 +164,30 @@ impl Recorder {
             "reportingComponent": self.component,
             "reportingInstance": format!("{}-vm", self.component),
         });
-        if let Ok(event) = store.create(event) {
-            let written = Written {
-                namespace: event.namespace().to_owned(),
-                name: event.name().to_owned(),
-                count: 1,
+        self.write(store, key, event, now);
+    }
+
+    /// Creates an event. Another component may have named one of this object after the same moment.
+    fn write(&mut self, store: &Store, key: String, mut event: Value, at: Timestamp) {
+        for later in 0..1000 {
+            let made = match store.create(event.clone()) {
+                Err(StoreError::AlreadyExists { .. }) => {
+                    let name = event["involvedObject"]["name"].as_str().unwrap_or_default();
+                    let moment = at.as_nanosecond() + later + 1;
+                    event["metadata"]["name"] = json!(format!("{name}.{moment:x}"));
+                    continue;
+                }
+                made => made,
             };
-            self.written.insert(key, written);
+            if let Ok(event) = made {
+                let written = Written {
+                    namespace: event.namespace().to_owned(),
+                    name: event.name().to_owned(),
+                    count: 1,
+                };
+                self.written.insert(key, written);
+            }
+            return;
         }
     }
 
@@ -344,6 +354,16 @@ mod tests {
         assert_eq!(say(40), 25);
         store.clock().sleep(Duration::from_secs(301)).await;
         assert_eq!(say(40), 26);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_components_may_speak_at_the_same_moment() {
+        let store = store();
+        for component in ["default-scheduler", "kubelet"] {
+            let said = Occurrence::normal(&about(), "Said", component.to_owned());
+            Recorder::new(component, None).record(&store, &said);
+        }
+        assert_eq!(written(&store).len(), 2);
     }
 
     #[tokio::test(start_paused = true)]
