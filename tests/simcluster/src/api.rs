@@ -19,7 +19,7 @@
 //! ```
 //!
 //! What it does not do: validate objects, keep field ownership (server-side apply creates or
-//! merges), `dryRun`, protobuf, YAML answers, compression, `exec`, `attach`, `port-forward`,
+//! merges), `dryRun`, protobuf but for the two objects that kubectl sends in it, YAML answers, compression, `exec`, `attach`, `port-forward`,
 //! RBAC objects (see [`Rule`]), and the protobuf form of `/openapi/v2`, so `kubectl explain` has
 //! nothing to say. `/openapi/v3` says just enough for `kubectl apply` with validation on.
 
@@ -39,6 +39,7 @@ mod list;
 mod log;
 mod openapi;
 mod patch;
+mod protobuf;
 mod reply;
 mod request;
 mod request_log;
@@ -117,7 +118,7 @@ impl ApiServer {
     }
 
     /// A kubeconfig (YAML) whose current context `sim` reaches this server: with the certificate
-    /// of its CA if it speaks TLS, and with the first token if there are any.
+    /// of its CA if it speaks TLS, and with the first token, or one that nobody looks at.
     #[must_use]
     pub fn kubeconfig(&self) -> String {
         kubeconfig::kubeconfig(&self.core)

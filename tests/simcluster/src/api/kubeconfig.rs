@@ -10,10 +10,9 @@ pub(super) fn kubeconfig(core: &Core) -> String {
         let encoded = STANDARD.encode(&certificates.authority);
         format!("\n    certificate-authority-data: {encoded}")
     });
-    let user = core.access.first_token().map_or_else(
-        || " {}".to_owned(),
-        |token| format!("\n    token: {}", serde_json::Value::from(token)),
-    );
+    // Without any credentials kubectl asks for a user name; a server without tokens ignores one.
+    let token = core.access.first_token().unwrap_or("simcluster");
+    let token = serde_json::Value::from(token);
     format!(
         "apiVersion: v1
 kind: Config
@@ -29,7 +28,8 @@ contexts:
     user: sim
 users:
 - name: sim
-  user:{user}
+  user:
+    token: {token}
 ",
         url = core.url(),
         authority = authority.unwrap_or_default(),

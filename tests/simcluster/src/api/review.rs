@@ -4,13 +4,15 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::reply::{self, Refusal, Reply};
-use super::request::Target;
+use super::request::{Asked, Target};
 use super::server::Core;
+use super::write::parsed;
 
 pub(super) const GROUP: &str = "authorization.k8s.io";
 
 pub(super) fn answer(
     core: &Core,
+    asked: &Asked,
     user: &str,
     target: &Target,
     body: &Bytes,
@@ -18,8 +20,7 @@ pub(super) fn answer(
     if target.resource != "selfsubjectaccessreviews" || target.verb != "create" {
         return Err(Refusal::not_served());
     }
-    let mut review: Value =
-        serde_json::from_slice(body).map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let mut review: Value = parsed(asked, body)?;
     let wanted = &review["spec"]["resourceAttributes"];
     let text = |field: &str| wanted[field].as_str().unwrap_or_default().to_owned();
     let some = |field: &str| Some(text(field)).filter(|text| !text.is_empty());
@@ -34,7 +35,7 @@ pub(super) fn answer(
         "deletecollection",
     ];
     let verb = text("verb");
-    let asked = Target {
+    let wished = Target {
         verb: verbs
             .into_iter()
             .find(|known| *known == verb)
@@ -46,7 +47,7 @@ pub(super) fn answer(
         name: some("name"),
         subresource: some("subresource"),
     };
-    let allowed = wanted.is_null() || core.access.may(user, &asked, &core.faults.rules());
+    let allowed = wanted.is_null() || core.access.may(user, &wished, &core.faults.rules());
     review["kind"] = json!("SelfSubjectAccessReview");
     review["apiVersion"] = json!("authorization.k8s.io/v1");
     review["status"] = json!({ "allowed": allowed });

@@ -10,6 +10,7 @@ use super::accept::Form;
 use super::defaults;
 use super::list::{Selection, find, form_of, rendered, resolve};
 use super::patch::PatchKind;
+use super::protobuf;
 use super::reply::{self, Refusal, Reply};
 use super::request::{Asked, Target};
 use super::scale;
@@ -248,19 +249,7 @@ impl Write<'_> {
     }
 
     fn parsed(&self) -> Result<Value, Refusal> {
-        let content_type = self.asked.header(header::CONTENT_TYPE).unwrap_or_default();
-        if content_type.contains("protobuf") {
-            let message = "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml";
-            return Err(Refusal::new(415, message));
-        }
-        let parsed = if content_type.contains("yaml") {
-            serde_yaml_ng::from_slice(self.body).map_err(|error| error.to_string())
-        } else {
-            serde_json::from_slice(self.body).map_err(|error| error.to_string())
-        };
-        parsed.map_err(|error| {
-            Refusal::bad_request(format!("unable to decode the body of the request: {error}"))
-        })
+        parsed(self.asked, self.body)
     }
 
     /// Checks kind and namespace of an object and fills them in where they are missing.
@@ -347,6 +336,25 @@ impl From<Refusal> for Attempt {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
+}
+
+/// The body as JSON, whatever it was written in.
+pub(super) fn parsed(asked: &Asked, body: &Bytes) -> Result<Value, Refusal> {
+    let content_type = asked.header(header::CONTENT_TYPE).unwrap_or_default();
+    if content_type.contains("protobuf") {
+        return protobuf::decode(body).ok_or_else(|| {
+            let message = "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml";
+            Refusal::new(415, message)
+        });
+    }
+    let parsed = if content_type.contains("yaml") {
+        serde_yaml_ng::from_slice(body).map_err(|error| error.to_string())
+    } else {
+        serde_json::from_slice(body).map_err(|error| error.to_string())
+    };
+    parsed.map_err(|error| {
+        Refusal::bad_request(format!("unable to decode the body of the request: {error}"))
+    })
 }
 
 fn options_of(options: &Value) -> Result<DeleteOptions, Refusal> {
