@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::api::ApiServer;
+use crate::api::{ApiServer, Token};
 use crate::application::{ApplicationController, apply};
 use crate::clock::Clock;
 use crate::controllers::Controllers;
@@ -99,7 +99,12 @@ impl Cluster {
         if parts.kubelet.is_some() {
             settle::settle(&store).await;
         }
-        let builder = ApiServer::builder(store.clone(), logs.clone());
+        // Over TLS kubectl asks for a name and a password if its kubeconfig has no credentials.
+        let token = options.tls.then(|| Token {
+            token: "simcluster".to_owned(),
+            user: "admin".to_owned(),
+        });
+        let builder = ApiServer::builder(store.clone(), logs.clone()).tokens(token);
         let api = builder.port(options.port).tls(options.tls).start().await;
         let api = api.map_err(|source| ClusterError::Serve {
             port: options.port,

@@ -169,15 +169,12 @@ impl State {
             }
         })?;
         if old.0 != sync {
-            self.event(
-                "ResourceUpdated",
-                "Normal",
-                format!("Updated sync status: {} -> {sync}", old.0),
-            )?;
+            let message = format!("Updated sync status: {} -> {sync}", old.0);
+            self.event("ResourceUpdated", "Normal", &message)?;
         }
         if old.1 != health.as_str() {
             let message = format!("Updated health status: {} -> {}", old.1, health.as_str());
-            self.event("ResourceUpdated", "Normal", message)?;
+            self.event("ResourceUpdated", "Normal", &message)?;
         }
         Ok(())
     }
@@ -228,12 +225,7 @@ impl State {
     }
 
     /// A Kubernetes Event about the Application.
-    pub(super) fn event(
-        &self,
-        reason: &str,
-        kind: &str,
-        message: String,
-    ) -> Result<(), StoreError> {
+    pub(super) fn event(&self, reason: &str, kind: &str, message: &str) -> Result<(), StoreError> {
         let (namespace, name) = (&self.spec.namespace, &self.spec.name);
         let application = self.store.get(APPLICATIONS, namespace, name);
         let meta = application

@@ -83,7 +83,7 @@ pub(super) async fn run(state: &State, step: &SyncStep) -> Result<(), StoreError
             status.remove("operationState");
         }
     })?;
-    state.event("OperationStarted", "Normal", message)?;
+    state.event("OperationStarted", "Normal", &message)?;
     clock.sleep(TAKEN_UP).await;
     let started = clock.time();
     let jobs = plan(&objects, &revision, clock.now().as_second());
@@ -311,10 +311,11 @@ impl Operation<'_> {
         if phase == "Succeeded" {
             self.record_history()?;
             let message = format!("Sync operation to {revision} succeeded");
-            self.state.event("OperationCompleted", "Normal", message)?;
+            self.state.event("OperationCompleted", "Normal", &message)?;
         } else {
             let message = format!("Sync operation to {revision} failed: {message}");
-            self.state.event("OperationCompleted", "Warning", message)?;
+            self.state
+                .event("OperationCompleted", "Warning", &message)?;
         }
         self.state.refresh()
     }
