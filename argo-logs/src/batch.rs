@@ -39,9 +39,6 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    const CONTINUES: u8 = 1;
-    const CONTINUATION: u8 = 2;
-
     /// When the runtime read the line. Fragments of long lines have none.
     pub fn time(&self) -> Option<Timestamp> {
         let nanos = self.nanos()?;
@@ -55,12 +52,15 @@ impl Line<'_> {
     }
 
     fn flags(&self) -> u8 {
-        u8::from(self.continues) * Self::CONTINUES
-            + u8::from(self.continuation) * Self::CONTINUATION
+        u8::from(self.continues) * Batch::CONTINUES
+            + u8::from(self.continuation) * Batch::CONTINUATION
     }
 }
 
 impl Batch {
+    pub(crate) const CONTINUES: u8 = 1;
+    pub(crate) const CONTINUATION: u8 = 2;
+
     /// No lines yet, of the run `container_id`, which came after `restart` others, all to
     /// lie in `bytes`.
     pub fn new(container_id: Arc<str>, restart: i32, bytes: Bytes) -> Self {
@@ -151,8 +151,8 @@ impl Batch {
     fn line(&self, span: Span) -> Line<'_> {
         Line {
             text: &self.bytes[span.start as usize..span.end as usize],
-            continues: span.flags & Line::CONTINUES != 0,
-            continuation: span.flags & Line::CONTINUATION != 0,
+            continues: span.flags & Batch::CONTINUES != 0,
+            continuation: span.flags & Batch::CONTINUATION != 0,
             time: span.time,
         }
     }
@@ -183,8 +183,8 @@ mod tests {
     fn lines_survive_being_copied() {
         let mut batch = Batch::new("A".into(), 1, Bytes::from_static(b"one\ntwo\nthree\n"));
         batch.push(Some(1_500_000_000), 0..3, 0);
-        batch.push(None, 4..7, Line::CONTINUES);
-        batch.push(Some(-1), 8..13, Line::CONTINUATION);
+        batch.push(None, 4..7, Batch::CONTINUES);
+        batch.push(Some(-1), 8..13, Batch::CONTINUATION);
         let copy = Batch::from_lines(batch.container_id().clone(), 1, batch.lines());
         assert_eq!(
             copy.lines().collect::<Vec<_>>(),

@@ -1,12 +1,38 @@
 //! Decides what to read of one container and which of the lines are news.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+mod ends;
+mod notices;
+mod open;
+mod run;
 
-use argo_core::{Notice, ObjectRef};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use argo_core::{Backoff, Level, Notice, NoticeCode, ObjectRef};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::{Batch, ContainerView, Refused};
+use self::{
+    open::{Health, Open},
+    run::{Rewound, Run},
+};
+use crate::{
+    Batch, ContainerView, Instance, PodState, Refused,
+    reading::{News, Reading, Sink, Start},
+    window::Window,
+};
+
+/// How long what is left may take when the deploy is over.
+const LAST_READ: Duration = Duration::from_secs(3);
+/// A pod that tells of a run whose log is not there yet tells more soon; if not, it is
+/// asked.
+const POLL: Duration = Duration::from_secs(5);
+/// A response that ended cleanly ended with its run in most cases: the pod says so within
+/// about a second.
+const STATUS_LAG: Duration = Duration::from_secs(1);
 
 /// What is to be followed and how.
 #[derive(Clone, Debug)]
@@ -81,20 +107,94 @@ pub enum Action {
 /// back), answers by [actions](Self::next_action), and wants [`timer`](Self::timer) to be
 /// called at its [`deadline`](Self::deadline). It opens the first response when
 /// [`status`](Self::status) shows the first run.
+///
+/// The runs of the container are read one after another. No response says that its run
+/// is over, only the pod does; then the run is read once more, without following, until
+/// that brings nothing new. A response that begins in the past is held against the
+/// [`Window`] of what was shown.
 #[derive(Debug)]
 pub struct Follower {
     config: FollowerConfig,
     actions: VecDeque<Action>,
-    deadline: Option<Duration>,
+    phase: Phase,
+    view: ContainerView,
+    /// The run being read.
+    run: Option<Run>,
+    /// The one before, should it turn out to have been misread.
+    retired: Option<Run>,
+    window: Window,
+    /// What was shown of later runs, while an earlier one is read once more.
+    later: Option<Window>,
+    /// How many lines of the next run were shown as the one before's.
+    shown_early: usize,
+    /// Runs that are read to their end or lost.
+    done: HashSet<Arc<str>>,
+    /// All runs that the pod ever told of, and the newest with whether it ended.
+    seen: HashSet<Arc<str>>,
+    newest: Option<(Arc<str>, bool)>,
+    /// How many restarts the next run should have behind it.
+    next_restart: i32,
+    is_first: bool,
+    backoff: Backoff,
+    has_failed: bool,
+    /// The node cannot follow.
+    polling: bool,
+    finishing: Option<Duration>,
+    told: HashSet<Told>,
+    news: Vec<News>,
+}
+
+/// What it is at.
+#[derive(Debug)]
+enum Phase {
+    /// Nothing to read.
+    Idle,
+    Asking,
+    /// Until then; any word of the pod ends it, or only one about the run.
+    Pausing {
+        until: Duration,
+        eager: bool,
+    },
+    Reading(Box<Open>),
+    Done,
+}
+
+/// What is said once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Told {
+    Waiting,
+    Unauthorized,
+    Unavailable,
+    Other,
+    Polling,
 }
 
 impl Follower {
     /// Nothing is known of the container yet.
     pub fn new(config: FollowerConfig) -> Self {
+        let first = Duration::from_millis(500);
+        let backoff = Backoff::new(first, Duration::from_secs(15), config.seed);
         Self {
             config,
             actions: VecDeque::new(),
-            deadline: None,
+            phase: Phase::Idle,
+            view: ContainerView::default(),
+            run: None,
+            retired: None,
+            window: Window::default(),
+            later: None,
+            shown_early: 0,
+            done: HashSet::new(),
+            seen: HashSet::new(),
+            newest: None,
+            next_restart: 0,
+            is_first: true,
+            backoff,
+            has_failed: false,
+            polling: false,
+            finishing: None,
+            told: HashSet::new(),
+            news: Vec::new(),
         }
     }
 
@@ -111,42 +211,461 @@ impl Follower {
     /// When [`timer`](Self::timer) is to be called at the latest. It changes with every
     /// call; calling too early does no harm.
     pub fn deadline(&self) -> Option<Duration> {
-        self.deadline
+        let own = match &self.phase {
+            Phase::Done => return None,
+            Phase::Idle | Phase::Asking => None,
+            Phase::Pausing { until, .. } => Some(*until),
+            Phase::Reading(open) => Some(open.deadline()),
+        };
+        own.into_iter().chain(self.finishing).min()
     }
 
     /// True while there is nothing to read: every run that the pod told of is read to
     /// its end, and no response is open or about to be.
     pub fn is_idle(&self) -> bool {
-        true
+        matches!(self.phase, Phase::Idle | Phase::Done)
     }
 
     /// The watch of pods says this.
-    pub fn status(&mut self, _view: ContainerView, _now: Duration) {}
+    pub fn status(&mut self, view: ContainerView, now: Duration) {
+        if self.is_done() || !self.learn(view) {
+            return;
+        }
+        let moved = self.has_moved();
+        match &mut self.phase {
+            Phase::Idle => self.decide(now),
+            Phase::Pausing { eager, .. } if *eager || moved => self.decide(now),
+            Phase::Reading(open) if moved => open.run_is_over(now),
+            _ => {}
+        }
+    }
 
     /// The pod says this when [asked](Action::AskStatus).
-    pub fn answer(&mut self, _view: ContainerView, _now: Duration) {}
+    pub fn answer(&mut self, view: ContainerView, now: Duration) {
+        if matches!(self.phase, Phase::Asking) {
+            self.learn(view);
+            self.decide(now);
+        }
+    }
 
     /// The pod could not be [asked](Action::AskStatus).
-    pub fn no_answer(&mut self, _error: &str, _now: Duration) {}
+    pub fn no_answer(&mut self, error: &str, now: Duration) {
+        if matches!(self.phase, Phase::Asking) {
+            log::debug!("{} {}: {error}", self.config.pod, self.config.container);
+            let delay = self.delay().max(Duration::from_millis(500));
+            self.pause(now + delay, true);
+        }
+    }
 
     /// The response begins: 200. `date` is the header of that name.
-    pub fn opened(&mut self, _date: Option<Timestamp>, _now: Duration) {}
+    pub fn opened(&mut self, date: Option<Timestamp>, _now: Duration) {
+        if let Phase::Reading(open) = &mut self.phase {
+            open.opened = true;
+            open.date = date.map(Timestamp::as_second);
+            self.restored();
+        }
+    }
 
     /// The next bytes of the response.
-    pub fn bytes(&mut self, _bytes: Bytes) {}
+    pub fn bytes(&mut self, bytes: Bytes) {
+        if let Phase::Reading(open) = &mut self.phase {
+            open.heard = true;
+            let (window, news) = (&mut self.window, &mut self.news);
+            open.reading.feed(bytes, &mut Sink { window, news });
+            self.publish();
+        }
+    }
 
     /// The response is over.
-    pub fn end(&mut self, _end: End, _now: Duration) {}
+    pub fn end(&mut self, end: End, now: Duration) {
+        if let Some(open) = self.take_open() {
+            self.close(open, end, now);
+        }
+    }
 
     /// The next bytes of the [probe](Action::Probe).
-    pub fn probe_bytes(&mut self, _bytes: &Bytes) {}
+    pub fn probe_bytes(&mut self, bytes: &Bytes) {
+        if let Phase::Reading(open) = &mut self.phase {
+            open.probe_bytes(bytes);
+        }
+    }
 
     /// The probe is over.
-    pub fn probe_end(&mut self, _end: &End, _now: Duration) {}
+    pub fn probe_end(&mut self, end: &End, now: Duration) {
+        if let Phase::Reading(open) = &mut self.phase {
+            open.probe_end(now);
+            if matches!(end, End::Refused(refused) if refused.refusal().is_about_the_run()) {
+                self.break_off(now);
+            }
+        }
+    }
 
     /// The deadline has come.
-    pub fn timer(&mut self, _now: Duration) {}
+    pub fn timer(&mut self, now: Duration) {
+        if self.finishing.is_some_and(|until| now >= until) {
+            return self.give_up(now);
+        }
+        match &mut self.phase {
+            Phase::Pausing { until, .. } if now >= *until => self.ask(now),
+            Phase::Reading(open) => match open.check(now) {
+                Health::Good => {}
+                Health::Doubtful => self.probe(),
+                Health::Dead => self.break_off(now),
+            },
+            _ => {}
+        }
+    }
 
     /// The deploy is over: what is left is read once, then comes [`Action::Done`].
-    pub fn finish(&mut self, _now: Duration) {}
+    pub fn finish(&mut self, now: Duration) {
+        if self.is_done() || self.finishing.is_some() {
+            return;
+        }
+        self.finishing = Some(now + LAST_READ);
+        if let Phase::Reading(open) = &self.phase {
+            if !open.params.follow {
+                return;
+            }
+            self.actions.push_back(Action::Close);
+            if let Some(open) = self.take_open() {
+                self.count(open, now);
+            }
+        }
+        self.decide(now);
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done)
+    }
+
+    /// Takes over what the pod says, unless it said something later before: the watch and
+    /// the answers overtake each other.
+    fn learn(&mut self, view: ContainerView) -> bool {
+        if self.is_outdated(&view) {
+            return false;
+        }
+        for (instance, _) in view.instances() {
+            self.seen.insert(Arc::clone(&instance.id));
+        }
+        if let Some((instance, _)) = view.instances().last() {
+            self.newest = Some((Arc::clone(&instance.id), !instance.running));
+        }
+        self.view = view;
+        let located = self.located();
+        if let (Some(run), Some((instance, previous))) = (&mut self.run, located) {
+            (run.instance, run.previous) = (instance, previous);
+        }
+        true
+    }
+
+    fn is_outdated(&self, view: &ContainerView) -> bool {
+        let Some((id, ended)) = &self.newest else {
+            return false;
+        };
+        match view.instances().last() {
+            None => view.pod == PodState::Live,
+            Some((newest, _)) if newest.id == *id => *ended && newest.running,
+            Some((newest, _)) => self.seen.contains(&newest.id),
+        }
+    }
+
+    fn located(&self) -> Option<(Instance, bool)> {
+        let id = &self.run.as_ref()?.instance.id;
+        let mut instances = self.view.instances();
+        let (instance, previous) = instances.find(|(instance, _)| instance.id == *id)?;
+        Some((instance.clone(), previous))
+    }
+
+    /// The run does not run any more, for all the pod says.
+    fn has_moved(&self) -> bool {
+        self.view.pod == PodState::Gone
+            || self.run.is_some() && self.located().is_none_or(|(run, _)| !run.running)
+    }
+
+    /// Nothing is open: what now?
+    fn decide(&mut self, now: Duration) {
+        self.phase = Phase::Idle;
+        if self.view.pod == PodState::Gone {
+            return self.pod_is_gone();
+        }
+        if self.run.is_some() && !self.go_on(now) {
+            return;
+        }
+        if let Some(run) = self.next_run() {
+            self.run = Some(run);
+            self.open(now);
+        } else if self.view.is_over() || self.finishing.is_some() {
+            self.done();
+        }
+    }
+
+    /// Goes on with the run; true if it is over and done with.
+    fn go_on(&mut self, now: Duration) -> bool {
+        let located = self.located();
+        let Some(run) = &mut self.run else {
+            return true;
+        };
+        if run.complete {
+            self.retire();
+            return true;
+        }
+        if located.is_none() {
+            return self.run_is_gone(now);
+        }
+        if !run.ended() && std::mem::take(&mut run.just_ended) && self.finishing.is_none() {
+            self.pause(now + STATUS_LAG, false);
+            return false;
+        }
+        self.rewind();
+        self.open(now);
+        false
+    }
+
+    /// The pod tells of other runs only.
+    fn run_is_gone(&mut self, now: Duration) -> bool {
+        if self.view.instances().next().is_none() && self.finishing.is_none() {
+            self.pause(now + POLL, true);
+            return false;
+        }
+        self.lose();
+        true
+    }
+
+    /// The run cannot be read any more.
+    fn lose(&mut self) {
+        if let Some(run) = &self.run {
+            let message = notices::end_unread(&run.instance, run.shown);
+            let mut notice = match run.shown {
+                0 => self
+                    .config
+                    .notice(NoticeCode::InstancesLost, Level::Warning, message),
+                _ => self.config.missing(message),
+            };
+            if run.was_complete {
+                // Nearly always it was: the doubt is whether both runs are of one second.
+                notice.level = Level::Debug;
+            }
+            self.say(notice);
+        }
+        self.retire();
+    }
+
+    /// The run is over and done with.
+    fn retire(&mut self) {
+        self.flush();
+        if let Some(mut later) = self.later.take() {
+            later.absorb(&self.window);
+            self.window = later;
+        }
+        if let Some(run) = self.run.take() {
+            self.done.insert(Arc::clone(&run.instance.id));
+            self.retired = Some(run);
+        }
+    }
+
+    /// The oldest run that was not read yet.
+    fn next_run(&mut self) -> Option<Run> {
+        self.view.instances().next()?;
+        let is_tail = std::mem::take(&mut self.is_first) && !self.config.is_new;
+        if is_tail {
+            self.skip_the_past();
+        }
+        let is_new = |(run, _): &(&Instance, bool)| !self.done.contains(&run.id);
+        let (instance, previous) = self.view.instances().find(is_new)?;
+        let instance = instance.clone();
+        if let Some(run) = self.misread_before(&instance) {
+            return Some(run);
+        }
+        self.count_restarts(instance.restart);
+        let mut run = Run::new(instance, previous, is_tail);
+        run.shown = std::mem::take(&mut self.shown_early);
+        Some(run)
+    }
+
+    /// Of a pod that is not new only the newest run matters.
+    fn skip_the_past(&mut self) {
+        let Some((newest, _)) = self.view.instances().last() else {
+            return;
+        };
+        self.next_restart = newest.restart;
+        if let (Some(_), Some(last)) = (&self.view.current, &self.view.last) {
+            self.done.insert(Arc::clone(&last.id));
+        }
+    }
+
+    fn count_restarts(&mut self, restart: i32) {
+        if restart > self.next_restart {
+            let message = notices::lost(self.next_restart, restart - 1);
+            let code = NoticeCode::InstancesLost;
+            self.say(self.config.notice(code, Level::Warning, message));
+        }
+        self.next_restart = self.next_restart.max(restart + 1);
+    }
+
+    /// The run before, if what was read of it may have been the beginning of this one.
+    fn misread_before(&mut self, instance: &Instance) -> Option<Run> {
+        let start = nanos(instance.started_at?);
+        let last = self.view.last.as_ref()?;
+        let fits = |run: &mut Run| run.instance.id == last.id && run.is_misread(start);
+        let mut run = self.retired.take_if(fits)?;
+        (run.instance, run.previous) = (last.clone(), true);
+        if let Some(rewound) = run.rewind(start) {
+            self.go_back(rewound);
+        }
+        Some(run)
+    }
+
+    fn rewind(&mut self) {
+        let next = self.view.current.as_ref();
+        let start = next.and_then(|next| next.started_at).map(nanos);
+        if let (Some(run), Some(start)) = (&mut self.run, start)
+            && run.previous
+            && run.is_misread(start)
+            && let Some(rewound) = run.rewind(start)
+        {
+            self.go_back(rewound);
+        }
+    }
+
+    fn go_back(&mut self, rewound: Rewound) {
+        self.later = Some(self.window.clone());
+        self.shown_early = rewound.others;
+        self.window.rewind_to(rewound.window);
+    }
+
+    fn open(&mut self, now: Duration) {
+        let Some(run) = &mut self.run else {
+            return;
+        };
+        run.keep(&self.window);
+        let follow = !run.ended() && !self.polling && self.finishing.is_none();
+        let (params, start) = self.params(follow);
+        let Some(run) = &self.run else {
+            return;
+        };
+        let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
+        let reading = Reading::new(id, restart, &start, &self.window);
+        let is_tied = reading.unseen().is_some();
+        self.actions.push_back(Action::Open(params.clone()));
+        let open = Open::new(params, reading, is_tied, now, self.config.seed);
+        self.phase = Phase::Reading(Box::new(open));
+    }
+
+    /// Where to begin, and what of it may have been shown.
+    fn params(&self, follow: bool) -> (OpenParams, Start) {
+        let mut params = OpenParams {
+            container: Arc::clone(&self.config.container),
+            follow,
+            previous: false,
+            since_time: None,
+            tail_lines: None,
+        };
+        let Some(run) = &self.run else {
+            return (params, Start::Fresh);
+        };
+        params.previous = run.previous;
+        if run.shown == 0 && run.is_tail {
+            match run.empty_at {
+                // Nothing had been written when it was asked for first.
+                Some(date) => params.since_time = second(date - 1).max(self.floored_since()),
+                None => {
+                    params.since_time = self.floored_since();
+                    params.tail_lines = self.config.tail;
+                }
+            }
+            let start = Start::Again {
+                same_run: false,
+                from: None,
+            };
+            return (params, if run.is_rewound { start } else { Start::Fresh });
+        }
+        let started = run.instance.started_at.map(nanos);
+        let shown_before = started.is_none_or(|start| self.window.newest() >= Some(start));
+        if run.shown > 0 || shown_before {
+            params.since_time = self.window.since().and_then(second);
+        }
+        let start = Start::Again {
+            same_run: run.shown > 0,
+            from: run.tail_from,
+        };
+        let is_again = run.shown > 0 || shown_before || run.is_rewound;
+        (params, if is_again { start } else { Start::Fresh })
+    }
+
+    fn floored_since(&self) -> Option<Timestamp> {
+        second(self.config.since?.as_second())
+    }
+
+    fn probe(&mut self) {
+        let (mut params, start) = self.params(false);
+        if let (Phase::Reading(open), Some(run)) = (&mut self.phase, &self.run) {
+            params.tail_lines = params.tail_lines.filter(|_| params.since_time.is_none());
+            let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
+            let reading = Reading::new(id, restart, &start, &self.window);
+            open.probe(reading, self.window.clone());
+            self.actions.push_back(Action::Probe(params));
+        }
+    }
+
+    fn ask(&mut self, now: Duration) {
+        if self.finishing.is_some() {
+            return self.decide(now);
+        }
+        self.phase = Phase::Asking;
+        self.actions.push_back(Action::AskStatus);
+    }
+
+    fn pause(&mut self, until: Duration, eager: bool) {
+        self.phase = Phase::Pausing { until, eager };
+    }
+
+    /// At once after the first failure, then later and later.
+    fn delay(&mut self) -> Duration {
+        if std::mem::replace(&mut self.has_failed, true) {
+            self.backoff.next_delay()
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    fn take_open(&mut self) -> Option<Open> {
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Reading(open) => Some(*open),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        for news in self.news.drain(..) {
+            self.actions.push_back(match news {
+                News::Lines(batch) => Action::Emit(batch),
+                News::Gap { after, before } => {
+                    Action::Notice(self.config.missing(notices::rotated(after, Some(before))))
+                }
+                News::Repeat(from, to) => {
+                    Action::Notice(self.config.missing(notices::repeated(from, to)))
+                }
+            });
+        }
+    }
+
+    fn say(&mut self, notice: Notice) {
+        self.actions.push_back(Action::Notice(notice));
+    }
+
+    fn done(&mut self) {
+        self.phase = Phase::Done;
+        self.actions.push_back(Action::Done);
+    }
+}
+
+fn nanos(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
+}
+
+fn second(second: i64) -> Option<Timestamp> {
+    Timestamp::from_second(second).ok()
 }

@@ -1,7 +1,5 @@
 //! A pod log follower that loses no line and prints none twice.
 
-#![allow(dead_code)]
-
 mod actor;
 mod batch;
 mod choice;
@@ -15,11 +13,17 @@ mod kube_source;
 mod kubelet;
 pub mod level;
 mod limits;
+mod line;
+#[cfg(test)]
+mod model;
+mod mutant;
+mod reading;
 mod refused;
 mod roster;
 mod source;
 mod stream;
 mod transfer;
+mod window;
 
 pub use batch::{Batch, Line};
 pub use container::{ContainerView, Instance, PodState};

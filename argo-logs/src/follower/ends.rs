@@ -1,0 +1,321 @@
+//! What the end of a response means: never that the run is over.
+
+use std::time::Duration;
+
+use argo_core::{Level, NoticeCode};
+
+use super::{End, Follower, POLL, Phase, Told, notices, open::Open, run::Pass};
+use crate::{
+    Refusal, Refused,
+    kubelet::Cause,
+    mutant::{Mutant, mutated},
+    reading::{Reading, Sink},
+};
+
+/// A response that lived so long worked.
+const WORKED: Duration = Duration::from_secs(30);
+/// If nothing came for so long, there was nothing when it was asked for.
+const SETTLED: Duration = Duration::from_secs(1);
+const SLOW: Duration = Duration::from_secs(15);
+const POLLING: Duration = Duration::from_millis(1500);
+/// So often in a row a kubelet may have trouble before it is said.
+const TROUBLE: u32 = 5;
+const UNREAD: &str = "the last lines may be missing: the log could not be read to its end in time";
+
+impl Refusal {
+    /// The refusal has to do with the run, not with the moment.
+    pub(super) fn is_about_the_run(self) -> bool {
+        matches!(self, Self::PodGone | Self::Removed | Self::Forbidden)
+    }
+}
+
+impl Follower {
+    /// A response ended by itself.
+    pub(super) fn close(&mut self, mut open: Open, end: End, now: Duration) {
+        let cause = open.reading.take_cause();
+        let pass = self.pass(&open, &end, cause.is_some());
+        let (follow, lived) = (open.params.follow, now.saturating_sub(open.since));
+        let worked = open.reading.counts().1 > 0 || open.opened && follow && lived >= WORKED;
+        let unseen = open.reading.unseen();
+        self.count(open, now);
+        if worked {
+            self.backoff.reset();
+            self.has_failed = false;
+        }
+        if let Some(run) = &mut self.run {
+            run.is_cut = end != End::Clean || cause.is_some();
+            run.just_ended = follow && !run.is_cut;
+            if end == End::Clean && cause.is_none() {
+                (run.missed, run.causes) = (0, 0);
+            }
+            run.complete |= run.just_ended && mutated(Mutant::EofIsDone);
+        }
+        match (end, cause) {
+            (End::Refused(refused), _) => self.refused(&refused, now),
+            _ if self.finishing.is_some() => self.read_last(now),
+            (_, Some((cause, text))) => self.kubelet_says(cause, &text, now),
+            (End::Lost(error), None) => self.lost(&error, now),
+            (End::Clean, None) if follow => self.ask(now),
+            (End::Clean, None) => self.passed(pass, unseen, now),
+        }
+    }
+
+    /// Counts what a response brought, and keeps its tail.
+    pub(super) fn count(&mut self, open: Open, now: Duration) {
+        if let Some(run) = &mut self.run {
+            run.count(&open.reading);
+            let lived = now.saturating_sub(open.since);
+            if open.opened && lived >= SETTLED && run.empty_at.is_none() {
+                run.empty_at = open.date;
+            }
+            if open.opened {
+                run.reading = Some(open.reading);
+            }
+        }
+    }
+
+    fn pass(&self, open: &Open, end: &End, has_cause: bool) -> Pass {
+        let (_, shown) = open.reading.counts();
+        let same_tail = |tail: &[u8]| tail == open.reading.tail();
+        let is_same = self.run.as_ref().is_some_and(|run| same_tail(run.tail()));
+        Pass {
+            is_quiet: *end == End::Clean && !has_cause && shown == 0 && is_same,
+            is_proven: open.is_tied && open.reading.unseen().is_none(),
+            is_last: self.view.is_over(),
+        }
+    }
+
+    /// A read without following came to its end.
+    fn passed(&mut self, pass: Pass, unseen: Option<i64>, now: Duration) {
+        let Some(run) = &mut self.run else {
+            return;
+        };
+        if !run.ended() {
+            return self.pause(now + POLLING, false);
+        }
+        run.judge(pass, now);
+        if run.complete {
+            if let Some(unseen) = unseen {
+                self.say(self.config.missing(notices::rotated(unseen, None)));
+            }
+            return self.decide(now);
+        }
+        match run.next_pass(pass.is_last) {
+            Duration::ZERO => self.ask(now),
+            delay => self.pause(now + delay, false),
+        }
+    }
+
+    /// The one last read is over.
+    fn read_last(&mut self, now: Duration) {
+        if let Some(run) = &self.run {
+            let unseen = run.reading.as_ref().and_then(Reading::unseen);
+            let is_whole = !run.is_cut && unseen.is_none();
+            if !is_whole {
+                self.say(self.config.missing(UNREAD));
+            }
+            self.retire();
+        }
+        self.decide(now);
+    }
+
+    fn lost(&mut self, error: &str, now: Duration) {
+        log::debug!("{} {}: {error}", self.config.pod, self.config.container);
+        let delay = self.delay();
+        self.ask_after(delay, now);
+    }
+
+    fn kubelet_says(&mut self, cause: Cause, text: &str, now: Duration) {
+        match cause {
+            Cause::Removed => self.missed(now),
+            Cause::NoWatches => {
+                self.polling = true;
+                let why = format!("the log is read every 2 s, not followed: {text}");
+                self.tell(Told::Polling, NoticeCode::Other, Level::Info, why);
+                self.ask_after(POLLING, now);
+            }
+            Cause::Failed => self.failed(text, now),
+        }
+    }
+
+    fn failed(&mut self, text: &str, now: Duration) {
+        let delay = self.delay();
+        let Some(run) = &mut self.run else {
+            return;
+        };
+        run.causes += 1;
+        if run.causes >= TROUBLE {
+            let why = format!("the kubelet cannot read the log: {text}");
+            self.tell(Told::Other, NoticeCode::LogUnreadable, Level::Warning, why);
+            if self
+                .run
+                .as_ref()
+                .is_some_and(|run| run.ended() && run.causes >= 2 * TROUBLE)
+            {
+                self.lose();
+                return self.decide(now);
+            }
+        }
+        self.ask_after(delay, now);
+    }
+
+    fn refused(&mut self, refused: &Refused, now: Duration) {
+        let refusal = refused.refusal();
+        if self.finishing.is_some() && refusal != Refusal::Forbidden {
+            return self.read_last_refused(refusal, now);
+        }
+        let message = &refused.message;
+        match refusal {
+            Refusal::Waiting => {
+                let why = if message.is_empty() {
+                    "the pod has no node yet"
+                } else {
+                    message
+                };
+                self.tell(
+                    Told::Waiting,
+                    NoticeCode::LogUnreadable,
+                    Level::Info,
+                    why.to_owned(),
+                );
+                self.pause(now + POLL, true);
+            }
+            Refusal::NoPrevious | Refusal::Removed => self.missed(now),
+            Refusal::Unauthorized => {
+                let why = format!("the log cannot be read now: {message}");
+                self.tell(
+                    Told::Unauthorized,
+                    NoticeCode::Unreachable,
+                    Level::Warning,
+                    why,
+                );
+                self.pause(now + SLOW, false);
+            }
+            Refusal::Forbidden => {
+                let why = format!("the log may not be read: {message}");
+                self.say(
+                    self.config
+                        .notice(NoticeCode::Forbidden, Level::Warning, why),
+                );
+                self.done();
+            }
+            Refusal::PodGone | Refusal::Unavailable | Refusal::Other => {
+                self.unavailable(refused, now);
+            }
+        }
+    }
+
+    fn unavailable(&mut self, refused: &Refused, now: Duration) {
+        let delay = self.delay().max(refused.retry_after.unwrap_or_default());
+        if self.backoff.failures() == TROUBLE {
+            let why = format!("the log cannot be read now: {}", refused.message);
+            self.tell(
+                Told::Unavailable,
+                NoticeCode::Unreachable,
+                Level::Warning,
+                why,
+            );
+        }
+        self.ask_after(delay, now);
+    }
+
+    fn read_last_refused(&mut self, refusal: Refusal, now: Duration) {
+        if let Some(run) = &mut self.run {
+            // Nothing was written yet, or what was is shown.
+            run.is_cut = refusal != Refusal::Waiting;
+        }
+        self.read_last(now);
+    }
+
+    /// The kubelet does not have the run that the pod tells of. Beside a successor that
+    /// ended that is for good: one dead container is kept.
+    fn missed(&mut self, now: Duration) {
+        let successor = self.view.current.as_ref();
+        let is_removed = successor.is_some_and(|next| !next.running);
+        let Some(run) = &mut self.run else {
+            return;
+        };
+        run.missed += 1;
+        if run.missed >= 3 || run.previous && is_removed {
+            self.lose();
+            self.decide(now);
+        } else {
+            self.ask_after(Duration::from_millis(500), now);
+        }
+    }
+
+    fn ask_after(&mut self, delay: Duration, now: Duration) {
+        match delay {
+            Duration::ZERO => self.ask(now),
+            delay => self.pause(now + delay, false),
+        }
+    }
+
+    /// Nothing is to be expected of the response any more.
+    pub(super) fn break_off(&mut self, now: Duration) {
+        self.actions.push_back(super::Action::Close);
+        if let Some(open) = self.take_open() {
+            self.count(open, now);
+        }
+        if let Some(run) = &mut self.run {
+            (run.is_cut, run.just_ended) = (true, false);
+        }
+        self.ask(now);
+    }
+
+    /// The last piece of the log, which has no line end.
+    pub(super) fn flush(&mut self) {
+        let Some(run) = &mut self.run else {
+            return;
+        };
+        let Some(mut reading) = run.reading.take() else {
+            return;
+        };
+        // Cut off, or before the last line shown came again, it is a piece of a line.
+        if run.complete || !run.is_cut && reading.unseen().is_none() && reading.has_stamp() {
+            let (window, news) = (&mut self.window, &mut self.news);
+            reading.flush(&mut Sink { window, news });
+            self.publish();
+        }
+    }
+
+    pub(super) fn pod_is_gone(&mut self) {
+        if let Some(run) = &self.run
+            && !run.complete
+            && run.is_cut
+        {
+            let message = notices::end_unread(&run.instance, run.shown);
+            self.say(self.config.missing(message));
+        }
+        self.flush();
+        self.done();
+    }
+
+    /// The time for the last read is up.
+    pub(super) fn give_up(&mut self, now: Duration) {
+        if matches!(self.phase, Phase::Done) {
+            return;
+        }
+        if let Some(open) = self.take_open() {
+            self.count(open, now);
+        }
+        if self.run.is_some() {
+            self.say(self.config.missing(UNREAD));
+        }
+        self.flush();
+        self.done();
+    }
+
+    pub(super) fn restored(&mut self) {
+        if self.told.remove(&Told::Unavailable) | self.told.remove(&Told::Unauthorized) {
+            let what = "the log can be read again";
+            self.say(self.config.notice(NoticeCode::Restored, Level::Info, what));
+        }
+    }
+
+    fn tell(&mut self, what: Told, code: NoticeCode, level: Level, message: String) {
+        if self.told.insert(what) {
+            self.say(self.config.notice(code, level, message));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The sentences about what cannot be known or read.
+
+use argo_core::{Level, Notice, NoticeCode};
+use jiff::Timestamp;
+
+use super::FollowerConfig;
+use crate::Instance;
+
+impl FollowerConfig {
+    pub(super) fn notice(
+        &self,
+        code: NoticeCode,
+        level: Level,
+        message: impl Into<String>,
+    ) -> Notice {
+        let mut notice = Notice::new(code, level, message).about(self.pod.clone());
+        notice.container = Some(self.container.to_string());
+        notice
+    }
+
+    pub(super) fn missing(&self, what: impl Into<String>) -> Notice {
+        self.notice(NoticeCode::LinesMissing, Level::Warning, what)
+    }
+
+    pub(super) fn unreadable(&self, level: Level, why: impl Into<String>) -> Notice {
+        self.notice(NoticeCode::LogUnreadable, level, why)
+    }
+}
+
+pub(super) fn rotated(after: i64, before: Option<i64>) -> String {
+    let range = match before {
+        Some(before) => format!("between {} and {}", clock(after), clock(before)),
+        None => format!("after {}", clock(after)),
+    };
+    format!("lines may be missing {range}: the log was rotated before it was read on")
+}
+
+pub(super) fn repeated(from: i64, to: i64) -> String {
+    format!(
+        "lines from {} on may come twice: the log went back from {}",
+        clock(to),
+        clock(from)
+    )
+}
+
+pub(super) fn lost(first: i32, last: i32) -> String {
+    match last - first {
+        0 => {
+            format!("the run after {first} restarts ended before it could be read; its log is gone")
+        }
+        more => format!(
+            "{} runs (after {first} to {last} restarts) ended before they could be read; their logs are gone",
+            more + 1
+        ),
+    }
+}
+
+pub(super) fn end_unread(instance: &Instance, shown: usize) -> String {
+    let restarts = instance.restart;
+    match shown {
+        0 => lost(restarts, restarts),
+        _ => format!(
+            "the last lines of the run after {restarts} restarts may be missing: its log is gone"
+        ),
+    }
+}
+
+/// The time of day to the millisecond, as a log has it.
+fn clock(nanos: i64) -> String {
+    Timestamp::from_nanosecond(i128::from(nanos))
+        .map_or_else(|_| nanos.to_string(), |time| format!("{time:.3}"))
+}

@@ -1,0 +1,201 @@
+//! One run of the container: what was read of it, and whether that is all.
+
+use std::time::Duration;
+
+use crate::{
+    Instance,
+    reading::Reading,
+    window::{Entry, Window},
+};
+
+/// So long a kubelet may be ahead of what the API says of the pod: two reads within this
+/// may both have been answered from the run after.
+const STATUS_LAG: Duration = Duration::from_millis(1500);
+/// So many earlier states are enough: responses that follow each other within the lag.
+const CHECKPOINTS: usize = 4;
+
+/// The run being read.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) instance: Instance,
+    /// It takes `previous` to get at it.
+    pub(super) previous: bool,
+    /// Of a pod that is not new: the rules of [`FollowerConfig`](crate::FollowerConfig)
+    /// for its beginning hold.
+    pub(super) is_tail: bool,
+    /// Lines shown.
+    pub(super) shown: usize,
+    /// When the log was empty, in seconds of the server's clock.
+    pub(super) empty_at: Option<i64>,
+    /// The first line shown of a tail: earlier ones are not wanted.
+    pub(super) tail_from: Option<Entry>,
+    /// Everything was read.
+    pub(super) complete: bool,
+    /// The last response ended as if the run had, and nothing was asked again since.
+    pub(super) just_ended: bool,
+    /// How often in a row the kubelet said that it has no such run.
+    pub(super) missed: u32,
+    /// How often in a row it had something else to say.
+    pub(super) causes: u32,
+    /// The last response was cut off.
+    pub(super) is_cut: bool,
+    /// The last response, for what came after its last line end.
+    pub(super) reading: Option<Reading>,
+    /// The reads before, the latest last.
+    checkpoints: Vec<Checkpoint>,
+    pub(super) is_rewound: bool,
+    /// It was complete for all one could tell, before it was rewound.
+    pub(super) was_complete: bool,
+    alike_since: Option<Duration>,
+}
+
+/// What was shown before a response.
+#[derive(Debug)]
+struct Checkpoint {
+    window: Window,
+    shown: usize,
+    /// The first line that was news in it.
+    first: Option<i64>,
+}
+
+/// A state to go back to.
+#[derive(Debug)]
+pub(super) struct Rewound {
+    pub(super) window: Window,
+    /// So many lines shown since are the next run's.
+    pub(super) others: usize,
+}
+
+/// What one read of a run that ended says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    /// It ended cleanly, without lines that are news, with the same tail as the one before.
+    pub(super) is_quiet: bool,
+    /// The last line shown came again: it is the right run, and it was read so far.
+    pub(super) is_proven: bool,
+    /// There cannot be another run.
+    pub(super) is_last: bool,
+}
+
+impl Run {
+    pub(super) fn new(instance: Instance, previous: bool, is_tail: bool) -> Self {
+        Self {
+            instance,
+            previous,
+            is_tail,
+            shown: 0,
+            empty_at: None,
+            tail_from: None,
+            complete: false,
+            just_ended: false,
+            missed: 0,
+            causes: 0,
+            is_cut: false,
+            reading: None,
+            checkpoints: Vec::new(),
+            is_rewound: false,
+            was_complete: false,
+            alike_since: None,
+        }
+    }
+
+    /// It will not write any more.
+    pub(super) fn ended(&self) -> bool {
+        !self.instance.running
+    }
+
+    pub(super) fn tail(&self) -> &[u8] {
+        self.reading.as_ref().map_or(&[], Reading::tail)
+    }
+
+    /// A response is about to begin.
+    pub(super) fn keep(&mut self, window: &Window) {
+        if self.checkpoints.len() == CHECKPOINTS {
+            self.checkpoints.remove(0);
+        }
+        self.checkpoints.push(Checkpoint {
+            window: window.clone(),
+            shown: self.shown,
+            first: None,
+        });
+    }
+
+    /// A response is over.
+    pub(super) fn count(&mut self, reading: &Reading) {
+        self.shown += reading.counts().1;
+        if self.is_tail && self.tail_from.is_none() {
+            self.tail_from = reading.first();
+        }
+        if let Some(checkpoint) = self.checkpoints.last_mut() {
+            checkpoint.first = reading.first().map(|entry| entry.time);
+        }
+    }
+
+    /// Judges a read of a run that ended: one that brings nothing new and ends with the
+    /// line shown last is enough. Without such a line (nothing was shown, or the file was
+    /// rotated) it takes two, further apart than the kubelet can be ahead of the pod.
+    pub(super) fn judge(&mut self, pass: Pass, now: Duration) {
+        if !pass.is_quiet {
+            self.alike_since = None;
+            return;
+        }
+        let lag = if pass.is_last {
+            Duration::ZERO
+        } else {
+            STATUS_LAG
+        };
+        let since = self.alike_since.replace(self.alike_since.unwrap_or(now));
+        self.complete = pass.is_proven || since.is_some_and(|since| now >= since + lag);
+    }
+
+    /// When the next read makes sense.
+    pub(super) fn next_pass(&self, is_last: bool) -> Duration {
+        match self.alike_since {
+            Some(_) if !is_last => STATUS_LAG,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// The latest responses brought lines of the run that began at `start` (whole
+    /// seconds, in nanoseconds) instead of this one's, for all one can tell by their
+    /// times: the kubelet knew of the next run before the pod told of it.
+    pub(super) fn is_misread(&self, start: i64) -> bool {
+        !self.is_rewound && self.first_misread(start).is_some()
+    }
+
+    /// Takes those responses back: the state to read this run from.
+    pub(super) fn rewind(&mut self, start: i64) -> Option<Rewound> {
+        let at = self.first_misread(start)?;
+        let first = self.checkpoints[at..].iter().find_map(|c| c.first)?;
+        let checkpoint = self.checkpoints.drain(at..).next()?;
+        let is_certain = self.has_ended_before(first);
+        let others = if is_certain {
+            self.shown - checkpoint.shown
+        } else {
+            0
+        };
+        self.shown = checkpoint.shown;
+        self.is_rewound = true;
+        self.was_complete = std::mem::take(&mut self.complete) && !is_certain;
+        self.reading = None;
+        self.alike_since = None;
+        Some(Rewound {
+            window: checkpoint.window,
+            others,
+        })
+    }
+
+    /// This run cannot have written a line of that time: its end is told in whole seconds.
+    fn has_ended_before(&self, time: i64) -> bool {
+        let finished = self.instance.finished_at;
+        finished.is_some_and(|at| time >= (at.as_second() + 1) * 1_000_000_000)
+    }
+
+    fn first_misread(&self, start: i64) -> Option<usize> {
+        let later = |checkpoint: &&Checkpoint| checkpoint.first.is_none_or(|first| first >= start);
+        let count = self.checkpoints.iter().rev().take_while(later).count();
+        let at = self.checkpoints.len() - count;
+        let any = self.checkpoints[at..].iter().any(|c| c.first.is_some());
+        any.then_some(at)
+    }
+}

@@ -1,0 +1,167 @@
+//! What came out, against what the container wrote.
+
+use std::collections::HashMap;
+
+use argo_core::{Notice, NoticeCode};
+
+use super::{MILLI, kubelet::Server, world::World};
+use crate::Batch;
+
+#[derive(Default)]
+pub(super) struct Verdict {
+    lines: HashMap<(i64, String), i64>,
+    stray: Vec<String>,
+    excuses: Vec<Excuse>,
+}
+
+/// What a notice says about lines.
+#[derive(Debug)]
+enum Excuse {
+    /// Missing between the times.
+    Between(i64, i64),
+    /// Missing of the runs.
+    Runs(usize, usize),
+    /// Missing at the end of all.
+    End,
+    /// Twice from the time on.
+    Twice(i64),
+}
+
+impl Verdict {
+    pub(super) fn emit(&mut self, batch: &Batch) {
+        for line in batch.lines() {
+            assert!(!line.continues && !line.continuation);
+            let text = String::from_utf8(line.text.to_vec()).unwrap();
+            match line.nanos() {
+                Some(time) => *self.lines.entry((time, text)).or_insert(0) += 1,
+                None => self.stray.push(text),
+            }
+        }
+    }
+
+    pub(super) fn notice(&mut self, notice: &Notice) {
+        if !matches!(
+            notice.code,
+            NoticeCode::LinesMissing | NoticeCode::InstancesLost
+        ) {
+            return;
+        }
+        self.excuses.push(excuse(&notice.message));
+    }
+
+    pub(super) fn check(&self, world: &World, server: &Server) -> Result<(), String> {
+        if let Some(stray) = self.stray.first() {
+            return Err(format!("a line without timestamp: {stray:?}"));
+        }
+        let mut expected: HashMap<(i64, String), i64> = HashMap::new();
+        for (run, lines) in wanted(world, server) {
+            for line in lines {
+                *expected.entry(line.clone()).or_insert(0) += 1;
+                let got = self.lines.get(&line).copied().unwrap_or(0);
+                if got == 0 && !self.excuses.iter().any(|e| e.covers(run, line.0)) {
+                    return Err(format!("lost: {line:?}; notices: {:?}", self.excuses));
+                }
+            }
+        }
+        self.compare(&expected, world)
+    }
+
+    fn compare(&self, expected: &HashMap<(i64, String), i64>, world: &World) -> Result<(), String> {
+        for (line, count) in &self.lines {
+            let wanted = expected.get(line).copied().unwrap_or(0);
+            let twice = self
+                .excuses
+                .iter()
+                .any(|e| matches!(e, Excuse::Twice(from) if line.0 >= *from - MILLI));
+            if wanted == 0 && self.is_cut_off(line, expected, world) {
+                continue;
+            }
+            if *count > wanted && !twice {
+                return Err(format!("{count} times instead of {wanted}: {line:?}"));
+            }
+        }
+        for ((time, text), count) in expected {
+            let got = self.lines.get(&(*time, text.clone())).copied().unwrap_or(0);
+            let run = world
+                .lives
+                .iter()
+                .rposition(|life| life.start <= *time)
+                .unwrap_or(0);
+            if got < *count && !self.excuses.iter().any(|e| e.covers(run, *time)) {
+                return Err(format!("{got} times instead of {count}: {text:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The last words of a run that could not be read again, as far as they came.
+    fn is_cut_off(&self, line: &(i64, String), expected: &HashMap<(i64, String), i64>, world: &World) -> bool {
+        let run = world.lives.iter().rposition(|life| life.start <= line.0).unwrap_or(0);
+        let whole = |other: &(i64, String)| other.0 == line.0 && other.1.starts_with(&line.1);
+        expected.keys().any(whole) && self.excuses.iter().any(|e| e.covers(run, line.0))
+    }
+}
+
+/// All lines, or for a pod that is not new those from the tail on.
+fn wanted(world: &World, server: &Server) -> Vec<(usize, Vec<(i64, String)>)> {
+    let lives = world.lives.iter().enumerate();
+    if world.is_new {
+        return lives
+            .map(|(n, life)| (n, life.lines_from(server.first[n])))
+            .collect();
+    }
+    let Some((run, first)) = server.tail else {
+        return Vec::new();
+    };
+    lives
+        .filter(|(n, _)| *n >= run)
+        .map(|(n, life)| {
+            (
+                n,
+                life.lines_from(if n == run { first } else { server.first[n] }),
+            )
+        })
+        .collect()
+}
+
+impl Excuse {
+    fn covers(&self, run: usize, time: i64) -> bool {
+        match self {
+            // Two streams overtake each other by a millisecond, and notices tell no more.
+            Self::Between(after, before) => {
+                (after - MILLI * 2..=before + MILLI * 2).contains(&time)
+            }
+            Self::Runs(first, last) => (*first..=*last).contains(&run),
+            Self::End => true,
+            Self::Twice(_) => false,
+        }
+    }
+}
+
+fn excuse(message: &str) -> Excuse {
+    let words: Vec<&str> = message.split([' ', ':']).collect();
+    let numbers = || {
+        words
+            .iter()
+            .filter_map(|word| word.trim_start_matches('(').parse::<usize>().ok())
+    };
+    let stamps: Vec<i64> = message
+        .split(' ')
+        .filter_map(|word| word.trim_end_matches(':').parse::<jiff::Timestamp>().ok())
+        .map(|time| i64::try_from(time.as_nanosecond()).unwrap())
+        .collect();
+    match (message, stamps.as_slice()) {
+        (text, [after, before]) if text.contains("rotated") => Excuse::Between(*after, *before),
+        (text, [after]) if text.contains("rotated") => Excuse::Between(*after, i64::MAX / 2),
+        (text, [to, _]) if text.contains("twice") => Excuse::Twice(*to),
+        (text, _) if text.starts_with("the last lines may") => Excuse::End,
+        (text, _) if text.contains("runs (after") => {
+            let numbers: Vec<_> = numbers().collect();
+            Excuse::Runs(numbers[1], numbers[2])
+        }
+        _ => {
+            let run = numbers().next().unwrap();
+            Excuse::Runs(run, run)
+        }
+    }
+}

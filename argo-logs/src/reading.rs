@@ -1,0 +1,413 @@
+//! One response: its bytes become lines, and lines that were shown before are left out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use memchr::{memchr, memchr_iter, memrchr};
+
+use crate::{
+    Batch,
+    kubelet::{Cause, split_cause},
+    line::{CAP, Stamps, hash},
+    mutant::{Mutant, mutated},
+    window::{Entry, Known, Window},
+};
+
+const SECOND: i64 = 1_000_000_000;
+/// stdout and stderr overtake each other by less, a file that is sent again goes back more.
+const JUMP: i64 = SECOND / 10;
+
+/// What comes out of a response.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// These lines were not shown before.
+    Lines(Batch),
+    /// The response goes on, but not where the one before ended.
+    Gap {
+        /// The last line shown before.
+        after: i64,
+        /// The first one of this response.
+        before: i64,
+    },
+    /// Within one response time went back further than lines are remembered: from the
+    /// first time to the second.
+    Repeat(i64, i64),
+}
+
+/// Where the lines go.
+pub(crate) struct Sink<'a> {
+    pub(crate) window: &'a mut Window,
+    pub(crate) news: &'a mut Vec<News>,
+}
+
+/// How a response begins.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Start {
+    /// Nothing of it can have been shown.
+    #[default]
+    Fresh,
+    /// It begins in the past, with lines that may have been shown.
+    Again {
+        /// It is the run that the last line shown is from: that line has to come.
+        same_run: bool,
+        /// The first line shown of a pod that is not new: earlier ones are not wanted.
+        from: Option<Entry>,
+    },
+}
+
+/// While lines of a response may be known.
+#[derive(Debug)]
+struct Replay {
+    known: Known,
+    /// The newest line that may be known.
+    until: i64,
+    /// The last line shown before, until it comes again.
+    last: Option<Entry>,
+    /// What has no timestamp goes on with a line that was shown.
+    fragments: bool,
+    /// Earlier lines were not asked for.
+    since: i64,
+    from: Option<Entry>,
+    /// What was shown has begun.
+    has_begun: bool,
+}
+
+/// One response being read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    container_id: Arc<str>,
+    restart: i32,
+    stamps: Stamps,
+    /// The beginning of a line.
+    carry: Vec<u8>,
+    /// The line in `carry` has lost its first piece, which had this time.
+    goes_on: Option<Option<i64>>,
+    replay: Option<Replay>,
+    newest: i64,
+    repeated: bool,
+    lines: usize,
+    shown: usize,
+    first: Option<Entry>,
+}
+
+/// Where a line lies, and what is special about it.
+struct Place {
+    time: Option<i64>,
+    start: usize,
+    end: usize,
+    flags: u8,
+}
+
+impl Reading {
+    /// A response about to begin.
+    pub(crate) fn new(
+        container_id: Arc<str>,
+        restart: i32,
+        start: &Start,
+        window: &Window,
+    ) -> Self {
+        Self {
+            container_id,
+            restart,
+            stamps: Stamps::default(),
+            carry: Vec::new(),
+            goes_on: None,
+            replay: Replay::of(start, window),
+            newest: i64::MIN,
+            repeated: false,
+            lines: 0,
+            shown: 0,
+            first: None,
+        }
+    }
+
+    /// How many lines came, and how many of them were news.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.lines, self.shown)
+    }
+
+    /// The first line that was news.
+    pub(crate) fn first(&self) -> Option<Entry> {
+        self.first
+    }
+
+    /// The last line shown before, if it should have come again and did not.
+    pub(crate) fn unseen(&self) -> Option<i64> {
+        self.replay.as_ref()?.last.map(|entry| entry.time)
+    }
+
+    /// What came after the last line end.
+    pub(crate) fn tail(&self) -> &[u8] {
+        &self.carry
+    }
+
+    /// True if that is a line as far as it goes, not a piece of a timestamp.
+    pub(crate) fn has_stamp(&mut self) -> bool {
+        self.goes_on.is_some() || self.stamps.parse(&self.carry).is_some()
+    }
+
+    /// Takes what the kubelet had to say off the tail.
+    pub(crate) fn take_cause(&mut self) -> Option<(Cause, String)> {
+        let (line, cause) = split_cause(&self.carry);
+        let (cause, text) = cause?;
+        let (len, text) = (line.len(), String::from_utf8_lossy(text).into_owned());
+        self.carry.truncate(len);
+        Some((cause, text))
+    }
+
+    /// The next bytes.
+    pub(crate) fn feed(&mut self, mut bytes: Bytes, sink: &mut Sink<'_>) {
+        if !self.carry.is_empty() || self.goes_on.is_some() {
+            let end = memchr(b'\n', &bytes);
+            let head = bytes.split_to(end.unwrap_or(bytes.len()));
+            self.carry.extend_from_slice(&head);
+            self.shorten(sink);
+            if end.is_none() {
+                return;
+            }
+            drop(bytes.split_to(1));
+            self.carried(sink);
+        }
+        let whole = memrchr(b'\n', &bytes).map_or(0, |at| at + 1);
+        let tail = bytes.split_off(whole);
+        if !bytes.is_empty() {
+            self.whole_lines(&bytes, sink);
+        }
+        self.carry.extend_from_slice(&tail);
+        self.shorten(sink);
+    }
+
+    /// Nothing comes any more: what came last is a line too.
+    pub(crate) fn flush(&mut self, sink: &mut Sink<'_>) {
+        if !self.carry.is_empty() {
+            self.carried(sink);
+        }
+    }
+
+    fn whole_lines(&mut self, bytes: &Bytes, sink: &mut Sink<'_>) {
+        let mut batch = self.batch(bytes.clone());
+        let mut start = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            if end - start > CAP {
+                self.carry.extend_from_slice(&bytes[start..end]);
+                sink.emit(std::mem::replace(&mut batch, self.batch(bytes.clone())));
+                self.shorten(sink);
+                self.carried(sink);
+            } else {
+                self.line(bytes, start, end, &mut batch, sink);
+            }
+            start = end + 1;
+        }
+        sink.emit(batch);
+    }
+
+    #[inline]
+    fn line(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        batch: &mut Batch,
+        sink: &mut Sink<'_>,
+    ) {
+        let stamp = self.stamps.parse(&bytes[start..end]);
+        let place = Place {
+            time: stamp.map(|(time, _)| time),
+            start: start + stamp.map_or(0, |(_, text)| text),
+            end,
+            flags: 0,
+        };
+        self.place(bytes, &place, batch, sink);
+    }
+
+    #[inline]
+    fn place(&mut self, bytes: &[u8], place: &Place, batch: &mut Batch, sink: &mut Sink<'_>) {
+        self.lines += 1;
+        let text = &bytes[place.start..place.end];
+        let is_news = match place.time {
+            Some(time) => self.is_news(
+                Entry {
+                    time,
+                    hash: hash(text),
+                },
+                sink,
+            ),
+            None => self.is_text(),
+        };
+        if is_news {
+            self.shown += 1;
+            // Docker and CRI-O keep the carriage return, containerd does not.
+            let end = place.end - usize::from(text.last() == Some(&b'\r'));
+            batch.push(place.time, place.start..end, place.flags);
+        }
+    }
+
+    #[inline]
+    fn is_news(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
+        let back = entry.time < self.newest.saturating_sub(JUMP);
+        if (back || self.replay.is_some()) && self.is_known(entry, back, sink) {
+            return false;
+        }
+        self.newest = self.newest.max(entry.time);
+        self.first.get_or_insert(entry);
+        sink.window.push(entry);
+        true
+    }
+
+    #[cold]
+    fn is_known(&mut self, entry: Entry, back: bool, sink: &mut Sink<'_>) -> bool {
+        if back {
+            self.jump(entry.time, sink);
+        }
+        self.newest = self.newest.max(entry.time);
+        let Some(replay) = &mut self.replay else {
+            return false;
+        };
+        if replay.takes(entry) {
+            return true;
+        }
+        if entry.time > replay.until {
+            replay.fragments = false;
+            if let Some(last) = replay.last.take() {
+                sink.gap(last.time, entry.time);
+            }
+            if entry.time > replay.until + SECOND {
+                self.replay = None;
+            }
+        }
+        false
+    }
+
+    /// The kubelet sends a file again. The clock of a node that goes back looks the same.
+    fn jump(&mut self, time: i64, sink: &mut Sink<'_>) {
+        if sink.window.has_forgotten(time) && !self.repeated {
+            self.repeated = true;
+            sink.news.push(News::Repeat(self.newest, time));
+        }
+        let last = self.replay.take().and_then(|replay| replay.last);
+        self.replay = Some(Replay {
+            known: sink.window.known(),
+            until: sink.window.newest().unwrap_or(self.newest),
+            last,
+            fragments: false,
+            since: i64::MIN,
+            from: None,
+            has_begun: true,
+        });
+        self.newest = time;
+    }
+
+    /// A line without timestamp. In a response that begins in the past it is the end of a
+    /// long line whose beginning is older: that was shown as a whole. It also shows that
+    /// the file reaches back that far: it was not rotated.
+    fn is_text(&mut self) -> bool {
+        match &mut self.replay {
+            Some(replay) if replay.fragments => {
+                replay.last = None;
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// The line in `carry` is complete.
+    fn carried(&mut self, sink: &mut Sink<'_>) {
+        let bytes = Bytes::from(std::mem::take(&mut self.carry));
+        let mut batch = self.batch(bytes.clone());
+        match self.goes_on.take() {
+            None => self.line(&bytes, 0, bytes.len(), &mut batch, sink),
+            Some(time) => {
+                let place = Place {
+                    time,
+                    start: 0,
+                    end: bytes.len(),
+                    flags: Batch::CONTINUATION,
+                };
+                self.place(&bytes, &place, &mut batch, sink);
+            }
+        }
+        sink.emit(batch);
+    }
+
+    /// Gives out the beginning of a line that is too long. The pieces begin at the same
+    /// places whenever the line is sent again.
+    fn shorten(&mut self, sink: &mut Sink<'_>) {
+        while self.carry.len() > CAP {
+            let stamp = match self.goes_on {
+                None => self.stamps.parse(&self.carry),
+                Some(_) => None,
+            };
+            let start = stamp.map_or(0, |(_, text)| text);
+            if self.carry.len() - start <= CAP {
+                return;
+            }
+            let rest = self.carry.split_off(start + CAP);
+            let piece = Bytes::from(std::mem::replace(&mut self.carry, rest));
+            let place = Place {
+                time: self.goes_on.unwrap_or(stamp.map(|(time, _)| time)),
+                start,
+                end: piece.len(),
+                flags: Batch::CONTINUES | (u8::from(self.goes_on.is_some()) * Batch::CONTINUATION),
+            };
+            self.goes_on = Some(place.time);
+            let mut batch = self.batch(piece.clone());
+            self.place(&piece, &place, &mut batch, sink);
+            sink.emit(batch);
+        }
+    }
+
+    fn batch(&self, bytes: Bytes) -> Batch {
+        Batch::new(Arc::clone(&self.container_id), self.restart, bytes)
+    }
+}
+
+impl Replay {
+    fn of(start: &Start, window: &Window) -> Option<Self> {
+        let Start::Again { same_run, from } = start else {
+            return None;
+        };
+        Some(Self {
+            known: window.known(),
+            until: window.until()?,
+            last: window.last().filter(|_| *same_run),
+            fragments: true,
+            since: window.since().map_or(i64::MIN, |since| since * SECOND),
+            from: *from,
+            has_begun: from.is_none(),
+        })
+    }
+
+    /// True if the line is not news.
+    fn takes(&mut self, entry: Entry) -> bool {
+        if mutated(Mutant::LastTime) {
+            return entry.time <= self.until;
+        }
+        if entry.time <= self.until && self.known.take(entry) {
+            self.has_begun |= self.from != Some(entry);
+            if self.last == Some(entry) && !self.known.has(entry) {
+                self.last = None;
+            }
+            return true;
+        }
+        entry.time < self.since || self.precedes(entry)
+    }
+
+    /// It lies before the first line that was asked for. With one timestamp for many
+    /// lines only their order in the file tells.
+    fn precedes(&self, entry: Entry) -> bool {
+        let before = |from: Entry| from == entry || !self.has_begun && entry.time <= from.time;
+        self.from.is_some_and(before)
+    }
+}
+
+impl Sink<'_> {
+    fn emit(&mut self, batch: Batch) {
+        if !batch.is_empty() {
+            self.news.push(News::Lines(batch));
+        }
+    }
+
+    fn gap(&mut self, after: i64, before: i64) {
+        self.news.push(News::Gap { after, before });
+    }
+}
