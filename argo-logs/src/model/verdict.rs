@@ -95,8 +95,17 @@ impl Verdict {
     }
 
     /// The last words of a run that could not be read again, as far as they came.
-    fn is_cut_off(&self, line: &(i64, String), expected: &HashMap<(i64, String), i64>, world: &World) -> bool {
-        let run = world.lives.iter().rposition(|life| life.start <= line.0).unwrap_or(0);
+    fn is_cut_off(
+        &self,
+        line: &(i64, String),
+        expected: &HashMap<(i64, String), i64>,
+        world: &World,
+    ) -> bool {
+        let run = world
+            .lives
+            .iter()
+            .rposition(|life| life.start <= line.0)
+            .unwrap_or(0);
         let whole = |other: &(i64, String)| other.0 == line.0 && other.1.starts_with(&line.1);
         expected.keys().any(whole) && self.excuses.iter().any(|e| e.covers(run, line.0))
     }
