@@ -305,7 +305,8 @@ async fn a_server_that_does_not_answer_does_not_hold_up_the_end() {
     let started = Instant::now();
     let told = all(stream).await;
     assert!(started.elapsed() < Duration::from_millis(3200), "{told:?}");
-    assert_eq!(told, ["?"]);
+    let missing = "the last lines may be missing: the log could not be read to its end in time";
+    assert_eq!(told, [missing, "web ended"]);
 }
 
 #[tokio::test(start_paused = true)]
