@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use self::{
     open::{Health, Open},
-    run::{Rewound, Run},
+    run::Run,
 };
 use crate::{
     Batch, ContainerView, Instance, PodState, Refused,
@@ -452,6 +452,7 @@ impl Follower {
 
     /// The run is over and done with.
     fn retire(&mut self) {
+        self.shown_early = self.run.as_ref().map_or(0, Run::others);
         self.flush();
         if let Some(mut later) = self.later.take() {
             later.absorb(&self.window);
@@ -509,8 +510,8 @@ impl Follower {
         let fits = |run: &mut Run| run.instance.id == last.id && run.is_misread(start);
         let mut run = self.retired.take_if(fits)?;
         (run.instance, run.previous) = (last.clone(), true);
-        if let Some(rewound) = run.rewind(start) {
-            self.go_back(rewound);
+        if let Some(window) = run.rewind(start) {
+            self.go_back(window);
         }
         Some(run)
     }
@@ -521,16 +522,15 @@ impl Follower {
         if let (Some(run), Some(start)) = (&mut self.run, start)
             && run.previous
             && run.is_misread(start)
-            && let Some(rewound) = run.rewind(start)
+            && let Some(window) = run.rewind(start)
         {
-            self.go_back(rewound);
+            self.go_back(window);
         }
     }
 
-    fn go_back(&mut self, rewound: Rewound) {
+    fn go_back(&mut self, window: Window) {
         self.later = Some(self.window.clone());
-        self.shown_early = rewound.others;
-        self.window.rewind_to(rewound.window);
+        self.window.rewind_to(window);
     }
 
     fn open(&mut self, now: Duration) {

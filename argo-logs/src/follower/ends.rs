@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use argo_core::{Level, NoticeCode};
 
-use super::{End, Follower, POLL, Phase, Told, notices, open::Open, run::Pass};
+use super::{
+    End, Follower, POLL, Phase, Told, notices,
+    open::Open,
+    run::{Pass, Run},
+};
 use crate::{
     Refusal, Refused,
     kubelet::Cause,
@@ -61,7 +65,10 @@ impl Follower {
     }
 
     /// Counts what a response brought, and keeps its tail.
-    pub(super) fn count(&mut self, open: Open, now: Duration) {
+    pub(super) fn count(&mut self, mut open: Open, now: Duration) {
+        let (window, news) = (&mut self.window, &mut self.news);
+        open.reading.close(&mut Sink { window, news });
+        self.publish();
         if let Some(run) = &mut self.run {
             run.count(&open.reading);
             let lived = now.saturating_sub(open.since);
@@ -80,9 +87,16 @@ impl Follower {
         let is_same = self.run.as_ref().is_some_and(|run| same_tail(run.tail()));
         Pass {
             is_quiet: *end == End::Clean && !has_cause && shown == 0 && is_same,
-            is_proven: open.is_tied && open.reading.unseen().is_none(),
+            is_proven: open.is_tied && open.reading.unseen().is_none() && !self.is_foreign(),
             is_last: self.view.is_over(),
         }
+    }
+
+    /// The last line shown is from after the end of the run: another one was read.
+    fn is_foreign(&self) -> bool {
+        let last = self.window.last();
+        let ended = |run: &Run| last.is_some_and(|last| run.has_ended_before(last.time));
+        self.run.as_ref().is_some_and(ended)
     }
 
     /// A read without following came to its end.
@@ -272,7 +286,10 @@ impl Follower {
             return;
         };
         // Cut off, or before the last line shown came again, it is a piece of a line.
-        if run.complete || !run.is_cut && reading.unseen().is_none() && reading.has_stamp() {
+        let time = reading.tail_time();
+        let is_line = !run.is_cut && reading.unseen().is_none() && time.is_some();
+        let is_foreign = time.is_some_and(|time| run.has_ended_before(time));
+        if (run.complete || is_line) && !is_foreign {
             let (window, news) = (&mut self.window, &mut self.news);
             reading.flush(&mut Sink { window, news });
             self.publish();

@@ -46,6 +46,7 @@ pub(super) struct Run {
     pub(super) is_rewound: bool,
     /// It was complete for all one could tell, before it was rewound.
     pub(super) was_complete: bool,
+    doubt: Option<Doubt>,
     alike_since: Option<Duration>,
 }
 
@@ -55,15 +56,16 @@ struct Checkpoint {
     window: Window,
     shown: usize,
     /// The first line that was news in it.
-    first: Option<i64>,
+    first: Option<Entry>,
 }
 
-/// A state to go back to.
+/// Lines that may be the next run's.
 #[derive(Debug)]
-pub(super) struct Rewound {
-    pub(super) window: Window,
-    /// So many lines shown since are the next run's.
-    pub(super) others: usize,
+struct Doubt {
+    first: Entry,
+    lines: usize,
+    /// They are.
+    is_certain: bool,
 }
 
 /// What one read of a run that ended says.
@@ -95,6 +97,7 @@ impl Run {
             checkpoints: Vec::new(),
             is_rewound: false,
             was_complete: false,
+            doubt: None,
             alike_since: None,
         }
     }
@@ -127,7 +130,7 @@ impl Run {
             self.tail_from = reading.first();
         }
         if let Some(checkpoint) = self.checkpoints.last_mut() {
-            checkpoint.first = reading.first().map(|entry| entry.time);
+            checkpoint.first = reading.first();
         }
     }
 
@@ -164,35 +167,46 @@ impl Run {
     }
 
     /// Takes those responses back: the state to read this run from.
-    pub(super) fn rewind(&mut self, start: i64) -> Option<Rewound> {
+    pub(super) fn rewind(&mut self, start: i64) -> Option<Window> {
         let at = self.first_misread(start)?;
         let first = self.checkpoints[at..].iter().find_map(|c| c.first)?;
         let checkpoint = self.checkpoints.drain(at..).next()?;
-        let is_certain = self.has_ended_before(first);
-        let others = if is_certain {
-            self.shown - checkpoint.shown
-        } else {
-            0
-        };
+        let is_certain = self.has_ended_before(first.time);
+        self.doubt = Some(Doubt {
+            first,
+            lines: self.shown - checkpoint.shown,
+            is_certain,
+        });
         self.shown = checkpoint.shown;
         self.is_rewound = true;
         self.was_complete = std::mem::take(&mut self.complete) && !is_certain;
         self.reading = None;
         self.alike_since = None;
-        Some(Rewound {
-            window: checkpoint.window,
-            others,
-        })
+        Some(checkpoint.window)
+    }
+
+    /// How many lines of the next run were shown as this one's. It has been read again:
+    /// what did not come with it is the next one's.
+    pub(super) fn others(&self) -> usize {
+        let is_other = |doubt: &&Doubt| {
+            let reading = self.reading.as_ref().filter(|_| self.complete);
+            doubt.is_certain || reading.is_some_and(|reading| reading.lacks(doubt.first))
+        };
+        self.doubt
+            .as_ref()
+            .filter(is_other)
+            .map_or(0, |doubt| doubt.lines)
     }
 
     /// This run cannot have written a line of that time: its end is told in whole seconds.
-    fn has_ended_before(&self, time: i64) -> bool {
+    pub(super) fn has_ended_before(&self, time: i64) -> bool {
         let finished = self.instance.finished_at;
         finished.is_some_and(|at| time >= (at.as_second() + 1) * 1_000_000_000)
     }
 
     fn first_misread(&self, start: i64) -> Option<usize> {
-        let later = |checkpoint: &&Checkpoint| checkpoint.first.is_none_or(|first| first >= start);
+        let later =
+            |checkpoint: &&Checkpoint| checkpoint.first.is_none_or(|first| first.time >= start);
         let count = self.checkpoints.iter().rev().take_while(later).count();
         let at = self.checkpoints.len() - count;
         let any = self.checkpoints[at..].iter().any(|c| c.first.is_some());

@@ -226,7 +226,10 @@ impl Life {
             0
         };
         for _ in 0..copies {
-            let (time, written) = (time + later + i64::try_from(pieces).unwrap() * 1000, written + later);
+            let (time, written) = (
+                time + later + i64::try_from(pieces).unwrap() * 1000,
+                written + later,
+            );
             self.records.push(Record {
                 time,
                 stamp: stamp(time),
