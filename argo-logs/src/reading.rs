@@ -17,6 +17,9 @@ const SECOND: i64 = 1_000_000_000;
 /// stdout and stderr overtake each other by less, a file that is sent again goes back more.
 const JUMP: i64 = SECOND / 10;
 
+/// By how much they do on a machine that is not overloaded.
+const OVERTAKEN: i64 = SECOND / 500;
+
 /// What comes out of a response.
 #[derive(Debug)]
 pub(crate) enum News {
@@ -87,6 +90,9 @@ pub(crate) struct Reading {
     replay: Option<Replay>,
     newest: i64,
     repeated: bool,
+    /// The run cannot have written lines from here on: it is another one's log.
+    bound: i64,
+    foreign: usize,
     lines: usize,
     shown: usize,
     first: Option<Entry>,
@@ -117,10 +123,24 @@ impl Reading {
             replay: Replay::of(start, window),
             newest: i64::MIN,
             repeated: false,
+            bound: i64::MAX,
+            foreign: 0,
             lines: 0,
             shown: 0,
             first: None,
         }
+    }
+
+    /// Leaves out what is from `bound` on.
+    #[must_use]
+    pub(crate) fn until(mut self, bound: Option<i64>) -> Self {
+        self.bound = bound.unwrap_or(i64::MAX);
+        self
+    }
+
+    /// True if lines of another run came.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign > 0
     }
 
     /// How many lines came, and how many of them were news.
@@ -267,6 +287,10 @@ impl Reading {
 
     #[inline]
     fn is_news(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
+        if entry.time >= self.bound {
+            self.foreign += 1;
+            return false;
+        }
         let back = entry.time < self.newest.saturating_sub(JUMP);
         if (back || self.replay.is_some()) && self.is_known(entry, back, sink) {
             return false;
@@ -421,7 +445,7 @@ impl Replay {
     /// It lies before the first line that was asked for. With one timestamp for many
     /// lines only their order in the file tells.
     fn precedes(&self, entry: Entry) -> bool {
-        let before = |from: Entry| !self.has_begun && entry.time <= from.time;
+        let before = |from: Entry| !self.has_begun && entry.time <= from.time + OVERTAKEN;
         self.from.is_some_and(before)
     }
 }

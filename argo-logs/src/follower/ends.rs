@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use argo_core::{Level, NoticeCode};
 
-use super::{
-    End, Follower, POLL, Phase, Told, notices,
-    open::Open,
-    run::{Pass, Run},
-};
+use super::{End, Follower, POLL, Phase, Told, notices, open::Open, run::Pass};
 use crate::{
     Refusal, Refused,
     kubelet::Cause,
@@ -72,7 +68,8 @@ impl Follower {
         if let Some(run) = &mut self.run {
             run.count(&open.reading);
             let lived = now.saturating_sub(open.since);
-            if open.opened && lived >= SETTLED && run.empty_at.is_none() {
+            let is_empty = open.reading.counts().0 == 0 && open.reading.tail().is_empty();
+            if open.opened && is_empty && lived >= SETTLED && run.empty_at.is_none() {
                 run.empty_at = open.date;
             }
             if open.opened {
@@ -83,20 +80,15 @@ impl Follower {
 
     fn pass(&self, open: &Open, end: &End, has_cause: bool) -> Pass {
         let (_, shown) = open.reading.counts();
+        let is_foreign = open.reading.is_foreign();
         let same_tail = |tail: &[u8]| tail == open.reading.tail();
         let is_same = self.run.as_ref().is_some_and(|run| same_tail(run.tail()));
         Pass {
-            is_quiet: *end == End::Clean && !has_cause && shown == 0 && is_same,
-            is_proven: open.is_tied && open.reading.unseen().is_none() && !self.is_foreign(),
+            is_quiet: *end == End::Clean && !has_cause && !is_foreign && shown == 0 && is_same,
+            is_foreign,
+            is_proven: open.is_tied && open.reading.unseen().is_none(),
             is_last: self.view.is_over(),
         }
-    }
-
-    /// The last line shown is from after the end of the run: another one was read.
-    fn is_foreign(&self) -> bool {
-        let last = self.window.last();
-        let ended = |run: &Run| last.is_some_and(|last| run.has_ended_before(last.time));
-        self.run.as_ref().is_some_and(ended)
     }
 
     /// A read without following came to its end.
@@ -109,12 +101,13 @@ impl Follower {
         }
         run.judge(pass, now);
         if run.complete {
+            let in_doubt = run.in_doubt;
             if let Some(unseen) = unseen {
-                self.say(self.config.missing(notices::rotated(unseen, None)));
+                self.say_rotated(unseen, None, in_doubt);
             }
             return self.decide(now);
         }
-        match run.next_pass(pass.is_last) {
+        match run.next_pass(pass) {
             Duration::ZERO => self.ask(now),
             delay => self.pause(now + delay, false),
         }

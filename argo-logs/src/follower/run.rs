@@ -47,6 +47,8 @@ pub(super) struct Run {
     /// It was complete for all one could tell, before it was rewound.
     pub(super) was_complete: bool,
     doubt: Option<Doubt>,
+    /// Whether the last line shown is of this run is in doubt.
+    pub(super) in_doubt: bool,
     alike_since: Option<Duration>,
 }
 
@@ -75,6 +77,8 @@ pub(super) struct Pass {
     pub(super) is_quiet: bool,
     /// The last line shown came again: it is the right run, and it was read so far.
     pub(super) is_proven: bool,
+    /// Lines of another run came.
+    pub(super) is_foreign: bool,
     /// There cannot be another run.
     pub(super) is_last: bool,
 }
@@ -98,6 +102,7 @@ impl Run {
             is_rewound: false,
             was_complete: false,
             doubt: None,
+            in_doubt: false,
             alike_since: None,
         }
     }
@@ -126,6 +131,7 @@ impl Run {
     /// A response is over.
     pub(super) fn count(&mut self, reading: &Reading) {
         self.shown += reading.counts().1;
+        self.in_doubt &= reading.counts().1 == 0;
         if self.is_tail && self.tail_from.is_none() {
             self.tail_from = reading.first();
         }
@@ -152,9 +158,10 @@ impl Run {
     }
 
     /// When the next read makes sense.
-    pub(super) fn next_pass(&self, is_last: bool) -> Duration {
+    pub(super) fn next_pass(&self, pass: Pass) -> Duration {
         match self.alike_since {
-            Some(_) if !is_last => STATUS_LAG,
+            Some(_) if !pass.is_last => STATUS_LAG,
+            _ if pass.is_foreign => STATUS_LAG / 4,
             _ => Duration::ZERO,
         }
     }
@@ -185,23 +192,29 @@ impl Run {
         Some(checkpoint.window)
     }
 
-    /// How many lines of the next run were shown as this one's. It has been read again:
-    /// what did not come with it is the next one's.
-    pub(super) fn others(&self) -> usize {
-        let is_other = |doubt: &&Doubt| {
-            let reading = self.reading.as_ref().filter(|_| self.complete);
-            doubt.is_certain || reading.is_some_and(|reading| reading.lacks(doubt.first))
+    /// How many lines of the next run were shown as this one's, and whether that is in
+    /// doubt. If this one has been read again, what did not come with it is the next one's.
+    pub(super) fn others(&self) -> (usize, bool) {
+        let Some(doubt) = &self.doubt else {
+            return (0, false);
         };
-        self.doubt
-            .as_ref()
-            .filter(is_other)
-            .map_or(0, |doubt| doubt.lines)
+        match self.reading.as_ref().filter(|_| self.complete) {
+            _ if doubt.is_certain => (doubt.lines, false),
+            Some(reading) if reading.lacks(doubt.first) => (doubt.lines, false),
+            Some(_) => (0, false),
+            None => (doubt.lines, true),
+        }
     }
 
-    /// This run cannot have written a line of that time: its end is told in whole seconds.
+    /// From here on it cannot have written: its end is told in whole seconds, and what it
+    /// wrote last is stamped a little later.
+    pub(super) fn bound(&self) -> Option<i64> {
+        let finished = self.instance.finished_at?;
+        Some((finished.as_second() + 2) * 1_000_000_000)
+    }
+
     pub(super) fn has_ended_before(&self, time: i64) -> bool {
-        let finished = self.instance.finished_at;
-        finished.is_some_and(|at| time >= (at.as_second() + 1) * 1_000_000_000)
+        self.bound().is_some_and(|bound| time >= bound)
     }
 
     fn first_misread(&self, start: i64) -> Option<usize> {

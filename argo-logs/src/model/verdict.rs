@@ -72,7 +72,8 @@ impl Verdict {
             if wanted > 0 && !world.is_new {
                 // Of several equal ones a tail may begin with the last.
                 let all = world.lives.iter().flat_map(|life| life.lines_from(0));
-                wanted = wanted.max(i64::try_from(all.filter(|other| other == line).count()).unwrap());
+                wanted =
+                    wanted.max(i64::try_from(all.filter(|other| other == line).count()).unwrap());
             }
             let twice = self
                 .excuses
