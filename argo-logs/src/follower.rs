@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use self::{
     open::{Health, Open},
-    run::{Rewound, Run},
+    run::Run,
 };
 use crate::{
     Batch, ContainerView, Instance, PodState, Refused,
@@ -125,8 +125,9 @@ pub struct Follower {
     window: Window,
     /// What was shown of later runs, while an earlier one is read once more.
     later: Option<Window>,
-    /// How many lines of the next run were shown as the one before's.
-    shown_early: usize,
+    /// How many lines of the next run were shown as the one before's, and whether that is
+    /// in doubt.
+    shown_early: (usize, bool),
     /// Runs that are read to their end or lost.
     done: HashSet<Arc<str>>,
     /// All runs that the pod ever told of, and the newest with whether it ended.
@@ -183,7 +184,7 @@ impl Follower {
             retired: None,
             window: Window::default(),
             later: None,
-            shown_early: 0,
+            shown_early: (0, false),
             done: HashSet::new(),
             seen: HashSet::new(),
             newest: None,
@@ -452,6 +453,7 @@ impl Follower {
 
     /// The run is over and done with.
     fn retire(&mut self) {
+        self.shown_early = self.run.as_ref().map_or((0, false), Run::others);
         self.flush();
         if let Some(mut later) = self.later.take() {
             later.absorb(&self.window);
@@ -478,7 +480,7 @@ impl Follower {
         }
         self.count_restarts(instance.restart);
         let mut run = Run::new(instance, previous, is_tail);
-        run.shown = std::mem::take(&mut self.shown_early);
+        (run.shown, run.in_doubt) = std::mem::take(&mut self.shown_early);
         Some(run)
     }
 
@@ -509,8 +511,8 @@ impl Follower {
         let fits = |run: &mut Run| run.instance.id == last.id && run.is_misread(start);
         let mut run = self.retired.take_if(fits)?;
         (run.instance, run.previous) = (last.clone(), true);
-        if let Some(rewound) = run.rewind(start) {
-            self.go_back(rewound);
+        if let Some(window) = run.rewind(start) {
+            self.go_back(window);
         }
         Some(run)
     }
@@ -521,16 +523,15 @@ impl Follower {
         if let (Some(run), Some(start)) = (&mut self.run, start)
             && run.previous
             && run.is_misread(start)
-            && let Some(rewound) = run.rewind(start)
+            && let Some(window) = run.rewind(start)
         {
-            self.go_back(rewound);
+            self.go_back(window);
         }
     }
 
-    fn go_back(&mut self, rewound: Rewound) {
+    fn go_back(&mut self, window: Window) {
         self.later = Some(self.window.clone());
-        self.shown_early = rewound.others;
-        self.window.rewind_to(rewound.window);
+        self.window.rewind_to(window);
     }
 
     fn open(&mut self, now: Duration) {
@@ -544,7 +545,8 @@ impl Follower {
             return;
         };
         let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
-        let reading = Reading::new(id, restart, &start, &self.window);
+        let bound = run.bound();
+        let reading = Reading::new(id, restart, &start, &self.window).until(bound);
         let is_tied = reading.unseen().is_some();
         self.actions.push_back(Action::Open(params.clone()));
         let open = Open::new(params, reading, is_tied, now, self.config.seed);
@@ -639,17 +641,24 @@ impl Follower {
     }
 
     fn publish(&mut self) {
+        let in_doubt = self.run.as_ref().is_some_and(|run| run.in_doubt);
         for news in self.news.drain(..) {
             self.actions.push_back(match news {
                 News::Lines(batch) => Action::Emit(batch),
                 News::Gap { after, before } => {
-                    Action::Notice(self.config.missing(notices::rotated(after, Some(before))))
+                    let message = notices::rotated(after, Some(before));
+                    Action::Notice(self.config.doubtful(message, in_doubt))
                 }
                 News::Repeat(from, to) => {
                     Action::Notice(self.config.missing(notices::repeated(from, to)))
                 }
             });
         }
+    }
+
+    fn say_rotated(&mut self, after: i64, before: Option<i64>, in_doubt: bool) {
+        let message = notices::rotated(after, before);
+        self.say(self.config.doubtful(message, in_doubt));
     }
 
     fn say(&mut self, notice: Notice) {

@@ -235,12 +235,12 @@ mod tests {
         assert_eq!(
             told,
             [
-                "80 lines left out: more than 2 lines a second",
-                "80 lines left out: more than 2 lines a second"
+                "88 lines left out: more than 2 lines a second",
+                "88 lines left out: more than 2 lines a second"
             ]
         );
         let rest = limits.finish(second * 30);
-        assert_eq!(rest, ["72 lines left out: more than 2 lines a second"]);
+        assert_eq!(rest, ["56 lines left out: more than 2 lines a second"]);
         assert_eq!(limits.deadline(), None);
     }
 }

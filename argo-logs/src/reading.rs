@@ -17,6 +17,9 @@ const SECOND: i64 = 1_000_000_000;
 /// stdout and stderr overtake each other by less, a file that is sent again goes back more.
 const JUMP: i64 = SECOND / 10;
 
+/// By how much they do on a machine that is not overloaded.
+const OVERTAKEN: i64 = SECOND / 500;
+
 /// What comes out of a response.
 #[derive(Debug)]
 pub(crate) enum News {
@@ -63,6 +66,8 @@ struct Replay {
     until: i64,
     /// The last line shown before, until it comes again.
     last: Option<Entry>,
+    /// The first line that was news while that one had not come again.
+    early: Option<i64>,
     /// What has no timestamp goes on with a line that was shown.
     fragments: bool,
     /// Earlier lines were not asked for.
@@ -85,6 +90,9 @@ pub(crate) struct Reading {
     replay: Option<Replay>,
     newest: i64,
     repeated: bool,
+    /// The run cannot have written lines from here on: it is another one's log.
+    bound: i64,
+    foreign: usize,
     lines: usize,
     shown: usize,
     first: Option<Entry>,
@@ -115,10 +123,24 @@ impl Reading {
             replay: Replay::of(start, window),
             newest: i64::MIN,
             repeated: false,
+            bound: i64::MAX,
+            foreign: 0,
             lines: 0,
             shown: 0,
             first: None,
         }
+    }
+
+    /// Leaves out what is from `bound` on.
+    #[must_use]
+    pub(crate) fn until(mut self, bound: Option<i64>) -> Self {
+        self.bound = bound.unwrap_or(i64::MAX);
+        self
+    }
+
+    /// True if lines of another run came.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign > 0
     }
 
     /// How many lines came, and how many of them were news.
@@ -141,9 +163,12 @@ impl Reading {
         &self.carry
     }
 
-    /// True if that is a line as far as it goes, not a piece of a timestamp.
-    pub(crate) fn has_stamp(&mut self) -> bool {
-        self.goes_on.is_some() || self.stamps.parse(&self.carry).is_some()
+    /// The time of that, if it is a line as far as it goes and not a piece of a timestamp.
+    pub(crate) fn tail_time(&mut self) -> Option<i64> {
+        match self.goes_on {
+            Some(time) => time,
+            None => self.stamps.parse(&self.carry).map(|(time, _)| time),
+        }
     }
 
     /// Takes what the kubelet had to say off the tail.
@@ -175,6 +200,24 @@ impl Reading {
         }
         self.carry.extend_from_slice(&tail);
         self.shorten(sink);
+    }
+
+    /// Nothing comes any more. What was news before the last line shown came again is out
+    /// of order: a file that was rotated, or lines that the kubelet had skipped.
+    pub(crate) fn close(&mut self, sink: &mut Sink<'_>) {
+        if let Some(replay) = &mut self.replay
+            && let (Some(last), Some(before)) = (replay.last, replay.early)
+        {
+            replay.last = None;
+            sink.gap(last.time, before.max(last.time));
+        }
+    }
+
+    /// True if a line that is known did not come.
+    pub(crate) fn lacks(&self, entry: Entry) -> bool {
+        self.replay
+            .as_ref()
+            .is_some_and(|replay| replay.known.has(entry))
     }
 
     /// Nothing comes any more: what came last is a line too.
@@ -244,6 +287,10 @@ impl Reading {
 
     #[inline]
     fn is_news(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
+        if entry.time >= self.bound {
+            self.foreign += 1;
+            return false;
+        }
         let back = entry.time < self.newest.saturating_sub(JUMP);
         if (back || self.replay.is_some()) && self.is_known(entry, back, sink) {
             return false;
@@ -266,6 +313,7 @@ impl Reading {
         if replay.takes(entry) {
             return true;
         }
+        replay.early.get_or_insert(entry.time);
         if entry.time > replay.until {
             replay.fragments = false;
             if let Some(last) = replay.last.take() {
@@ -289,6 +337,7 @@ impl Reading {
             known: sink.window.known(),
             until: sink.window.newest().unwrap_or(self.newest),
             last,
+            early: None,
             fragments: false,
             since: i64::MIN,
             from: None,
@@ -370,6 +419,7 @@ impl Replay {
             known: window.known(),
             until: window.until()?,
             last: window.last().filter(|_| *same_run),
+            early: None,
             fragments: true,
             since: window.since().map_or(i64::MIN, |since| since * SECOND),
             from: *from,
@@ -383,7 +433,7 @@ impl Replay {
             return entry.time <= self.until;
         }
         if entry.time <= self.until && self.known.take(entry) {
-            self.has_begun |= self.from != Some(entry);
+            self.has_begun = true;
             if self.last == Some(entry) && !self.known.has(entry) {
                 self.last = None;
             }
@@ -395,7 +445,7 @@ impl Replay {
     /// It lies before the first line that was asked for. With one timestamp for many
     /// lines only their order in the file tells.
     fn precedes(&self, entry: Entry) -> bool {
-        let before = |from: Entry| from == entry || !self.has_begun && entry.time <= from.time;
+        let before = |from: Entry| !self.has_begun && entry.time <= from.time + OVERTAKEN;
         self.from.is_some_and(before)
     }
 }

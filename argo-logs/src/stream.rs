@@ -28,6 +28,8 @@ use crate::{
 /// So many items of one container wait for the consumer; then it is not read any more. A
 /// batch is at most one buffer of a connection, 256 KiB.
 const QUEUE: usize = 2;
+/// Followers give up by themselves, and know best what may be missing.
+const GRACE: Duration = Duration::from_millis(100);
 /// So many names are told of logs that were not read to their end.
 const NAMED: usize = 5;
 
@@ -306,7 +308,7 @@ impl Running {
     }
 
     fn finish(&mut self) {
-        self.deadline = Some(Instant::now() + self.config.finish_within);
+        self.deadline = Some(Instant::now() + self.config.finish_within + GRACE);
         for (_, actor) in self.actors.values() {
             let _ = actor.send(Told::Finish);
         }

@@ -98,7 +98,10 @@ enum State {
         OpenParams,
         BoxFuture<'static, Result<LogResponse, OpenError>>,
     ),
-    Open(LogBody, Counted),
+    Open {
+        body: LogBody,
+        _counted: Counted,
+    },
 }
 
 /// What comes of a response. After `End` it is idle.
@@ -139,7 +142,7 @@ impl Transfer {
                 let opened = opening.await;
                 self.opened(opened)
             }
-            State::Open(body, _) => match body.next_chunk().await {
+            State::Open { body, .. } => match body.next_chunk().await {
                 Ok(Some(bytes)) => Heard::Bytes(bytes),
                 Ok(None) => self.end(End::Clean),
                 Err(lost) => self.end(End::Lost(lost.0)),
@@ -151,7 +154,10 @@ impl Transfer {
         match opened {
             Ok(response) => {
                 self.backoff.reset();
-                self.state = State::Open(response.body, Counted::new(&self.gate));
+                self.state = State::Open {
+                    body: response.body,
+                    _counted: Counted::new(&self.gate),
+                };
                 Heard::Opened(response.date)
             }
             Err(OpenError::Refused(refused)) => self.end(End::Refused(refused)),

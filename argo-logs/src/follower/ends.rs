@@ -61,11 +61,15 @@ impl Follower {
     }
 
     /// Counts what a response brought, and keeps its tail.
-    pub(super) fn count(&mut self, open: Open, now: Duration) {
+    pub(super) fn count(&mut self, mut open: Open, now: Duration) {
+        let (window, news) = (&mut self.window, &mut self.news);
+        open.reading.close(&mut Sink { window, news });
+        self.publish();
         if let Some(run) = &mut self.run {
             run.count(&open.reading);
             let lived = now.saturating_sub(open.since);
-            if open.opened && lived >= SETTLED && run.empty_at.is_none() {
+            let is_empty = open.reading.counts().0 == 0 && open.reading.tail().is_empty();
+            if open.opened && is_empty && lived >= SETTLED && run.empty_at.is_none() {
                 run.empty_at = open.date;
             }
             if open.opened {
@@ -76,10 +80,12 @@ impl Follower {
 
     fn pass(&self, open: &Open, end: &End, has_cause: bool) -> Pass {
         let (_, shown) = open.reading.counts();
+        let is_foreign = open.reading.is_foreign();
         let same_tail = |tail: &[u8]| tail == open.reading.tail();
         let is_same = self.run.as_ref().is_some_and(|run| same_tail(run.tail()));
         Pass {
-            is_quiet: *end == End::Clean && !has_cause && shown == 0 && is_same,
+            is_quiet: *end == End::Clean && !has_cause && !is_foreign && shown == 0 && is_same,
+            is_foreign,
             is_proven: open.is_tied && open.reading.unseen().is_none(),
             is_last: self.view.is_over(),
         }
@@ -95,12 +101,13 @@ impl Follower {
         }
         run.judge(pass, now);
         if run.complete {
+            let in_doubt = run.in_doubt;
             if let Some(unseen) = unseen {
-                self.say(self.config.missing(notices::rotated(unseen, None)));
+                self.say_rotated(unseen, None, in_doubt);
             }
             return self.decide(now);
         }
-        match run.next_pass(pass.is_last) {
+        match run.next_pass(pass) {
             Duration::ZERO => self.ask(now),
             delay => self.pause(now + delay, false),
         }
@@ -272,7 +279,10 @@ impl Follower {
             return;
         };
         // Cut off, or before the last line shown came again, it is a piece of a line.
-        if run.complete || !run.is_cut && reading.unseen().is_none() && reading.has_stamp() {
+        let time = reading.tail_time();
+        let is_line = !run.is_cut && reading.unseen().is_none() && time.is_some();
+        let is_foreign = time.is_some_and(|time| run.has_ended_before(time));
+        if (run.complete || is_line) && !is_foreign {
             let (window, news) = (&mut self.window, &mut self.news);
             reading.flush(&mut Sink { window, news });
             self.publish();

@@ -22,8 +22,13 @@ impl FollowerConfig {
         self.notice(NoticeCode::LinesMissing, Level::Warning, what)
     }
 
-    pub(super) fn unreadable(&self, level: Level, why: impl Into<String>) -> Notice {
-        self.notice(NoticeCode::LogUnreadable, level, why)
+    /// The same, where nearly always nothing is missing: for who looks closely.
+    pub(super) fn doubtful(&self, what: impl Into<String>, in_doubt: bool) -> Notice {
+        let mut notice = self.missing(what);
+        if in_doubt {
+            notice.level = Level::Debug;
+        }
+        notice
     }
 }
 

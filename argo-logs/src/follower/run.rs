@@ -46,6 +46,9 @@ pub(super) struct Run {
     pub(super) is_rewound: bool,
     /// It was complete for all one could tell, before it was rewound.
     pub(super) was_complete: bool,
+    doubt: Option<Doubt>,
+    /// Whether the last line shown is of this run is in doubt.
+    pub(super) in_doubt: bool,
     alike_since: Option<Duration>,
 }
 
@@ -55,15 +58,16 @@ struct Checkpoint {
     window: Window,
     shown: usize,
     /// The first line that was news in it.
-    first: Option<i64>,
+    first: Option<Entry>,
 }
 
-/// A state to go back to.
+/// Lines that may be the next run's.
 #[derive(Debug)]
-pub(super) struct Rewound {
-    pub(super) window: Window,
-    /// So many lines shown since are the next run's.
-    pub(super) others: usize,
+struct Doubt {
+    first: Entry,
+    lines: usize,
+    /// They are.
+    is_certain: bool,
 }
 
 /// What one read of a run that ended says.
@@ -73,6 +77,8 @@ pub(super) struct Pass {
     pub(super) is_quiet: bool,
     /// The last line shown came again: it is the right run, and it was read so far.
     pub(super) is_proven: bool,
+    /// Lines of another run came.
+    pub(super) is_foreign: bool,
     /// There cannot be another run.
     pub(super) is_last: bool,
 }
@@ -95,6 +101,8 @@ impl Run {
             checkpoints: Vec::new(),
             is_rewound: false,
             was_complete: false,
+            doubt: None,
+            in_doubt: false,
             alike_since: None,
         }
     }
@@ -123,11 +131,12 @@ impl Run {
     /// A response is over.
     pub(super) fn count(&mut self, reading: &Reading) {
         self.shown += reading.counts().1;
+        self.in_doubt &= reading.counts().1 == 0;
         if self.is_tail && self.tail_from.is_none() {
             self.tail_from = reading.first();
         }
         if let Some(checkpoint) = self.checkpoints.last_mut() {
-            checkpoint.first = reading.first().map(|entry| entry.time);
+            checkpoint.first = reading.first();
         }
     }
 
@@ -149,9 +158,10 @@ impl Run {
     }
 
     /// When the next read makes sense.
-    pub(super) fn next_pass(&self, is_last: bool) -> Duration {
+    pub(super) fn next_pass(&self, pass: Pass) -> Duration {
         match self.alike_since {
-            Some(_) if !is_last => STATUS_LAG,
+            Some(_) if !pass.is_last => STATUS_LAG,
+            _ if pass.is_foreign => STATUS_LAG / 4,
             _ => Duration::ZERO,
         }
     }
@@ -164,35 +174,52 @@ impl Run {
     }
 
     /// Takes those responses back: the state to read this run from.
-    pub(super) fn rewind(&mut self, start: i64) -> Option<Rewound> {
+    pub(super) fn rewind(&mut self, start: i64) -> Option<Window> {
         let at = self.first_misread(start)?;
         let first = self.checkpoints[at..].iter().find_map(|c| c.first)?;
         let checkpoint = self.checkpoints.drain(at..).next()?;
-        let is_certain = self.has_ended_before(first);
-        let others = if is_certain {
-            self.shown - checkpoint.shown
-        } else {
-            0
-        };
+        let is_certain = self.has_ended_before(first.time);
+        self.doubt = Some(Doubt {
+            first,
+            lines: self.shown - checkpoint.shown,
+            is_certain,
+        });
         self.shown = checkpoint.shown;
         self.is_rewound = true;
         self.was_complete = std::mem::take(&mut self.complete) && !is_certain;
         self.reading = None;
         self.alike_since = None;
-        Some(Rewound {
-            window: checkpoint.window,
-            others,
-        })
+        Some(checkpoint.window)
     }
 
-    /// This run cannot have written a line of that time: its end is told in whole seconds.
-    fn has_ended_before(&self, time: i64) -> bool {
-        let finished = self.instance.finished_at;
-        finished.is_some_and(|at| time >= (at.as_second() + 1) * 1_000_000_000)
+    /// How many lines of the next run were shown as this one's, and whether that is in
+    /// doubt. If this one has been read again, what did not come with it is the next one's.
+    pub(super) fn others(&self) -> (usize, bool) {
+        let Some(doubt) = &self.doubt else {
+            return (0, false);
+        };
+        match self.reading.as_ref().filter(|_| self.complete) {
+            _ if doubt.is_certain => (doubt.lines, false),
+            Some(reading) if reading.lacks(doubt.first) => (doubt.lines, false),
+            Some(_) => (0, false),
+            None => (doubt.lines, true),
+        }
+    }
+
+    /// From here on it cannot have written: its end is told in whole seconds, and what it
+    /// wrote last is stamped a little later.
+    pub(super) fn bound(&self) -> Option<i64> {
+        let finished = self.instance.finished_at?;
+        Some((finished.as_second() + 2) * 1_000_000_000)
+    }
+
+    pub(super) fn has_ended_before(&self, time: i64) -> bool {
+        self.bound().is_some_and(|bound| time >= bound)
     }
 
     fn first_misread(&self, start: i64) -> Option<usize> {
-        let later = |checkpoint: &&Checkpoint| checkpoint.first.is_none_or(|first| first >= start);
+        let later =
+            |checkpoint: &&Checkpoint| checkpoint.first.is_none_or(|first| first.time >= start);
         let count = self.checkpoints.iter().rev().take_while(later).count();
         let at = self.checkpoints.len() - count;
         let any = self.checkpoints[at..].iter().any(|c| c.first.is_some());

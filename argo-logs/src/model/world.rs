@@ -187,6 +187,7 @@ impl Life {
     fn write(&mut self, run: usize, line: usize, at: i64, random: &mut Random) {
         let before = self.records.last().map_or(self.start, |last| last.written);
         let last_time = self.records.last().map_or(self.start, |last| last.time);
+        let at = at.max(last_time);
         // The other stream was stamped earlier and written later.
         let back = random.chance(15) && !self.records.is_empty();
         let time = if back {
@@ -226,7 +227,10 @@ impl Life {
             0
         };
         for _ in 0..copies {
-            let (time, written) = (time + later + i64::try_from(pieces).unwrap() * 1000, written + later);
+            let (time, written) = (
+                time + later + i64::try_from(pieces).unwrap() * 1000,
+                written + later,
+            );
             self.records.push(Record {
                 time,
                 stamp: stamp(time),
