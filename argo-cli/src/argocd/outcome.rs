@@ -280,12 +280,10 @@ impl fmt::Display for ArgocdOutcome {
                 )
             }
             Self::Unauthenticated(text) => write!(f, "Argo CD does not accept the token: {text}"),
-            Self::PermissionDenied(text) => {
-                write!(
-                    f,
-                    "Argo CD has no such application, or the token may not see it: {text}"
-                )
+            Self::PermissionDenied(text) if text == BARE_DENIAL => {
+                f.write_str("Argo CD has no such application, or the token may not see it")
             }
+            Self::PermissionDenied(text) => write!(f, "Argo CD does not permit it: {text}"),
             Self::NotFound(text) => write!(f, "Argo CD does not find it: {text}"),
             Self::Unreachable(text) => write!(f, "argocd cannot reach Argo CD: {text}"),
             Self::NotConfigured(text) => write!(f, "argocd is not configured: {text}"),
