@@ -214,7 +214,9 @@ impl Row {
             .is_some_and(|at| span::between(at, now) < QUIET);
         let decided = self.state.complete || self.state.failed.is_some();
         let unseen = self.state.waiting_for.as_deref() == Some(NOT_SEEN);
-        if !self.touched || self.gone || unseen || words == self.told.words || (held && !decided) {
+        // A CronJob is always complete; what it does its Jobs tell.
+        let mute = !self.touched || self.gone || &*self.object.kind.kind == "CronJob";
+        if mute || unseen || words == self.told.words || (held && !decided) {
             return None;
         }
         self.told = Told {

@@ -50,7 +50,11 @@ impl Tails {
     /// out gives its memory to what comes in.
     pub(super) fn keep(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
         let key = (Arc::clone(pod_uid), Arc::clone(container));
-        let lines = self.tails.entry(key.clone()).or_default().run(batch.container_id());
+        let lines = self
+            .tails
+            .entry(key.clone())
+            .or_default()
+            .run(batch.container_id());
         for line in batch.lines().skip(batch.len().saturating_sub(LINES)) {
             let mut text = match lines.len() {
                 LINES.. => lines.pop_front().map(|kept| kept.text).unwrap_or_default(),
@@ -125,7 +129,10 @@ impl Tail {
     }
 
     fn lines(&self) -> Vec<Line> {
-        let ended = self.runs.iter().find(|run| self.ended.as_ref() == Some(&run.id));
+        let ended = self
+            .runs
+            .iter()
+            .find(|run| self.ended.as_ref() == Some(&run.id));
         let run = ended.or(self.runs.back());
         run.map(|run| lines(&run.lines)).unwrap_or_default()
     }
@@ -154,13 +161,23 @@ mod tests {
 
     fn keep(tails: &mut Tails, id: &str, numbers: std::ops::Range<u32>) {
         let texts: Vec<_> = numbers.map(|n| format!("line {n}")).collect();
-        let lines = texts.iter().map(|text| LogLine::new(Some(0), text.as_bytes()));
-        tails.keep(&"u".into(), &"app".into(), &Batch::from_lines(id.into(), 0, lines));
+        let lines = texts
+            .iter()
+            .map(|text| LogLine::new(Some(0), text.as_bytes()));
+        tails.keep(
+            &"u".into(),
+            &"app".into(),
+            &Batch::from_lines(id.into(), 0, lines),
+        );
     }
 
     fn kept(tails: &mut Tails) -> Vec<String> {
         let changed = tails.take_changed();
-        changed.into_iter().flat_map(|(_, _, lines)| lines).map(|line| line.text).collect()
+        changed
+            .into_iter()
+            .flat_map(|(_, _, lines)| lines)
+            .map(|line| line.text)
+            .collect()
     }
 
     #[test]
@@ -169,7 +186,10 @@ mod tests {
         keep(&mut tails, "A", 0..30);
         keep(&mut tails, "A", 30..60);
         let texts = kept(&mut tails);
-        assert_eq!((texts.len(), &*texts[0], &*texts[24]), (25, "line 35", "line 59"));
+        assert_eq!(
+            (texts.len(), &*texts[0], &*texts[24]),
+            (25, "line 35", "line 59")
+        );
         assert!(kept(&mut tails).is_empty());
     }
 
