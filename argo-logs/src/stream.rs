@@ -161,7 +161,8 @@ impl Builder {
         self
     }
 
-    /// How many requests may wait for the head of an answer at one time. Default 16.
+    /// How many requests may wait for the head of an answer at one time. Default 16. One
+    /// that waits longer than two seconds does not count any more.
     pub fn concurrent_opens(mut self, opens: usize) -> Self {
         self.config.concurrent_opens = opens.max(1);
         self
