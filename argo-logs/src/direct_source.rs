@@ -1,6 +1,6 @@
 //! Logs over connections of our own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use argo_core::{ObjectRef, client::Connection, resource::Pod};
 use async_trait::async_trait;
@@ -8,7 +8,6 @@ use http::{Uri, uri::Scheme};
 use hyper_util::client::legacy::connect::HttpConnector;
 use kube::{Client, Config};
 use rustls::pki_types::ServerName;
-use std::time::Duration;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
@@ -17,7 +16,7 @@ use crate::{
     credentials::{Credentials, Identity},
     http1::{Body, Head, Request, Socket},
     kube_source::read_pod,
-    refused::MAX_TEXT,
+    refused::{MAX_TEXT, compressed},
     source::{ANSWER_WITHIN, ASK_WITHIN, TEXT_WITHIN},
 };
 
@@ -117,6 +116,9 @@ impl LogSource for DirectSource {
         let answer = timeout(ANSWER_WITHIN, self.answer(&path)).await;
         let (head, mut body) = answer.map_err(|_| OpenError::late())??;
         if head.status == 200 {
+            if let Some(refused) = compressed(head.encoding.as_deref()) {
+                return Err(OpenError::Refused(refused));
+            }
             return Ok(LogResponse {
                 date: head.date,
                 body: LogBody::http1(body),

@@ -335,6 +335,19 @@ async fn what_is_no_answer_is_lost() {
 }
 
 #[tokio::test]
+async fn a_compressed_log_is_none() {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b";
+    let server = Server::new(vec![answer.to_vec(); 2]).await;
+    for source in both(&server) {
+        let error = open(&*source).await.unwrap_err();
+        assert!(
+            error.to_string().contains("compresses the log (gzip)"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn dropping_a_body_closes_its_connection() {
     let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n<stays open>";
     let mut server = Server::new([answer.to_vec()]).await;

@@ -14,7 +14,7 @@ pub enum LogEvent {
     /// What cannot be known, cannot be read, or was left out.
     Notice(Notice),
     /// Everything of this container was told: it will not write again, or the deploy is
-    /// over.
+    /// over. What could not be read in time has a notice instead.
     Ended(Arc<Origin>),
 }
 

@@ -22,7 +22,7 @@ use self::{
 use crate::{
     Batch, ContainerView, Instance, PodState, Refused,
     reading::{News, Reading, Sink, Start},
-    window::Window,
+    window::{Entry, Window},
 };
 
 /// How long what is left may take when the deploy is over.
@@ -229,14 +229,16 @@ impl Follower {
 
     /// The watch of pods says this.
     pub fn status(&mut self, view: ContainerView, now: Duration) {
+        let before = self.place();
         if self.is_done() || !self.learn(view) {
             return;
         }
-        let moved = self.has_moved();
+        let moved = self.place() != before;
+        let is_over = self.has_moved();
         match &mut self.phase {
             Phase::Idle => self.decide(now),
             Phase::Pausing { eager, .. } if *eager || moved => self.decide(now),
-            Phase::Reading(open) if moved => open.run_is_over(now),
+            Phase::Reading(open) if is_over => open.run_is_over(now),
             _ => {}
         }
     }
@@ -377,6 +379,13 @@ impl Follower {
         Some((instance.clone(), previous))
     }
 
+    /// Where the run is to be had: it is gone, or running, or takes `previous`.
+    fn place(&self) -> (PodState, Option<(bool, bool)>) {
+        let located = self.located();
+        let place = located.map(|(run, previous)| (run.running, previous));
+        (self.view.pod, place)
+    }
+
     /// The run does not run any more, for all the pod says.
     fn has_moved(&self) -> bool {
         self.view.pod == PodState::Gone
@@ -511,8 +520,8 @@ impl Follower {
         let fits = |run: &mut Run| run.instance.id == last.id && run.is_misread(start);
         let mut run = self.retired.take_if(fits)?;
         (run.instance, run.previous) = (last.clone(), true);
-        if let Some(window) = run.rewind(start) {
-            self.go_back(window);
+        if let Some(states) = run.rewind(start) {
+            self.go_back(states);
         }
         Some(run)
     }
@@ -523,15 +532,15 @@ impl Follower {
         if let (Some(run), Some(start)) = (&mut self.run, start)
             && run.previous
             && run.is_misread(start)
-            && let Some(window) = run.rewind(start)
+            && let Some(states) = run.rewind(start)
         {
-            self.go_back(window);
+            self.go_back(states);
         }
     }
 
-    fn go_back(&mut self, window: Window) {
+    fn go_back(&mut self, states: Vec<Window>) {
         self.later = Some(self.window.clone());
-        self.window.rewind_to(window);
+        self.window.rewind_to(states);
     }
 
     fn open(&mut self, now: Duration) {
@@ -566,32 +575,35 @@ impl Follower {
             return (params, Start::Fresh);
         };
         params.previous = run.previous;
-        if run.shown == 0 && run.is_tail {
-            match run.empty_at {
-                // Nothing had been written when it was asked for first.
-                Some(date) => params.since_time = second(date - 1).max(self.floored_since()),
-                None => {
-                    params.since_time = self.floored_since();
-                    params.tail_lines = self.config.tail;
-                }
-            }
-            let start = Start::Again {
-                same_run: false,
-                from: None,
-            };
-            return (params, if run.is_rewound { start } else { Start::Fresh });
-        }
+        let (shown, from) = self.shown(run);
         let started = run.instance.started_at.map(nanos);
         let shown_before = started.is_none_or(|start| self.window.newest() >= Some(start));
-        if run.shown > 0 || shown_before {
+        let is_tail = run.is_tail && shown == 0;
+        if is_tail {
+            // If nothing had been written when it was asked for first, all of it is news.
+            let empty_at = run.empty_at.and_then(|date| second(date - 1));
+            params.since_time = empty_at.max(self.floored_since());
+            params.tail_lines = self.config.tail.filter(|_| empty_at.is_none());
+        } else if shown > 0 || shown_before {
             params.since_time = self.window.since().and_then(second);
         }
-        let start = Start::Again {
-            same_run: run.shown > 0,
-            from: run.tail_from,
-        };
-        let is_again = run.shown > 0 || shown_before || run.is_rewound;
-        (params, if is_again { start } else { Start::Fresh })
+        if shown == 0 && !run.is_rewound && (is_tail || !shown_before) {
+            return (params, Start::Fresh);
+        }
+        let same_run = shown > 0;
+        (params, Start::Again { same_run, from })
+    }
+
+    /// How many lines of the run were shown, and the first one if it was asked for as a
+    /// tail.
+    fn shown(&self, run: &Run) -> (usize, Option<Entry>) {
+        match &self.phase {
+            Phase::Reading(open) => {
+                let first = open.reading.first().filter(|_| run.is_tail);
+                (run.shown + open.reading.counts().1, run.tail_from.or(first))
+            }
+            _ => (run.shown, run.tail_from),
+        }
     }
 
     fn floored_since(&self) -> Option<Timestamp> {
@@ -599,9 +611,8 @@ impl Follower {
     }
 
     fn probe(&mut self) {
-        let (mut params, start) = self.params(false);
+        let (params, start) = self.params(false);
         if let (Phase::Reading(open), Some(run)) = (&mut self.phase, &self.run) {
-            params.tail_lines = params.tail_lines.filter(|_| params.since_time.is_none());
             let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
             let reading = Reading::new(id, restart, &start, &self.window);
             open.probe(reading, self.window.clone());

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::{
     AskError, LogBody, LogResponse, LogSource, Lost, OpenError, OpenParams, Refused,
     http1::{Request, date, seconds},
-    refused::MAX_TEXT,
+    refused::{MAX_TEXT, compressed},
     source::{ANSWER_WITHIN, ASK_WITHIN, TEXT_WITHIN, chain},
 };
 
@@ -55,6 +55,9 @@ impl LogSource for KubeSource {
         let (head, body) = response.into_parts();
         let text = |name| head.headers.get(name)?.to_str().ok();
         if head.status == StatusCode::OK {
+            if let Some(refused) = compressed(text(header::CONTENT_ENCODING)) {
+                return Err(OpenError::Refused(refused));
+            }
             let bytes = body.into_data_stream();
             let bytes = bytes.map(|item| item.map_err(|error| Lost(chain(&error))));
             return Ok(LogResponse {

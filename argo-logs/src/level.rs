@@ -162,13 +162,14 @@ fn is_key(key: &[u8]) -> bool {
 }
 
 fn named(name: &[u8]) -> Option<Level> {
-    const NAMES: [(&[u8], Level); 24] = [
+    const NAMES: [(&[u8], Level); 26] = [
         (b"error", Level::Error),
         (b"err", Level::Error),
-        (b"eror", Level::Error),
         (b"erro", Level::Error),
         (b"fatal", Level::Error),
+        (b"fata", Level::Error),
         (b"panic", Level::Error),
+        (b"pani", Level::Error),
         (b"dpanic", Level::Error),
         (b"critical", Level::Error),
         (b"crit", Level::Error),
@@ -187,6 +188,7 @@ fn named(name: &[u8]) -> Option<Level> {
         (b"dbg", Level::Debug),
         (b"debu", Level::Debug),
         (b"trace", Level::Trace),
+        (b"trac", Level::Trace),
     ];
     let mut names = NAMES.iter();
     names

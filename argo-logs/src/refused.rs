@@ -46,6 +46,17 @@ impl Refused {
     }
 }
 
+/// A log that something on the way compresses comes late and in pieces that are no lines:
+/// that is no log. A server that was asked for none does not do it.
+pub(crate) fn compressed(encoding: Option<&str>) -> Option<Refused> {
+    let encoding = encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))?;
+    Some(Refused {
+        status: 200,
+        message: format!("a proxy on the way compresses the log ({encoding})"),
+        ..Refused::default()
+    })
+}
+
 fn shown(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     text.trim().chars().take(SHOWN).collect()

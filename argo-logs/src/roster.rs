@@ -1,7 +1,7 @@
 //! Which containers are followed, and what each is told.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -72,22 +72,29 @@ impl Roster {
                 pod,
                 workload,
                 is_new,
-            } => {
-                let object = ObjectRef::from_meta(GroupKind::new("", "Pod"), &pod.metadata);
-                let mut orders = self.supersede(&object, now);
-                let member = self.pods.entry(object.uid.clone());
-                let member = member.or_insert_with(|| Member::new(object.clone()));
-                let followed = member.followed;
-                let workload = workload.as_ref();
-                if followed || self.takes_place(pod, &object, workload, *is_new, &mut orders) {
-                    self.follow(pod, &object, workload, *is_new, &mut orders);
-                }
-                if pod.is_finished() {
-                    self.free_place(&object.uid);
-                }
-                orders
-            }
+            } => self.see(
+                &Sighting {
+                    pod,
+                    object: ObjectRef::from_meta(GroupKind::new("", "Pod"), &pod.metadata),
+                    workload: workload.as_ref(),
+                    is_new: *is_new,
+                },
+                now,
+            ),
         }
+    }
+
+    fn see(&mut self, seen: &Sighting<'_>, now: Timestamp) -> Vec<Order> {
+        let mut orders = self.supersede(&seen.object, now);
+        let member = self.pods.entry(seen.object.uid.clone());
+        let member = member.or_insert_with(|| Member::new(seen.object.clone()));
+        if member.followed || self.takes_place(seen, &mut orders) {
+            self.follow(seen, &mut orders);
+        }
+        if seen.pod.is_finished() {
+            self.free_place(&seen.object.uid);
+        }
+        orders
     }
 
     /// A name that means another uid now: the one before is gone, whoever says it.
@@ -121,75 +128,50 @@ impl Roster {
 
     /// Tells what changed of the containers that are followed, and follows those that run
     /// or ran and are wanted.
-    fn follow(
-        &mut self,
-        pod: &Pod,
-        object: &ObjectRef,
-        workload: Option<&ObjectRef>,
-        is_new: bool,
-        orders: &mut Vec<Order>,
-    ) {
-        let Some(member) = self.pods.get_mut(&object.uid) else {
+    fn follow(&mut self, seen: &Sighting<'_>, orders: &mut Vec<Order>) {
+        let Some(member) = self.pods.get_mut(&seen.object.uid) else {
             return;
         };
         member.followed = true;
-        let none = std::collections::BTreeMap::new();
-        let annotations = pod.metadata.annotations.as_ref().unwrap_or(&none);
-        let choice = Choice::of(annotations, is_new);
-        for (kind, container) in containers(pod) {
-            let view = ContainerView::of(pod, &container.name);
-            if let Some((id, told)) = member.containers.get_mut(container.name.as_str()) {
-                if *told != view {
-                    told.clone_from(&view);
-                    orders.push(Order::Tell { id: *id, view });
-                }
-                continue;
+        let none = BTreeMap::new();
+        let annotations = seen.pod.metadata.annotations.as_ref().unwrap_or(&none);
+        let choice = Choice::of(annotations, seen.is_new);
+        let left = self.left.get(&seen.object.uid).copied();
+        for (kind, container) in containers(seen.pod) {
+            let name = container.name.as_str();
+            let view = ContainerView::of(seen.pod, name);
+            if let Some(known) = member.containers.get_mut(name) {
+                orders.extend(news(known, view));
+            } else if view.instances().next().is_some()
+                && choice.admits(name)
+                && self.config.names(name)
+            {
+                let origin = Arc::new(seen.origin(name, kind, self.next_id));
+                self.next_id += 1;
+                let known = (origin.id, view.clone());
+                member.containers.insert(origin.container.clone(), known);
+                orders.push(Order::Follow {
+                    config: self.config.follower(&origin, left),
+                    origin,
+                    view,
+                });
             }
-            let ran = view.instances().next().is_some();
-            if !ran || !choice.admits(&container.name) || !self.config.names(&container.name) {
-                continue;
-            }
-            let origin = Arc::new(Origin {
-                pod: object.clone(),
-                container: container.name.as_str().into(),
-                workload: workload.cloned(),
-                is_new,
-                kind,
-                id: self.next_id,
-            });
-            self.next_id += 1;
-            let told = (origin.id, view.clone());
-            member.containers.insert(origin.container.clone(), told);
-            let since = self.left.get(&object.uid).copied();
-            let config = self.config.follower(&origin, since);
-            orders.push(Order::Follow {
-                origin,
-                config,
-                view,
-            });
         }
     }
 
     /// True if the pod has one of the places of its workload, or needs none.
-    fn takes_place(
-        &mut self,
-        pod: &Pod,
-        object: &ObjectRef,
-        workload: Option<&ObjectRef>,
-        is_new: bool,
-        orders: &mut Vec<Order>,
-    ) -> bool {
-        let (Some(replicas), Some(workload)) = (self.config.replicas, workload) else {
+    fn takes_place(&mut self, seen: &Sighting<'_>, orders: &mut Vec<Order>) -> bool {
+        let (Some(replicas), Some(workload)) = (self.config.replicas, seen.workload) else {
             return true;
         };
-        let key = (workload.uid.clone(), is_new);
+        let key = (workload.uid.clone(), seen.is_new);
         let places = self.places.entry(key).or_default();
-        if places.contains(&object.uid) || has_failed(pod) {
+        let uid = &seen.object.uid;
+        if places.contains(uid) || has_failed(seen.pod) {
             return true;
         }
         if places.len() < replicas {
-            places.insert(object.uid.clone());
-            return true;
+            return places.insert(uid.clone());
         }
         if self.told.insert(workload.uid.clone()) {
             orders.push(Order::Say(places_taken(workload, replicas)));
@@ -203,6 +185,35 @@ impl Roster {
             !pods.is_empty()
         });
     }
+}
+
+/// What an event says of a pod.
+struct Sighting<'a> {
+    pod: &'a Pod,
+    object: ObjectRef,
+    workload: Option<&'a ObjectRef>,
+    is_new: bool,
+}
+
+impl Sighting<'_> {
+    fn origin(&self, container: &str, kind: ContainerKind, id: u32) -> Origin {
+        Origin {
+            pod: self.object.clone(),
+            container: container.into(),
+            workload: self.workload.cloned(),
+            is_new: self.is_new,
+            kind,
+            id,
+        }
+    }
+}
+
+/// What a follower is told, if that is news.
+fn news((id, told): &mut (u32, ContainerView), view: ContainerView) -> Option<Order> {
+    (*told != view).then(|| {
+        told.clone_from(&view);
+        Order::Tell { id: *id, view }
+    })
 }
 
 impl Member {

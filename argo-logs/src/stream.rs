@@ -1,6 +1,11 @@
 //! The stream: pods in, lines of their containers out.
 
-use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::pending,
+    sync::Arc,
+    time::Duration,
+};
 
 use argo_core::{Level, Notice, NoticeCode, PodEvent, client::Connection};
 use futures::{
@@ -161,7 +166,8 @@ impl Builder {
         self
     }
 
-    /// How many requests may wait for the head of an answer at one time. Default 16.
+    /// How many requests may wait for the head of an answer at one time. Default 16. One
+    /// that waits longer than two seconds does not count any more.
     pub fn concurrent_opens(mut self, opens: usize) -> Self {
         self.config.concurrent_opens = opens.max(1);
         self
@@ -201,7 +207,7 @@ impl Builder {
             actors: HashMap::new(),
             tasks: JoinSet::new(),
             outputs: SelectAll::new(),
-            said: Vec::new(),
+            said: VecDeque::new(),
             deadline: None,
         };
         futures::stream::unfold(running, |mut running| async move {
@@ -221,7 +227,7 @@ struct Running {
     tasks: JoinSet<()>,
     /// It takes from each in turn.
     outputs: SelectAll<ReceiverStream<LogEvent>>,
-    said: Vec<Notice>,
+    said: VecDeque<Notice>,
     /// Until when the last reads may take.
     deadline: Option<Instant>,
 }
@@ -236,7 +242,7 @@ enum Input {
 impl Running {
     async fn next(&mut self) -> Option<LogEvent> {
         loop {
-            if let Some(notice) = self.said.pop() {
+            if let Some(notice) = self.said.pop_front() {
                 return Some(LogEvent::Notice(notice));
             }
             if self.pods.is_done() && self.outputs.is_empty() {
@@ -288,7 +294,7 @@ impl Running {
                         let _ = actor.send(Told::Status(view));
                     }
                 }
-                Order::Say(notice) => self.said.push(notice),
+                Order::Say(notice) => self.said.push_back(notice),
             }
         }
     }
@@ -325,7 +331,7 @@ impl Running {
         if !names.is_empty() {
             names.sort_unstable();
             let notice = unread(&names, self.config.finish_within);
-            self.said.push(notice);
+            self.said.push_back(notice);
         }
     }
 
@@ -334,7 +340,7 @@ impl Running {
             log::error!("a log follower failed: {error}");
             let message = "a log is not followed any more: an internal error";
             let notice = Notice::new(NoticeCode::LogUnreadable, Level::Error, message);
-            self.said.push(notice);
+            self.said.push_back(notice);
         }
     }
 }

@@ -357,6 +357,23 @@ async fn only_so_many_wait_for_an_answer_at_one_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_gets_no_answer_does_not_keep_others_from_asking() {
+    let cluster = Cluster::new();
+    cluster.answers.forget_permits(Semaphore::MAX_PERMITS);
+    let (feed, pods) = pods();
+    for name in ["a", "b", "c", "d"] {
+        cluster.write(name, 0..1);
+        feed.unbounded_send(cluster.event(name)).unwrap();
+    }
+    let mut stream = Box::pin(cluster.stream().concurrent_opens(3).build(pods));
+    for (seconds, opened) in [(1, 3), (2, 4)] {
+        let idle = tokio::time::timeout(Duration::from_secs(seconds), stream.next()).await;
+        assert!(idle.is_err());
+        assert_eq!(cluster.opened(), opened);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_want_of_files_is_told_once_and_waited_for() {
     let cluster = Cluster::new();
     cluster.shortages.store(6, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use std::{
     future::pending,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,9 +14,13 @@ use argo_core::{Backoff, Level, Notice, NoticeCode, ObjectRef};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{AskError, ContainerView, End, LogBody, LogResponse, LogSource, OpenError, OpenParams};
+
+/// An answer that takes longer than this gives its place to the next request: those for
+/// a node that is down take half a minute each, and the others shall not wait for them.
+const PLACE: Duration = Duration::from_secs(2);
 
 /// The way to the logs that all containers of a stream share.
 pub(crate) struct Gate {
@@ -43,8 +48,7 @@ impl Gate {
         pod: ObjectRef,
         container: Arc<str>,
     ) -> Result<ContainerView, AskError> {
-        let _permit = self.permits.acquire().await;
-        let found = self.source.pod(&pod).await?;
+        let found = self.paced(self.source.pod(&pod)).await?;
         let same = found.filter(|found| {
             // A pod of the same name is another pod.
             found.metadata.uid.as_deref() == Some(&*pod.uid) || pod.uid.is_empty()
@@ -78,8 +82,17 @@ impl Gate {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let _permit = self.permits.acquire().await;
-        self.source.open(&pod, &params).await
+        self.paced(self.source.open(&pod, &params)).await
+    }
+
+    async fn paced<T>(&self, request: impl Future<Output = T>) -> T {
+        let permit = self.permits.acquire().await;
+        let mut request = pin!(request);
+        if let Ok(answer) = timeout(PLACE, request.as_mut()).await {
+            return answer;
+        }
+        drop(permit);
+        request.await
     }
 }
 

@@ -108,12 +108,29 @@ impl Window {
         self.ring.extend(&other.ring);
     }
 
-    /// Goes back to an earlier state, but still knows the lines shown since.
-    pub(crate) fn rewind_to(&mut self, mut earlier: Self) {
-        let mut ring = std::mem::take(&mut self.ring);
-        // The last line of the earlier state stays the last one.
-        ring.append(&mut earlier.ring);
-        *self = Self { ring, ..earlier };
+    /// Goes back to the first of these states, in which some of the same lines were shown,
+    /// but knows the lines of all of them and of now.
+    pub(crate) fn rewind_to(&mut self, states: Vec<Self>) {
+        let mut counts: HashMap<Entry, usize> = HashMap::new();
+        for window in states.iter().chain([&*self]) {
+            for (entry, count) in window.known().0 {
+                let most = counts.entry(entry).or_insert(0);
+                *most = (*most).max(count as usize);
+            }
+        }
+        let Some(first) = states.into_iter().next() else {
+            return;
+        };
+        for (entry, count) in first.known().0 {
+            counts
+                .entry(entry)
+                .and_modify(|most| *most -= count as usize);
+        }
+        let times = |(entry, count)| std::iter::repeat_n(entry, count);
+        let mut ring: VecDeque<Entry> = counts.into_iter().flat_map(times).collect();
+        // The last line of the first state stays the last one.
+        ring.extend(&first.ring);
+        *self = Self { ring, ..first };
     }
 
     /// The greatest time of a line that is known.

@@ -169,7 +169,7 @@ impl Follower {
     fn refused(&mut self, refused: &Refused, now: Duration) {
         let refusal = refused.refusal();
         if self.finishing.is_some() && refusal != Refusal::Forbidden {
-            return self.read_last_refused(refusal, now);
+            return self.read_last(now);
         }
         let message = &refused.message;
         match refusal {
@@ -224,14 +224,6 @@ impl Follower {
             );
         }
         self.ask_after(delay, now);
-    }
-
-    fn read_last_refused(&mut self, refusal: Refusal, now: Duration) {
-        if let Some(run) = &mut self.run {
-            // Nothing was written yet, or what was is shown.
-            run.is_cut = refusal != Refusal::Waiting;
-        }
-        self.read_last(now);
     }
 
     /// The kubelet does not have the run that the pod tells of. Beside a successor that

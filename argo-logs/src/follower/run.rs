@@ -173,23 +173,25 @@ impl Run {
         !self.is_rewound && self.first_misread(start).is_some()
     }
 
-    /// Takes those responses back: the state to read this run from.
-    pub(super) fn rewind(&mut self, start: i64) -> Option<Window> {
+    /// Takes those responses back: the states before each, of which the first is the one
+    /// to read this run from.
+    pub(super) fn rewind(&mut self, start: i64) -> Option<Vec<Window>> {
         let at = self.first_misread(start)?;
         let first = self.checkpoints[at..].iter().find_map(|c| c.first)?;
-        let checkpoint = self.checkpoints.drain(at..).next()?;
+        let checkpoints = self.checkpoints.split_off(at);
+        let shown = checkpoints.first()?.shown;
         let is_certain = self.has_ended_before(first.time);
         self.doubt = Some(Doubt {
             first,
-            lines: self.shown - checkpoint.shown,
+            lines: self.shown - shown,
             is_certain,
         });
-        self.shown = checkpoint.shown;
+        self.shown = shown;
         self.is_rewound = true;
         self.was_complete = std::mem::take(&mut self.complete) && !is_certain;
         self.reading = None;
         self.alike_since = None;
-        Some(checkpoint.window)
+        Some(checkpoints.into_iter().map(|c| c.window).collect())
     }
 
     /// How many lines of the next run were shown as this one's, and whether that is in

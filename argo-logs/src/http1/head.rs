@@ -16,6 +16,8 @@ pub(crate) struct Head {
     pub(crate) status: u16,
     pub(crate) date: Option<Timestamp>,
     pub(crate) retry_after: Option<Duration>,
+    /// `Content-Encoding`, though none was accepted.
+    pub(crate) encoding: Option<String>,
     pub(crate) framing: Framing,
     /// How many bytes it takes.
     pub(crate) len: usize,
@@ -64,6 +66,7 @@ impl Head {
             status,
             date: find("date").and_then(date),
             retry_after: find("retry-after").and_then(seconds),
+            encoding: find("content-encoding").map(str::to_owned),
             framing,
             len,
         }

@@ -47,6 +47,8 @@ pub(super) struct Response {
     /// The file that is sent again, from where on and how far.
     again: Option<(usize, usize)>,
     has_lines: bool,
+    /// The pod has not told of the run yet, nobody asked for it.
+    is_early: bool,
     /// Its first record is the first of the file.
     file: usize,
 }
@@ -178,7 +180,9 @@ impl Server {
             next = written
                 .saturating_sub(usize::try_from(tail).unwrap())
                 .max(file);
-            self.tail = Some((run, next));
+            if !self.is_read[run] {
+                self.tail = Some((run, next));
+            }
         } else if self.first_open && !world.is_new {
             // The run that was there before us could not be read: this one began later.
             self.tail = Some((run, next));
@@ -189,7 +193,12 @@ impl Server {
             .iter()
             .map(|record| record.text.len() + 32)
             .sum();
+        let told = match World::at(&world.api, now) {
+            State::Creating => None,
+            State::Running(n) | State::Ended(n) | State::BackOff(n) => Some(n),
+        };
         let mut response = Response {
+            is_early: told < Some(run),
             run: Some(run),
             follow: params.follow,
             since: params
@@ -243,7 +252,7 @@ impl Server {
         if let Some(run) = response.run {
             if !self.is_read[run] {
                 self.first[run] = response.file;
-                self.is_read[run] = response.has_lines;
+                self.is_read[run] = response.has_lines && !response.is_early;
             }
             self.cuts[run] = Some((response.next, response.pending.len()));
         }
@@ -295,6 +304,7 @@ impl Response {
             ends_after: 0,
             again: None,
             has_lines: false,
+            is_early: false,
             file: 0,
         }
     }
