@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What the suites and the demo share.
+
+pub mod scripted_argocd;
