@@ -9,6 +9,7 @@
 //! - error: a line on stderr
 //! - print: { text: 'no end, \xff', repeat: 1000, newline: false }   # \xNN is a byte
 //! - sleep: 2.5                       # seconds, divided by ARGO_SPEED
+//! - await: /tmp/go                  # until there is such a file
 //! - on: { signal: SIGTERM, print: stopping, exit: 20 }   # without exit: ignored
 //! - fork: { steps: [ { sleep: 60 } ], detached: false }  # a process that holds the pipes
 //! - close: stdout

@@ -160,10 +160,15 @@ impl Performer {
 
     async fn one(&mut self, step: &Step) -> Result<Option<u8>, Failure> {
         match step {
-            Step::Print(text) => write(Pipe::Stdout, &text.bytes())?,
-            Step::Error(text) => write(Pipe::Stderr, &text.bytes())?,
+            Step::Print(text) => text.write(&mut io::stdout().lock())?,
+            Step::Error(text) => text.write(&mut io::stderr())?,
             Step::Sleep(seconds) => {
                 sleep(Duration::try_from_secs_f64(seconds / speed())?).await;
+            }
+            Step::Await(path) => {
+                while !path.exists() {
+                    sleep(Duration::from_millis(5)).await;
+                }
             }
             Step::Close(pipe) => close(*pipe)?,
             Step::Fork(fork) => start(fork)?,

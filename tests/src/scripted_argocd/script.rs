@@ -1,6 +1,9 @@
 //! The language of scripts.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +25,8 @@ pub enum Step {
     Error(Text),
     /// Does nothing for so many seconds.
     Sleep(f64),
+    /// Does nothing until there is such a file.
+    Await(PathBuf),
     /// Closes a pipe.
     Close(Pipe),
     /// Starts another process that inherits the pipes.
@@ -130,8 +135,12 @@ impl Script {
 }
 
 impl Text {
-    /// The bytes to write.
-    pub fn bytes(&self) -> Vec<u8> {
+    /// Writes it; any number of repetitions takes no more memory than a few.
+    ///
+    /// # Errors
+    ///
+    /// The reader is gone.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let (text, repeat, newline) = match self {
             Self::Line(text) => (text, 1, true),
             Self::Piece {
@@ -140,11 +149,22 @@ impl Text {
                 newline,
             } => (text, *repeat, *newline),
         };
-        let mut bytes = unescaped(text).repeat(repeat);
-        bytes.extend(newline.then_some(b'\n'));
-        bytes
+        let once = unescaped(text);
+        let at_once = (CHUNK / once.len().max(1)).clamp(1, repeat.max(1));
+        let chunk = once.repeat(at_once);
+        for _ in 0..repeat / at_once {
+            out.write_all(&chunk)?;
+        }
+        out.write_all(&chunk[..once.len() * (repeat % at_once)])?;
+        if newline {
+            out.write_all(b"\n")?;
+        }
+        out.flush()
     }
 }
+
+/// Bytes of repetitions written at once.
+const CHUNK: usize = 64 << 10;
 
 fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -168,6 +188,24 @@ fn unescaped(text: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn written(text: &Text) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        text.write(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn every_repetition_is_written() {
+        for repeat in [0, 1, 2, CHUNK / 3, CHUNK, CHUNK * 2 + 1] {
+            let text = Text::Piece {
+                text: "abc".to_owned(),
+                repeat,
+                newline: false,
+            };
+            assert_eq!(written(&text), b"abc".repeat(repeat), "{repeat}");
+        }
+    }
+
     #[test]
     fn a_script_in_yaml() {
         let script = Script::parse(
@@ -189,8 +227,8 @@ mod tests {
         else {
             panic!("{script:?}");
         };
-        assert_eq!(print.bytes(), b"one\n");
-        assert_eq!(error.bytes(), b"a\xff\\xZZa\xff\\xZZ");
+        assert_eq!(written(print), b"one\n");
+        assert_eq!(written(error), b"a\xff\\xZZa\xff\\xZZ");
         assert_eq!((trap.signal.as_str(), trap.exit), ("SIGTERM", Some(20)));
         assert!(!fork.detached);
     }
