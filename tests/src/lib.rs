@@ -1,4 +1,4 @@
-//! What the test suites and the demo share.
+//! What the suites and the demo share.
 
 pub mod demo;
 pub mod scripted_argocd;
