@@ -464,9 +464,9 @@ impl Follower {
     fn retire(&mut self) {
         self.shown_early = self.run.as_ref().map_or((0, false), Run::others);
         self.flush();
-        if let Some(mut later) = self.later.take() {
-            later.absorb(&self.window);
-            self.window = later;
+        if let Some(later) = self.later.take() {
+            let earlier = std::mem::take(&mut self.window);
+            self.window = later.knowing(&[earlier]);
         }
         if let Some(run) = self.run.take() {
             self.done.insert(Arc::clone(&run.instance.id));
@@ -538,9 +538,11 @@ impl Follower {
         }
     }
 
-    fn go_back(&mut self, states: Vec<Window>) {
+    fn go_back(&mut self, mut states: Vec<Window>) {
         self.later = Some(self.window.clone());
-        self.window.rewind_to(states);
+        states.push(std::mem::take(&mut self.window));
+        let first = states.swap_remove(0);
+        self.window = first.knowing(&states);
     }
 
     fn open(&mut self, now: Duration) {

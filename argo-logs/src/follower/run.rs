@@ -187,6 +187,7 @@ impl Run {
             is_certain,
         });
         self.shown = shown;
+        self.tail_from = self.tail_from.filter(|_| shown > 0);
         self.is_rewound = true;
         self.was_complete = std::mem::take(&mut self.complete) && !is_certain;
         self.reading = None;

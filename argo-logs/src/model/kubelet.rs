@@ -175,12 +175,14 @@ impl Server {
             .rev()
             .find(|(at, _)| *at <= now)
             .map_or(0, |(_, first)| *first);
+        // What the API says is what the follower means to ask for.
+        let is_early = chosen(World::at(&world.api, now), params.previous) != Some(run);
         let mut next = file;
         if let Some(tail) = params.tail_lines {
             next = written
                 .saturating_sub(usize::try_from(tail).unwrap())
                 .max(file);
-            if !self.is_read[run] {
+            if !self.is_read[run] && !is_early {
                 self.tail = Some((run, next));
             }
         } else if self.first_open && !world.is_new {
@@ -193,12 +195,8 @@ impl Server {
             .iter()
             .map(|record| record.text.len() + 32)
             .sum();
-        let told = match World::at(&world.api, now) {
-            State::Creating => None,
-            State::Running(n) | State::Ended(n) | State::BackOff(n) => Some(n),
-        };
         let mut response = Response {
-            is_early: told < Some(run),
+            is_early,
             run: Some(run),
             follow: params.follow,
             since: params
