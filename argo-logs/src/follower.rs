@@ -463,6 +463,10 @@ impl Follower {
     /// The run is over and done with.
     fn retire(&mut self) {
         self.shown_early = self.run.as_ref().map_or((0, false), Run::others);
+        if self.shown_early.0 > 0 && self.run.as_ref().is_some_and(Run::is_tail_of_others) {
+            let message = "the first lines of the next run may be missing: it was not known yet";
+            self.say(self.config.missing(message));
+        }
         self.flush();
         if let Some(later) = self.later.take() {
             let earlier = std::mem::take(&mut self.window);

@@ -418,7 +418,9 @@ impl Response {
         let Some((first, to)) = self.again.filter(|(_, to)| self.next >= *to) else {
             return;
         };
-        let goes_back = life.records[self.next - 1].time - life.records[first].time > 150 * MILLI;
+        let file = &life.records[first..self.next];
+        let goes_back = file[file.len() - 1].time - file[0].time > 150 * MILLI
+            && file.iter().all(|record| record.full);
         self.again = None;
         if self.is_new_line && goes_back && life.records[self.next - 1].written <= now {
             self.next = first;
