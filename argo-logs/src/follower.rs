@@ -463,10 +463,14 @@ impl Follower {
     /// The run is over and done with.
     fn retire(&mut self) {
         self.shown_early = self.run.as_ref().map_or((0, false), Run::others);
+        if self.shown_early.0 > 0 && self.run.as_ref().is_some_and(Run::is_tail_of_others) {
+            let message = "the first lines of the next run may be missing: it was not known yet";
+            self.say(self.config.missing(message));
+        }
         self.flush();
-        if let Some(mut later) = self.later.take() {
-            later.absorb(&self.window);
-            self.window = later;
+        if let Some(later) = self.later.take() {
+            let earlier = std::mem::take(&mut self.window);
+            self.window = later.knowing(&[earlier]);
         }
         if let Some(run) = self.run.take() {
             self.done.insert(Arc::clone(&run.instance.id));
@@ -538,9 +542,11 @@ impl Follower {
         }
     }
 
-    fn go_back(&mut self, states: Vec<Window>) {
+    fn go_back(&mut self, mut states: Vec<Window>) {
         self.later = Some(self.window.clone());
-        self.window.rewind_to(states);
+        states.push(std::mem::take(&mut self.window));
+        let first = states.swap_remove(0);
+        self.window = first.knowing(&states);
     }
 
     fn open(&mut self, now: Duration) {

@@ -18,7 +18,7 @@ const SECOND: i64 = 1_000_000_000;
 const JUMP: i64 = SECOND / 10;
 
 /// By how much they do on a machine that is not overloaded.
-const OVERTAKEN: i64 = SECOND / 500;
+pub(crate) const OVERTAKEN: i64 = SECOND / 500;
 
 /// What comes out of a response.
 #[derive(Debug)]
@@ -146,6 +146,11 @@ impl Reading {
     /// How many lines came, and how many of them were news.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.lines, self.shown)
+    }
+
+    /// The greatest time of its lines.
+    pub(crate) fn newest(&self) -> i64 {
+        self.newest
     }
 
     /// The first line that was news.

@@ -103,34 +103,24 @@ impl Window {
         known
     }
 
-    /// Keeps also the lines of another window; its times do not count.
-    pub(crate) fn absorb(&mut self, other: &Self) {
-        self.ring.extend(&other.ring);
-    }
-
-    /// Goes back to the first of these states, in which some of the same lines were shown,
-    /// but knows the lines of all of them and of now.
-    pub(crate) fn rewind_to(&mut self, states: Vec<Self>) {
-        let mut counts: HashMap<Entry, usize> = HashMap::new();
-        for window in states.iter().chain([&*self]) {
-            for (entry, count) in window.known().0 {
-                let most = counts.entry(entry).or_insert(0);
-                *most = (*most).max(count as usize);
-            }
+    /// Knows also the lines of other states, in which some of the same lines were shown.
+    /// What was shown last stays so.
+    #[must_use]
+    pub(crate) fn knowing(mut self, others: &[Self]) -> Self {
+        let mut missing: HashMap<Entry, u32> = HashMap::new();
+        for (entry, count) in others.iter().flat_map(|other| other.known().0) {
+            let most = missing.entry(entry).or_insert(0);
+            *most = count.max(*most);
         }
-        let Some(first) = states.into_iter().next() else {
-            return;
-        };
-        for (entry, count) in first.known().0 {
-            counts
+        for (entry, count) in self.known().0 {
+            missing
                 .entry(entry)
-                .and_modify(|most| *most -= count as usize);
+                .and_modify(|most| *most = most.saturating_sub(count));
         }
-        let times = |(entry, count)| std::iter::repeat_n(entry, count);
-        let mut ring: VecDeque<Entry> = counts.into_iter().flat_map(times).collect();
-        // The last line of the first state stays the last one.
-        ring.extend(&first.ring);
-        *self = Self { ring, ..first };
+        for (entry, count) in missing {
+            (0..count).for_each(|_| self.ring.push_front(entry));
+        }
+        self
     }
 
     /// The greatest time of a line that is known.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Instance,
-    reading::Reading,
+    reading::{OVERTAKEN, Reading},
     window::{Entry, Window},
 };
 
@@ -47,6 +47,8 @@ pub(super) struct Run {
     /// It was complete for all one could tell, before it was rewound.
     pub(super) was_complete: bool,
     doubt: Option<Doubt>,
+    /// The first line of the next run, if it was read as this one's.
+    bound: Option<i64>,
     /// Whether the last line shown is of this run is in doubt.
     pub(super) in_doubt: bool,
     alike_since: Option<Duration>,
@@ -59,6 +61,8 @@ struct Checkpoint {
     shown: usize,
     /// The first line that was news in it.
     first: Option<Entry>,
+    /// The greatest time of all its lines.
+    newest: i64,
 }
 
 /// Lines that may be the next run's.
@@ -68,6 +72,8 @@ struct Doubt {
     lines: usize,
     /// They are.
     is_certain: bool,
+    /// Before them nothing was shown of this run.
+    is_whole: bool,
 }
 
 /// What one read of a run that ended says.
@@ -102,6 +108,7 @@ impl Run {
             is_rewound: false,
             was_complete: false,
             doubt: None,
+            bound: None,
             in_doubt: false,
             alike_since: None,
         }
@@ -125,6 +132,7 @@ impl Run {
             window: window.clone(),
             shown: self.shown,
             first: None,
+            newest: i64::MIN,
         });
     }
 
@@ -137,6 +145,7 @@ impl Run {
         }
         if let Some(checkpoint) = self.checkpoints.last_mut() {
             checkpoint.first = reading.first();
+            checkpoint.newest = reading.newest();
         }
     }
 
@@ -177,16 +186,26 @@ impl Run {
     /// to read this run from.
     pub(super) fn rewind(&mut self, start: i64) -> Option<Vec<Window>> {
         let at = self.first_misread(start)?;
-        let first = self.checkpoints[at..].iter().find_map(|c| c.first)?;
         let checkpoints = self.checkpoints.split_off(at);
         let shown = checkpoints.first()?.shown;
-        let is_certain = self.has_ended_before(first.time);
+        let first = checkpoints.iter().find(|c| c.first.is_some())?;
+        let is_certain = self.has_ended_before(first.newest);
+        let mut others = checkpoints
+            .iter()
+            .filter(|c| self.has_ended_before(c.newest));
+        let end = others
+            .find_map(|c| c.first)
+            .map(|line| line.time - OVERTAKEN);
+        let first = first.first?;
+        self.bound = self.bound.into_iter().chain(end).min();
         self.doubt = Some(Doubt {
             first,
             lines: self.shown - shown,
             is_certain,
+            is_whole: shown == 0,
         });
         self.shown = shown;
+        self.tail_from = self.tail_from.filter(|_| shown > 0);
         self.is_rewound = true;
         self.was_complete = std::mem::take(&mut self.complete) && !is_certain;
         self.reading = None;
@@ -208,11 +227,18 @@ impl Run {
         }
     }
 
+    /// The tail that was asked for was the next run's.
+    pub(super) fn is_tail_of_others(&self) -> bool {
+        self.is_tail && self.doubt.as_ref().is_some_and(|doubt| doubt.is_whole)
+    }
+
     /// From here on it cannot have written: its end is told in whole seconds, and what it
-    /// wrote last is stamped a little later.
+    /// wrote last is stamped a little later. All of it is before the first line of the
+    /// next one.
     pub(super) fn bound(&self) -> Option<i64> {
         let finished = self.instance.finished_at?;
-        Some((finished.as_second() + 2) * 1_000_000_000)
+        let end = (finished.as_second() + 2) * 1_000_000_000;
+        Some(self.bound.map_or(end, |bound| bound.min(end)))
     }
 
     pub(super) fn has_ended_before(&self, time: i64) -> bool {

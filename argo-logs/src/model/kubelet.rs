@@ -175,12 +175,14 @@ impl Server {
             .rev()
             .find(|(at, _)| *at <= now)
             .map_or(0, |(_, first)| *first);
+        // What the API says is what the follower means to ask for.
+        let is_early = chosen(World::at(&world.api, now), params.previous) != Some(run);
         let mut next = file;
         if let Some(tail) = params.tail_lines {
             next = written
                 .saturating_sub(usize::try_from(tail).unwrap())
                 .max(file);
-            if !self.is_read[run] {
+            if !self.is_read[run] && !is_early {
                 self.tail = Some((run, next));
             }
         } else if self.first_open && !world.is_new {
@@ -193,12 +195,8 @@ impl Server {
             .iter()
             .map(|record| record.text.len() + 32)
             .sum();
-        let told = match World::at(&world.api, now) {
-            State::Creating => None,
-            State::Running(n) | State::Ended(n) | State::BackOff(n) => Some(n),
-        };
         let mut response = Response {
-            is_early: told < Some(run),
+            is_early,
             run: Some(run),
             follow: params.follow,
             since: params
@@ -420,7 +418,9 @@ impl Response {
         let Some((first, to)) = self.again.filter(|(_, to)| self.next >= *to) else {
             return;
         };
-        let goes_back = life.records[self.next - 1].time - life.records[first].time > 150 * MILLI;
+        let file = &life.records[first..self.next];
+        let goes_back = file[file.len() - 1].time - file[0].time > 150 * MILLI
+            && file.iter().all(|record| record.full);
         self.again = None;
         if self.is_new_line && goes_back && life.records[self.next - 1].written <= now {
             self.next = first;
