@@ -38,7 +38,14 @@ struct Run {
 }
 
 impl Run {
+    /// What is there at the start is known.
     fn new(config: Config) -> Self {
+        let mut run = Self::unsynced(config);
+        run.tell(Input::Track(TrackEvent::Synced), 0);
+        run
+    }
+
+    fn unsynced(config: Config) -> Self {
         Self {
             session: Session::new(config),
             done: Vec::new(),
@@ -271,6 +278,15 @@ fn after_success_it_ends_when_nothing_crashes() {
         run.session.summary(None, at(12)).outcome.name(),
         "succeeded"
     );
+}
+
+#[test]
+fn an_argocd_that_ends_at_once_is_not_ahead_of_the_first_lists() {
+    let mut run = Run::unsynced(Config { settle: Duration::ZERO, ..config() });
+    run.tell(Input::Argocd(SUCCESS), 0).tell(Input::Tick, 1);
+    assert!(run.done.is_empty());
+    run.tell(Input::Track(TrackEvent::Synced), 1).tell(Input::Tick, 1);
+    assert_eq!(run.done, ["drain"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::{
     os::unix::{fs::symlink, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{ExitCode, ExitStatus},
+    time::Duration,
 };
 
 use clap::Parser;
@@ -46,6 +47,13 @@ pub struct Args {
     #[arg(last = true, value_name = "FLAGS")]
     flags: Vec<OsString>,
 }
+
+/// Seconds after which argocd gives up where a scenario says nothing of it.
+const LONGEST: u64 = 180;
+
+/// How long a rollout is waited for to begin.
+const BEGIN: Duration = Duration::from_secs(3);
+const APPLICATIONS: &str = "applications.argoproj.io";
 
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -103,6 +111,8 @@ async fn watch(args: &Args, scenario: &Scenario, folder: &Folder) -> Result<Exit
     };
     let cluster = Cluster::start(scenario, options).await?;
     let kubeconfig = folder.write("kubeconfig", &cluster.kubeconfig())?;
+    // As in a pipeline: the sync was asked for before anyone waits for it.
+    let _ = tokio::time::timeout(BEGIN, begins(&cluster, scenario)).await;
     let mut command = assistant(args, scenario, &cluster, folder)?;
     command.env("KUBECONFIG", &kubeconfig);
     let status = command.status().await?;
@@ -110,6 +120,21 @@ async fn watch(args: &Args, scenario: &Scenario, folder: &Folder) -> Result<Exit
         keep(&kubeconfig).await;
     }
     Ok(status)
+}
+
+/// Waits until the application is no longer synced and healthy.
+async fn begins(cluster: &Cluster, scenario: &Scenario) -> Option<()> {
+    let application = scenario.application.as_ref()?;
+    let mut changes = cluster.store().watch(APPLICATIONS, cluster.store().resource_version()).ok()?;
+    loop {
+        let object = cluster.store().get(APPLICATIONS, &application.namespace, &application.name)?;
+        let status = &object.value()["status"];
+        let quiet = status["sync"]["status"] == "Synced" && status["health"]["status"] == "Healthy";
+        if !quiet || status["operationState"]["phase"] == "Running" {
+            return Some(());
+        }
+        changes.next().await.ok()?;
+    }
 }
 
 fn assistant(
@@ -120,7 +145,6 @@ fn assistant(
 ) -> Result<Command, Box<dyn std::error::Error>> {
     let application = scenario.application.as_ref();
     let application = application.ok_or("the scenario has no application: section, so there is nothing to wait for")?;
-    let script = cluster.argocd().map(serde_yaml_ng::to_string).transpose()?;
     let speed = args.speed.unwrap_or(scenario.speed);
     let mut command = Command::new(folder.role("argo-assistant")?);
     command
@@ -130,9 +154,18 @@ fn assistant(
         // A pod that the demo happens to run in is not the cluster that is meant.
         .env_remove("KUBERNETES_SERVICE_HOST")
         .env("ARGOCD", folder.role("argocd")?)
-        .env("ARGO_SCRIPT", folder.write("argocd.yaml", &script.unwrap_or_default())?)
         .env("ARGO_SIM_SERVER", cluster.url())
         .env("ARGO_SPEED", speed.to_string());
+    // Without a script argocd follows the Application, and gives up in the end.
+    let argocd = cluster.argocd();
+    if let Some(script) = argocd.filter(|script| script.get("steps").is_some()) {
+        let script = serde_yaml_ng::to_string(script)?;
+        command.env("ARGO_SCRIPT", folder.write("argocd.yaml", &script)?);
+    } else if !args.follow {
+        let timeout = argocd.and_then(|argocd| argocd.get("timeout")?.as_u64());
+        let timeout = timeout.unwrap_or(LONGEST).to_string();
+        command.args(["--", "--timeout", &timeout]);
+    }
     Ok(command)
 }
 

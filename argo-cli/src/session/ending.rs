@@ -15,6 +15,8 @@ use crate::{
 /// How long everything may take that comes after the end: the last lines of the logs, and
 /// argocd after a signal.
 const LAST: Duration = Duration::from_secs(4);
+/// How long the first lists may take after argocd has ended at once.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// How often argocd is run again after something healed.
 const AGAIN: u32 = 3;
 
@@ -137,20 +139,29 @@ impl Session {
         };
     }
 
-    /// It is healthy, they say. Look on where that proves little.
+    /// It is healthy, they say. Look on where that proves little, and where nothing is known
+    /// yet.
     fn settle(&mut self, cause: Cause, now: Timestamp) {
-        let settle = self.config.settle;
-        if settle.is_zero() || !self.board.may_still_crash(settle, now) {
+        if self.is_settled(now) {
             return self.drain(cause, now);
         }
-        let msg = format!(
-            "healthy; looking {} longer, because new containers without a readiness probe may still crash",
-            summary::elapsed(settle)
-        );
-        self.notice(Notice::new(NoticeCode::Other, Level::Info, msg));
+        if self.synced {
+            let msg = format!(
+                "healthy; looking {} longer, because new containers without a readiness probe may still crash",
+                summary::elapsed(self.config.settle)
+            );
+            self.notice(Notice::new(NoticeCode::Other, Level::Info, msg));
+        }
+        let settle = if self.synced { self.config.settle } else { self.config.settle.max(FIRST_LOOK) };
         self.phase = Phase::Settling {
             until: span::later(now, settle),
         };
+    }
+
+    /// True if what is there at the start is known, and no crash is to be feared.
+    fn is_settled(&self, now: Timestamp) -> bool {
+        let settle = self.config.settle;
+        self.synced && (settle.is_zero() || !self.board.may_still_crash(settle, now))
     }
 
     fn drain(&mut self, cause: Cause, now: Timestamp) {
@@ -222,7 +233,7 @@ impl Session {
         });
         if crashed {
             self.drain(Cause::Unsettled, now);
-        } else if now >= until || self.is_timeout(now) {
+        } else if now >= until || self.is_timeout(now) || self.is_settled(now) {
             self.end_as_argocd(now);
         }
     }

@@ -11,9 +11,16 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     match role().as_str() {
-        "argocd" => scripted_argocd::main(),
+        "argocd" => argocd(),
         "argo-assistant" => command::run(Cli::parse()),
         _ => demo::main(demo::Args::parse()),
+    }
+}
+
+fn argocd() -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(scripted_argocd::main()),
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
