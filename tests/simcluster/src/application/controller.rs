@@ -425,6 +425,11 @@ fn resource(object: &Value, live: Option<Arc<Object>>, wanted: bool, synced: boo
         entry["hook"] = json!(true);
     } else {
         entry["status"] = json!(if synced { "Synced" } else { "OutOfSync" });
+        // As with `controller.resource.health.persist`; argocd-server fills it in otherwise,
+        // and here nobody stands between the Application and who reads it.
+        if let Some(health) = entry_health(live.as_deref()) {
+            entry["health"] = json!({"status": health.as_str()});
+        }
     }
     if hook || !wanted {
         entry["requiresPruning"] = json!(true);
@@ -435,6 +440,13 @@ fn resource(object: &Value, live: Option<Arc<Object>>, wanted: bool, synced: boo
         synced,
         live,
         entry,
+    }
+}
+
+fn entry_health(live: Option<&Object>) -> Option<HealthStatus> {
+    match live {
+        None => Some(HealthStatus::Missing),
+        Some(object) => Some(health(object)?.status),
     }
 }
 
