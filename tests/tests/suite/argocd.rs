@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fs, future,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -290,8 +290,9 @@ async fn a_future_that_is_dropped_takes_nothing_with_it() {
         let event = tokio::select! {
             biased;
             event = argocd.next() => event,
-            () = yield_now() => {
+            () = future::ready(()) => {
                 dropped += 1;
+                yield_now().await;
                 continue;
             }
         };
@@ -394,8 +395,8 @@ async fn a_process_that_ends_within_the_grace_is_read_to_its_end() {
         ..config()
     };
     let mut argocd = start(&scratch, &config, &steps);
-    expect_line(&mut argocd, "first").await;
     let leader = Pid::from_raw(argocd.pid().unwrap().try_into().unwrap());
+    expect_line(&mut argocd, "first").await;
     until("exit", || !is_alive(leader)).await;
     fs::write(go, "").unwrap();
     let (written, exit) = end(&mut argocd).await;
