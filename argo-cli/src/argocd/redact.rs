@@ -33,7 +33,7 @@ impl Redactor {
     /// headers, passwords of proxies.
     pub fn new(extra: &[OsString], environment: &[(OsString, OsString)]) -> Self {
         let mut secrets = Vec::new();
-        let from_options = value(environment, "ARGOCD_OPTS").map(|value| words(value));
+        let from_options = value(environment, "ARGOCD_OPTS").map(words);
         for arguments in [Some(extra.to_vec()), from_options].into_iter().flatten() {
             let headers = flag_values(&arguments, HEADER_FLAGS);
             secrets.extend(headers.into_iter().map(last_word).map(<[u8]>::to_vec));
