@@ -131,6 +131,7 @@ impl Play {
                         "two responses"
                     );
                     self.opening = Some((self.now + self.random.between(4, 40) * MILLI, params));
+                    self.server.target = self.follower.target();
                 }
                 Action::Close => {
                     if let Some(response) = self.response.take() {

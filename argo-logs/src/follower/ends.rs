@@ -85,6 +85,7 @@ impl Follower {
         let is_same = self.run.as_ref().is_some_and(|run| same_tail(run.tail()));
         Pass {
             is_quiet: *end == End::Clean && !has_cause && !is_foreign && shown == 0 && is_same,
+            has_tail: !open.reading.tail().is_empty(),
             is_foreign,
             is_proven: open.is_tied && open.reading.unseen().is_none(),
             is_last: self.view.is_over(),

@@ -83,6 +83,9 @@ pub(super) struct Pass {
     pub(super) is_quiet: bool,
     /// The last line shown came again: it is the right run, and it was read so far.
     pub(super) is_proven: bool,
+    /// It ended inside a line: the last words of this run, or what the next one is about
+    /// to write.
+    pub(super) has_tail: bool,
     /// Lines of another run came.
     pub(super) is_foreign: bool,
     /// There cannot be another run.
@@ -163,7 +166,8 @@ impl Run {
             STATUS_LAG
         };
         let since = self.alike_since.replace(self.alike_since.unwrap_or(now));
-        self.complete = pass.is_proven || since.is_some_and(|since| now >= since + lag);
+        let is_proven = pass.is_proven && (pass.is_last || !pass.has_tail);
+        self.complete = is_proven || since.is_some_and(|since| now >= since + lag);
     }
 
     /// When the next read makes sense.
@@ -179,7 +183,12 @@ impl Run {
     /// seconds, in nanoseconds) instead of this one's, for all one can tell by their
     /// times: the kubelet knew of the next run before the pod told of it.
     pub(super) fn is_misread(&self, start: i64) -> bool {
-        !self.is_rewound && self.first_misread(start).is_some()
+        let Some(at) = self.first_misread(start).filter(|_| !self.is_rewound) else {
+            return false;
+        };
+        // A tail cannot be read again to find out.
+        let mut later = self.checkpoints[at..].iter();
+        !self.is_tail || later.any(|checkpoint| self.has_ended_before(checkpoint.newest))
     }
 
     /// Takes those responses back: the states before each, of which the first is the one
