@@ -183,12 +183,7 @@ impl Run {
     /// seconds, in nanoseconds) instead of this one's, for all one can tell by their
     /// times: the kubelet knew of the next run before the pod told of it.
     pub(super) fn is_misread(&self, start: i64) -> bool {
-        let Some(at) = self.first_misread(start).filter(|_| !self.is_rewound) else {
-            return false;
-        };
-        // A tail cannot be read again to find out.
-        let mut later = self.checkpoints[at..].iter();
-        !self.is_tail || later.any(|checkpoint| self.has_ended_before(checkpoint.newest))
+        !self.is_rewound && self.first_misread(start).is_some()
     }
 
     /// Takes those responses back: the states before each, of which the first is the one
