@@ -128,6 +128,9 @@ impl Run {
 
     /// A response is about to begin.
     pub(super) fn keep(&mut self, window: &Window) {
+        // A response without news changed nothing.
+        self.checkpoints
+            .pop_if(|checkpoint| checkpoint.first.is_none());
         if self.checkpoints.len() == CHECKPOINTS {
             self.checkpoints.remove(0);
         }

@@ -161,6 +161,13 @@ fn wanted(world: &World, server: &Server) -> Vec<(usize, Vec<(i64, String)>)> {
     let Some((run, first)) = server.tail else {
         return Vec::new();
     };
+    // A tail that begins inside a line does not tell whether what has its time comes after.
+    let records = &world.lives[run].records;
+    let is_inside = first > 0 && records.get(first - 1).is_some_and(|record| !record.full);
+    let from = records
+        .get(first)
+        .filter(|_| is_inside)
+        .map_or(0, |record| record.time + 3 * MILLI);
     lives
         .filter(|(n, _)| *n >= run)
         .map(|(n, life)| {
@@ -168,6 +175,10 @@ fn wanted(world: &World, server: &Server) -> Vec<(usize, Vec<(i64, String)>)> {
                 n,
                 life.lines_from(if n == run { first } else { server.first[n] }),
             )
+        })
+        .map(|(n, mut lines)| {
+            lines.retain(|line| n != run || line.0 >= from);
+            (n, lines)
         })
         .collect()
 }
