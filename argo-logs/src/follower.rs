@@ -337,6 +337,12 @@ impl Follower {
         self.decide(now);
     }
 
+    /// The run that the response is meant to be of.
+    #[cfg(test)]
+    pub(crate) fn target(&self) -> Option<i32> {
+        self.run.as_ref().map(|run| run.instance.restart)
+    }
+
     fn is_done(&self) -> bool {
         matches!(self.phase, Phase::Done)
     }

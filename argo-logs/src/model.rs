@@ -69,7 +69,10 @@ impl Play {
             seed,
         };
         Self {
-            finish_at: world.finish_at,
+            // Not before the watch has told all there is to tell.
+            finish_at: world
+                .finish_at
+                .map(|at| at.max(world.api[world.api.len() - 1].0 + 3 * SECOND)),
             server: Server::new(&world, &mut random),
             follower: Follower::new(config),
             verdict: Verdict::default(),
@@ -131,6 +134,7 @@ impl Play {
                         "two responses"
                     );
                     self.opening = Some((self.now + self.random.between(4, 40) * MILLI, params));
+                    self.server.target = self.follower.target();
                 }
                 Action::Close => {
                     if let Some(response) = self.response.take() {
@@ -205,7 +209,9 @@ impl Play {
         self.told += 1;
         if let Some((at, _)) = self.world.api.get(self.told) {
             let late = if self.random.chance(10) { 2000 } else { 20 };
-            self.watch_at = self.watch_at.max(*at) + self.random.between(0, late) * MILLI;
+            self.watch_at = self
+                .watch_at
+                .max(*at + self.random.between(0, late) * MILLI);
         }
     }
 

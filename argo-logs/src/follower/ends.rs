@@ -79,12 +79,15 @@ impl Follower {
     }
 
     fn pass(&self, open: &Open, end: &End, has_cause: bool) -> Pass {
-        let (_, shown) = open.reading.counts();
         let is_foreign = open.reading.is_foreign();
-        let same_tail = |tail: &[u8]| tail == open.reading.tail();
-        let is_same = self.run.as_ref().is_some_and(|run| same_tail(run.tail()));
+        // A run that ends or is followed by another one meanwhile is asked for otherwise.
+        let is_same = self.run.as_ref().is_some_and(|run| {
+            run.previous == open.params.previous && run.tail() == open.reading.tail()
+        });
+        let is_whole = *end == End::Clean && !has_cause && !is_foreign;
         Pass {
-            is_quiet: *end == End::Clean && !has_cause && !is_foreign && shown == 0 && is_same,
+            is_quiet: is_whole && is_same && open.reading.counts().1 == 0,
+            has_tail: !open.reading.tail().is_empty(),
             is_foreign,
             is_proven: open.is_tied && open.reading.unseen().is_none(),
             is_last: self.view.is_over(),

@@ -83,6 +83,9 @@ pub(super) struct Pass {
     pub(super) is_quiet: bool,
     /// The last line shown came again: it is the right run, and it was read so far.
     pub(super) is_proven: bool,
+    /// It ended inside a line: the last words of this run, or what the next one is about
+    /// to write.
+    pub(super) has_tail: bool,
     /// Lines of another run came.
     pub(super) is_foreign: bool,
     /// There cannot be another run.
@@ -125,6 +128,9 @@ impl Run {
 
     /// A response is about to begin.
     pub(super) fn keep(&mut self, window: &Window) {
+        // A response without news changed nothing.
+        self.checkpoints
+            .pop_if(|checkpoint| checkpoint.first.is_none());
         if self.checkpoints.len() == CHECKPOINTS {
             self.checkpoints.remove(0);
         }
@@ -163,7 +169,8 @@ impl Run {
             STATUS_LAG
         };
         let since = self.alike_since.replace(self.alike_since.unwrap_or(now));
-        self.complete = pass.is_proven || since.is_some_and(|since| now >= since + lag);
+        let is_proven = pass.is_proven && (pass.is_last || !pass.has_tail);
+        self.complete = is_proven || since.is_some_and(|since| now >= since + lag);
     }
 
     /// When the next read makes sense.

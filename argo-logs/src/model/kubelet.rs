@@ -25,6 +25,8 @@ pub(super) struct Server {
     is_read: Vec<bool>,
     /// The deploy is over: each run is read once.
     pub(super) is_last: bool,
+    /// The run that the follower asks for.
+    pub(super) target: Option<i32>,
 }
 
 /// A response: the kubelet's loop over a file.
@@ -47,7 +49,7 @@ pub(super) struct Response {
     /// The file that is sent again, from where on and how far.
     again: Option<(usize, usize)>,
     has_lines: bool,
-    /// The pod has not told of the run yet, nobody asked for it.
+    /// Nobody asked for this run.
     is_early: bool,
     /// Its first record is the first of the file.
     file: usize,
@@ -86,6 +88,7 @@ impl Server {
             first: vec![0; world.lives.len()],
             is_read: vec![false; world.lives.len()],
             is_last: false,
+            target: None,
         }
     }
 
@@ -175,8 +178,7 @@ impl Server {
             .rev()
             .find(|(at, _)| *at <= now)
             .map_or(0, |(_, first)| *first);
-        // What the API says is what the follower means to ask for.
-        let is_early = chosen(World::at(&world.api, now), params.previous) != Some(run);
+        let is_early = self.target != i32::try_from(run).ok();
         let mut next = file;
         if let Some(tail) = params.tail_lines {
             next = written
