@@ -282,10 +282,14 @@ fn after_success_it_ends_when_nothing_crashes() {
 
 #[test]
 fn an_argocd_that_ends_at_once_is_not_ahead_of_the_first_lists() {
-    let mut run = Run::unsynced(Config { settle: Duration::ZERO, ..config() });
+    let mut run = Run::unsynced(Config {
+        settle: Duration::ZERO,
+        ..config()
+    });
     run.tell(Input::Argocd(SUCCESS), 0).tell(Input::Tick, 1);
     assert!(run.done.is_empty());
-    run.tell(Input::Track(TrackEvent::Synced), 1).tell(Input::Tick, 1);
+    run.tell(Input::Track(TrackEvent::Synced), 1)
+        .tell(Input::Tick, 1);
     assert_eq!(run.done, ["drain"]);
 }
 

@@ -87,7 +87,9 @@ fn list() -> Result<ExitCode, Box<dyn std::error::Error>> {
 /// The cluster lives in this process, what watches it is another one.
 fn run(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let scenario = find(&args.scenario)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let folder = Folder::new()?;
     let status = runtime.block_on(watch(args, &scenario, &folder))?;
     runtime.shutdown_background();
@@ -102,7 +104,11 @@ fn find(name: &str) -> Result<Scenario, ScenarioError> {
     }
 }
 
-async fn watch(args: &Args, scenario: &Scenario, folder: &Folder) -> Result<ExitStatus, Box<dyn std::error::Error>> {
+async fn watch(
+    args: &Args,
+    scenario: &Scenario,
+    folder: &Folder,
+) -> Result<ExitStatus, Box<dyn std::error::Error>> {
     // Ctrl-C reaches argo-assistant as it reaches us; its end is ours.
     let _interrupts = tokio::signal::unix::signal(SignalKind::interrupt())?;
     let options = Options {
@@ -125,9 +131,15 @@ async fn watch(args: &Args, scenario: &Scenario, folder: &Folder) -> Result<Exit
 /// Waits until the application is no longer synced and healthy.
 async fn begins(cluster: &Cluster, scenario: &Scenario) -> Option<()> {
     let application = scenario.application.as_ref()?;
-    let mut changes = cluster.store().watch(APPLICATIONS, cluster.store().resource_version()).ok()?;
+    let mut changes = cluster
+        .store()
+        .watch(APPLICATIONS, cluster.store().resource_version())
+        .ok()?;
     loop {
-        let object = cluster.store().get(APPLICATIONS, &application.namespace, &application.name)?;
+        let object =
+            cluster
+                .store()
+                .get(APPLICATIONS, &application.namespace, &application.name)?;
         let status = &object.value()["status"];
         let quiet = status["sync"]["status"] == "Synced" && status["health"]["status"] == "Healthy";
         if !quiet || status["operationState"]["phase"] == "Running" {
@@ -144,7 +156,8 @@ fn assistant(
     folder: &Folder,
 ) -> Result<Command, Box<dyn std::error::Error>> {
     let application = scenario.application.as_ref();
-    let application = application.ok_or("the scenario has no application: section, so there is nothing to wait for")?;
+    let application = application
+        .ok_or("the scenario has no application: section, so there is nothing to wait for")?;
     let speed = args.speed.unwrap_or(scenario.speed);
     let mut command = Command::new(folder.role("argo-assistant")?);
     command

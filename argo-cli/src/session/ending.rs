@@ -152,7 +152,11 @@ impl Session {
             );
             self.notice(Notice::new(NoticeCode::Other, Level::Info, msg));
         }
-        let settle = if self.synced { self.config.settle } else { self.config.settle.max(FIRST_LOOK) };
+        let settle = if self.synced {
+            self.config.settle
+        } else {
+            self.config.settle.max(FIRST_LOOK)
+        };
         self.phase = Phase::Settling {
             until: span::later(now, settle),
         };

@@ -18,7 +18,10 @@ fn main() -> ExitCode {
 }
 
 fn argocd() -> ExitCode {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime.block_on(scripted_argocd::main()),
         Err(_) => ExitCode::FAILURE,
     }
