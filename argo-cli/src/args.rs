@@ -272,7 +272,7 @@ pub struct LogArgs {
     #[arg(long, value_name = "PODS", env = "ARGO_ASSISTANT_REPLICAS")]
     pub replicas: Option<usize>,
 
-    /// Find the level of a line in the line (JSON, logfmt, leading ERROR or [warn])
+    /// Find the level of a line in the line (JSON, logfmt, leading ERROR or WARN)
     #[arg(long, env = "ARGO_ASSISTANT_DETECT_LEVEL")]
     pub detect_level: bool,
 

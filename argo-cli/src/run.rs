@@ -51,7 +51,6 @@ pub struct Run {
 }
 
 /// What happens next.
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 enum Happening {
     Input(Input),
     Logs(LogEvent),

@@ -175,7 +175,7 @@ impl Session {
         match input {
             Input::Track(event) => self.track(event, now),
             Input::Event(EventItem::Event(event)) => self.event(event),
-            Input::Event(EventItem::Notice(notice)) | Input::Notice(notice) => self.notice(notice),
+            Input::Event(EventItem::Notice(notice)) | Input::Notice(notice) => self.notice(&notice),
             Input::Argocd(exited) => self.argocd_ended(exited, now),
             Input::LogsEnded => self.streams.logs = false,
             Input::EventsEnded => self.streams.events = false,
@@ -215,7 +215,7 @@ impl Session {
                     self.application = Some(Arc::clone(application));
                 }
             }
-            TrackEvent::Notice(notice) => self.notice(notice.clone()),
+            TrackEvent::Notice(notice) => self.notice(notice),
             _ => {}
         }
         self.changed = true;
@@ -240,7 +240,7 @@ impl Session {
             namespaces.join(", ")
         );
         let notice = Notice::new(argo_core::NoticeCode::Other, Level::Info, msg);
-        self.notice(notice);
+        self.notice(&notice);
     }
 
     fn event(&mut self, event: EventRecord) {
@@ -259,8 +259,8 @@ impl Session {
         }
     }
 
-    fn notice(&mut self, notice: Notice) {
-        self.effects.push(Effect::Show(render::notice(&notice)));
+    fn notice(&mut self, notice: &Notice) {
+        self.effects.push(Effect::Show(render::notice(notice)));
     }
 
     fn say(&mut self, records: impl IntoIterator<Item = Record>) {

@@ -63,8 +63,8 @@ fn speed(text: &str) -> Result<f64, String> {
 }
 
 /// Runs the demo; the exit code is that of argo-assistant.
-pub fn main(args: Args) -> ExitCode {
-    let result = if args.list { list() } else { run(&args) };
+pub fn main(args: &Args) -> ExitCode {
+    let result = if args.list { list() } else { run(args) };
     match result {
         Ok(code) => code,
         Err(error) => {

@@ -29,7 +29,7 @@ pub(super) async fn sync(args: SyncArgs, settings: Settings) -> Result<i32, Fail
     };
     let on_degraded = args.argocd.on_degraded;
     start(args.follow, Some(config), settings, |session| {
-        session.on_degraded = on_degraded
+        session.on_degraded = on_degraded;
     })
     .await
 }

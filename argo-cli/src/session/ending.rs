@@ -133,7 +133,7 @@ impl Session {
         let grace = summary::elapsed(self.config.grace);
         let msg =
             format!("argocd gave up because something is Degraded; waiting {grace} for it to heal");
-        self.notice(Notice::new(NoticeCode::Other, Level::Warning, msg));
+        self.notice(&Notice::new(NoticeCode::Other, Level::Warning, msg));
         self.phase = Phase::Healing {
             until: span::later(now, self.config.grace),
         };
@@ -150,7 +150,7 @@ impl Session {
                 "healthy; looking {} longer, because new containers without a readiness probe may still crash",
                 summary::elapsed(self.config.settle)
             );
-            self.notice(Notice::new(NoticeCode::Other, Level::Info, msg));
+            self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
         }
         let settle = if self.synced {
             self.config.settle

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match role().as_str() {
         "argocd" => argocd(),
         "argo-assistant" => command::run(Cli::parse()),
-        _ => demo::main(demo::Args::parse()),
+        _ => demo::main(&demo::Args::parse()),
     }
 }
 
