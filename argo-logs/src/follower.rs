@@ -111,7 +111,7 @@ pub enum Action {
 /// The runs of the container are read one after another. No response says that its run
 /// is over, only the pod does; then the run is read once more, without following, until
 /// that brings nothing new. A response that begins in the past is held against the
-/// [`Window`] of what was shown.
+/// window of what was shown.
 #[derive(Debug)]
 pub struct Follower {
     config: FollowerConfig,
