@@ -51,13 +51,14 @@ pub struct EventRecord {
 }
 
 impl From<EventRecord> for Record {
-    /// `<reason>: <message>`, and `(×N)` where it happened more than once.
+    /// `<reason>: <message>`, and `(×N)` where it happened more than once. A reason that the
+    /// message begins with is not said twice.
     fn from(event: EventRecord) -> Self {
-        let mut msg = event.reason.clone();
-        if !event.message.is_empty() {
-            msg.push_str(": ");
-            msg.push_str(&event.message);
-        }
+        let mut msg = match begins_with(&event.message, &event.reason) {
+            true => event.message.clone(),
+            false if event.message.is_empty() => event.reason.clone(),
+            false => format!("{}: {}", event.reason, event.message),
+        };
         if event.count > 1 {
             msg.push_str(&format!(" (×{})", event.count));
         }
@@ -69,5 +70,31 @@ impl From<EventRecord> for Record {
             count: event.count,
         });
         Self::at(event.time, event.level, msg, body)
+    }
+}
+
+/// `Started container app` begins with `Started`, `Failed to pull image` with `Failed`.
+fn begins_with(message: &str, reason: &str) -> bool {
+    let start = message.get(..reason.len());
+    let rest = message.get(reason.len()..).unwrap_or_default();
+    start.is_some_and(|start| start.eq_ignore_ascii_case(reason)) && rest.starts_with(' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_not_said_twice() {
+        assert!(begins_with("Started container app", "Started"));
+        assert!(begins_with("Failed to pull image", "Failed"));
+        for (message, reason) in [
+            ("Failedx y", "Failed"),
+            ("Fail", "Failed"),
+            ("", "Failed"),
+            ("Stopping container", "Killing"),
+        ] {
+            assert!(!begins_with(message, reason), "{message} {reason}");
+        }
     }
 }

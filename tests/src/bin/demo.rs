@@ -3,7 +3,7 @@
 //! One program in three roles, told apart by the name it is called by: the demo starts the
 //! simulated cluster and runs itself as `argo-assistant`, which runs it as `argocd`.
 
-use std::{env, path::Path, process::ExitCode};
+use std::{env, ffi::OsString, path::Path, process::ExitCode};
 
 use argo_cli::{args::Cli, command};
 use argo_tests::{demo, scripted_argocd};
@@ -13,8 +13,17 @@ fn main() -> ExitCode {
     match role().as_str() {
         "argocd" => argocd(),
         "argo-assistant" => command::run(Cli::parse()),
-        _ => demo::main(&demo::Args::parse()),
+        _ => demo::main(&demo::Args::parse_from(arguments())),
     }
+}
+
+/// `cargo demo --list` and `cargo demo -- --list` are the same.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<_> = env::args_os().collect();
+    if arguments.get(1).is_some_and(|first| first == "--") {
+        arguments.remove(1);
+    }
+    arguments
 }
 
 fn argocd() -> ExitCode {
