@@ -331,7 +331,7 @@ impl Follower {
             }
             self.actions.push_back(Action::Close);
             if let Some(open) = self.take_open() {
-                self.count(open, now);
+                self.count(open, false, now);
             }
         }
         self.decide(now);
@@ -449,21 +449,26 @@ impl Follower {
 
     /// The run cannot be read any more.
     fn lose(&mut self) {
-        if let Some(run) = &self.run {
-            let message = notices::end_unread(&run.instance, run.shown);
-            let mut notice = match run.shown {
-                0 => self
-                    .config
-                    .notice(NoticeCode::InstancesLost, Level::Warning, message),
-                _ => self.config.missing(message),
-            };
-            if run.was_complete {
-                // Nearly always it was: the doubt is whether both runs are of one second.
-                notice.level = Level::Debug;
-            }
-            self.say(notice);
+        if let Some(run) = self.run.take() {
+            self.say_lost(&run);
+            self.run = Some(run);
         }
         self.retire();
+    }
+
+    fn say_lost(&mut self, run: &Run) {
+        let message = notices::end_unread(&run.instance, run.shown, run.is_tail);
+        let mut notice = match run.shown {
+            0 => self
+                .config
+                .notice(NoticeCode::InstancesLost, Level::Warning, message),
+            _ => self.config.missing(message),
+        };
+        if run.was_complete {
+            // Nearly always it was: the doubt is whether both runs are of one second.
+            notice.level = Level::Debug;
+        }
+        self.say(notice);
     }
 
     /// The run is over and done with.
@@ -527,8 +532,12 @@ impl Follower {
     fn misread_before(&mut self, instance: &Instance) -> Option<Run> {
         let start = nanos(instance.started_at?);
         let last = self.view.last.as_ref()?;
-        let fits = |run: &mut Run| run.instance.id == last.id && run.is_misread(start);
-        let mut run = self.retired.take_if(fits)?;
+        let mut run = self.retired.take_if(|run| run.is_misread(start))?;
+        if run.instance.id != last.id {
+            run.was_complete = true;
+            self.say_lost(&run);
+            return None;
+        }
         (run.instance, run.previous) = (last.clone(), true);
         if let Some(states) = run.rewind(start) {
             self.go_back(states);

@@ -43,6 +43,7 @@ pub(super) struct Response {
     budget: Option<usize>,
     fault: Fault,
     last_cut: Option<(usize, usize)>,
+    cut: Option<(usize, usize)>,
     /// When it breaks, if nothing else happens.
     breaks_at: i64,
     ends_after: i64,
@@ -211,6 +212,7 @@ impl Server {
             budget: breaks.then(|| random.below(left + 60)),
             fault: [Fault::Clean, Fault::Reset, Fault::Stall, Fault::Text][random.below(4)],
             last_cut: self.cuts[run],
+            cut: None,
             breaks_at: i64::MAX,
             ends_after: random.between(107, 1030) * MILLI,
             again: None,
@@ -254,7 +256,9 @@ impl Server {
                 self.first[run] = response.file;
                 self.is_read[run] = response.has_lines && !response.is_early;
             }
-            self.cuts[run] = Some((response.next, response.pending.len()));
+            self.cuts[run] = response
+                .cut
+                .or(Some((response.next, response.pending.len())));
         }
     }
 }
@@ -300,6 +304,7 @@ impl Response {
             budget: None,
             fault: Fault::Clean,
             last_cut: None,
+            cut: None,
             breaks_at: i64::MAX,
             ends_after: 0,
             again: None,
@@ -368,6 +373,7 @@ impl Response {
     fn stop(&mut self, broken: bool, random: &mut Random) -> Piece {
         match self.fault {
             Fault::Text if broken && !self.pending.is_empty() => {
+                self.cut = Some((self.next, self.pending.len()));
                 (self.budget, self.breaks_at, self.follow, self.until) = (None, i64::MAX, false, 0);
                 self.pending = RPC.as_bytes().to_vec();
                 self.fault = Fault::Clean;

@@ -215,6 +215,9 @@ fn excuse(message: &str) -> Excuse {
         (text, [to, _]) if text.contains("twice") => Excuse::Twice(*to),
         (text, _) if text.starts_with("the last lines may") => Excuse::End,
         (text, _) if text.starts_with("the first lines of the next") => Excuse::Runs(0, 9),
+        (text, _) if text.starts_with("lines of the run") => {
+            Excuse::Runs(numbers().next().unwrap(), 9)
+        }
         (text, _) if text.contains("runs (after") => {
             let numbers: Vec<_> = numbers().collect();
             Excuse::Runs(numbers[1], numbers[2])
