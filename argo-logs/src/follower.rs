@@ -449,8 +449,12 @@ impl Follower {
 
     /// The run cannot be read any more.
     fn lose(&mut self) {
-        if let Some(run) = self.run.take() {
-            self.say_lost(&run);
+        if let Some(mut run) = self.run.take() {
+            if run.is_proven {
+                run.complete = true;
+            } else {
+                self.say_lost(&run);
+            }
             self.run = Some(run);
         }
         self.retire();

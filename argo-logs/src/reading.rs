@@ -225,8 +225,12 @@ impl Reading {
             .is_some_and(|replay| replay.known.has(entry))
     }
 
-    /// Nothing comes any more: what came last is a line too.
+    /// Nothing comes any more: what came last is a line too. What is missing before it was
+    /// said.
     pub(crate) fn flush(&mut self, sink: &mut Sink<'_>) {
+        if let Some(replay) = &mut self.replay {
+            replay.last = None;
+        }
         if !self.carry.is_empty() {
             self.carried(sink);
         }

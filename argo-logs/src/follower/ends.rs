@@ -74,6 +74,7 @@ impl Follower {
             }
             if open.opened && !(has_cause && open.reading.counts().0 == 0) {
                 run.reading = Some(open.reading);
+                run.is_proven = false;
             }
         }
     }

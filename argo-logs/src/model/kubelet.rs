@@ -93,6 +93,11 @@ impl Server {
         }
     }
 
+    /// Nothing breaks but what a kubelet does by itself.
+    pub(super) fn is_calm(&self) -> bool {
+        self.hostility == 0 && self.kubelet_down.is_none() && self.api_down.is_none()
+    }
+
     pub(super) fn api_is_down(&self, now: i64) -> bool {
         self.api_down
             .is_some_and(|(from, to)| (from..to).contains(&now))

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use argo_core::{Notice, NoticeCode};
+use argo_core::{Level, Notice, NoticeCode};
 
 use super::{MILLI, kubelet::Server, world::World};
 use crate::Batch;
@@ -12,6 +12,7 @@ pub(super) struct Verdict {
     lines: HashMap<(i64, String), i64>,
     stray: Vec<String>,
     excuses: Vec<Excuse>,
+    pub(super) is_warned: bool,
 }
 
 /// What a notice says about lines.
@@ -46,7 +47,16 @@ impl Verdict {
         ) {
             return;
         }
+        self.is_warned |= notice.level == Level::Warning;
         self.excuses.push(excuse(&notice.message));
+    }
+
+    /// How many lines are missing, with or without notice.
+    pub(super) fn missing(&self, world: &World, server: &Server) -> usize {
+        let lines = wanted(world, server)
+            .into_iter()
+            .flat_map(|(_, lines)| lines);
+        lines.filter(|line| !self.lines.contains_key(line)).count()
     }
 
     pub(super) fn check(&self, world: &World, server: &Server) -> Result<(), String> {
