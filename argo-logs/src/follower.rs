@@ -489,7 +489,7 @@ impl Follower {
         }
         if let Some(run) = self.run.take() {
             self.done.insert(Arc::clone(&run.instance.id));
-            self.retired = Some(run);
+            self.retired = Some(run).filter(|run| run.complete);
         }
     }
 
@@ -602,7 +602,10 @@ impl Follower {
         params.previous = run.previous;
         let (shown, from) = self.shown(run);
         let started = run.instance.started_at.map(nanos);
-        let shown_before = started.is_none_or(|start| self.window.newest() >= Some(start));
+        // What was shown last may be the beginning of this run, unless it is a later one's.
+        let may_be =
+            |newest| started.is_none_or(|start| newest >= start) && !run.has_ended_before(newest);
+        let shown_before = self.window.newest().is_some_and(may_be);
         let is_tail = run.is_tail && shown == 0;
         if is_tail {
             // If nothing had been written when it was asked for first, all of it is news.

@@ -95,7 +95,7 @@ impl Play {
             self.act();
             if self.is_done {
                 if let Some(response) = self.response.take() {
-                    self.server.ended(&response);
+                    self.server.ended(&self.world, &response);
                 }
                 let result = self.verdict.check(&self.world, &self.server);
                 return (result, self.trace.unwrap_or_default());
@@ -138,7 +138,7 @@ impl Play {
                 }
                 Action::Close => {
                     if let Some(response) = self.response.take() {
-                        self.server.ended(&response);
+                        self.server.ended(&self.world, &response);
                     }
                     self.opening = None;
                 }
@@ -259,7 +259,7 @@ impl Play {
             }
             Piece::End(end) => {
                 if let Some(response) = self.response.take() {
-                    self.server.ended(&response);
+                    self.server.ended(&self.world, &response);
                 }
                 self.note(|| format!("end {end:?}"));
                 self.follower.end(end, self.clock());

@@ -15,7 +15,7 @@ pub(super) struct Server {
     /// How often, in percent, a response breaks.
     hostility: u64,
     /// Where the last response of each run ended early.
-    cuts: Vec<Option<(usize, usize)>>,
+    cuts: Vec<Option<usize>>,
     /// Of a pod that is not new: the run and the first record that were asked for.
     pub(super) tail: Option<(usize, usize)>,
     first_open: bool,
@@ -42,8 +42,8 @@ pub(super) struct Response {
     /// Bytes that come before it breaks, and how.
     budget: Option<usize>,
     fault: Fault,
-    last_cut: Option<(usize, usize)>,
-    cut: Option<(usize, usize)>,
+    last_cut: Option<usize>,
+    cut: Option<usize>,
     /// When it breaks, if nothing else happens.
     breaks_at: i64,
     ends_after: i64,
@@ -255,7 +255,7 @@ impl Server {
     }
 
     /// Keeps where it ended: the next one will not lie about the same byte.
-    pub(super) fn ended(&mut self, response: &Response) {
+    pub(super) fn ended(&mut self, world: &World, response: &Response) {
         if let Some(run) = response.run {
             if !self.is_read[run] {
                 self.first[run] = response.file;
@@ -354,7 +354,7 @@ impl Response {
         self.fill(world, now);
         let broken = self.budget == Some(0) || now >= self.breaks_at;
         if broken || self.pending.is_empty() {
-            return self.stop(broken, random);
+            return self.stop(world, broken, random);
         }
         let mut len = 1 + if random.chance(30) {
             random.below(40)
@@ -366,7 +366,7 @@ impl Response {
             .min(self.budget.unwrap_or(usize::MAX));
         if let Some(budget) = &mut self.budget {
             *budget -= len;
-            if *budget == 0 && self.last_cut == Some((self.next, self.pending.len() - len)) {
+            if *budget == 0 && self.last_cut == Some(self.place(world) + len) {
                 self.budget = None;
             }
         }
@@ -375,10 +375,10 @@ impl Response {
         Piece::Bytes(bytes)
     }
 
-    fn stop(&mut self, broken: bool, random: &mut Random) -> Piece {
+    fn stop(&mut self, world: &World, broken: bool, random: &mut Random) -> Piece {
         match self.fault {
             Fault::Text if broken && !self.pending.is_empty() => {
-                self.cut = Some((self.next, self.pending.len()));
+                self.cut = Some(self.place(world));
                 (self.budget, self.breaks_at, self.follow, self.until) = (None, i64::MAX, false, 0);
                 self.pending = RPC.as_bytes().to_vec();
                 self.fault = Fault::Clean;
@@ -392,6 +392,13 @@ impl Response {
             Fault::Reset if broken => Piece::End(End::Lost("connection reset".to_owned())),
             _ => Piece::End(End::Clean),
         }
+    }
+
+    /// How far it came, in bytes from the beginning of the run.
+    fn place(&self, world: &World) -> usize {
+        let ends = self.run.map(|run| &world.lives[run].ends);
+        let end = ends.and_then(|ends| ends.get(self.next.checked_sub(1)?));
+        end.map_or(0, |end| end.saturating_sub(self.pending.len()))
     }
 
     /// Appends what is in the file by now.

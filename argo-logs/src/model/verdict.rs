@@ -171,6 +171,8 @@ fn wanted(world: &World, server: &Server) -> Vec<(usize, Vec<(i64, String)>)> {
     let Some((run, first)) = server.tail else {
         return Vec::new();
     };
+    // An empty file that was rotated before its first line came.
+    let first = first.max(server.first[run]);
     // A tail that begins inside a line does not tell whether what has its time comes after.
     let records = &world.lives[run].records;
     let is_inside = first > 0 && records.get(first - 1).is_some_and(|record| !record.full);
