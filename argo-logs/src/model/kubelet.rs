@@ -261,9 +261,7 @@ impl Server {
                 self.first[run] = response.file;
                 self.is_read[run] = response.has_lines && !response.is_early;
             }
-            self.cuts[run] = response
-                .cut
-                .or(Some((response.next, response.pending.len())));
+            self.cuts[run] = response.cut.or(Some(response.place(world)));
         }
     }
 }
