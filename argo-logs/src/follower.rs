@@ -717,3 +717,7 @@ fn nanos(time: Timestamp) -> i64 {
 fn second(second: i64) -> Option<Timestamp> {
     Timestamp::from_second(second).ok()
 }
+
+#[cfg(test)]
+#[path = "follower_tests.rs"]
+mod tests;

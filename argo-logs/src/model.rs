@@ -395,7 +395,7 @@ fn the_schedules_are_hostile() {
                 "end Clean",
                 "the log was rotated",
                 "ended before it could be read",
-                "the log went back",
+                "sent again",
                 "finish",
             ] {
                 if line.contains(what) {

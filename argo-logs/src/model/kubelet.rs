@@ -229,7 +229,7 @@ impl Server {
             && let Some((at, first)) = life.rotations.last()
             && *at > now
         {
-            response.again = Some((*first, life.records.len().min(first + 3)));
+            response.again = Some((*first, life.records.len().min(first + 3 + random.below(12))));
         }
         if params.follow && breaks && random.chance(30) {
             response.breaks_at = now + random.between(0, 8000) * MILLI;
@@ -318,8 +318,13 @@ impl Response {
     }
 
     pub(super) fn describe(&self) -> String {
+        let again = if self.again.is_some() {
+            ", part of it sent again"
+        } else {
+            ""
+        };
         format!(
-            "run {:?} from record {} budget {:?} {:?}",
+            "run {:?} from record {} budget {:?} {:?}{again}",
             self.run, self.next, self.budget, self.fault
         )
     }
