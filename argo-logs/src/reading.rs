@@ -89,6 +89,8 @@ pub(crate) struct Reading {
     goes_on: Option<Option<i64>>,
     replay: Option<Replay>,
     newest: i64,
+    /// The last line that came, shown before or not.
+    last: Option<Entry>,
     repeated: bool,
     /// The run cannot have written lines from here on: it is another one's log.
     bound: i64,
@@ -122,6 +124,7 @@ impl Reading {
             goes_on: None,
             replay: Replay::of(start, window),
             newest: i64::MIN,
+            last: None,
             repeated: false,
             bound: i64::MAX,
             foreign: 0,
@@ -161,6 +164,11 @@ impl Reading {
     /// The last line shown before, if it should have come again and did not.
     pub(crate) fn unseen(&self) -> Option<i64> {
         self.replay.as_ref()?.last.map(|entry| entry.time)
+    }
+
+    /// How it ended: the last line, and what came after it.
+    pub(crate) fn mark(&self) -> (Option<Entry>, &[u8]) {
+        (self.last, &self.carry)
     }
 
     /// What came after the last line end.
@@ -296,6 +304,7 @@ impl Reading {
 
     #[inline]
     fn is_news(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
+        self.last = Some(entry);
         if entry.time >= self.bound {
             self.foreign += 1;
             return false;

@@ -72,7 +72,9 @@ impl Follower {
             if open.opened && is_empty && lived >= SETTLED && run.empty_at.is_none() {
                 run.empty_at = open.date;
             }
-            if open.opened && !(has_cause && open.reading.counts().0 == 0) {
+            // What tells nothing of this run does not replace what does.
+            let tells = !open.reading.is_foreign() && !(has_cause && open.reading.counts().0 == 0);
+            if open.opened && tells {
                 run.reading = Some(open.reading);
                 run.is_proven = false;
             }
@@ -82,9 +84,10 @@ impl Follower {
     fn pass(&self, open: &Open, end: &End, has_cause: bool) -> Pass {
         let is_foreign = open.reading.is_foreign();
         // A run that ends or is followed by another one meanwhile is asked for otherwise.
-        let is_same = self.run.as_ref().is_some_and(|run| {
-            run.previous == open.params.previous && run.tail() == open.reading.tail()
-        });
+        let is_same = self
+            .run
+            .as_ref()
+            .is_some_and(|run| run.previous == open.params.previous && run.ended_as(&open.reading));
         let is_whole = *end == End::Clean && !has_cause && !is_foreign;
         Pass {
             is_quiet: is_whole && is_same && open.reading.counts().1 == 0,

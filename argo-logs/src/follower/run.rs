@@ -125,8 +125,10 @@ impl Run {
         !self.instance.running
     }
 
-    pub(super) fn tail(&self) -> &[u8] {
-        self.reading.as_ref().map_or(&[], Reading::tail)
+    /// The last response ended at the same place.
+    pub(super) fn ended_as(&self, reading: &Reading) -> bool {
+        let before = self.reading.as_ref().map_or((None, &[][..]), Reading::mark);
+        before == reading.mark()
     }
 
     /// A response is about to begin.
