@@ -66,7 +66,7 @@ pub(super) fn end_unread(instance: &Instance, shown: usize, is_tail: bool) -> St
     match shown {
         0 => lost(restarts, restarts),
         _ if is_tail => format!(
-            "lines of the run after {restarts} restarts and of the next may be missing: its log is gone"
+            "lines of the run after {restarts} restarts and of the next may be missing or come twice: its log is gone"
         ),
         _ => format!(
             "the last lines of the run after {restarts} restarts may be missing: its log is gone"
