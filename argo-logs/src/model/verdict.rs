@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 
-use argo_core::{Notice, NoticeCode};
+use argo_core::{Level, Notice, NoticeCode};
 
 use super::{MILLI, kubelet::Server, world::World};
 use crate::Batch;
+
+const ALL_LATER: usize = 9;
 
 #[derive(Default)]
 pub(super) struct Verdict {
     lines: HashMap<(i64, String), i64>,
     stray: Vec<String>,
     excuses: Vec<Excuse>,
+    pub(super) is_warned: bool,
 }
 
 /// What a notice says about lines.
@@ -46,7 +49,16 @@ impl Verdict {
         ) {
             return;
         }
+        self.is_warned |= notice.level == Level::Warning;
         self.excuses.push(excuse(&notice.message));
+    }
+
+    /// How many lines are missing, with or without notice.
+    pub(super) fn missing(&self, world: &World, server: &Server) -> usize {
+        let lines = wanted(world, server)
+            .into_iter()
+            .flat_map(|(_, lines)| lines);
+        lines.filter(|line| !self.lines.contains_key(line)).count()
     }
 
     pub(super) fn check(&self, world: &World, server: &Server) -> Result<(), String> {
@@ -75,10 +87,7 @@ impl Verdict {
         let most = most(expected, world, server);
         for (line, count) in &self.lines {
             let wanted = most.get(line).copied().unwrap_or(0);
-            let twice = self
-                .excuses
-                .iter()
-                .any(|e| matches!(e, Excuse::Twice(from) if line.0 >= *from - MILLI));
+            let twice = self.excuses.iter().any(|e| e.repeats(line.0));
             if wanted == 0 && self.is_cut_off(line, expected, world) {
                 continue;
             }
@@ -161,6 +170,8 @@ fn wanted(world: &World, server: &Server) -> Vec<(usize, Vec<(i64, String)>)> {
     let Some((run, first)) = server.tail else {
         return Vec::new();
     };
+    // An empty file that was rotated before its first line came.
+    let first = first.max(server.first[run]);
     // A tail that begins inside a line does not tell whether what has its time comes after.
     let records = &world.lives[run].records;
     let is_inside = first > 0 && records.get(first - 1).is_some_and(|record| !record.full);
@@ -184,6 +195,15 @@ fn wanted(world: &World, server: &Server) -> Vec<(usize, Vec<(i64, String)>)> {
 }
 
 impl Excuse {
+    /// Lines of this time may come twice.
+    fn repeats(&self, time: i64) -> bool {
+        match self {
+            Self::Twice(from) => time >= from - MILLI * 5,
+            Self::Runs(_, last) => *last == ALL_LATER,
+            _ => false,
+        }
+    }
+
     fn covers(&self, run: usize, time: i64) -> bool {
         match self {
             // Two streams overtake each other by a millisecond, and notices tell no more.
@@ -215,6 +235,9 @@ fn excuse(message: &str) -> Excuse {
         (text, [to, _]) if text.contains("twice") => Excuse::Twice(*to),
         (text, _) if text.starts_with("the last lines may") => Excuse::End,
         (text, _) if text.starts_with("the first lines of the next") => Excuse::Runs(0, 9),
+        (text, _) if text.starts_with("lines of the run") => {
+            Excuse::Runs(numbers().next().unwrap(), ALL_LATER)
+        }
         (text, _) if text.contains("runs (after") => {
             let numbers: Vec<_> = numbers().collect();
             Excuse::Runs(numbers[1], numbers[2])
