@@ -3,3 +3,4 @@
 mod argocd;
 mod matrix;
 mod stage;
+mod verdicts;

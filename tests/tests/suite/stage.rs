@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use argo_cli::{
+    argocd::{ArgocdExit, ArgocdOutcome},
     args::{Events, OnDegraded},
     render::Renderer,
     session::{Config, Effect, Exited, Input, Session},
@@ -121,6 +122,25 @@ impl Stage {
             ..Options::default()
         };
         let cluster = Cluster::start(scenario, options).await.unwrap();
+        Self::watch(cluster, config)
+    }
+
+    /// One look at a cluster as it is, as `diagnose` takes it.
+    pub(crate) fn one_look(cluster: Cluster) -> (Self, Summary) {
+        let once = Config {
+            argocd: false,
+            allow_restarts: 0,
+            grace: Duration::ZERO,
+            settle: Duration::ZERO,
+            ..config()
+        };
+        let mut stage = Self::watch(cluster, once);
+        stage.take_lines();
+        let summary = stage.session.look_once(stage.now());
+        (stage, summary)
+    }
+
+    fn watch(cluster: Cluster, config: Config) -> Self {
         let store = cluster.store();
         let started = store.clock().now();
         let config = Config { started, ..config };
@@ -239,9 +259,24 @@ impl Stage {
         self.tell(Input::EventsEnded);
     }
 
-    /// The final block in text.
-    pub(crate) fn block(&self, summary: &Summary) -> String {
-        verdict::text(summary, &settings("text"))
+    /// argocd gave up after its own time; the summary and the block of text.
+    pub(crate) fn argocd_times_out(&mut self) -> (Summary, String) {
+        self.end(Exited {
+            exit: ArgocdExit::Code(20),
+            degraded: false,
+        });
+        let outcome = Some(ArgocdOutcome::TimedOut);
+        self.verdict(outcome.as_ref())
+    }
+
+    /// The summary and the block of text; both formats get the verdict.
+    pub(crate) fn verdict(&mut self, outcome: Option<&ArgocdOutcome>) -> (Summary, String) {
+        let now = self.now();
+        let summary = self.session.summary(outcome, now);
+        self.renderers[0].verdict(&summary, now, &mut self.text);
+        self.renderers[1].verdict(&summary, now, &mut self.json);
+        let text = verdict::text(&summary, &settings("text"));
+        (summary, text)
     }
 
     fn take_changes(&mut self) {
