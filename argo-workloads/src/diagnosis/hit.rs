@@ -120,8 +120,11 @@ impl Hit {
     pub(super) fn at_pod(mut self, view: PodView<'_>) -> Self {
         self.place.pod = Some(view.name().to_owned());
         self.place.workload = Some(view.fact.root.clone());
-        if view.is_older() && self.since <= view.scene.world.started {
-            self = self.evidence("it was so before this rollout began");
+        if view.was_so_before(self.since) {
+            self.aftermath = "; already so before this sync";
+            if view.may_be_replaced() {
+                self.severity = self.severity.min(Severity::Suspicious);
+            }
         }
         self
     }

@@ -47,6 +47,11 @@ impl Coded {
         })
     }
 
+    fn is_application(&self) -> bool {
+        let workload = self.hit.place.workload.as_ref();
+        workload.is_some_and(|workload| &*workload.kind.kind == "Application")
+    }
+
     fn name(&self) -> Option<Name> {
         let workload = self.hit.place.workload.as_ref()?;
         Some((
@@ -108,6 +113,9 @@ fn promote(hits: &mut [Coded]) {
 fn drop_symptoms(hits: &mut Vec<Coded>) {
     let mut codes: BTreeMap<Name, BTreeSet<Code>> = BTreeMap::new();
     let mut all = BTreeSet::new();
+    // An Application is suspended because something of it is.
+    let paused = |coded: &Coded| coded.code == Code::AppSuspended && !coded.is_application();
+    let paused = hits.iter().any(paused);
     for coded in hits.iter() {
         all.insert(coded.code);
         if let Some(name) = coded.name() {
@@ -119,7 +127,8 @@ fn drop_symptoms(hits: &mut Vec<Coded>) {
         let own = name
             .and_then(|name| codes.get(&name).cloned())
             .unwrap_or_default();
-        !is_symptom(coded.code, &own, &all)
+        let explained = coded.is_application() && coded.code == Code::AppSuspended && paused;
+        !explained && !is_symptom(coded.code, &own, &all)
     });
 }
 
@@ -140,7 +149,6 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
             has(&[Code::JobFailed, Code::DeadlineExceeded, Code::HookFailed])
         }
         Code::AlreadyDegraded => all.len() > 1,
-        Code::AppSuspended => false,
         _ => false,
     }
 }

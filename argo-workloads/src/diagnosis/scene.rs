@@ -21,6 +21,9 @@ use super::{
 };
 use crate::rollout::{self, RolloutState};
 
+/// How long a sync may take to bring the revision that mends what was broken before.
+const REPLACED_WITHIN: SignedDuration = super::span::secs(60);
+
 /// The world at one moment.
 pub(super) struct Scene<'a> {
     pub(super) world: &'a World,
@@ -199,6 +202,18 @@ impl<'a> PodView<'a> {
     /// True if the pod was there before the rollout.
     pub(super) fn is_older(self) -> bool {
         !self.fact.is_new
+    }
+
+    /// True if what began then is no work of this rollout. One look has no beginning.
+    pub(super) fn was_so_before(self, since: Timestamp) -> bool {
+        let scene = self.scene;
+        !scene.thresholds.is_one_look() && self.is_older() && since <= scene.world.started
+    }
+
+    /// True as long as a new revision may be on its way: a rollout often mends what it
+    /// finds broken.
+    pub(super) fn may_be_replaced(self) -> bool {
+        self.scene.age(self.scene.world.started) < REPLACED_WITHIN
     }
 
     pub(super) fn restart_policy(self) -> &'a str {

@@ -11,6 +11,7 @@ mod tests;
 use std::io;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -33,6 +34,8 @@ pub struct Options {
     pub speed: Option<f64>,
     /// Decides names, uids and delays.
     pub seed: Option<u64>,
+    /// What its clock shows at the start; not given: the real time.
+    pub time: Option<Timestamp>,
     /// Whether the API server speaks TLS.
     pub tls: bool,
     /// Its port; 0 is any free one.
@@ -89,7 +92,8 @@ impl Cluster {
     /// If the port is taken or an object of the start cannot be stored.
     pub async fn start(scenario: &Scenario, options: Options) -> Result<Self, ClusterError> {
         let seed = options.seed.unwrap_or(scenario.seed);
-        let clock = Clock::new(options.speed.unwrap_or(scenario.speed));
+        let time = options.time.unwrap_or_else(Timestamp::now);
+        let clock = Clock::starting_at(time, options.speed.unwrap_or(scenario.speed));
         let (store, logs) = (Store::new(clock, seed), Logs::new());
         let parts = Parts::start(scenario, store.clone(), logs.clone(), seed);
         let parts = Arc::new(parts.map_err(|source| ClusterError::Objects {
