@@ -41,7 +41,8 @@ pub(crate) fn explain(index: &Index, marks: &Marks) -> Vec<Explanation> {
 }
 
 fn why(index: &Index, marks: &Marks, node: &Node) -> String {
-    let meta = node.body.metadata();
+    let body = node.body.get();
+    let meta = body.metadata();
     let membership = marks.membership(&node.object.kind, meta);
     match &node.place {
         Some(place) if place.parent.is_some() => format!("owned by {}", chain(index, node)),
@@ -81,8 +82,8 @@ fn ignored(node: &Node, membership: Membership, marks: &Marks) -> String {
                 .selectors
                 .first()
                 .map_or(INSTANCE_LABEL, |one| one.label_key());
-            let value = node
-                .body
+            let body = node.body.get();
+            let value = body
                 .metadata()
                 .labels
                 .as_ref()

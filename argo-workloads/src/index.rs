@@ -11,8 +11,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::Scope;
 
+mod body;
 mod node;
 
+pub(crate) use body::Body;
 pub use node::Wanted;
 pub(crate) use node::{Node, Place, State};
 
@@ -31,7 +33,8 @@ pub enum Change {
     /// An object is gone, or no longer belongs to the application.
     Removed(ObjectRef),
     /// Something is owned by this, which no watch brings: read it and say
-    /// [`owner_read`](Index::owner_read). Said once.
+    /// [`owner_read`](Index::owner_read). Said once, and again when something new names an
+    /// owner that was read and is nobody's: it may have got its mark since.
     Want(Wanted),
 }
 
@@ -170,7 +173,11 @@ impl Index {
     ) -> Vec<Change> {
         let mut changes = Vec::new();
         let uid = &wanted.owner.uid;
-        let known = self.nodes.contains_key(uid) || !self.children.contains_key(uid);
+        let seen = self
+            .nodes
+            .get(uid)
+            .is_some_and(|node| node.state != State::Read);
+        let known = seen || !self.children.contains_key(uid);
         let Some(meta) = found.filter(|meta| meta.uid.as_deref() == Some(uid) && !known) else {
             return changes;
         };
@@ -185,7 +192,7 @@ impl Index {
     pub fn reselect(&mut self, own: impl Fn(&ObjectRef, &ObjectMeta) -> bool) -> Vec<Change> {
         let mut changed = Vec::new();
         for node in self.nodes.values_mut() {
-            let now = own(&node.object, node.body.metadata());
+            let now = own(&node.object, node.body.get().metadata());
             if now != node.own {
                 node.own = now;
                 changed.push(node.object.clone());
@@ -223,6 +230,19 @@ impl Index {
         self.nodes.get(uid)
     }
 
+    /// What names this as its owner.
+    pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = &Node> {
+        let owned = self.children.get(uid).into_iter().flatten();
+        owned.filter_map(|uid| self.nodes.get(uid))
+    }
+
+    /// The object of this name that is there.
+    pub(crate) fn named(&self, kind: &GroupKind, namespace: &str, name: &str) -> Option<ObjectRef> {
+        let name = (kind.clone(), namespace.into(), name.into());
+        let node = self.nodes.get(self.names.get(&name)?)?;
+        Some(node.object.clone())
+    }
+
     /// An object of the same name was there before: it is gone, whatever the watch says
     /// later.
     fn replaced(&mut self, node: &Node, changes: &mut Vec<Change>) {
@@ -235,6 +255,7 @@ impl Index {
     fn insert(&mut self, mut node: Node, changes: &mut Vec<Change>) {
         let uid = Arc::clone(&node.object.uid);
         let before = self.nodes.remove(&uid);
+        let is_news = before.is_none();
         let same = before.as_ref().is_some_and(|before| before.is_same(&node));
         node.arrived = match &before {
             Some(before) => before.arrived,
@@ -254,8 +275,11 @@ impl Index {
         }
         self.nodes.insert(Arc::clone(&uid), node);
         let depth = if relinked { Depth::All } else { Depth::Moved };
-        self.settle(&[uid], depth, !same, changes);
+        self.settle(&[Arc::clone(&uid)], depth, !same, changes);
         self.settle(&touched, Depth::Moved, false, changes);
+        if is_news {
+            self.ask_again(&uid, changes);
+        }
         for owner in left {
             self.forget(&owner, changes);
         }
@@ -469,6 +493,19 @@ impl Index {
         });
         path.pop();
         found
+    }
+
+    /// Asks once more for the owners of an object that were read and are nobody's.
+    fn ask_again(&self, uid: &Uid, changes: &mut Vec<Change>) {
+        let Some(node) = self.nodes.get(uid).filter(|node| node.place.is_none()) else {
+            return;
+        };
+        let read = |wanted: &&Wanted| {
+            let owner = self.nodes.get(&wanted.owner.uid);
+            owner.is_some_and(|owner| owner.state == State::Read)
+        };
+        let again = node.owners.iter().filter(read).cloned();
+        changes.extend(again.map(Change::Want));
     }
 
     /// Asks for the owners of an object that nothing is known of and no watch will bring.

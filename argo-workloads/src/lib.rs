@@ -47,12 +47,12 @@
 //! # What it does not do
 //!
 //! It reads no logs and no events, prints nothing and changes nothing in a cluster. It
-//! keeps the slim form of every pod and workload of the namespaces that it looks into,
-//! not only of those that belong to the application: any of them may be adopted. What
+//! keeps every pod and workload of the namespaces that it looks into, packed, and not only
+//! those that belong to the application: any of them may be adopted. What
 //! belongs to the application but owns no pod (Services, ConfigMaps) is not followed, nor
-//! is what an operator makes without an owner reference. An owner that was read once is
-//! not read again: if it gets its tracking id later, its pods are missed until the next
-//! run.
+//! is what an operator makes without an owner reference. An owner of a kind that nobody
+//! watches is read again only when something new names it, at most every ten seconds: if
+//! it gets its tracking id later, its pods are followed from the next one on.
 
 mod application;
 mod config;
@@ -73,6 +73,7 @@ mod source;
 mod track;
 mod tracker;
 mod trouble;
+mod unread;
 mod workload;
 
 pub use config::{Clients, TrackConfig};

@@ -24,6 +24,12 @@ impl Marks {
         })
     }
 
+    /// True if labels count and its label names a followed Application, whoever owns it.
+    pub(crate) fn labelled(&self, meta: &ObjectMeta) -> bool {
+        let mut selectors = self.selectors.iter();
+        selectors.any(|selector| selector.is_labelled(meta))
+    }
+
     /// What its marks say, to the Application or, if any of them owns it, to that one.
     pub(crate) fn membership(&self, kind: &GroupKind, meta: &ObjectMeta) -> Membership {
         let mut all = self

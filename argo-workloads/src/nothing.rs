@@ -59,7 +59,7 @@ impl Search<'_> {
         for node in nodes.filter(|node| node.owners.is_empty()) {
             match self
                 .marks
-                .membership(&node.object.kind, node.body.metadata())
+                .membership(&node.object.kind, node.body.get().metadata())
             {
                 Membership::Other(name) => *seen.others.entry(name).or_default() += 1,
                 Membership::OtherInstallation(id) => {

@@ -123,6 +123,13 @@ impl AppSelector {
         self.by_marks(kind, meta)
     }
 
+    /// True if labels count and its label names the application. Where its owner cannot be
+    /// read this is all that can be known of an object.
+    pub(crate) fn is_labelled(&self, meta: &ObjectMeta) -> bool {
+        let value = meta.labels.as_ref().and_then(|all| all.get(&self.label));
+        self.method == TrackingMethod::Label && value.is_some_and(|value| self.is_label(value))
+    }
+
     fn by_marks(&self, kind: &GroupKind, meta: &ObjectMeta) -> Membership {
         match self.method {
             TrackingMethod::Label => self.by_label(meta),

@@ -1,13 +1,13 @@
 //! The rules together: what watches say in, what followers are told out.
 
 use std::{
-    collections::{BTreeSet, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use argo_core::{
-    AppRef, Degraded, DegradedReason, Level, Notice, NoticeCode, ObjectRef, TrackEvent, Tracked,
+    AppRef, Degraded, DegradedReason, GroupKind, Level, Notice, NoticeCode, ObjectRef, TrackEvent, Tracked,
     TrackedBody, WatchEvent, resource::Application,
 };
 
@@ -19,8 +19,17 @@ use crate::{
     nothing::Search,
     owner::Answer,
     source::{Object, Source},
-    trouble::{Trouble, rule},
+    trouble::{Trouble, refused_resource, rule},
+    unread::stand_in,
 };
+
+/// What was asked for and refused is not asked for again before this is over.
+const REFUSED: Duration = Duration::from_secs(300);
+/// An owner is read again at most this often.
+const READ_AGAIN: Duration = Duration::from_secs(10);
+
+/// A kind in a namespace.
+type Where = (GroupKind, Arc<str>);
 
 /// Decides what is watched and what followers are told. It is fed with what the
 /// [sources](Self::sources) say, and asked for [events](Self::next_event), for
@@ -51,6 +60,14 @@ pub(crate) struct Tracker {
     wanted: VecDeque<Wanted>,
     /// Owners that are being read, by uid.
     reading: HashSet<Arc<str>>,
+    /// When owners were read, by uid.
+    read_at: HashMap<Arc<str>, Duration>,
+    /// Owners that may not be read and of which nothing else is known.
+    unread: Vec<Wanted>,
+    /// What may not be read one by one, until when that is taken for granted, and what the
+    /// server said.
+    refused: HashMap<Where, (Duration, String)>,
+    now: Duration,
     /// Owners of what a watch of the whole cluster brings, elsewhere than we look.
     aside: Vec<Wanted>,
 }
@@ -86,6 +103,10 @@ impl Tracker {
             events: VecDeque::new(),
             wanted: VecDeque::new(),
             reading: HashSet::new(),
+            read_at: HashMap::new(),
+            unread: Vec::new(),
+            refused: HashMap::new(),
+            now: Duration::ZERO,
             aside: Vec::new(),
         };
         tracker.plan();
@@ -124,6 +145,7 @@ impl Tracker {
 
     /// Time went on.
     pub(crate) fn tick(&mut self, now: Duration) {
+        self.now = now;
         if !self.begun && now >= self.config.application_wait {
             self.begin();
         }
@@ -145,6 +167,7 @@ impl Tracker {
 
     /// A source said something.
     pub(crate) fn watched(&mut self, source: &Source, event: WatchEvent<Object>, now: Duration) {
+        self.now = now;
         if !self.sources.contains(source) {
             return;
         }
@@ -161,11 +184,19 @@ impl Tracker {
 
     /// What was found of an owner.
     pub(crate) fn owner_read(&mut self, wanted: &Wanted, answer: Answer) {
-        self.reading.remove(&wanted.owner.uid);
+        let uid = &wanted.owner.uid;
+        self.reading.remove(uid);
+        self.read_at.insert(Arc::clone(uid), self.now);
         let found = match answer {
             Answer::Found(meta) => Some(*meta),
             Answer::Absent => None,
-            Answer::Forbidden(message) | Answer::Failed(message) => {
+            Answer::Forbidden(message) => {
+                let until = self.now + REFUSED;
+                self.refused.insert(place(wanted), (until, message));
+                self.refused(wanted.clone());
+                None
+            }
+            Answer::Failed(message) => {
                 self.owner_unread(wanted, &message);
                 None
             }
@@ -179,6 +210,59 @@ impl Tracker {
         self.check_synced();
     }
 
+    /// An owner may not be read.
+    fn refused(&mut self, wanted: Wanted) {
+        if self.stand_in(&wanted) {
+            return;
+        }
+        self.unread.push(wanted);
+        if self.synced {
+            self.tell_unread();
+        }
+    }
+
+    /// Something came that may tell what could not be read.
+    fn stand_ins(&mut self) {
+        for wanted in std::mem::take(&mut self.unread) {
+            let needed = self.index.owned_by(&wanted.owner.uid).next().is_some();
+            if needed && !self.stand_in(&wanted) {
+                self.unread.push(wanted);
+            }
+        }
+    }
+
+    /// Puts something in the place of an owner that may not be read; true if that is possible.
+    fn stand_in(&mut self, wanted: &Wanted) -> bool {
+        let found = stand_in(&self.index, &self.marks, wanted);
+        let is_found = found.is_some();
+        if let Some((meta, own)) = found {
+            let changes = self.index.owner_read(wanted, Some(meta), own);
+            self.tell(changes);
+        }
+        is_found
+    }
+
+    /// Says which owners may not be read, once for each kind in a namespace.
+    fn tell_unread(&mut self) {
+        let unread: BTreeSet<Where> = self.unread.iter().map(place).collect();
+        for key in unread {
+            let scope = Scope::Namespace(Arc::clone(&key.1));
+            let watched = self.config.kinds.iter().find(|kind| kind.kind() == key.0);
+            let resource = watched.map(|kind| kind.resource()).unwrap_or_default();
+            let Some((_, said)) = self.refused.get(&key) else {
+                continue;
+            };
+            if self.trouble.owners(&scope, &resource) {
+                continue;
+            }
+            let said = said.clone();
+            let wanted = self.unread.iter().find(|wanted| place(wanted) == key);
+            if let Some(wanted) = wanted.cloned() {
+                self.owner_unread(&wanted, &said);
+            }
+        }
+    }
+
     fn owner_unread(&mut self, wanted: &Wanted, message: &str) {
         let owner = &wanted.owner;
         let key = format!("owner {} {}", owner.kind, owner.namespace);
@@ -186,7 +270,11 @@ impl Tracker {
             "cannot read {owner}, which owns pods in {}: if it belongs to the application they are missing ({message})",
             owner.namespace
         );
-        let notice = Notice::new(NoticeCode::Forbidden, Level::Info, sentence);
+        let mut notice = Notice::new(NoticeCode::Forbidden, Level::Info, sentence);
+        if let Some(resource) = refused_resource(message) {
+            let scope = Scope::Namespace(Arc::clone(&owner.namespace));
+            notice = notice.hint(rule(&scope, &[&resource], message));
+        }
         self.say_once(key, notice.about(owner.clone()));
     }
 
@@ -210,6 +298,10 @@ impl Tracker {
         let own = self.marks.own(&kind, body.metadata());
         let changes = self.index.apply(&kind, body, own);
         self.tell(changes);
+        // While lists are read their ends are soon enough.
+        if self.synced && matches!(source, Source::Kind(..)) && !self.unread.is_empty() {
+            self.stand_ins();
+        }
     }
 
     fn deleted(&mut self, object: Object) {
@@ -244,6 +336,7 @@ impl Tracker {
         let kind = source.kind(&self.config.kinds);
         let changes = self.index.end_list(&kind, &source.scope());
         self.tell(changes);
+        self.stand_ins();
     }
 
     // The Application
@@ -496,7 +589,14 @@ impl Tracker {
 
     fn want(&mut self, wanted: Wanted) {
         let here = self.namespaces.contains(&*wanted.owner.namespace);
-        if here || self.config.all_namespaces {
+        let (now, read_at) = (self.now, self.read_at.get(&wanted.owner.uid));
+        if read_at.is_some_and(|at| now < *at + READ_AGAIN) {
+            return;
+        }
+        let refused = self.refused.get(&place(&wanted));
+        if refused.is_some_and(|(until, _)| now < *until) {
+            self.refused(wanted);
+        } else if here || self.config.all_namespaces {
             self.reading.insert(Arc::clone(&wanted.owner.uid));
             self.wanted.push_back(wanted);
         } else {
@@ -505,6 +605,7 @@ impl Tracker {
     }
 
     fn tell_trouble(&mut self) {
+        self.tell_unread();
         let notices = self.trouble.gathered();
         self.events
             .extend(notices.into_iter().map(TrackEvent::Notice));
@@ -558,4 +659,9 @@ impl Tracker {
         };
         format!("{namespaces}, and its hooks and sync errors are seen from outside only")
     }
+}
+
+fn place(wanted: &Wanted) -> Where {
+    let owner = &wanted.owner;
+    (owner.kind.clone(), Arc::clone(&owner.namespace))
 }

@@ -28,6 +28,8 @@ struct Gathered {
     resources: BTreeSet<String>,
     matters: bool,
     watch_only: bool,
+    /// True if what they own cannot be told for whose it is.
+    owners: bool,
     said: String,
 }
 
@@ -54,6 +56,16 @@ impl Trouble {
         gathered.watch_only &= watch_only;
         message.clone_into(&mut gathered.said);
         self.due.get_or_insert(now + GATHER);
+    }
+
+    /// Owners of a kind may not be read one by one either; true if the notice of that kind
+    /// says so, or has said it.
+    pub(crate) fn owners(&mut self, scope: &Scope, resource: &str) -> bool {
+        let gathered = self.forbidden.get_mut(scope);
+        if let Some(gathered) = gathered.filter(|some| some.resources.contains(resource)) {
+            gathered.owners = true;
+        }
+        self.told.contains(&(scope.clone(), resource.to_owned()))
     }
 
     /// There is no answer, or the credentials are refused: one notice for all of it.
@@ -128,6 +140,8 @@ fn notice(scope: &Scope, gathered: &Gathered) -> Notice {
     let verb = if gathered.watch_only { "watch" } else { "list" };
     let lost = if gathered.resources.contains("pods") {
         "pods and their logs"
+    } else if gathered.owners {
+        "the pods that they own, their status and events"
     } else {
         "their status and events"
     };
@@ -163,6 +177,19 @@ pub(crate) fn rule(scope: &Scope, resources: &[&str], said: &str) -> String {
 fn user(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("User \"")?;
     rest.split_once('"').map(|(user, _)| user)
+}
+
+/// The resource that the server's answer names: `cannot get resource "clusters" in API group
+/// "db.example.com"`.
+pub(crate) fn refused_resource(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("resource \"")?;
+    let (plural, rest) = rest.split_once('"')?;
+    let group = rest.split_once("API group \"").map(|(_, rest)| rest);
+    let group = group.and_then(|rest| rest.split_once('"'));
+    Some(match group {
+        Some((group, _)) if !group.is_empty() => format!("{plural}.{group}"),
+        _ => plural.to_owned(),
+    })
 }
 
 /// `a`, `a and b`, `a, b and c`.

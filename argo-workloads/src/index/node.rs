@@ -6,7 +6,7 @@ use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody, resource::Pod};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use super::Name;
+use super::{Body, Name};
 use crate::hook::hook_phase;
 
 /// An owner as the owned object names it: enough to read it.
@@ -50,7 +50,7 @@ pub(crate) struct Node {
     pub(super) told: bool,
     pub(super) seen: u64,
     pub(crate) place: Option<Place>,
-    pub(crate) body: TrackedBody,
+    pub(crate) body: Body,
 }
 
 /// Where an object belongs.
@@ -99,7 +99,7 @@ impl Node {
             told: false,
             seen,
             place: None,
-            body,
+            body: Body::Open(body),
         }
     }
 
@@ -110,14 +110,13 @@ impl Node {
     }
 
     pub(super) fn is_pod(&self) -> bool {
-        matches!(self.body, TrackedBody::Pod(_))
+        self.body.is_pod()
     }
 
     /// True if `other` says nothing that this does not: a list that was read again.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let version = |node: &Self| node.body.metadata().resource_version.clone();
-        let versions = (version(self), version(other));
-        let same = versions.0.is_some() && versions.0 == versions.1;
+        let version = self.body.resource_version();
+        let same = version.is_some() && version == other.body.resource_version();
         same && self.state == other.state && self.own == other.own
     }
 
@@ -126,9 +125,13 @@ impl Node {
         self.own == other.own && self.owners == other.owners
     }
 
-    /// The object as followers are told of it, if it belongs to the application.
+    /// The object as followers are told of it, if it belongs to the application. If not,
+    /// it is kept in less memory.
     pub(super) fn tracked(&mut self, new_since: Timestamp) -> Option<Tracked> {
-        let place = self.place.as_ref()?;
+        let Some(place) = &self.place else {
+            self.body.pack();
+            return None;
+        };
         self.is_new |= self.arrived || self.created.is_some_and(|at| at >= new_since);
         let controller = || self.owners.first().map(|wanted| wanted.owner.clone());
         Some(Tracked {
@@ -137,7 +140,7 @@ impl Node {
             root: place.root.clone(),
             hook: place.hook.clone(),
             is_new: self.is_new,
-            body: self.body.clone(),
+            body: self.body.open(),
         })
     }
 }

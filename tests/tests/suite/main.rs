@@ -4,3 +4,6 @@ mod argocd;
 mod matrix;
 mod stage;
 mod verdicts;
+mod assistant;
+mod hand_made;
+mod shapes;

@@ -1,0 +1,134 @@
+//! What it costs to find an application in a crowded namespace.
+//!
+//! For 1,000, 2,000 and 5,000 pods, of which 50 belong to the application, it fills a
+//! simulated cluster and starts itself again as a process that does nothing but track the
+//! application and its events. It prints how long that took until all was known, the
+//! memory and CPU time it needed, and what 200 changes a second of pods that are nobody's
+//! business cost it.
+//!
+//! `cargo run --release -p argo-benches --bin discovery`
+
+#![allow(clippy::print_stdout, reason = "its output is all that it is for")]
+
+mod crowd;
+mod follower;
+
+use std::{
+    error::Error,
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use simcluster::{api::ApiServer, clock::Clock, logs::Logs, store::Store};
+
+/// Changes a second while it is churned, and for how long.
+const CHANGES: u32 = 200;
+const CHURN: Duration = Duration::from_secs(10);
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    if let Some(kubeconfig) = std::env::args().nth(1) {
+        return runtime.block_on(follower::follow(kubeconfig.into()));
+    }
+    println!(
+        "{:>6} {:>12} {:>7} {:>7} {:>8} {:>8} {:>9} {:>9} {:>10} {:>9}",
+        "pods",
+        "replicasets",
+        "events",
+        "tracked",
+        "known",
+        "CPU",
+        "peak RSS",
+        "RSS",
+        "churn CPU",
+        "requests"
+    );
+    for pods in [1000, 2000, 5000] {
+        measure(&runtime, pods)?;
+    }
+    Ok(())
+}
+
+fn measure(runtime: &tokio::runtime::Runtime, pods: usize) -> Result<()> {
+    let store = Store::new(Clock::new(1.0), 1);
+    let crowd = crowd::fill(&store, pods)?;
+    let server = runtime.block_on(ApiServer::builder(store.clone(), Logs::new()).start())?;
+    let kubeconfig = std::env::temp_dir().join(format!("argo-discovery-{}", std::process::id()));
+    std::fs::write(&kubeconfig, server.kubeconfig())?;
+    let mut follower = Follower::start(&kubeconfig)?;
+    // The server is served by this thread, so it has to wait within the runtime.
+    let known = runtime.block_on(follower.answer())?;
+    let requests = server.requests().len();
+    follower.say("churn")?;
+    runtime.block_on(churn(&store, pods))?;
+    follower.say("stop")?;
+    let churned = runtime.block_on(follower.answer())?;
+    follower.child.wait()?;
+    std::fs::remove_file(&kubeconfig)?;
+    println!(
+        "{pods:>6} {:>12} {:>7} {known} {churned} {requests:>9}",
+        crowd.replica_sets, crowd.events
+    );
+    Ok(())
+}
+
+/// Changes pods that belong to nobody, one after another.
+async fn churn(store: &Store, pods: usize) -> Result<()> {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / CHANGES);
+    let changes = CHANGES * u32::try_from(CHURN.as_secs())?;
+    for change in 0..changes as usize {
+        ticks.tick().await;
+        let number = crowd::TRACKED + change % (pods - crowd::TRACKED);
+        store.modify("pods", crowd::NAMESPACE, &crowd::pod_name(number), |pod| {
+            let statuses = &mut pod["status"]["containerStatuses"];
+            statuses[0]["restartCount"] = change.into();
+        })?;
+    }
+    Ok(())
+}
+
+/// The process that is measured.
+struct Follower {
+    child: Child,
+    input: ChildStdin,
+    output: Option<BufReader<ChildStdout>>,
+}
+
+impl Follower {
+    fn start(kubeconfig: &std::path::Path) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg(kubeconfig)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let input = child.stdin.take().ok_or("no stdin")?;
+        let output = child.stdout.take().map(BufReader::new);
+        Ok(Self {
+            child,
+            input,
+            output,
+        })
+    }
+
+    fn say(&mut self, word: &str) -> Result<()> {
+        writeln!(self.input, "{word}")?;
+        Ok(())
+    }
+
+    async fn answer(&mut self) -> Result<String> {
+        let mut output = self.output.take().ok_or("it ended")?;
+        let (output, line) = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            let read = output.read_line(&mut line);
+            (output, read.map(|_| line))
+        })
+        .await?;
+        self.output = Some(output);
+        Ok(line?.trim_end().to_owned())
+    }
+}
