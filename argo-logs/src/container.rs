@@ -98,6 +98,14 @@ impl ContainerView {
         last.chain(self.current.iter().map(|instance| (instance, false)))
     }
 
+    /// True if a later run than the one after `restart` others may have written at `time`.
+    pub(crate) fn has_started(&self, restart: i32, time: i64) -> bool {
+        let nanos = |at: Timestamp| i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
+        self.instances().any(|(run, _)| {
+            run.restart > restart && run.started_at.is_some_and(|at| nanos(at) <= time)
+        })
+    }
+
     /// True if neither the pod nor the container will ever write again.
     pub(crate) fn is_over(&self) -> bool {
         self.pod != PodState::Live || self.over

@@ -331,7 +331,7 @@ impl Follower {
             }
             self.actions.push_back(Action::Close);
             if let Some(open) = self.take_open() {
-                self.count(open, now);
+                self.count(open, false, now);
             }
         }
         self.decide(now);
@@ -449,21 +449,30 @@ impl Follower {
 
     /// The run cannot be read any more.
     fn lose(&mut self) {
-        if let Some(run) = &self.run {
-            let message = notices::end_unread(&run.instance, run.shown);
-            let mut notice = match run.shown {
-                0 => self
-                    .config
-                    .notice(NoticeCode::InstancesLost, Level::Warning, message),
-                _ => self.config.missing(message),
-            };
-            if run.was_complete {
-                // Nearly always it was: the doubt is whether both runs are of one second.
-                notice.level = Level::Debug;
+        if let Some(mut run) = self.run.take() {
+            if run.is_proven {
+                run.complete = true;
+            } else {
+                self.say_lost(&run);
             }
-            self.say(notice);
+            self.run = Some(run);
         }
         self.retire();
+    }
+
+    fn say_lost(&mut self, run: &Run) {
+        let message = notices::end_unread(&run.instance, run.shown, run.is_tail);
+        let mut notice = match run.shown {
+            0 => self
+                .config
+                .notice(NoticeCode::InstancesLost, Level::Warning, message),
+            _ => self.config.missing(message),
+        };
+        if run.was_complete {
+            // Nearly always it was: the doubt is whether both runs are of one second.
+            notice.level = Level::Debug;
+        }
+        self.say(notice);
     }
 
     /// The run is over and done with.
@@ -480,7 +489,7 @@ impl Follower {
         }
         if let Some(run) = self.run.take() {
             self.done.insert(Arc::clone(&run.instance.id));
-            self.retired = Some(run);
+            self.retired = Some(run).filter(|run| run.complete);
         }
     }
 
@@ -527,8 +536,12 @@ impl Follower {
     fn misread_before(&mut self, instance: &Instance) -> Option<Run> {
         let start = nanos(instance.started_at?);
         let last = self.view.last.as_ref()?;
-        let fits = |run: &mut Run| run.instance.id == last.id && run.is_misread(start);
-        let mut run = self.retired.take_if(fits)?;
+        let mut run = self.retired.take_if(|run| run.is_misread(start))?;
+        if run.instance.id != last.id {
+            run.was_complete = true;
+            self.say_lost(&run);
+            return None;
+        }
         (run.instance, run.previous) = (last.clone(), true);
         if let Some(states) = run.rewind(start) {
             self.go_back(states);
@@ -589,7 +602,10 @@ impl Follower {
         params.previous = run.previous;
         let (shown, from) = self.shown(run);
         let started = run.instance.started_at.map(nanos);
-        let shown_before = started.is_none_or(|start| self.window.newest() >= Some(start));
+        // What was shown last may be the beginning of this run, unless it is a later one's.
+        let may_be =
+            |newest| started.is_none_or(|start| newest >= start) && !run.has_ended_before(newest);
+        let shown_before = self.window.newest().is_some_and(may_be);
         let is_tail = run.is_tail && shown == 0;
         if is_tail {
             // If nothing had been written when it was asked for first, all of it is news.
@@ -701,3 +717,7 @@ fn nanos(time: Timestamp) -> i64 {
 fn second(second: i64) -> Option<Timestamp> {
     Timestamp::from_second(second).ok()
 }
+
+#[cfg(test)]
+#[path = "follower_tests.rs"]
+mod tests;

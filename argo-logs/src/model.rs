@@ -95,7 +95,7 @@ impl Play {
             self.act();
             if self.is_done {
                 if let Some(response) = self.response.take() {
-                    self.server.ended(&response);
+                    self.server.ended(&self.world, &response);
                 }
                 let result = self.verdict.check(&self.world, &self.server);
                 return (result, self.trace.unwrap_or_default());
@@ -138,7 +138,7 @@ impl Play {
                 }
                 Action::Close => {
                     if let Some(response) = self.response.take() {
-                        self.server.ended(&response);
+                        self.server.ended(&self.world, &response);
                     }
                     self.opening = None;
                 }
@@ -259,7 +259,7 @@ impl Play {
             }
             Piece::End(end) => {
                 if let Some(response) = self.response.take() {
-                    self.server.ended(&response);
+                    self.server.ended(&self.world, &response);
                 }
                 self.note(|| format!("end {end:?}"));
                 self.follower.end(end, self.clock());
@@ -346,6 +346,35 @@ fn the_model_notices_each_known_mistake() {
     assert!(counts.iter().all(|(_, wrong)| *wrong > 0), "{counts:?}");
 }
 
+/// A notice that is always there covers everything and says nothing. Here runs end before
+/// they are known and files are rotated all the time: often nothing was missing where
+/// something may have been. Yet that has to be the exception.
+#[test]
+fn notices_are_no_habit() {
+    let (mut false_alarms, mut calm_alarms, mut calm) = (0, 0, 0);
+    for seed in 0..2000 {
+        let mut play = Play::new(seed, false);
+        while !play.is_done {
+            play.act();
+            if !play.is_done {
+                play.step().unwrap();
+            }
+        }
+        let is_false =
+            play.verdict.is_warned && play.verdict.missing(&play.world, &play.server) == 0;
+        false_alarms += usize::from(is_false);
+        if play.server.is_calm() {
+            calm += 1;
+            calm_alarms += usize::from(is_false);
+        }
+    }
+    println!("false alarms: {false_alarms} of 2000, {calm_alarms} of {calm} calm ones");
+    assert!(
+        false_alarms < 340 && calm_alarms * 9 < calm,
+        "{false_alarms}, {calm_alarms} of {calm}"
+    );
+}
+
 /// A schedule stands for something only if it goes through the hard parts.
 #[test]
 fn the_schedules_are_hostile() {
@@ -366,7 +395,7 @@ fn the_schedules_are_hostile() {
                 "end Clean",
                 "the log was rotated",
                 "ended before it could be read",
-                "the log went back",
+                "sent again",
                 "finish",
             ] {
                 if line.contains(what) {

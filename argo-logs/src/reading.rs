@@ -89,6 +89,8 @@ pub(crate) struct Reading {
     goes_on: Option<Option<i64>>,
     replay: Option<Replay>,
     newest: i64,
+    /// The last line that came, shown before or not.
+    last: Option<Entry>,
     repeated: bool,
     /// The run cannot have written lines from here on: it is another one's log.
     bound: i64,
@@ -122,6 +124,7 @@ impl Reading {
             goes_on: None,
             replay: Replay::of(start, window),
             newest: i64::MIN,
+            last: None,
             repeated: false,
             bound: i64::MAX,
             foreign: 0,
@@ -161,6 +164,11 @@ impl Reading {
     /// The last line shown before, if it should have come again and did not.
     pub(crate) fn unseen(&self) -> Option<i64> {
         self.replay.as_ref()?.last.map(|entry| entry.time)
+    }
+
+    /// How it ended: the last line, and what came after it.
+    pub(crate) fn mark(&self) -> (Option<Entry>, &[u8]) {
+        (self.last, &self.carry)
     }
 
     /// What came after the last line end.
@@ -225,8 +233,12 @@ impl Reading {
             .is_some_and(|replay| replay.known.has(entry))
     }
 
-    /// Nothing comes any more: what came last is a line too.
+    /// Nothing comes any more: what came last is a line too. What is missing before it was
+    /// said.
     pub(crate) fn flush(&mut self, sink: &mut Sink<'_>) {
+        if let Some(replay) = &mut self.replay {
+            replay.last = None;
+        }
         if !self.carry.is_empty() {
             self.carried(sink);
         }
@@ -292,6 +304,7 @@ impl Reading {
 
     #[inline]
     fn is_news(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
+        self.last = Some(entry);
         if entry.time >= self.bound {
             self.foreign += 1;
             return false;

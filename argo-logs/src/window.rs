@@ -9,6 +9,10 @@ const SECOND: i64 = 1_000_000_000;
 /// may lie in the file before the last one of the second before.
 const SLACK: i64 = SECOND;
 
+/// A kubelet that cannot keep up sends files again, within one response (recording 12,
+/// `firehose`: 1.5 s back): so much more is kept.
+const REPEATS: i64 = 2 * SECOND;
+
 /// One line as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
@@ -17,7 +21,7 @@ pub(crate) struct Entry {
     pub(crate) hash: u64,
 }
 
-/// The lines shown in the last one to two seconds of log time, in the order of the file.
+/// The lines shown in the last seconds of log time, in the order of the file.
 ///
 /// A resume can only ask for whole seconds, so the lines that are kept begin at a whole
 /// second too: everything that may come again is here.
@@ -25,8 +29,10 @@ pub(crate) struct Entry {
 pub(crate) struct Window {
     ring: VecDeque<Entry>,
     newest: Option<i64>,
-    /// Lines before this are forgotten.
+    /// Where a resume begins.
     floor: i64,
+    /// Lines before this are forgotten.
+    kept: i64,
     /// A line from here on moves the floor.
     next: i64,
 }
@@ -37,6 +43,7 @@ impl Default for Window {
             ring: VecDeque::new(),
             newest: None,
             floor: i64::MIN,
+            kept: i64::MIN,
             next: i64::MIN,
         }
     }
@@ -59,10 +66,11 @@ impl Window {
         let second = newest - newest.rem_euclid(SECOND);
         let slack = if mutated(Mutant::NoSlack) { 0 } else { SLACK };
         (self.floor, self.next) = (second - slack, second + SECOND);
+        self.kept = self.floor - REPEATS;
         while self
             .ring
             .front()
-            .is_some_and(|first| first.time < self.floor)
+            .is_some_and(|first| first.time < self.kept)
         {
             self.ring.pop_front();
         }
@@ -85,7 +93,7 @@ impl Window {
 
     /// True if lines of this time are not kept any more.
     pub(crate) fn has_forgotten(&self, time: i64) -> bool {
-        time < self.floor
+        time < self.kept
     }
 
     /// The line that was shown last, of those that a resume brings back.
@@ -168,11 +176,11 @@ mod tests {
     fn it_begins_a_second_before_the_second_of_the_newest() {
         let mut window = Window::default();
         assert_eq!(window.since(), None);
-        for millis in [900, 1000, 1999, 2500, 2499] {
+        for millis in [900, 1000, 3999, 4500, 4499] {
             window.push(entry(millis, 0));
         }
-        assert_eq!(window.since(), Some(1));
-        assert_eq!(window.last(), Some(entry(2499, 0)));
+        assert_eq!(window.since(), Some(3));
+        assert_eq!(window.last(), Some(entry(4499, 0)));
         let known = window.known();
         assert!(!known.has(entry(900, 0)) && known.has(entry(1000, 0)));
         assert!(window.has_forgotten(999_999_999) && !window.has_forgotten(1_000_000_000));

@@ -37,7 +37,7 @@ impl Follower {
         let (follow, lived) = (open.params.follow, now.saturating_sub(open.since));
         let worked = open.reading.counts().1 > 0 || open.opened && follow && lived >= WORKED;
         let unseen = open.reading.unseen();
-        self.count(open, now);
+        self.count(open, cause.is_some(), now);
         if worked {
             self.backoff.reset();
             self.has_failed = false;
@@ -61,7 +61,7 @@ impl Follower {
     }
 
     /// Counts what a response brought, and keeps its tail.
-    pub(super) fn count(&mut self, mut open: Open, now: Duration) {
+    pub(super) fn count(&mut self, mut open: Open, has_cause: bool, now: Duration) {
         let (window, news) = (&mut self.window, &mut self.news);
         open.reading.close(&mut Sink { window, news });
         self.publish();
@@ -72,8 +72,11 @@ impl Follower {
             if open.opened && is_empty && lived >= SETTLED && run.empty_at.is_none() {
                 run.empty_at = open.date;
             }
-            if open.opened {
+            // What tells nothing of this run does not replace what does.
+            let tells = !open.reading.is_foreign() && !(has_cause && open.reading.counts().0 == 0);
+            if open.opened && tells {
                 run.reading = Some(open.reading);
+                run.is_proven = false;
             }
         }
     }
@@ -81,9 +84,10 @@ impl Follower {
     fn pass(&self, open: &Open, end: &End, has_cause: bool) -> Pass {
         let is_foreign = open.reading.is_foreign();
         // A run that ends or is followed by another one meanwhile is asked for otherwise.
-        let is_same = self.run.as_ref().is_some_and(|run| {
-            run.previous == open.params.previous && run.tail() == open.reading.tail()
-        });
+        let is_same = self
+            .run
+            .as_ref()
+            .is_some_and(|run| run.previous == open.params.previous && run.ended_as(&open.reading));
         let is_whole = *end == End::Clean && !has_cause && !is_foreign;
         Pass {
             is_quiet: is_whole && is_same && open.reading.counts().1 == 0,
@@ -118,10 +122,10 @@ impl Follower {
 
     /// The one last read is over.
     fn read_last(&mut self, now: Duration) {
-        if let Some(run) = &self.run {
+        if let Some(run) = &mut self.run {
             let unseen = run.reading.as_ref().and_then(Reading::unseen);
-            let is_whole = !run.is_cut && unseen.is_none();
-            if !is_whole {
+            run.complete = !run.is_cut && unseen.is_none();
+            if !run.complete {
                 self.say(self.config.missing(UNREAD));
             }
             self.retire();
@@ -257,7 +261,7 @@ impl Follower {
     pub(super) fn break_off(&mut self, now: Duration) {
         self.actions.push_back(super::Action::Close);
         if let Some(open) = self.take_open() {
-            self.count(open, now);
+            self.count(open, false, now);
         }
         if let Some(run) = &mut self.run {
             (run.is_cut, run.just_ended) = (true, false);
@@ -276,7 +280,9 @@ impl Follower {
         // Cut off, or before the last line shown came again, it is a piece of a line.
         let time = reading.tail_time();
         let is_line = !run.is_cut && reading.unseen().is_none() && time.is_some();
-        let is_foreign = time.is_some_and(|time| run.has_ended_before(time));
+        let is_foreign = time.is_some_and(|time| run.has_ended_before(time))
+            || !run.complete
+                && time.is_some_and(|time| self.view.has_started(run.instance.restart, time));
         if (run.complete || is_line) && !is_foreign {
             let (window, news) = (&mut self.window, &mut self.news);
             reading.flush(&mut Sink { window, news });
@@ -289,7 +295,7 @@ impl Follower {
             && !run.complete
             && run.is_cut
         {
-            let message = notices::end_unread(&run.instance, run.shown);
+            let message = notices::end_unread(&run.instance, run.shown, false);
             self.say(self.config.missing(message));
         }
         self.flush();
@@ -302,7 +308,7 @@ impl Follower {
             return;
         }
         if let Some(open) = self.take_open() {
-            self.count(open, now);
+            self.count(open, false, now);
         }
         if self.run.is_some() {
             self.say(self.config.missing(UNREAD));

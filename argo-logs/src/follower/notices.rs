@@ -60,10 +60,14 @@ pub(super) fn lost(first: i32, last: i32) -> String {
     }
 }
 
-pub(super) fn end_unread(instance: &Instance, shown: usize) -> String {
+/// `is_tail`: what was shown may have been the tail of a run that nobody knew of yet.
+pub(super) fn end_unread(instance: &Instance, shown: usize, is_tail: bool) -> String {
     let restarts = instance.restart;
     match shown {
         0 => lost(restarts, restarts),
+        _ if is_tail => format!(
+            "lines of the run after {restarts} restarts and of the next may be missing: its log is gone"
+        ),
         _ => format!(
             "the last lines of the run after {restarts} restarts may be missing: its log is gone"
         ),

@@ -37,6 +37,8 @@ pub(super) struct Run {
     pub(super) missed: u32,
     /// How often in a row it had something else to say.
     pub(super) causes: u32,
+    /// The last read says that it is complete.
+    pub(super) is_proven: bool,
     /// The last response was cut off.
     pub(super) is_cut: bool,
     /// The last response, for what came after its last line end.
@@ -105,6 +107,7 @@ impl Run {
             just_ended: false,
             missed: 0,
             causes: 0,
+            is_proven: false,
             is_cut: false,
             reading: None,
             checkpoints: Vec::new(),
@@ -122,8 +125,10 @@ impl Run {
         !self.instance.running
     }
 
-    pub(super) fn tail(&self) -> &[u8] {
-        self.reading.as_ref().map_or(&[], Reading::tail)
+    /// The last response ended at the same place.
+    pub(super) fn ended_as(&self, reading: &Reading) -> bool {
+        let before = self.reading.as_ref().map_or((None, &[][..]), Reading::mark);
+        before == reading.mark()
     }
 
     /// A response is about to begin.
@@ -159,6 +164,7 @@ impl Run {
     /// line shown last is enough. Without such a line (nothing was shown, or the file was
     /// rotated) it takes two, further apart than the kubelet can be ahead of the pod.
     pub(super) fn judge(&mut self, pass: Pass, now: Duration) {
+        self.is_proven = pass.is_quiet && pass.is_proven;
         if !pass.is_quiet {
             self.alike_since = None;
             return;
@@ -169,7 +175,7 @@ impl Run {
             STATUS_LAG
         };
         let since = self.alike_since.replace(self.alike_since.unwrap_or(now));
-        let is_proven = pass.is_proven && (pass.is_last || !pass.has_tail);
+        let is_proven = pass.is_proven && (pass.is_last || self.previous || !pass.has_tail);
         self.complete = is_proven || since.is_some_and(|since| now >= since + lag);
     }
 
@@ -212,6 +218,7 @@ impl Run {
             is_whole: shown == 0,
         });
         self.shown = shown;
+        self.is_proven = false;
         self.tail_from = self.tail_from.filter(|_| shown > 0);
         self.is_rewound = true;
         self.was_complete = std::mem::take(&mut self.complete) && !is_certain;

@@ -15,7 +15,7 @@ pub(super) struct Server {
     /// How often, in percent, a response breaks.
     hostility: u64,
     /// Where the last response of each run ended early.
-    cuts: Vec<Option<(usize, usize)>>,
+    cuts: Vec<Option<usize>>,
     /// Of a pod that is not new: the run and the first record that were asked for.
     pub(super) tail: Option<(usize, usize)>,
     first_open: bool,
@@ -42,7 +42,8 @@ pub(super) struct Response {
     /// Bytes that come before it breaks, and how.
     budget: Option<usize>,
     fault: Fault,
-    last_cut: Option<(usize, usize)>,
+    last_cut: Option<usize>,
+    cut: Option<usize>,
     /// When it breaks, if nothing else happens.
     breaks_at: i64,
     ends_after: i64,
@@ -90,6 +91,11 @@ impl Server {
             is_last: false,
             target: None,
         }
+    }
+
+    /// Nothing breaks but what a kubelet does by itself.
+    pub(super) fn is_calm(&self) -> bool {
+        self.hostility == 0 && self.kubelet_down.is_none() && self.api_down.is_none()
     }
 
     pub(super) fn api_is_down(&self, now: i64) -> bool {
@@ -211,6 +217,7 @@ impl Server {
             budget: breaks.then(|| random.below(left + 60)),
             fault: [Fault::Clean, Fault::Reset, Fault::Stall, Fault::Text][random.below(4)],
             last_cut: self.cuts[run],
+            cut: None,
             breaks_at: i64::MAX,
             ends_after: random.between(107, 1030) * MILLI,
             again: None,
@@ -222,7 +229,7 @@ impl Server {
             && let Some((at, first)) = life.rotations.last()
             && *at > now
         {
-            response.again = Some((*first, life.records.len().min(first + 3)));
+            response.again = Some((*first, life.records.len().min(first + 3 + random.below(12))));
         }
         if params.follow && breaks && random.chance(30) {
             response.breaks_at = now + random.between(0, 8000) * MILLI;
@@ -248,13 +255,13 @@ impl Server {
     }
 
     /// Keeps where it ended: the next one will not lie about the same byte.
-    pub(super) fn ended(&mut self, response: &Response) {
+    pub(super) fn ended(&mut self, world: &World, response: &Response) {
         if let Some(run) = response.run {
             if !self.is_read[run] {
                 self.first[run] = response.file;
                 self.is_read[run] = response.has_lines && !response.is_early;
             }
-            self.cuts[run] = Some((response.next, response.pending.len()));
+            self.cuts[run] = response.cut.or(Some(response.place(world)));
         }
     }
 }
@@ -300,6 +307,7 @@ impl Response {
             budget: None,
             fault: Fault::Clean,
             last_cut: None,
+            cut: None,
             breaks_at: i64::MAX,
             ends_after: 0,
             again: None,
@@ -310,8 +318,13 @@ impl Response {
     }
 
     pub(super) fn describe(&self) -> String {
+        let again = if self.again.is_some() {
+            ", part of it sent again"
+        } else {
+            ""
+        };
         format!(
-            "run {:?} from record {} budget {:?} {:?}",
+            "run {:?} from record {} budget {:?} {:?}{again}",
             self.run, self.next, self.budget, self.fault
         )
     }
@@ -344,7 +357,7 @@ impl Response {
         self.fill(world, now);
         let broken = self.budget == Some(0) || now >= self.breaks_at;
         if broken || self.pending.is_empty() {
-            return self.stop(broken, random);
+            return self.stop(world, broken, random);
         }
         let mut len = 1 + if random.chance(30) {
             random.below(40)
@@ -356,7 +369,7 @@ impl Response {
             .min(self.budget.unwrap_or(usize::MAX));
         if let Some(budget) = &mut self.budget {
             *budget -= len;
-            if *budget == 0 && self.last_cut == Some((self.next, self.pending.len() - len)) {
+            if *budget == 0 && self.last_cut == Some(self.place(world) + len) {
                 self.budget = None;
             }
         }
@@ -365,9 +378,10 @@ impl Response {
         Piece::Bytes(bytes)
     }
 
-    fn stop(&mut self, broken: bool, random: &mut Random) -> Piece {
+    fn stop(&mut self, world: &World, broken: bool, random: &mut Random) -> Piece {
         match self.fault {
             Fault::Text if broken && !self.pending.is_empty() => {
+                self.cut = Some(self.place(world));
                 (self.budget, self.breaks_at, self.follow, self.until) = (None, i64::MAX, false, 0);
                 self.pending = RPC.as_bytes().to_vec();
                 self.fault = Fault::Clean;
@@ -381,6 +395,13 @@ impl Response {
             Fault::Reset if broken => Piece::End(End::Lost("connection reset".to_owned())),
             _ => Piece::End(End::Clean),
         }
+    }
+
+    /// How far it came, in bytes from the beginning of the run.
+    fn place(&self, world: &World) -> usize {
+        let ends = self.run.map(|run| &world.lives[run].ends);
+        let end = ends.and_then(|ends| ends.get(self.next.checked_sub(1)?));
+        end.map_or(0, |end| end.saturating_sub(self.pending.len()))
     }
 
     /// Appends what is in the file by now.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use argo_core::{Notice, NoticeCode};
+use argo_core::{Level, Notice, NoticeCode};
 
 use super::{MILLI, kubelet::Server, world::World};
 use crate::Batch;
@@ -12,6 +12,7 @@ pub(super) struct Verdict {
     lines: HashMap<(i64, String), i64>,
     stray: Vec<String>,
     excuses: Vec<Excuse>,
+    pub(super) is_warned: bool,
 }
 
 /// What a notice says about lines.
@@ -46,7 +47,16 @@ impl Verdict {
         ) {
             return;
         }
+        self.is_warned |= notice.level == Level::Warning;
         self.excuses.push(excuse(&notice.message));
+    }
+
+    /// How many lines are missing, with or without notice.
+    pub(super) fn missing(&self, world: &World, server: &Server) -> usize {
+        let lines = wanted(world, server)
+            .into_iter()
+            .flat_map(|(_, lines)| lines);
+        lines.filter(|line| !self.lines.contains_key(line)).count()
     }
 
     pub(super) fn check(&self, world: &World, server: &Server) -> Result<(), String> {
@@ -161,6 +171,8 @@ fn wanted(world: &World, server: &Server) -> Vec<(usize, Vec<(i64, String)>)> {
     let Some((run, first)) = server.tail else {
         return Vec::new();
     };
+    // An empty file that was rotated before its first line came.
+    let first = first.max(server.first[run]);
     // A tail that begins inside a line does not tell whether what has its time comes after.
     let records = &world.lives[run].records;
     let is_inside = first > 0 && records.get(first - 1).is_some_and(|record| !record.full);
@@ -215,6 +227,9 @@ fn excuse(message: &str) -> Excuse {
         (text, [to, _]) if text.contains("twice") => Excuse::Twice(*to),
         (text, _) if text.starts_with("the last lines may") => Excuse::End,
         (text, _) if text.starts_with("the first lines of the next") => Excuse::Runs(0, 9),
+        (text, _) if text.starts_with("lines of the run") => {
+            Excuse::Runs(numbers().next().unwrap(), 9)
+        }
         (text, _) if text.contains("runs (after") => {
             let numbers: Vec<_> = numbers().collect();
             Excuse::Runs(numbers[1], numbers[2])

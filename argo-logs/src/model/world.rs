@@ -26,6 +26,8 @@ pub(super) struct Life {
     /// For ever, if none.
     pub(super) end: Option<i64>,
     pub(super) records: Vec<Record>,
+    /// Where each record ends, in bytes from the beginning of the run.
+    pub(super) ends: Vec<usize>,
     /// When a file ended, and the first record of the next one.
     pub(super) rotations: Vec<(i64, usize)>,
 }
@@ -166,6 +168,7 @@ impl Life {
             start,
             end: None,
             records: Vec::new(),
+            ends: Vec::new(),
             rotations: Vec::new(),
         };
         let mut at = start + random.between(0, 50) * MILLI;
@@ -179,6 +182,7 @@ impl Life {
         {
             last.full = false;
         }
+        life.measure();
         let written = life.records.last().map_or(start, |last| last.written);
         life.end = Some(written + random.between(0, 1500) * MILLI);
         life
@@ -238,6 +242,17 @@ impl Life {
                 full: true,
                 text: text.clone(),
             });
+        }
+    }
+
+    fn measure(&mut self) {
+        let (mut at, mut is_new) = (0, true);
+        for record in &self.records {
+            at += usize::from(is_new) * record.stamp.len()
+                + record.text.len()
+                + usize::from(record.full);
+            is_new = record.full;
+            self.ends.push(at);
         }
     }
 
