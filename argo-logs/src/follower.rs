@@ -333,6 +333,9 @@ impl Follower {
             if let Some(open) = self.take_open() {
                 self.count(open, false, now);
             }
+            if let Some(run) = &mut self.run {
+                run.is_cut = true;
+            }
         }
         self.decide(now);
     }
@@ -468,8 +471,9 @@ impl Follower {
                 .notice(NoticeCode::InstancesLost, Level::Warning, message),
             _ => self.config.missing(message),
         };
-        if run.was_complete {
-            // Nearly always it was: the doubt is whether both runs are of one second.
+        if run.was_complete || run.has_ended_cleanly() {
+            // Nearly always it was: the doubt is whether both runs are of one second, or
+            // whether a kubelet that was stopped let the response end as the run does.
             notice.level = Level::Debug;
         }
         self.say(notice);
