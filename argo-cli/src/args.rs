@@ -227,14 +227,15 @@ pub enum Tracking {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logs")]
 pub struct LogArgs {
-    /// Lines shown first of pods that were there before
+    /// Lines shown first of pods that were there before; -1 for all
     #[arg(
         long,
         value_name = "LINES",
         default_value_t = 10,
+        allow_negative_numbers = true,
         env = "ARGO_ASSISTANT_TAIL"
     )]
-    pub tail: u32,
+    pub tail: i64,
 
     /// Of pods that were there before, lines of this time before now, instead of --tail
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "ARGO_ASSISTANT_SINCE")]
@@ -506,6 +507,8 @@ mod tests {
         let args = sync(&["shop", "argocd", "--tail", "3", "--", "--timeout", "300"]);
         assert_eq!(args.argocd.argocd_flags, ["--timeout", "300"]);
         assert_eq!(args.follow.logs.tail, 3);
+        let all = sync(&["shop", "argocd", "--tail", "-1"]);
+        assert_eq!(all.follow.logs.tail, -1);
         assert_eq!(args.follow.target.app().to_string(), "argocd/shop");
     }
 

@@ -107,7 +107,7 @@ pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
 }
 
 fn log_builder(args: &LogArgs, clusters: &Clusters, started: Timestamp) -> argo_logs::Builder {
-    let mut builder = LogStream::builder(clusters.workloads.clone()).tail(i64::from(args.tail));
+    let mut builder = LogStream::builder(clusters.workloads.clone()).tail(args.tail);
     if let Some(since) = args.since {
         builder = builder.since(span::earlier(started, since));
     }

@@ -335,6 +335,9 @@ impl Follower {
             if let Some(open) = self.take_open() {
                 self.count(open, false, now);
             }
+            if let Some(run) = &mut self.run {
+                run.is_cut = true;
+            }
         }
         self.decide(now);
     }

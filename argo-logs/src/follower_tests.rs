@@ -586,7 +586,9 @@ fn of_a_new_pod_that_crashed_before_the_run_before_is_read_first() {
     let crashed = view(Some(run("D", 3, true)), Some(run("C", 2, false)));
     assert_eq!(story.status(crashed), ["! InstancesLost", "open previous"]);
     assert!(
-        story.notices[0].message.contains("(after 0 to 1 restarts)"),
+        story.notices[0]
+            .message
+            .contains("(the first to after restart 1)"),
         "{:?}",
         story.notices
     );
@@ -638,6 +640,59 @@ fn another_pod_of_the_same_name_ends_it() {
     assert_eq!(story.lost(), ["ask"]);
     assert_eq!(
         story.answer(ContainerView::gone()),
+        ["! LinesMissing", "done"]
+    );
+}
+
+/// An ordinary deletion: the stream was open until the container ended, and when it is to
+/// be read once more there is nothing any more.
+#[test]
+fn a_deleted_pod_whose_stream_ended_cleanly_is_no_reason_to_warn() {
+    for (status, kind, message) in [
+        (404, "pods", "pods \"p\" not found"),
+        (400, "", "container \"c\" in pod \"p\" is terminated"),
+    ] {
+        let mut story = reading();
+        assert_eq!(story.end(End::Clean), ["ask"]);
+        assert_eq!(story.answer(ended()), ["open since 2026-11-24T00:01:06Z"]);
+        story.refused(status, kind, message);
+        if story.follower.deadline().is_some() {
+            assert_eq!(story.wait(), ["ask"]);
+        }
+        assert_eq!(story.answer(ContainerView::gone()), ["done"]);
+        assert!(story.notices.is_empty(), "{:?}", story.notices);
+    }
+}
+
+#[test]
+fn a_deleted_pod_whose_kubelet_did_not_answer_is() {
+    let mut story = reading();
+    assert_eq!(story.end(End::Clean), ["ask"]);
+    assert_eq!(story.answer(ended()), ["open since 2026-11-24T00:01:06Z"]);
+    assert_eq!(story.refused(500, "", "connection refused"), ["ask"]);
+    assert_eq!(
+        story.answer(ContainerView::gone()),
+        ["! LinesMissing", "done"]
+    );
+    assert_eq!(
+        story.notices[0].message,
+        "the last lines of the first run may be missing: its log is gone"
+    );
+}
+
+#[test]
+fn a_deploy_that_ends_as_the_pod_is_deleted_is_in_doubt_only_if_it_broke_off() {
+    let mut story = reading();
+    story.end(End::Clean);
+    story.follower.finish(story.now);
+    story.told();
+    assert_eq!(story.refused(404, "pods", "pods \"p\" not found"), ["done"]);
+
+    let mut story = reading();
+    story.follower.finish(story.now);
+    story.told();
+    assert_eq!(
+        story.refused(404, "pods", "pods \"p\" not found"),
         ["! LinesMissing", "done"]
     );
 }

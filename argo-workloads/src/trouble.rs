@@ -109,7 +109,9 @@ impl Trouble {
         }
         let message = if was_forbidden {
             format!("{resource} can be read again in {scope}")
-        } else if was_unreachable && self.unreachable.is_empty() && self.said_unreachable {
+        } else if was_unreachable && self.said_unreachable {
+            // Of a kind in which nothing changes it is never known that it works again.
+            self.unreachable.clear();
             self.said_unreachable = false;
             "the cluster can be reached again".to_owned()
         } else {
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_is_away_is_one_notice_and_one_more_when_all_is_back() {
+    fn a_cluster_that_is_away_is_one_notice_and_one_more_when_it_is_back() {
         let mut trouble = Trouble::default();
         let degraded = Degraded {
             reason: DegradedReason::Unreachable,
@@ -257,8 +259,8 @@ mod tests {
                 .unreachable(&shop(), "jobs.batch", &degraded, "c")
                 .is_none()
         );
-        assert!(trouble.restored(&shop(), "pods").is_none());
-        assert!(trouble.restored(&shop(), "jobs.batch").is_some());
+        assert!(trouble.restored(&shop(), "pods").is_some());
+        assert!(trouble.restored(&shop(), "jobs.batch").is_none());
         assert!(
             trouble
                 .unreachable(&shop(), "pods", &degraded, "c")

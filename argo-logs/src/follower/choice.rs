@@ -112,8 +112,9 @@ impl Follower {
                 .notice(NoticeCode::InstancesLost, Level::Warning, message),
             _ => self.config.missing(message),
         };
-        if run.was_complete {
-            // Nearly always it was: the doubt is whether both runs are of one second.
+        if run.was_complete || run.has_ended_cleanly() {
+            // Nearly always it was: the doubt is whether both runs are of one second, or
+            // whether a kubelet that was stopped let the response end as the run does.
             notice.level = Level::Debug;
         }
         self.say(notice);

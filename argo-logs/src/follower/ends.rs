@@ -29,6 +29,17 @@ impl Refusal {
     }
 }
 
+/// The answer was that there is no such log any more.
+fn is_gone(end: &End, cause: Option<&(Cause, String)>, lines: usize) -> bool {
+    match end {
+        End::Refused(refused) => matches!(
+            refused.refusal(),
+            Refusal::PodGone | Refusal::Removed | Refusal::NoPrevious
+        ),
+        _ => lines == 0 && matches!(cause, Some((Cause::Removed, _))),
+    }
+}
+
 impl Follower {
     /// A response ended by itself.
     pub(super) fn close(&mut self, mut open: Open, end: End, now: Duration) {
@@ -36,16 +47,20 @@ impl Follower {
         let pass = self.pass(&open, &end, cause.is_some());
         let (follow, lived) = (open.params.follow, now.saturating_sub(open.since));
         let worked = open.reading.counts().1 > 0 || open.opened && follow && lived >= WORKED;
-        let unseen = open.reading.unseen();
+        let (unseen, lines) = (open.reading.unseen(), open.reading.counts().0);
         self.count(open, cause.is_some(), now);
         if worked {
             self.backoff.reset();
             self.has_failed = false;
         }
         if let Some(run) = &mut self.run {
-            run.is_cut = end != End::Clean || cause.is_some();
-            run.just_ended = follow && !run.is_cut;
-            if end == End::Clean && cause.is_none() {
+            let is_clean = end == End::Clean && cause.is_none();
+            // That the log is not there any more says nothing about how far it was read.
+            if !is_gone(&end, cause.as_ref(), lines) {
+                run.is_cut = !is_clean;
+            }
+            run.just_ended = follow && is_clean;
+            if is_clean {
                 (run.missed, run.causes) = (0, 0);
             }
             run.complete |= run.just_ended && mutated(Mutant::EofIsDone);

@@ -48,14 +48,19 @@ pub(super) fn repeated(from: i64, to: i64) -> String {
     )
 }
 
+/// Runs that nobody could read, told by how many restarts came before the first and the
+/// last of them.
 pub(super) fn lost(first: i32, last: i32) -> String {
     match last - first {
-        0 => {
-            format!("the run after {first} restarts ended before it could be read; its log is gone")
-        }
+        0 => format!(
+            "{} ended before it could be read; its log is gone",
+            run(first)
+        ),
         more => format!(
-            "{} runs (after {first} to {last} restarts) ended before they could be read; their logs are gone",
-            more + 1
+            "{} runs ({} to {}) ended before they could be read; their logs are gone",
+            more + 1,
+            short(first),
+            short(last)
         ),
     }
 }
@@ -66,11 +71,27 @@ pub(super) fn end_unread(instance: &Instance, shown: usize, is_tail: bool) -> St
     match shown {
         0 => lost(restarts, restarts),
         _ if is_tail => format!(
-            "lines of the run after {restarts} restarts and of the next may be missing or come twice: its log is gone"
+            "lines of {} and of the next one may be missing or come twice: its log is gone",
+            run(restarts)
         ),
         _ => format!(
-            "the last lines of the run after {restarts} restarts may be missing: its log is gone"
+            "the last lines of {} may be missing: its log is gone",
+            run(restarts)
         ),
+    }
+}
+
+fn run(restarts: i32) -> String {
+    match restarts {
+        0 => "the first run".to_owned(),
+        _ => format!("the run {}", short(restarts)),
+    }
+}
+
+fn short(restarts: i32) -> String {
+    match restarts {
+        0 => "the first".to_owned(),
+        _ => format!("after restart {restarts}"),
     }
 }
 

@@ -125,6 +125,11 @@ impl Run {
         !self.instance.running
     }
 
+    /// Lines were shown, and the last response that brought any was not cut off.
+    pub(super) fn has_ended_cleanly(&self) -> bool {
+        self.shown > 0 && !self.is_cut && self.reading.is_some()
+    }
+
     /// The last response ended at the same place.
     pub(super) fn ended_as(&self, reading: &Reading) -> bool {
         let before = self

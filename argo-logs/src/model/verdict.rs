@@ -220,9 +220,11 @@ impl Excuse {
 fn excuse(message: &str) -> Excuse {
     let words: Vec<&str> = message.split([' ', ':']).collect();
     let numbers = || {
-        words
-            .iter()
-            .filter_map(|word| word.trim_start_matches('(').parse::<usize>().ok())
+        let words = words.iter().map(|word| word.trim_matches(['(', ')']));
+        words.filter_map(|word| match word {
+            "first" => Some(0),
+            _ => word.parse::<usize>().ok(),
+        })
     };
     let stamps: Vec<i64> = message
         .split(' ')
@@ -235,10 +237,10 @@ fn excuse(message: &str) -> Excuse {
         (text, [to, _]) if text.contains("twice") => Excuse::Twice(*to),
         (text, _) if text.starts_with("the last lines may") => Excuse::End,
         (text, _) if text.starts_with("the first lines of the next") => Excuse::Runs(0, 9),
-        (text, _) if text.starts_with("lines of the run") => {
+        (text, _) if text.starts_with("lines of the ") => {
             Excuse::Runs(numbers().next().unwrap(), ALL_LATER)
         }
-        (text, _) if text.contains("runs (after") => {
+        (text, _) if text.contains(" runs (") => {
             let numbers: Vec<_> = numbers().collect();
             Excuse::Runs(numbers[1], numbers[2])
         }
