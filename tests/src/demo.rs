@@ -129,7 +129,7 @@ async fn watch(
 }
 
 /// Waits until the application is no longer synced and healthy.
-async fn begins(cluster: &Cluster, scenario: &Scenario) -> Option<()> {
+pub async fn begins(cluster: &Cluster, scenario: &Scenario) -> Option<()> {
     let application = scenario.application.as_ref()?;
     let mut changes = cluster
         .store()

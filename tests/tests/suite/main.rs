@@ -1,3 +1,15 @@
 //! The one integration-test binary: a module for each subject.
 
+// All of it is test code, but lints know only functions marked as tests.
+#![allow(clippy::unwrap_used)]
+
 mod argocd;
+mod assistant;
+mod bad_input;
+mod demo;
+mod faults;
+mod recorded;
+mod requests;
+mod rollout;
+mod signals;
+mod sync;
