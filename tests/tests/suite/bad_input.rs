@@ -189,7 +189,7 @@ async fn credentials_that_are_refused() {
     let rollout = Rollout::secured(COUNTING, 20.0).await;
     let kubeconfig = rollout.cluster.kubeconfig();
     for command in ["sync", "diagnose"] {
-        let wrong = kubeconfig.replace("token: simcluster", "token: old");
+        let wrong = kubeconfig.replace("token: \"simcluster\"", "token: \"old\"");
         assert_ne!(wrong, kubeconfig);
         let run = Assistant::new(&[command, "shop", "argocd"]).kubeconfig(&wrong);
         let parts = [
@@ -280,7 +280,11 @@ async fn an_application_that_is_nowhere() {
         .env("ARGO_SIM_SERVER", rollout.cluster.url());
     let ended = run.run().await;
     assert_eq!(ended.code(), Some(20), "argocd's: {}", ended.stdout);
-    assert_eq!(ended.count("nope"), 0, "{}\n{}", ended.stdout, ended.stderr);
+    let notice = "there is no Application nowhere/nope: only namespace nowhere is looked into";
+    assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
+    let last = ended.stdout.lines().next_back().unwrap();
+    let cause = "nope: Argo CD has no such application, or the token may not see it; no workload";
+    assert!(last.starts_with(cause), "{last}");
 }
 
 #[tokio::test]

@@ -108,6 +108,21 @@ async fn the_shop_as_json_has_each_line_once() {
             .unwrap_or_else(|| panic!("no {prefix} in {logs:#?}"))
             .1
     };
+    if of("worker-")[1] != "panic: cannot reach queue: dial tcp 10.0.3.7:5672: connection refused" {
+        for r in &records {
+            if r["kind"] == "notice"
+                || r["pod"].as_str().is_some_and(|p| p.starts_with("worker"))
+                || r["object"].as_str().is_some_and(|p| p.contains("worker"))
+            {
+                eprintln!("{r}");
+            }
+        }
+        for q in rollout.cluster.api().requests() {
+            if q.path.contains("worker-") {
+                eprintln!("{} {} {} {} {}", q.at, q.verb, q.status, q.path, q.query);
+            }
+        }
+    }
     // The restart: both runs, no line of them twice.
     let worker = of("worker-");
     let orders = numbers(worker, "processed order ");
@@ -172,7 +187,7 @@ async fn a_failed_hook_is_the_cause() {
     let last = ended.stdout.lines().next_back().unwrap();
     assert!(
         last.contains("PreSync hook Job/shop-migrate failed"),
-        "{last}"
+        "{}", ended.stdout
     );
     assert_eq!(ended.count("/rollback] rolled back to 0040"), 1);
 }
