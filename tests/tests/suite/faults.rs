@@ -84,6 +84,13 @@ fn assert_each_line_once(ended: &Ended) {
             "db-0/db" | "db-1/db" => (1..=200).chain(1..=200).collect(),
             _ => (1..=LINES).collect(),
         };
+        if found != wanted {
+            for r in &records {
+                if r["kind"] != "log" && r["kind"] != "argo" {
+                    eprintln!("{r}");
+                }
+            }
+        }
         assert_eq!(found, wanted, "{container}");
     }
     let notices = records.iter().filter(|record| record["kind"] == "notice");
@@ -171,7 +178,13 @@ async fn hostile(seed: u64) {
             })
         })
         .collect();
-    assert_each_line_once(&run.end().await);
+    let ended = run.end().await;
+    for q in rollout.cluster.api().requests() {
+        if q.path.contains("/db-") {
+            eprintln!("{} {} {} {} {}", q.at, q.verb, q.status, q.path, q.query);
+        }
+    }
+    assert_each_line_once(&ended);
     let fired: u64 = ids.iter().map(|id| faults.fired(*id)).sum();
     assert!(fired >= 5, "{fired}");
 }

