@@ -57,12 +57,13 @@ impl From<argo_core::client::Error> for Failure {
     }
 }
 
-/// An error with its causes, each once: some print their source themselves.
+/// An error with its causes, each once: some print their source themselves. Of a cause that
+/// goes on for lines (a parser shows the place) the first says it.
 pub fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
+    let mut text = first_line(error);
     let mut source = error.source();
     while let Some(cause) = source {
-        let cause_text = cause.to_string();
+        let cause_text = first_line(cause);
         if !text.contains(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);
@@ -70,4 +71,13 @@ pub fn chain(error: &dyn StdError) -> String {
         source = cause.source();
     }
     text
+}
+
+fn first_line(error: &dyn StdError) -> String {
+    let text = error.to_string();
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_owned()
 }

@@ -203,7 +203,7 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = cause::causes(summary);
     let mut lines = vec!["─".repeat(78), header(summary, look)];
     if let Some(argocd) = &summary.argocd {
-        lines.extend(wrap(&format!("argocd: {}", clean(argocd)), "  "));
+        lines.extend(wrap(&clean(argocd), "  "));
     }
     for note in summary.operation.iter().take(NOTES) {
         lines.extend(wrap(&clean(note), "  "));
@@ -319,7 +319,7 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
 fn without_workloads(summary: &Summary) -> String {
     let app = clean(&summary.app);
     let why = match (&summary.argocd, summary.operation.first()) {
-        (Some(argocd), _) => format!("argocd {}", clean(argocd)),
+        (Some(argocd), _) => clean(argocd),
         (None, Some(note)) => clean(note),
         (None, None) => clean(&summary.reason),
     };

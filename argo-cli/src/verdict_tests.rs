@@ -129,7 +129,7 @@ fn crash_loop() -> Summary {
     Summary {
         workloads: vec![web, stuck, row("Job", "shop-migrate", 1, 1)],
         argocd_exit: Some(20),
-        argocd: Some("timed out waiting for the conditions".to_owned()),
+        argocd: Some("argocd gave up waiting: its --timeout ran out".to_owned()),
         findings: vec![crash],
         events: vec![
             event(
@@ -366,10 +366,10 @@ fn a_controller_that_gave_up_is_a_cause() {
 fn where_all_workloads_are_complete_argocd_is_the_cause() {
     let mut summary = good();
     summary.outcome = Outcome::Failed;
-    summary.argocd = Some("cannot reach its server (exit 20)".to_owned());
+    summary.argocd = Some("argocd cannot reach Argo CD: connection refused".to_owned());
     assert_eq!(
         sentence(&summary),
-        "shop: argocd cannot reach its server (exit 20); every workload is complete"
+        "shop: argocd cannot reach Argo CD: connection refused; every workload is complete"
     );
 }
 
@@ -426,7 +426,7 @@ fn a_crash_loop() {
         r#"
 ──────────────────────────────────────────────────────────────────────────────
 TIMED OUT  shop  after 5 m 00 s  (timeout; argocd exit 20)
-  argocd: timed out waiting for the conditions
+  argocd gave up waiting: its --timeout ran out
 
     Workload           Ready   Restarts   Waiting for
   ✔ Deployment/web     3/3     0          –

@@ -310,14 +310,24 @@ impl Follower {
         if self.finishing.is_some_and(|until| now >= until) {
             return self.give_up(now);
         }
+        let is_misread = self.reads_past_the_end();
         match &mut self.phase {
             Phase::Pausing { until, .. } if now >= *until => self.ask(now),
             Phase::Reading(open) => match open.check(now) {
-                Health::Good => {}
-                Health::Doubtful => self.probe(),
-                Health::Dead => self.break_off(now),
+                Health::Good if !is_misread => {}
+                Health::Doubtful if !is_misread => self.probe(),
+                _ => self.break_off(now),
             },
             _ => {}
+        }
+    }
+
+    /// What comes is later than the end of the run: the next one was read instead, and
+    /// that does not end.
+    fn reads_past_the_end(&self) -> bool {
+        match (&self.phase, &self.run) {
+            (Phase::Reading(open), Some(run)) => run.has_ended_before(open.reading.newest()),
+            _ => false,
         }
     }
 

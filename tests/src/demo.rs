@@ -13,7 +13,7 @@ use std::{
 use clap::Parser;
 use simcluster::{
     cluster::{Cluster, Options},
-    scenario::{self, Scenario, ScenarioError},
+    scenario::{self, Action, Scenario, ScenarioError, Step},
 };
 use tokio::{process::Command, signal::unix::SignalKind};
 
@@ -128,9 +128,11 @@ async fn watch(
     Ok(status)
 }
 
-/// Waits until the application is no longer synced and healthy.
-async fn begins(cluster: &Cluster, scenario: &Scenario) -> Option<()> {
+/// Waits until the first sync has begun; where a recording is played, until there is something
+/// to wait for. Before that argocd would find everything synced and healthy.
+pub async fn begins(cluster: &Cluster, scenario: &Scenario) -> Option<()> {
     let application = scenario.application.as_ref()?;
+    let syncs = scenario.steps.iter().any(is_sync);
     let mut changes = cluster
         .store()
         .watch(APPLICATIONS, cluster.store().resource_version())
@@ -141,12 +143,20 @@ async fn begins(cluster: &Cluster, scenario: &Scenario) -> Option<()> {
                 .store()
                 .get(APPLICATIONS, &application.namespace, &application.name)?;
         let status = &object.value()["status"];
-        let quiet = status["sync"]["status"] == "Synced" && status["health"]["status"] == "Healthy";
-        if !quiet || status["operationState"]["phase"] == "Running" {
+        let begun = if syncs {
+            status["operationState"].is_object()
+        } else {
+            status["health"]["status"] == "Progressing"
+        };
+        if begun {
             return Some(());
         }
         changes.next().await.ok()?;
     }
+}
+
+fn is_sync(step: &Step) -> bool {
+    matches!(step.action, Action::Sync(_))
 }
 
 fn assistant(

@@ -1,9 +1,21 @@
 //! The one integration-test binary: a module for each subject.
 
+// All of it is test code, but lints know only functions marked as tests.
+#![allow(clippy::unwrap_used)]
+
 mod argocd;
-mod matrix;
-mod stage;
-mod verdicts;
 mod assistant;
+mod bad_input;
+mod demo;
+mod faults;
 mod hand_made;
+mod matrix;
+mod readme;
+mod recorded;
+mod requests;
+mod rollout;
 mod shapes;
+mod signals;
+mod stage;
+mod sync;
+mod verdicts;

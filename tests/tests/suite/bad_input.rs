@@ -1,0 +1,324 @@
+//! Wrong use and things that are not there: one sentence, the documented exit code, no panic.
+
+use std::os::unix::fs::PermissionsExt;
+
+use simcluster::api::{Action, Fault, Match, Rule};
+
+use crate::{
+    assistant::{Assistant, Ended, Folder, is_alive, until},
+    rollout::Rollout,
+};
+
+/// A pod that tells numbers, two a second.
+const COUNTING: &str = r#"
+name: counting
+application: {name: shop, destination: shop-prod}
+steps:
+- at: 0s
+  sync:
+    manifests: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: web}
+      spec:
+        replicas: 1
+        selector: {matchLabels: {app: web}}
+        template:
+          metadata:
+            labels: {app: web}
+            annotations:
+              simcluster/behaviour: |
+                app: {run: [{log: "here we go"}, {ready: true}, {lines: {rate: 2, text: "number {n}"}}]}
+          spec:
+            containers: [{name: app, image: "web:1"}]
+"#;
+
+/// One sentence and perhaps what to do, nothing on stdout.
+fn assert_refused(ended: &Ended, code: i32, parts: &[&str]) {
+    let Ended { stdout, stderr, .. } = ended;
+    assert_eq!(ended.code(), Some(code), "{stderr}");
+    assert_eq!(stdout, "", "{stderr}");
+    assert!(stderr.starts_with("error: "), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(stderr.lines().count() <= 3, "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "no {part:?} in {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn flags_and_values_that_are_none() {
+    for (args, parts) in [
+        (
+            &["sync", "shop", "argocd", "--tails", "3"][..],
+            ["'--tails'", "'--tail'"],
+        ),
+        (
+            &["sync", "shop", "argocd", "--tail", "x"],
+            ["'x'", "--tail"],
+        ),
+        (
+            &["sync", "shop", "argocd", "--timeout", "soon"],
+            ["'soon'", "such as 30s"],
+        ),
+        (
+            &["sync", "argocd/shop", "argocd"],
+            ["two arguments", "shop argocd"],
+        ),
+        (&["sync", "shop"], ["<APP_NAMESPACE>", "Usage:"]),
+        (&["sink", "shop", "argocd"], ["'sink'", "sync"]),
+    ] {
+        let ended = Assistant::new(args).run().await;
+        assert_eq!(
+            (ended.code(), ended.stdout.as_str()),
+            (Some(2), ""),
+            "{args:?}"
+        );
+        for part in parts {
+            assert!(
+                ended.stderr.contains(part),
+                "no {part:?} in {}",
+                ended.stderr
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn settings_that_are_none_name_their_variable() {
+    for (name, value, wanted) in [
+        (
+            "LOG_FORMAT",
+            "xml",
+            "error: LOG_FORMAT is \"xml\"; use text or json\n",
+        ),
+        (
+            "LOG_LEVEL",
+            "loud",
+            "use error, warning, info, debug or trace\n",
+        ),
+        (
+            "LOG_TIMESTAMP_FORMAT",
+            "YYYY",
+            "use a Go time layout, for example 2006-01-02",
+        ),
+        ("LOG_FULL_TIMESTAMP", "maybe", "use true or false\n"),
+        ("ARGO_ASSISTANT_TAIL", "-1", "'-1'"),
+    ] {
+        let run = Assistant::new(&["sync", "shop", "argocd"]).env(name, value);
+        let ended = run.run().await;
+        assert_eq!(
+            (ended.code(), ended.stdout.as_str()),
+            (Some(2), ""),
+            "{name}"
+        );
+        assert!(ended.stderr.contains(wanted), "{}", ended.stderr);
+        let named = if name.starts_with("LOG") {
+            name
+        } else {
+            "--tail"
+        };
+        assert!(ended.stderr.contains(named), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn no_kubeconfig() {
+    let sync = ["sync", "shop", "argocd"];
+    let ended = Assistant::new(&sync).run().await;
+    let parts = [
+        "no Kubernetes configuration",
+        ".kube/config does not exist",
+        "--kubeconfig FILE",
+    ];
+    assert_refused(&ended, 2, &parts);
+
+    let run = Assistant::new(&sync).env("KUBECONFIG", "/nowhere/config");
+    let parts = [
+        "not in a cluster",
+        "/nowhere/config (from KUBECONFIG) does not exist",
+    ];
+    assert_refused(&run.run().await, 2, &parts);
+
+    let ended = Assistant::new(&[&sync[..], &["--kubeconfig", "/nowhere/else"]].concat()).run();
+    let parts = ["/nowhere/else", "No such file or directory"];
+    assert_refused(&ended.await, 2, &parts);
+}
+
+#[tokio::test]
+async fn a_kubeconfig_of_nonsense() {
+    for text in ["{ not yaml", "just words", "clusters: 7"] {
+        let ended = Assistant::new(&["sync", "shop", "argocd"])
+            .kubeconfig(text)
+            .run();
+        assert_refused(
+            &ended.await,
+            2,
+            &["Kubernetes configuration", "/kubeconfig"],
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_context_that_is_not_there() {
+    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let ended = rollout.sync(&["--context", "prod"]).run().await;
+    assert_refused(&ended, 2, &["\"prod\"", "/kubeconfig"]);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer() {
+    let mut rollout = Rollout::written(COUNTING, 20.0).await;
+    let kubeconfig = rollout.cluster.kubeconfig();
+    let url = rollout.cluster.url();
+    rollout.cluster.api_mut().stop().await;
+    for command in ["sync", "follow", "diagnose", "explain"] {
+        let run = Assistant::new(&[command, "shop", "argocd"]).kubeconfig(&kubeconfig);
+        let parts = [
+            "cannot reach the cluster",
+            "context \"sim\"",
+            &url,
+            "Connection refused",
+        ];
+        assert_refused(&run.run().await, 2, &parts);
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused() {
+    let rollout = Rollout::secured(COUNTING, 20.0).await;
+    let kubeconfig = rollout.cluster.kubeconfig();
+    for command in ["sync", "diagnose"] {
+        let wrong = kubeconfig.replace("token: \"simcluster\"", "token: \"old\"");
+        assert_ne!(wrong, kubeconfig);
+        let run = Assistant::new(&[command, "shop", "argocd"]).kubeconfig(&wrong);
+        let parts = [
+            "refuses the credentials",
+            "context \"sim\"",
+            "401 Unauthorized",
+            "log in",
+        ];
+        assert_refused(&run.run().await, 2, &parts);
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_expire_on_the_way_lose_nothing_so_far() {
+    let rollout = Rollout::secured(COUNTING, 20.0).await;
+    let mut run = rollout.watched(&[]).start();
+    run.until("/app] number 3").await;
+    let faults = rollout.cluster.api().faults();
+    faults.add(Fault {
+        on: Match::default(),
+        action: Action::ExpireToken,
+    });
+    for verb in ["watch", "log"] {
+        let on = Match {
+            verb: Some(verb.to_owned()),
+            ..Match::default()
+        };
+        assert!(
+            faults.end_open(
+                &on,
+                &Action::End {
+                    after: Default::default()
+                }
+            ) > 0
+        );
+    }
+    run.until("401").await;
+    let ended = rollout.finish(run).await;
+    assert_eq!(ended.code(), Some(0), "argocd's: {}", ended.stdout);
+    for number in 1..=3 {
+        let line = format!("/app] number {number}\n");
+        assert_eq!(ended.stdout.matches(&line).count(), 1, "{}", ended.stdout);
+    }
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_one_notice_and_the_rest_goes_on() {
+    let rollout = Rollout::written(COUNTING, 20.0).await;
+    rollout.cluster.api().faults().forbid(Rule {
+        resource: Some("replicasets.apps".to_owned()),
+        ..Rule::default()
+    });
+    let mut run = rollout.watched(&[]).start();
+    run.until("/app] number 5").await;
+    let ended = rollout.finish(run).await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
+    let notice = "may not list replicasets.apps in shop-prod";
+    assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
+    assert_eq!(
+        ended.count("403") + ended.count("forbidden"),
+        1,
+        "{}",
+        ended.stdout
+    );
+}
+
+#[tokio::test]
+async fn logs_that_may_not_be_read_are_one_notice() {
+    let rollout = Rollout::written(COUNTING, 20.0).await;
+    rollout.cluster.api().faults().forbid(Rule {
+        resource: Some("pods/log".to_owned()),
+        ..Rule::default()
+    });
+    let mut run = rollout.watched(&[]).start();
+    run.until("pods/log").await;
+    let ended = rollout.finish(run).await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
+    assert_eq!(ended.count("pods/log"), 1, "{}", ended.stdout);
+    assert!(ended.count("Started container app") > 0, "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn an_application_that_is_nowhere() {
+    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let run = Assistant::new(&["sync", "nope", "nowhere"])
+        .kubeconfig(&rollout.cluster.kubeconfig())
+        .env("ARGO_SIM_SERVER", rollout.cluster.url());
+    let ended = run.run().await;
+    assert_eq!(ended.code(), Some(20), "argocd's: {}", ended.stdout);
+    let notice = "there is no Application nowhere/nope: only namespace nowhere is looked into";
+    assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
+    let last = ended.stdout.lines().next_back().unwrap();
+    let cause = "nope: Argo CD has no such application, or the token may not see it; no workload";
+    assert!(last.starts_with(cause), "{last}");
+}
+
+#[tokio::test]
+async fn an_argocd_that_cannot_be_run() {
+    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let folder = Folder::new("bin");
+    let plain = folder.write("argocd", "#!/bin/sh\n");
+    std::fs::set_permissions(&plain, std::fs::Permissions::from_mode(0o644)).unwrap();
+    for (argocd, code, part) in [
+        (
+            "no-such-argocd".into(),
+            127,
+            "\"no-such-argocd\" is not on PATH",
+        ),
+        ("/nowhere/argocd".into(), 127, "does not exist"),
+        (plain.into_os_string(), 126, "is not executable"),
+    ] {
+        let ended = rollout.sync(&[]).env("ARGOCD", argocd).run().await;
+        assert_refused(&ended, code, &["cannot run argocd: ", part]);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_it_quietly() {
+    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let folder = Folder::new("reader");
+    let seen = folder.path().join("argocd.json");
+    let script = format!("steps: [{{dump: {seen:?}}}, hang]");
+    let mut run = rollout.sync(&[]).script(&script).start();
+    run.until("/app] number 1").await;
+    drop(run.child.stdout.take());
+    let (status, stderr) = run.without_stdout().await;
+    assert_eq!((status.code(), stderr.as_str()), (Some(141), ""));
+    let seen: serde_json::Value = serde_json::from_slice(&std::fs::read(seen).unwrap()).unwrap();
+    let argocd = nix::unistd::Pid::from_raw(seen["pid"].as_i64().unwrap().try_into().unwrap());
+    until("end of argocd", || !is_alive(argocd)).await;
+}

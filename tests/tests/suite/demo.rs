@@ -1,0 +1,80 @@
+//! `cargo demo` itself.
+
+use crate::assistant::{Assistant, Folder};
+
+#[tokio::test]
+async fn it_lists_what_it_can_play() {
+    let ended = Assistant::demo(&["--list"]).run().await;
+    assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
+    for name in [
+        "shop",
+        "good",
+        "crash-loop",
+        "hook-failed",
+        "01-deployment-rollout-ok",
+    ] {
+        let described = |line: &str| line.starts_with(&format!("{name} ")) && line.len() > 40;
+        assert!(
+            ended.stdout.lines().any(described),
+            "{name}: {}",
+            ended.stdout
+        );
+    }
+}
+
+#[tokio::test]
+async fn it_ends_as_argocd_does() {
+    let ended = Assistant::demo(&["--speed", "20", "--", "--settle", "0"])
+        .run()
+        .await;
+    assert_eq!(ended.code(), Some(20), "{}", ended.stdout);
+    let last = ended.stdout.lines().next_back().unwrap();
+    assert!(last.starts_with("Deployment/banner: image "), "{last}");
+
+    let flags = ["--scenario", "good", "--speed", "20", "--", "--settle", "0"];
+    let ended = Assistant::demo(&flags).run().await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("Rolled out good in "),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_scenario_of_nonsense_is_one_sentence() {
+    let folder = Folder::new("scenario");
+    for (text, part) in [
+        ("steps: [", "bad.yaml: "),
+        ("just words", "bad.yaml: "),
+        ("name: x\nsteps: [{at: 1s, jump: high}]", "jump"),
+        ("name: x\n", "no application: section"),
+    ] {
+        let file = folder.write("bad.yaml", text);
+        let ended = Assistant::demo(&["--scenario", file.to_str().unwrap()])
+            .run()
+            .await;
+        assert_eq!(
+            (ended.code(), ended.stdout.as_str()),
+            (Some(2), ""),
+            "{text}"
+        );
+        assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    }
+    let ended = Assistant::demo(&["--scenario", "sop"]).run().await;
+    assert_eq!(ended.code(), Some(2));
+    assert!(
+        ended.stderr.contains("no such scenario; there are"),
+        "{}",
+        ended.stderr
+    );
+    let ended = Assistant::demo(&["--speed", "0"]).run().await;
+    assert_eq!(ended.code(), Some(2));
+    assert!(
+        ended.stderr.contains("a number above 0"),
+        "{}",
+        ended.stderr
+    );
+}

@@ -1,0 +1,197 @@
+//! Rollouts on a cluster that misbehaves: each numbered line once, whatever happens.
+
+use simcluster::api::{Action, After, Fault, Match};
+
+use crate::{
+    assistant::{Ended, Running},
+    rollout::{Rollout, logs, on, records},
+};
+
+const LINES: u64 = 400;
+
+/// Five pods, ready once each has written its 400 lines; a restart comes on the way.
+const COUNTING: &str = r#"
+name: counting
+application: {name: shop, destination: shop-prod}
+steps:
+- at: 0s
+  sync:
+    manifests: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: web}
+      spec:
+        replicas: 3
+        selector: {matchLabels: {app: web}}
+        template:
+          metadata:
+            labels: {app: web}
+            annotations:
+              simcluster/behaviour: |
+                app: {run: [{lines: {rate: 40, count: 400, text: "{n}"}}, {ready: true}, {forever: true}]}
+          spec:
+            containers: [{name: app, image: "web:1"}]
+      ---
+      apiVersion: apps/v1
+      kind: StatefulSet
+      metadata: {name: db}
+      spec:
+        serviceName: db
+        replicas: 2
+        podManagementPolicy: Parallel
+        selector: {matchLabels: {app: db}}
+        template:
+          metadata:
+            labels: {app: db}
+            annotations:
+              simcluster/behaviour: |
+                db:
+                  runs:
+                  - [{lines: {rate: 40, count: 200, text: "{n}"}}, {exit: 1}]
+                  - [{lines: {rate: 40, count: 200, text: "{n}"}}, {ready: true}, {forever: true}]
+          spec:
+            containers: [{name: db, image: "db:1"}]
+"#;
+
+/// Ten seconds of lines take two.
+const SPEED: f64 = 5.0;
+
+async fn start() -> (Rollout, Running) {
+    let rollout = Rollout::written(COUNTING, SPEED).await.begun().await;
+    let run = rollout.sync(&["--", "--timeout", "300"]);
+    let run = run.env("LOG_FORMAT", "json").start();
+    (rollout, run)
+}
+
+/// Waits until a line in the middle was printed.
+async fn halfway(run: &mut Running) {
+    run.until("\"msg\":\"100\"").await;
+}
+
+fn assert_each_line_once(ended: &Ended) {
+    assert_eq!(
+        (ended.code(), ended.stderr.as_str()),
+        (Some(0), ""),
+        "{}",
+        ended.stdout
+    );
+    let records = records(ended);
+    let logs = logs(&records);
+    assert_eq!(logs.len(), 5, "{:?}", logs.keys());
+    for (container, lines) in &logs {
+        let found: Vec<u64> = lines.iter().map(|line| line.parse().unwrap()).collect();
+        let wanted: Vec<u64> = match container.as_str() {
+            "db-0/db" | "db-1/db" => (1..=200).chain(1..=200).collect(),
+            _ => (1..=LINES).collect(),
+        };
+        if found != wanted {
+            for r in &records {
+                if r["kind"] != "log" && r["kind"] != "argo" {
+                    eprintln!("{r}");
+                }
+            }
+        }
+        assert_eq!(found, wanted, "{container}");
+    }
+    let notices = records.iter().filter(|record| record["kind"] == "notice");
+    for notice in notices {
+        let code = notice["code"].as_str().unwrap();
+        assert!(
+            !["lines-missing", "instances-lost"].contains(&code),
+            "{notice}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_api_server_is_killed_and_comes_back() {
+    let (mut rollout, mut run) = start().await;
+    halfway(&mut run).await;
+    rollout.cluster.api_mut().stop().await;
+    rollout.cluster.api_mut().restart().await.unwrap();
+    assert_each_line_once(&run.end().await);
+}
+
+#[tokio::test]
+async fn the_kubelet_dies_and_comes_back() {
+    let (rollout, mut run) = start().await;
+    halfway(&mut run).await;
+    let kubelet = rollout.cluster.kubelet().unwrap();
+    kubelet.set_down();
+    rollout.closed(on("log", "pods/log")).await;
+    rollout.refused("pods/log", 500).await;
+    kubelet.set_up();
+    assert_each_line_once(&run.end().await);
+}
+
+#[tokio::test]
+async fn watches_are_cut_and_their_history_is_gone() {
+    let (rollout, mut run) = start().await;
+    halfway(&mut run).await;
+    let faults = rollout.cluster.api().faults();
+    let watches = Match {
+        verb: Some("watch".to_owned()),
+        ..Match::default()
+    };
+    faults.add(Fault {
+        on: watches.clone(),
+        action: Action::Compact,
+    });
+    assert!(faults.end_open(&watches, &Action::Cut { after: None }) >= 5);
+    assert_each_line_once(&run.end().await);
+}
+
+/// Log connections end in every way there is, after so many bytes each.
+async fn hostile(seed: u64) {
+    let (rollout, run) = start().await;
+    let after = |bytes| After {
+        bytes: Some(bytes),
+        chunks: None,
+    };
+    let some = |seed| Match {
+        probability: Some(0.4),
+        count: Some(8),
+        seed,
+        ..on("log", "pods/log")
+    };
+    let faults = rollout.cluster.api().faults();
+    let actions = [
+        Action::Reset {
+            after: Some(after(1500)),
+        },
+        Action::Cut {
+            after: Some(after(2222)),
+        },
+        Action::End { after: after(999) },
+        Action::Status {
+            code: 500,
+            retry_after: None,
+            message: None,
+        },
+    ];
+    let ids: Vec<_> = (seed..)
+        .zip(actions)
+        .map(|(seed, action)| {
+            faults.add(Fault {
+                on: some(seed),
+                action,
+            })
+        })
+        .collect();
+    let ended = run.end().await;
+    for q in rollout.cluster.api().requests() {
+        if q.path.contains("/db-") {
+            eprintln!("{} {} {} {} {}", q.at, q.verb, q.status, q.path, q.query);
+        }
+    }
+    assert_each_line_once(&ended);
+    let fired: u64 = ids.iter().map(|id| faults.fired(*id)).sum();
+    assert!(fired >= 5, "{fired}");
+}
+
+#[tokio::test]
+async fn log_connections_break_at_random() {
+    for seed in [1, 20, 300] {
+        hostile(seed).await;
+    }
+}

@@ -1,0 +1,111 @@
+//! What a rollout costs the API server: the rule is counted here, request by request.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use simcluster::api::LoggedRequest;
+
+use crate::rollout::Rollout;
+
+/// How often each of these was asked for.
+fn counted<K: Ord>(
+    requests: &[LoggedRequest],
+    key: impl Fn(&LoggedRequest) -> Option<K>,
+) -> BTreeMap<K, usize> {
+    let mut counts = BTreeMap::new();
+    for key in requests.iter().filter_map(key) {
+        *counts.entry(key).or_default() += 1;
+    }
+    counts
+}
+
+/// All but those of the scripted argocd, which reads the Application and nothing else.
+async fn asked(rollout: &Rollout) -> Vec<LoggedRequest> {
+    let mut requests = rollout.cluster.api().requests();
+    requests.retain(|it| (it.verb.as_str(), it.resource.as_str()) != ARGOCD);
+    requests
+}
+
+const ARGOCD: (&str, &str) = ("get", "applications.argoproj.io");
+
+#[tokio::test]
+async fn a_rollout_asks_for_each_thing_once() {
+    let rollout = Rollout::named("good", 10.0).await.begun().await;
+    let started = Instant::now();
+    let mut run = rollout.sync(&["--", "--timeout", "300"]).start();
+    run.until("Waiting with argocd").await;
+    let first = started.elapsed();
+    run.until("[status]").await;
+    println!(
+        "first line after {first:?}, first status after {:?}",
+        started.elapsed()
+    );
+    let ended = run.end().await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
+
+    let requests = asked(&rollout).await;
+    println!("{} requests", requests.len());
+    // One list and one watch of each kind in each namespace.
+    let streams = counted(&requests, |it| {
+        let is = ["list", "watch"].contains(&it.verb.as_str());
+        is.then(|| (it.resource.clone(), it.namespace.clone(), it.verb.clone()))
+    });
+    assert!(streams.values().all(|count| *count == 1), "{streams:#?}");
+    // Each log is followed once, and read once more when it or the rollout ends.
+    let logs = |follow: bool| {
+        counted(&requests, |it| {
+            let is = it.verb == "log" && it.query.contains("follow=true") == follow;
+            is.then(|| (it.name.clone(), it.container.clone()))
+        })
+    };
+    let (follows, reads) = (logs(true), logs(false));
+    assert!(follows.len() >= 6, "{follows:#?}");
+    assert!(follows.values().all(|count| *count == 1), "{follows:#?}");
+    assert!(reads.values().all(|count| *count == 1), "{reads:#?}");
+    // A pod is read when the follow of one of its logs ends, which none of those that go on does.
+    let gets = counted(&requests, |it| (it.verb == "get").then(|| it.path.clone()));
+    for (path, count) in &gets {
+        let is_ended = ["/import-", "/report-"]
+            .iter()
+            .any(|name| path.contains(name));
+        assert!(*count == 1 && (is_ended || path == "/version"), "{gets:#?}");
+    }
+    let sum: usize = [&follows, &reads].iter().map(|it| it.len()).sum();
+    assert_eq!(requests.len(), streams.len() + sum + gets.len());
+}
+
+/// Three pods of an owner whose kind is not watched, known by its mark only.
+const UNKNOWN_OWNER: &str = r#"
+name: unknown
+controllers: false
+application: {name: shop, destination: shop-prod}
+steps:
+- at: 0s
+  put: |
+    apiVersion: v1
+    kind: ReplicationController
+    metadata:
+      name: old
+      namespace: shop-prod
+      uid: rc-1
+      annotations: {argocd.argoproj.io/tracking-id: "shop:/ReplicationController:shop-prod/old"}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop-prod, uid: a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ReplicationController, name: old, uid: rc-1, controller: true}]}, spec: {nodeName: n, containers: [{name: app}]}, status: {phase: Running, containerStatuses: [{name: app, ready: true, restartCount: 0, containerID: "containerd://a", state: {running: {startedAt: "$now"}}}]}}}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: b, namespace: shop-prod, uid: b, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ReplicationController, name: old, uid: rc-1, controller: true}]}, spec: {nodeName: n, containers: [{name: app}]}, status: {phase: Running, containerStatuses: [{name: app, ready: true, restartCount: 0, containerID: "containerd://b", state: {running: {startedAt: "$now"}}}]}}}
+- {at: 2s, log: {pod: shop-prod/a, container: app, lines: "hello of a\n"}}
+- {at: 2s, log: {pod: shop-prod/b, container: app, lines: "hello of b\n"}}
+"#;
+
+#[tokio::test]
+async fn an_owner_that_is_not_watched_is_read_once() {
+    let rollout = Rollout::written(UNKNOWN_OWNER, 20.0).await;
+    let mut run = rollout.watched(&["--tail", "100"]).start();
+    run.until("[b/app] hello of b").await;
+    let ended = rollout.finish(run).await;
+    assert_eq!(
+        (ended.code(), ended.count("[a/app] hello of a")),
+        (Some(0), 1)
+    );
+    let owners = counted(&asked(&rollout).await, |it| {
+        (it.resource == "replicationcontrollers").then(|| it.verb.clone())
+    });
+    assert_eq!(owners, BTreeMap::from([("get".to_owned(), 1)]));
+}
