@@ -68,6 +68,7 @@ async fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
         seed: args.seed,
         tls: args.tls,
         port: args.port,
+        ..Options::default()
     };
     let cluster = Cluster::start(&scenario, options).await?;
     let port = cluster

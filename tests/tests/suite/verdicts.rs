@@ -9,7 +9,9 @@ async fn block(name: &str) -> String {
     let case = Case::find(name);
     let mut stage = case.play().await;
     let (summary, text) = stage.argocd_times_out();
-    let paragraphs = text.split("\n\n").filter(|part| !part.contains("Workload "));
+    let paragraphs = text
+        .split("\n\n")
+        .filter(|part| !part.contains("Workload "));
     for paragraph in paragraphs {
         let lines = paragraph.lines().count();
         assert!(lines <= MOST, "{lines} lines:\n{paragraph}");
