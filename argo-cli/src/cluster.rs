@@ -56,7 +56,8 @@ fn options(
     env: Lookup<'_>,
 ) -> client::Options {
     let listed = env("KUBECONFIG").filter(|list| !list.is_empty());
-    let (files, files_from) = match (listed, env("HOME")) {
+    let home = env("HOME").filter(|home| !home.is_empty());
+    let (files, files_from) = match (listed, home) {
         (Some(list), _) => (std::env::split_paths(&list).collect(), "KUBECONFIG"),
         (None, Some(home)) => (vec![PathBuf::from(home).join(".kube/config")], ""),
         (None, None) => (Vec::new(), ""),
@@ -70,8 +71,22 @@ fn options(
     }
 }
 
+/// A credential plugin is run by blocking, for as long as it takes: not on the thread that
+/// listens to signals.
+async fn connected(options: client::Options) -> Result<Connection, Failure> {
+    let runtime = tokio::runtime::Handle::current();
+    let connecting =
+        tokio::task::spawn_blocking(move || runtime.block_on(client::connect(&options)));
+    match connecting.await {
+        Ok(connection) => Ok(connection?),
+        Err(error) => Err(Failure::usage(format!(
+            "cannot connect to the cluster: {error}"
+        ))),
+    }
+}
+
 async fn connect_to(options: &client::Options) -> Result<Connection, Failure> {
-    let connection = client::connect(options).await?;
+    let connection = connected(options.clone()).await?;
     let answer = connection.client.apiserver_version();
     match tokio::time::timeout(FIRST_ANSWER, answer).await {
         Ok(Ok(version)) => {
@@ -91,6 +106,10 @@ async fn connect_to(options: &client::Options) -> Result<Connection, Failure> {
 fn refused(connection: &Connection, error: &kube::Error) -> Result<Connection, Failure> {
     match error {
         kube::Error::Api(status) if status.code == 401 => Err(unauthorized(connection)),
+        kube::Error::Api(status) if status.code == 404 => Err(unreachable(
+            connection,
+            "what answers there is no Kubernetes API (404)",
+        )),
         kube::Error::Api(status) if status.code < 500 => Ok(connection.clone()),
         error => Err(unreachable(connection, &chain(error))),
     }

@@ -53,7 +53,13 @@ impl Failure {
 
 impl From<argo_core::client::Error> for Failure {
     fn from(error: argo_core::client::Error) -> Self {
-        Self::usage(chain(&error)).hint("set KUBECONFIG or pass --kubeconfig FILE")
+        let hint = match &error {
+            argo_core::client::Error::NoConfiguration(_) => {
+                "set KUBECONFIG or pass --kubeconfig FILE"
+            }
+            _ => "kubectl with the same file and context should say the same",
+        };
+        Self::usage(chain(&error)).hint(hint)
     }
 }
 

@@ -201,16 +201,16 @@ impl Renderer {
         }
     }
 
-    /// Appends the end of the run: a block of text, or a record.
+    /// Appends the end of the run: a block of text, or a record. It is shown whatever the
+    /// level: a run does not end without a word.
     pub fn verdict(&mut self, summary: &Summary, time: Timestamp, out: &mut Vec<u8>) {
         let record = verdict::record(summary, time);
         match self.settings.format {
-            Format::Json => self.record(&record, out),
-            Format::Text if self.shows(record.level) => {
+            Format::Json => json::record(&record, out),
+            Format::Text => {
                 let text = verdict::text(summary, &self.settings);
                 out.extend_from_slice(text.as_bytes());
             }
-            Format::Text => {}
         }
     }
 

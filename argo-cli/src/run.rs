@@ -1,7 +1,10 @@
 //! The loop of a run: it waits for whatever happens, lets the [`Session`] decide, and does
 //! what it says.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 
 use argo_core::{Level, Notice, NoticeCode};
 use argo_logs::{Lines, LogEvent, level::detect};
@@ -171,8 +174,21 @@ impl Run {
 
     fn argocd_said(&mut self, event: ArgocdEvent) -> bool {
         match event {
-            ArgocdEvent::Line { stream, text, .. } => {
+            ArgocdEvent::Line {
+                stream,
+                text,
+                continues: false,
+            } => {
                 self.renderer.argo(stream, &text, &mut self.out);
+                false
+            }
+            ArgocdEvent::Line {
+                stream,
+                text,
+                continues: true,
+            } => {
+                let marked = [&text[..], " …".as_bytes()].concat();
+                self.renderer.argo(stream, &marked, &mut self.out);
                 false
             }
             ArgocdEvent::Exited(exit) => {
@@ -255,6 +271,10 @@ impl Run {
     fn write(&mut self) {
         for news in self.output.take_news() {
             let (level, message) = told(&news);
+            if let News::WriteFailed(_) = news {
+                // There is no other place left; and if stderr is gone too, none at all.
+                let _ = writeln!(io::stderr(), "error: {message}");
+            }
             self.say(level, message);
         }
         if !self.out.is_empty() {
@@ -268,7 +288,12 @@ impl Run {
         let summary = self.session.summary(self.outcome.as_ref(), now);
         self.renderer.verdict(&summary, now, &mut self.out);
         self.write();
-        self.output.flush(FLUSH).await;
+        tokio::select! {
+            _ = self.output.flush(FLUSH) => {}
+            _ = self.signals.next() => {}
+        }
+        // What went wrong with the last of it is still to be said.
+        self.write();
         summary.exit
     }
 

@@ -3,7 +3,7 @@
 //! [`Session`] is told what happens and answers with [`Effect`]s; it knows no clock, no
 //! process and no screen. What carries the effects out is [`run`](crate::run).
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use argo_core::{
     AppRef, Level, Notice, Record, TrackEvent, TrackedBody,
@@ -28,7 +28,7 @@ mod closing;
 mod ending;
 mod tails;
 
-pub use board::{Board, Row};
+pub use board::{Board, Ends, Row};
 pub use causes::Causes;
 pub use ending::{Cause, Phase};
 use tails::Tails;
@@ -120,8 +120,9 @@ pub struct Session {
     board: Board,
     causes: Causes,
     tails: Tails,
-    /// Warnings and errors among the events, the newest last: evidence for the verdict.
-    events: Vec<EventRecord>,
+    /// Warnings and errors among the events, each kind of each object once: evidence for the
+    /// verdict.
+    events: BTreeMap<(Arc<str>, String), EventRecord>,
     application: Option<Arc<Application>>,
     phase: Phase,
     synced: bool,
@@ -151,7 +152,7 @@ impl Session {
             board: Board::new(started),
             causes: Causes::default(),
             tails: Tails::default(),
-            events: Vec::new(),
+            events: BTreeMap::new(),
             application: None,
             phase: Phase::Waiting,
             synced: false,
@@ -211,7 +212,7 @@ impl Session {
             TrackEvent::Synced => self.synced(),
             TrackEvent::Application(application) => {
                 self.world.application(application);
-                if is(&self.config.app, application) {
+                if self.is_ours(application) {
                     self.application = Some(Arc::clone(application));
                 }
             }
@@ -220,6 +221,18 @@ impl Session {
         }
         self.changed = true;
         self.effects.push(Effect::Forward(event));
+    }
+
+    /// A child of an app of apps may have the same name in another namespace. The namespace
+    /// that we were given may be that of the workloads.
+    fn is_ours(&self, application: &Application) -> bool {
+        let (meta, app) = (&application.metadata, &self.config.app);
+        let known = self
+            .application
+            .as_ref()
+            .is_some_and(|known| known.metadata.namespace != meta.namespace);
+        meta.name.as_deref() == Some(&app.name)
+            && (meta.namespace.as_deref() == Some(&app.namespace) || !known)
     }
 
     /// What was there at the start is known.
@@ -252,7 +265,8 @@ impl Session {
             Events::None => false,
         };
         if event.level <= Level::Warning {
-            self.events.push(event.clone());
+            let key = (Arc::clone(&event.object.uid), event.reason.clone());
+            self.events.insert(key, event.clone());
         }
         if wanted && !event.context {
             self.effects.push(Effect::Show(event.into()));
@@ -270,10 +284,10 @@ impl Session {
     fn tick(&mut self, now: Timestamp) {
         if self.changed || span::between(self.looked, now) >= Duration::from_secs(1) {
             self.look(now);
+            let held = self.board.tick(now);
+            self.say(held);
+            self.heartbeat(now);
         }
-        let held = self.board.tick(now);
-        self.say(held);
-        self.heartbeat(now);
         self.consider(now);
     }
 
@@ -301,8 +315,8 @@ impl Session {
     }
 
     fn thresholds(&self) -> Thresholds {
-        match self.phase {
-            Phase::Settling { .. } => Thresholds::settling(),
+        match self.cause() {
+            Some(Cause::Unsettled) => Thresholds::settling(),
             _ => Thresholds {
                 allow_restarts: self.config.allow_restarts,
                 grace: None,
@@ -336,11 +350,6 @@ impl Session {
     pub fn application(&self) -> Option<&Application> {
         self.application.as_deref()
     }
-}
-
-fn is(app: &AppRef, application: &Application) -> bool {
-    let meta = &application.metadata;
-    meta.name.as_deref() == Some(&app.name)
 }
 
 /// `1 pod`, `2 pods`.

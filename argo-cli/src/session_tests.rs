@@ -153,12 +153,75 @@ fn argocds_exit_code_is_ours_after_the_last_lines() {
         degraded: false,
     };
     run.tell(Input::Argocd(failed), 5);
+    assert!(run.done.is_empty(), "what explains it comes a moment later");
+    run.tell(Input::Tick, 6);
     assert_eq!(run.result(), (vec!["drain"], 20));
     run.tell(Input::LogsEnded, 6);
     assert_eq!(run.done, ["drain"]);
     run.tell(Input::EventsEnded, 6);
     assert_eq!(run.result(), (vec!["drain", "end"], 20));
     assert_eq!(run.session.summary(None, at(6)).outcome.name(), "failed");
+}
+
+#[test]
+fn an_argocd_that_fails_at_once_is_explained_by_the_first_lists() {
+    let mut run = Run::unsynced(config());
+    let failed = Exited {
+        exit: ArgocdExit::Code(20),
+        degraded: false,
+    };
+    run.tell(Input::Argocd(failed), 0).until(1, 2);
+    assert!(run.done.is_empty());
+    run.tell(deployment(0), 2).tell(crashing(1), 2);
+    run.tell(Input::Track(TrackEvent::Synced), 2)
+        .tell(Input::Tick, 3);
+    run.streams_end(4);
+    let summary = run.session.summary(None, at(4));
+    assert_eq!(run.result(), (vec!["drain", "end"], 20));
+    assert_eq!(summary.findings[0].code.as_str(), "crash-loop");
+}
+
+#[test]
+fn a_signal_after_argocds_end_keeps_its_result() {
+    let mut run = Run::new(config());
+    run.tell(deployment(1), 1)
+        .tell(running(0), 1)
+        .tell(Input::Argocd(SUCCESS), 2);
+    run.tell(Input::Signal(Signal::SIGINT), 3);
+    assert_eq!(run.result(), (vec!["interrupt", "drain"], 0));
+    run.tell(Input::Signal(Signal::SIGINT), 3);
+    assert_eq!(run.result(), (vec!["interrupt", "drain", "kill", "end"], 0));
+}
+
+#[test]
+fn a_crash_that_healed_before_success_is_no_failure() {
+    let mut run = Run::new(config());
+    run.tell(deployment(0), 1).tell(crashing(0), 1);
+    run.tell(running(1), 2)
+        .tell(deployment(1), 2)
+        .tell(Input::Argocd(SUCCESS), 3);
+    run.until(4, 13).streams_end(13);
+    let summary = run.session.summary(None, at(13));
+    assert_eq!(
+        (summary.outcome.name(), run.session.exit_code()),
+        ("succeeded", 0)
+    );
+}
+
+#[test]
+fn an_application_without_workloads_is_what_argo_cd_says() {
+    let application = json!({"metadata": {"name": "shop", "namespace": "argocd"},
+        "status": {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}});
+    let application = Arc::new(serde_json::from_value(application).unwrap());
+    let mut run = Run::new(Config {
+        argocd: false,
+        ..config()
+    });
+    run.until(1, 2);
+    assert!(run.done.is_empty());
+    run.tell(Input::Track(TrackEvent::Application(application)), 3)
+        .tell(Input::Tick, 3);
+    assert_eq!(run.done, ["drain"]);
 }
 
 #[test]
@@ -203,6 +266,7 @@ fn our_own_time_ends_argocd_and_leaves_time_for_the_verdict() {
     run.until(1, 29);
     assert!(run.done.is_empty());
     run.until(30, 31);
+    assert_eq!(run.done, ["interrupt", "drain"]);
     let died = Exited {
         exit: ArgocdExit::Signal(15),
         degraded: false,

@@ -10,6 +10,7 @@ use crate::{
     args::{FollowArgs, OnDegraded, SyncArgs},
     cluster,
     error::Failure,
+    exit,
     output::{Output, SpoolLimits},
     render::Renderer,
     run::Run,
@@ -46,9 +47,12 @@ async fn start(
     adjust: impl FnOnce(&mut session::Config),
 ) -> Result<i32, Failure> {
     let started = Timestamp::now();
-    let signals = Signals::catch()
+    let mut signals = Signals::catch()
         .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
-    let clusters = cluster::connect(&args.target, &env).await?;
+    let clusters = tokio::select! {
+        clusters = cluster::connect(&args.target, &env) => clusters?,
+        signal = signals.next() => return Ok(exit::SIGNAL + signal as i32),
+    };
     let child = argocd
         .as_ref()
         .map(|config| Argocd::spawn(config, std::env::vars_os()));

@@ -10,7 +10,7 @@ use argo_core::{
 use argo_workloads::rollout::{self, NOT_SEEN, RolloutState};
 use jiff::Timestamp;
 
-use crate::{span, summary};
+use crate::{args::WorkloadName, span, summary};
 
 /// Counts of one workload change no faster than this on the screen; that it is complete or
 /// has failed is said at once.
@@ -54,6 +54,9 @@ struct Told {
     words: String,
     at: Option<Timestamp>,
 }
+
+/// How often the containers of pods have ended, by the pod's uid.
+pub type Ends = BTreeMap<Arc<str>, u32>;
 
 /// A pod, as far as it counts for its workload.
 #[derive(Debug)]
@@ -161,12 +164,57 @@ impl Board {
         rows.peek().is_some() && rows.all(|row| row.state.complete)
     }
 
+    /// How often the containers of each new pod that is to run for ever have ended so far.
+    pub fn ends(&self) -> Ends {
+        let runs_for_ever =
+            |pod: &&PodSeen| pod.pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always";
+        let pods = self
+            .pods
+            .iter()
+            .filter(|(_, pod)| pod.is_new && runs_for_ever(pod));
+        pods.map(|(uid, pod)| (Arc::clone(uid), pod.ends()))
+            .collect()
+    }
+
+    /// True if a container has ended that had not before, but of workloads that do not
+    /// matter. A pod that came later counts from its first end on.
+    pub fn has_ended_since(&self, before: &Ends, ignored: &[WorkloadName]) -> bool {
+        let ended = self
+            .ends()
+            .into_iter()
+            .filter(|(uid, ends)| *ends > before.get(uid).copied().unwrap_or(0));
+        ended
+            .into_iter()
+            .any(|(uid, _)| !self.is_ignored(&uid, ignored))
+    }
+
+    fn is_ignored(&self, pod_uid: &str, ignored: &[WorkloadName]) -> bool {
+        let row = self
+            .pods
+            .get(pod_uid)
+            .and_then(|pod| self.rows.get(&pod.root));
+        row.is_some_and(|row| ignored.iter().any(|ignored| ignored.is(&row.object)))
+    }
+
     /// True if a crash may still come: a new container runs that nothing asked whether it is
     /// ready, or a new pod has not been ready for `settle`.
     pub fn may_still_crash(&self, settle: Duration, now: Timestamp) -> bool {
         let new = self.pods.values().filter(|pod| pod.is_new);
         new.filter(|pod| !pod.pod.is_finished())
             .any(|pod| !has_probes(&pod.pod) || !ready_for(&pod.pod, settle, now))
+    }
+}
+
+impl PodSeen {
+    /// Ends of its containers: each restart is one, and so is a container that is not
+    /// running after it ran. Init containers end as they should.
+    fn ends(&self) -> u32 {
+        let statuses = &self.pod.status.container_statuses;
+        let counts = statuses.iter().map(|status| {
+            let ended = u32::from(status.state.terminated.is_some());
+            u32::try_from(status.restart_count).unwrap_or(0) + ended
+        });
+        counts.sum()
     }
 }
 
@@ -184,6 +232,10 @@ impl Row {
             restarts_of_gone: 0,
             told: Told::default(),
         }
+    }
+
+    pub(super) fn is_cron_job(&self) -> bool {
+        &*self.object.kind.kind == "CronJob"
     }
 
     fn counts(&self) -> bool {
@@ -215,7 +267,7 @@ impl Row {
         let decided = self.state.complete || self.state.failed.is_some();
         let unseen = self.state.waiting_for.as_deref() == Some(NOT_SEEN);
         // A CronJob is always complete; what it does its Jobs tell.
-        let mute = !self.touched || self.gone || &*self.object.kind.kind == "CronJob";
+        let mute = !self.touched || self.gone || self.is_cron_job();
         if mute || unseen || words == self.told.words || (held && !decided) {
             return None;
         }

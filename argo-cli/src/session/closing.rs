@@ -25,7 +25,7 @@ impl Session {
             pods: self.board.new_pods(),
             findings: self.causes.current().to_vec(),
             operation: self.operation(),
-            events: self.events.iter().map(Into::into).collect(),
+            events: self.events.values().map(Into::into).collect(),
             exit: self.exit_code(),
         }
     }
@@ -66,7 +66,11 @@ impl Session {
     fn row(&self, row: &Row) -> summary::Row {
         summary::Row {
             restarts: self.board.restarts(row),
-            seconds: row.took.map(|took| took.as_secs()),
+            // A CronJob is always complete: it is never the slowest.
+            seconds: row
+                .took
+                .filter(|_| !row.is_cron_job())
+                .map(|took| took.as_secs()),
             ..summary::Row::new(row.object.clone(), &row.state)
         }
     }

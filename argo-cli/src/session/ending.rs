@@ -2,21 +2,27 @@
 
 use std::time::Duration;
 
-use argo_core::{Level, Notice, NoticeCode};
+use argo_core::{Level, Notice, NoticeCode, resource::OperationState};
+use argo_workloads::diagnosis::{Finding, Severity, Thresholds};
 use jiff::Timestamp;
 
-use super::{Effect, Exited, Session};
+use super::{Ends, Exited, Session};
 use crate::{
     argocd::{ArgocdExit, Signal},
     args::OnDegraded,
-    exit, span, summary,
+    exit,
+    session::Effect,
+    span, summary,
 };
 
 /// How long everything may take that comes after the end: the last lines of the logs, and
 /// argocd after a signal.
 const LAST: Duration = Duration::from_secs(4);
 /// How long the first lists may take after argocd has ended at once.
-const FIRST_LOOK: Duration = Duration::from_secs(3);
+const FIRST_LISTS: Duration = Duration::from_secs(3);
+/// What explains a failure comes up to a second after it: the status of a container, the
+/// event of its back-off (measured).
+const AFTERMATH: Duration = Duration::from_secs(1);
 /// How often argocd is run again after something healed.
 const AGAIN: u32 = 3;
 
@@ -30,10 +36,22 @@ pub enum Phase {
         /// When waiting ends.
         until: Timestamp,
     },
-    /// Everything was called healthy; a crash may still come until then.
-    Settling {
+    /// It is over but for what is still to be learned: the first lists, or what came just
+    /// before the end.
+    Looking {
+        /// Why it is over.
+        cause: Cause,
         /// When looking ends.
         until: Timestamp,
+    },
+    /// Everything was called healthy; a crash may still come until then.
+    Settling {
+        /// Why it is over if none comes.
+        cause: Cause,
+        /// When looking ends.
+        until: Timestamp,
+        /// How often containers had ended before.
+        ends: Ends,
     },
     /// It is decided; what is left is read.
     Draining {
@@ -91,22 +109,16 @@ impl Session {
         }
     }
 
-    /// A first signal asks everyone to end, a second one does not ask.
+    /// A signal asks everyone to end; once it is over anyway, nothing more is waited for.
+    /// The result of an argocd that has ended stays.
     pub(super) fn signal(&mut self, signal: Signal, now: Timestamp) {
-        let asked = matches!(
-            &self.phase,
-            Phase::Draining {
-                cause: Cause::Signal(_),
-                ..
-            }
-        );
-        if !asked {
-            self.effects.push(Effect::Interrupt(signal));
-            self.drain(Cause::Signal(signal), now);
-            return;
+        if self.cause().is_some() {
+            self.effects.push(Effect::Kill);
+            return self.over(now);
         }
-        self.effects.push(Effect::Kill);
-        self.over();
+        self.effects.push(Effect::Interrupt(signal));
+        let ended = self.argocd.filter(|_| !self.streams.argocd);
+        self.drain(ended.map_or(Cause::Signal(signal), Cause::Argocd), now);
     }
 
     pub(super) fn argocd_ended(&mut self, exited: Exited, now: Timestamp) {
@@ -115,15 +127,11 @@ impl Session {
         if self.phase != Phase::Waiting {
             return;
         }
-        if exited.is_success() {
-            self.settle(Cause::Argocd(exited), now);
-        } else if exited.degraded
-            && self.config.on_degraded == OnDegraded::Wait
-            && self.again < AGAIN
-        {
+        let heals = exited.degraded && self.config.on_degraded == OnDegraded::Wait;
+        if heals && self.again < AGAIN {
             self.heal(now);
         } else {
-            self.drain(Cause::Argocd(exited), now);
+            self.look_on(Cause::Argocd(exited), now);
         }
     }
 
@@ -131,41 +139,50 @@ impl Session {
     fn heal(&mut self, now: Timestamp) {
         self.again += 1;
         let grace = summary::elapsed(self.config.grace);
-        let msg =
-            format!("argocd gave up because something is Degraded; waiting {grace} for it to heal");
+        let msg = format!(
+            "argocd gave up because something is Degraded; waiting up to {grace} for it to heal"
+        );
         self.notice(&Notice::new(NoticeCode::Other, Level::Warning, msg));
         self.phase = Phase::Healing {
             until: span::later(now, self.config.grace),
         };
     }
 
-    /// It is healthy, they say. Look on where that proves little, and where nothing is known
-    /// yet.
+    /// It is over, but not everything is known yet.
+    fn look_on(&mut self, cause: Cause, now: Timestamp) {
+        let longest = match (self.synced, is_success(&cause)) {
+            (false, _) => FIRST_LISTS,
+            (true, false) => AFTERMATH,
+            (true, true) => return self.settle(cause, now),
+        };
+        self.phase = Phase::Looking {
+            cause,
+            until: span::later(now, longest),
+        };
+    }
+
+    /// It is healthy, they say. Look on where that proves little.
     fn settle(&mut self, cause: Cause, now: Timestamp) {
         if self.is_settled(now) {
             return self.drain(cause, now);
         }
-        if self.synced {
-            let msg = format!(
-                "healthy; looking {} longer, because new containers without a readiness probe may still crash",
-                summary::elapsed(self.config.settle)
-            );
-            self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
-        }
-        let settle = if self.synced {
-            self.config.settle
-        } else {
-            self.config.settle.max(FIRST_LOOK)
-        };
+        let settle = self.config.settle;
+        let msg = format!(
+            "healthy; looking {} longer, because new containers without a readiness probe may still crash",
+            summary::elapsed(settle)
+        );
+        self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
         self.phase = Phase::Settling {
+            cause,
             until: span::later(now, settle),
+            ends: self.board.ends(),
         };
     }
 
-    /// True if what is there at the start is known, and no crash is to be feared.
+    /// True if no crash is to be feared.
     fn is_settled(&self, now: Timestamp) -> bool {
         let settle = self.config.settle;
-        self.synced && (settle.is_zero() || !self.board.may_still_crash(settle, now))
+        settle.is_zero() || !self.board.may_still_crash(settle, now)
     }
 
     fn drain(&mut self, cause: Cause, now: Timestamp) {
@@ -176,13 +193,25 @@ impl Session {
         self.effects.push(Effect::Drain);
     }
 
-    fn over(&mut self) {
-        let Some(cause) = self.cause().cloned() else {
-            return;
-        };
-        if !matches!(self.phase, Phase::Over(_)) {
+    fn over(&mut self, now: Timestamp) {
+        if let Phase::Draining { cause, .. } = &self.phase {
+            let cause = cause.clone();
+            self.last_look(now);
             self.phase = Phase::Over(cause);
             self.effects.push(Effect::End);
+        }
+    }
+
+    /// What failed has a cause, even if nothing has held for long enough to be said before.
+    fn last_look(&mut self, now: Timestamp) {
+        self.examine(now);
+        let explained = self
+            .causes
+            .current()
+            .iter()
+            .any(|finding| finding.severity > Severity::Info);
+        if !explained && !self.cause().is_some_and(is_success) {
+            self.examine_with(&Thresholds::one_look(), now);
         }
     }
 
@@ -191,10 +220,13 @@ impl Session {
         match self.phase.clone() {
             Phase::Waiting => self.consider_waiting(now),
             Phase::Healing { until } => self.consider_healing(until, now),
-            Phase::Settling { until } => self.consider_settling(until, now),
+            Phase::Looking { cause, until } => self.consider_looking(cause, until, now),
+            Phase::Settling { cause, until, ends } => {
+                self.consider_settling(cause, until, &ends, now)
+            }
             Phase::Draining { until, .. } if now >= until => {
                 self.effects.push(Effect::Kill);
-                self.over();
+                self.over(now);
             }
             Phase::Draining { .. } | Phase::Over(_) => {}
         }
@@ -216,35 +248,44 @@ impl Session {
         }
     }
 
+    /// As soon as it has healed argocd is asked again; where nothing says whether it has,
+    /// once the time is over.
     fn consider_healing(&mut self, until: Timestamp, now: Timestamp) {
-        let healed = self.health().is_none_or(|health| health != "Degraded")
-            && self.causes.current().is_empty();
+        let healed = self
+            .health()
+            .map_or(now >= until, |health| health != "Degraded");
         if self.is_timeout(now) {
             self.drain(Cause::Timeout, now);
-        } else if healed && now >= until {
+        } else if healed && !self.causes.current().iter().any(Finding::is_doomed) {
             self.phase = Phase::Waiting;
+            self.argocd = None;
             self.streams.argocd = true;
             self.effects.push(Effect::Again);
         } else if now >= until {
-            self.end_as_argocd(now);
+            let cause = self.argocd.map_or(Cause::Complete, Cause::Argocd);
+            self.drain(cause, now);
         }
     }
 
-    fn consider_settling(&mut self, until: Timestamp, now: Timestamp) {
-        let crashed = self.causes.current().iter().any(|finding| {
-            finding.severity > argo_workloads::diagnosis::Severity::Info
-                && !finding.containers.is_empty()
-        });
-        if crashed {
+    fn consider_looking(&mut self, cause: Cause, until: Timestamp, now: Timestamp) {
+        let known = self.synced && is_success(&cause);
+        if now < until && !known {
+            return;
+        }
+        self.examine(now);
+        if is_success(&cause) && self.synced {
+            self.settle(cause, now);
+        } else {
+            self.drain(cause, now);
+        }
+    }
+
+    fn consider_settling(&mut self, cause: Cause, until: Timestamp, ends: &Ends, now: Timestamp) {
+        if self.board.has_ended_since(ends, &self.config.ignore) {
             self.drain(Cause::Unsettled, now);
         } else if now >= until || self.is_timeout(now) || self.is_settled(now) {
-            self.end_as_argocd(now);
+            self.drain(cause, now);
         }
-    }
-
-    fn end_as_argocd(&mut self, now: Timestamp) {
-        let cause = self.argocd.map_or(Cause::Complete, Cause::Argocd);
-        self.drain(cause, now);
     }
 
     /// We end it, not argocd: it is asked to, and has as long as the logs have.
@@ -262,14 +303,25 @@ impl Session {
             .is_some_and(|timeout| elapsed >= timeout)
     }
 
-    /// Without argocd: everything is there and complete, and no sync runs.
+    /// Without argocd: everything is there and complete, and no sync runs. An application
+    /// without workloads is what Argo CD says it is.
     fn is_rolled_out(&self) -> bool {
         let syncing = self.application.as_ref().is_some_and(|application| {
             let operation = application.status.operation_state.as_ref();
-            application.operation
-                || operation.is_some_and(argo_core::resource::OperationState::is_running)
+            application.operation || operation.is_some_and(OperationState::is_running)
         });
-        !syncing && self.board.is_complete()
+        let complete = match self.board.rows().is_empty() {
+            true => self.is_synced_and_healthy(),
+            false => self.board.is_complete(),
+        };
+        !syncing && complete
+    }
+
+    fn is_synced_and_healthy(&self) -> bool {
+        let sync = self
+            .application()
+            .and_then(|app| app.status.sync.status.as_deref());
+        sync == Some("Synced") && self.health() == Some("Healthy")
     }
 
     pub(super) fn health(&self) -> Option<&str> {
@@ -279,13 +331,16 @@ impl Session {
     /// Once the streams have ended, there is nothing left to wait for.
     pub(super) fn end_if_all_ended(&mut self, now: Timestamp) {
         let streams = &self.streams;
-        if matches!(self.phase, Phase::Draining { .. })
-            && !streams.argocd
-            && !streams.logs
-            && !streams.events
-        {
-            self.examine(now);
-            self.over();
+        let all = !streams.argocd && !streams.logs && !streams.events;
+        if matches!(self.phase, Phase::Draining { .. }) && all {
+            self.over(now);
         }
+    }
+}
+
+fn is_success(cause: &Cause) -> bool {
+    match cause {
+        Cause::Argocd(exited) => exited.is_success(),
+        cause => *cause == Cause::Complete,
     }
 }

@@ -35,7 +35,9 @@ type Name = (String, String, String);
 impl Coded {
     /// The hits of a rule. They are ripe once they have held for the grace time.
     pub(super) fn of<'a>(rule: &'a Rule, scene: &'a Scene<'_>) -> impl Iterator<Item = Self> + 'a {
-        rule.hits(scene).into_iter().map(move |hit| {
+        rule.hits(scene).into_iter().map(move |mut hit| {
+            // The clock of the cluster may be ahead of ours.
+            hit.since = hit.since.min(scene.now);
             let own = hit.grace.unwrap_or(rule.grace);
             let grace = scene.thresholds.grace.unwrap_or(own);
             let is_ripe = scene.now.duration_since(hit.since) >= grace.max(SignedDuration::ZERO);
