@@ -1,0 +1,51 @@
+//! The ends that the program itself decides on, whole: exit code, argocd, the verdict.
+
+use std::time::Duration;
+
+use simcluster::cluster::{Cluster, Options};
+
+use super::{
+    assistant::{Assistant, Ended},
+    matrix::Case,
+};
+
+async fn run(name: &str, flags: &[&str]) -> (Ended, Duration) {
+    let cluster = Cluster::start(&Case::find(name).scenario(), Options::default()).await.unwrap();
+    let begin = tokio::time::Instant::now();
+    let mut arguments = vec!["sync", "shop", "argocd"];
+    arguments.extend(flags);
+    arguments.extend(["--", "--timeout", "50"]);
+    let assistant = Assistant::new(&arguments)
+        .kubeconfig(&cluster.kubeconfig())
+        .env("ARGO_SIM_SERVER", cluster.url());
+    (assistant.run().await, begin.elapsed())
+}
+
+fn last(ended: &Ended) -> &str {
+    ended.stdout.lines().last().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn fail_fast_ends_argocd_and_says_why() {
+    let (ended, took) = run("image-not-found", &["--fail-fast", "--grace", "1s"]).await;
+    assert_eq!(ended.code(), Some(1), "{}", ended.stdout);
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert_eq!(ended.count("FAILED  shop"), 1, "{}", ended.stdout);
+    assert!(last(&ended).starts_with("Deployment/web: image registry.example.com/shop/web:2 does not exist"), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn our_own_timeout_leaves_time_for_the_verdict() {
+    let (ended, took) = run("image-not-found", &["--timeout", "4s"]).await;
+    assert_eq!(ended.code(), Some(70), "{}", ended.stdout);
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert_eq!(ended.count("TIMED OUT  shop"), 1, "{}", ended.stdout);
+    assert!(last(&ended).contains("does not exist"), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn a_workload_that_is_ignored_ends_nothing() {
+    let flags = ["--fail-fast", "--grace", "0s", "--ignore", "deployment/web", "--timeout", "5s"];
+    let (ended, _) = run("image-not-found", &flags).await;
+    assert_eq!(ended.code(), Some(70), "{}", ended.stdout);
+}
