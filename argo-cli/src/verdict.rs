@@ -203,12 +203,12 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = cause::causes(summary);
     let mut lines = vec!["─".repeat(78), header(summary, &causes, look)];
     if let Some(argocd) = &summary.argocd {
-        let argocd = clean(argocd);
+        let argocd = prose::cap(&clean(argocd), 6 * WIDTH);
         let who = if argocd.starts_with("argocd") { "" } else { "argocd: " };
         lines.extend(wrap(&format!("{who}{argocd}"), "  "));
     }
     for note in summary.operation.iter().take(NOTES) {
-        lines.extend(wrap(&clean(note), "  "));
+        lines.extend(wrap(&prose::cap(&clean(note), 6 * WIDTH), "  "));
     }
     lines.push(String::new());
     if !summary.workloads.is_empty() {

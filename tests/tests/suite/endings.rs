@@ -11,6 +11,7 @@ use super::{
 
 async fn run(name: &str, flags: &[&str]) -> (Ended, Duration) {
     let cluster = Cluster::start(&Case::find(name).scenario(), Options::default()).await.unwrap();
+    begins(&cluster).await;
     let begin = tokio::time::Instant::now();
     let mut arguments = vec!["sync", "shop", "argocd"];
     arguments.extend(flags);
@@ -19,6 +20,20 @@ async fn run(name: &str, flags: &[&str]) -> (Ended, Duration) {
         .kubeconfig(&cluster.kubeconfig())
         .env("ARGO_SIM_SERVER", cluster.url());
     (assistant.run().await, begin.elapsed())
+}
+
+/// As in a pipeline: the sync was asked for before anyone waits for it.
+async fn begins(cluster: &Cluster) {
+    let store = cluster.store();
+    let mut changes = store.watch("applications.argoproj.io", 0).unwrap();
+    let running = async {
+        while let Ok(change) = changes.next().await {
+            if change.object["status"]["operationState"]["phase"] == "Running" {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), running).await.unwrap();
 }
 
 fn last(ended: &Ended) -> &str {
