@@ -204,7 +204,11 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let mut lines = vec!["─".repeat(78), header(summary, &causes, look)];
     if let Some(argocd) = &summary.argocd {
         let argocd = prose::cap(&clean(argocd), 6 * WIDTH);
-        let who = if argocd.starts_with("argocd") { "" } else { "argocd: " };
+        let who = if argocd.starts_with("argocd") {
+            ""
+        } else {
+            "argocd: "
+        };
         lines.extend(wrap(&format!("{who}{argocd}"), "  "));
     }
     for note in summary.operation.iter().take(NOTES) {

@@ -138,9 +138,7 @@ fn of_all_pods(first: &Finding, findings: &[&Finding]) -> String {
     let own = first.pods.len();
     let own = format!("{own} of {} new pods", first.new_pods.max(own));
     let all: usize = findings.iter().map(|finding| finding.pods.len()).sum();
-    first
-        .sentence
-        .replacen(&own, &count(all, "pod"), 1)
+    first.sentence.replacen(&own, &count(all, "pod"), 1)
 }
 
 /// `3 pods`

@@ -78,17 +78,33 @@ async fn no_secret_is_ever_shown() {
     stage.play(Duration::from_secs(120)).await;
     let (summary, _) = stage.argocd_times_out();
     assert!(summary.findings.len() >= 3, "{:?}", summary.findings);
-    let objects: Vec<String> = ["deployments.apps", "events", "pods", "secrets", "applications.argoproj.io"]
-        .into_iter()
-        .flat_map(|kind| stage.cluster.store().list(kind, None).unwrap().items)
-        .map(|object| object.value().to_string())
-        .collect();
-    assert!(objects.join("\n").matches("CANARY").count() > 12, "they are planted");
+    let objects: Vec<String> = [
+        "deployments.apps",
+        "events",
+        "pods",
+        "secrets",
+        "applications.argoproj.io",
+    ]
+    .into_iter()
+    .flat_map(|kind| stage.cluster.store().list(kind, None).unwrap().items)
+    .map(|object| object.value().to_string())
+    .collect();
+    assert!(
+        objects.join("\n").matches("CANARY").count() > 12,
+        "they are planted"
+    );
     let (_, look) = Stage::one_look(stage.cluster);
     let look = argo_cli::verdict::text(&look, &stage::settings("text"));
-    for shown in [String::from_utf8_lossy(&stage.text), String::from_utf8_lossy(&stage.json), look.into()] {
+    for shown in [
+        String::from_utf8_lossy(&stage.text),
+        String::from_utf8_lossy(&stage.json),
+        look.into(),
+    ] {
         assert!(shown.contains("registry.example.com"));
-        let leaks: Vec<&str> = shown.lines().filter(|line| line.contains("CANARY")).collect();
+        let leaks: Vec<&str> = shown
+            .lines()
+            .filter(|line| line.contains("CANARY"))
+            .collect();
         assert!(leaks.is_empty(), "{leaks:#?}");
     }
 }

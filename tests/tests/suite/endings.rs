@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use simcluster::cluster::{Cluster, Options};
+use simcluster::{
+    cluster::{Cluster, Options},
+    scenario::Scenario,
+};
 
 use super::{
     assistant::{Assistant, Ended},
@@ -10,7 +13,9 @@ use super::{
 };
 
 async fn run(name: &str, flags: &[&str]) -> (Ended, Duration) {
-    let cluster = Cluster::start(&Case::find(name).scenario(), Options::default()).await.unwrap();
+    let cluster = Cluster::start(&Case::find(name).scenario(), Options::default())
+        .await
+        .unwrap();
     begins(&cluster).await;
     let begin = tokio::time::Instant::now();
     let mut arguments = vec!["sync", "shop", "argocd"];
@@ -33,7 +38,9 @@ async fn begins(cluster: &Cluster) {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), running).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), running)
+        .await
+        .unwrap();
 }
 
 fn last(ended: &Ended) -> &str {
@@ -46,7 +53,12 @@ async fn fail_fast_ends_argocd_and_says_why() {
     assert_eq!(ended.code(), Some(1), "{}", ended.stdout);
     assert!(took < Duration::from_secs(30), "{took:?}");
     assert_eq!(ended.count("FAILED  shop"), 1, "{}", ended.stdout);
-    assert!(last(&ended).starts_with("Deployment/web: image registry.example.com/shop/web:2 does not exist"), "{}", ended.stdout);
+    assert!(
+        last(&ended)
+            .starts_with("Deployment/web: image registry.example.com/shop/web:2 does not exist"),
+        "{}",
+        ended.stdout
+    );
 }
 
 #[tokio::test]
@@ -60,7 +72,53 @@ async fn our_own_timeout_leaves_time_for_the_verdict() {
 
 #[tokio::test]
 async fn a_workload_that_is_ignored_ends_nothing() {
-    let flags = ["--fail-fast", "--grace", "0s", "--ignore", "deployment/web", "--timeout", "5s"];
+    let flags = [
+        "--fail-fast",
+        "--grace",
+        "0s",
+        "--ignore",
+        "deployment/web",
+        "--timeout",
+        "5s",
+    ];
     let (ended, _) = run("image-not-found", &flags).await;
     assert_eq!(ended.code(), Some(70), "{}", ended.stdout);
+}
+
+/// The time is printed, not held against a busy machine.
+#[tokio::test]
+async fn one_look_at_fifty_pods() {
+    let many = r#"
+name: many
+application:
+  name: shop
+  destination: shop-prod
+  deployed: |
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: web}
+    spec:
+      replicas: 50
+      selector: {matchLabels: {app: web}}
+      template:
+        metadata:
+          labels: {app: web}
+          annotations: {simcluster/behaviour: 'app: {run: [{stderr: "FATAL: no database"}, {exit: 1}]}'}
+        spec: {containers: [{name: app, image: "registry.example.com/shop/web:2"}]}
+"#;
+    let scenario = Scenario::parse("many", many).unwrap();
+    let options = Options {
+        speed: Some(10.0),
+        ..Options::default()
+    };
+    let cluster = Cluster::start(&scenario, options).await.unwrap();
+    let begin = tokio::time::Instant::now();
+    let assistant =
+        Assistant::new(&["diagnose", "shop", "argocd"]).kubeconfig(&cluster.kubeconfig());
+    let ended = assistant.run().await;
+    println!("diagnose took {:?} for 50 pods", begin.elapsed());
+    assert_eq!(ended.code(), Some(1), "{}{}", ended.stdout, ended.stderr);
+    let last = last(&ended);
+    assert!(last.contains("50 of 50 new pods"), "{last}");
+    assert!(last.ends_with("FATAL: no database"), "{last}");
 }

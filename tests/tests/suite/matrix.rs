@@ -91,7 +91,8 @@ impl Workload {
             "Job" | "CronJob" => "batch/v1",
             _ => "apps/v1",
         };
-        let mut object = json!({"apiVersion": version, "kind": self.kind, "metadata": {"name": self.name}});
+        let mut object =
+            json!({"apiVersion": version, "kind": self.kind, "metadata": {"name": self.name}});
         merge(&mut object["metadata"]["annotations"], &self.annotations);
         let template = json!({"metadata": meta, "spec": pod});
         match &*self.kind {
@@ -162,9 +163,13 @@ impl Case {
 
     /// True if it is expected, or nothing but a warning of what was so before.
     fn may_bring(&self, stage: &Stage, finding: &str) -> bool {
-        let mut said = stage.said.iter().filter(|said| said.finding().as_deref() == Some(finding));
+        let mut said = stage
+            .said
+            .iter()
+            .filter(|said| said.finding().as_deref() == Some(finding));
         let is_warning = |said: &stage::Said| {
-            said.record.level == Level::Warning && said.record.msg.ends_with("already so before this sync")
+            said.record.level == Level::Warning
+                && said.record.msg.ends_with("already so before this sync")
         };
         let was_so = self.was_so.iter().any(|known| known == finding);
         self.expect.iter().any(|expected| expected == finding) || (was_so && said.all(is_warning))
@@ -194,7 +199,8 @@ pub(crate) fn cases() -> Vec<(&'static str, Case)> {
     let read = |file: &'static str| {
         let path = format!("{}/matrix/{file}.yaml", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
-        let cases: Vec<Case> = serde_yaml_ng::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let cases: Vec<Case> =
+            serde_yaml_ng::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
         cases.into_iter().map(move |case| (file, case))
     };
     FILES.into_iter().flat_map(read).collect()
@@ -224,7 +230,12 @@ async fn every_scenario_brings_its_findings_and_nothing_else() {
             match found.iter().find(|(finding, _)| finding == expected) {
                 Some((_, at)) => {
                     right += 1;
-                    println!("{} | {expected} | {} | {}", case.name, times(&stage, *at), case.others());
+                    println!(
+                        "{} | {expected} | {} | {}",
+                        case.name,
+                        times(&stage, *at),
+                        case.others()
+                    );
                 }
                 None => missed.push(format!("{} {expected}", case.name)),
             }
@@ -232,14 +243,25 @@ async fn every_scenario_brings_its_findings_and_nothing_else() {
         if file == "healthy" {
             println!("{} | nothing, as it should be", case.name);
         }
-        let unexpected = found.iter().filter(|(finding, _)| !case.may_bring(&stage, finding));
-        wrong.extend(unexpected.map(|(finding, at)| format!("{} {finding} after {at:?}", case.name)));
+        let unexpected = found
+            .iter()
+            .filter(|(finding, _)| !case.may_bring(&stage, finding));
+        wrong.extend(
+            unexpected.map(|(finding, at)| format!("{} {finding} after {at:?}", case.name)),
+        );
         if only.is_some() {
             println!("{}", String::from_utf8_lossy(&stage.text));
         }
     }
-    println!("{scenarios} scenarios: right {right}, missed {}, false {}", missed.len(), wrong.len());
-    assert!(missed.is_empty() && wrong.is_empty(), "missed {missed:#?}, false {wrong:#?}");
+    println!(
+        "{scenarios} scenarios: right {right}, missed {}, false {}",
+        missed.len(),
+        wrong.len()
+    );
+    assert!(
+        missed.is_empty() && wrong.is_empty(),
+        "missed {missed:#?}, false {wrong:#?}"
+    );
 }
 
 fn times(stage: &Stage, at: Duration) -> String {
