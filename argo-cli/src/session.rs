@@ -302,7 +302,11 @@ impl Session {
 
     fn thresholds(&self) -> Thresholds {
         match self.phase {
-            Phase::Settling { .. } => Thresholds::settling(),
+            Phase::Settling { .. }
+            | Phase::Draining {
+                cause: Cause::Unsettled,
+                ..
+            } => Thresholds::settling(),
             _ => Thresholds {
                 allow_restarts: self.config.allow_restarts,
                 grace: None,

@@ -255,7 +255,9 @@ fn after_success_a_crash_may_still_come() {
         assert!(run.done.is_empty());
         run.tell(crashing(1), 5).until(6, 7);
         assert_eq!(run.result(), (vec!["drain"], exit));
+        run.streams_end(7);
         let summary = run.session.summary(None, at(7));
+        assert!(!summary.findings.is_empty(), "the verdict has the crash");
         assert_eq!(summary.outcome.name(), "failed");
         assert_eq!(
             summary.operation[0],
