@@ -12,7 +12,7 @@ use crate::{
 /// The line comes this often at least.
 const EVERY: Duration = Duration::from_secs(30);
 /// And this often at most, also where something changed.
-const SOONEST: Duration = Duration::from_secs(10);
+const SOONEST: Duration = Duration::from_secs(20);
 /// Workloads that are named.
 const NAMES: usize = 3;
 /// Characters of a cause.
@@ -29,13 +29,13 @@ pub struct Heartbeat {
 type Key = (String, Option<i64>, Option<i64>, String);
 
 impl Heartbeat {
-    /// Nothing was said so far; the first line comes after ten seconds.
+    /// Nothing was said so far; the first line comes after 20 s.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// The line, if it is due: every 30 s, or when something changed and the last one is
-    /// 10 s old. For a record of kind `status` without a workload.
+    /// 20 s old. For a record of kind `status` without a workload.
     ///
     /// `still waiting after 50 s: Deployment/web 2/3 ready — container app is not ready`
     pub fn beat(

@@ -319,7 +319,9 @@ fn after_success_a_crash_may_still_come() {
         assert!(run.done.is_empty());
         run.tell(crashing(1), 5).until(6, 7);
         assert_eq!(run.result(), (vec!["drain"], exit));
+        run.streams_end(7);
         let summary = run.session.summary(None, at(7));
+        assert!(!summary.findings.is_empty(), "the verdict has the crash");
         assert_eq!(summary.outcome.name(), "failed");
         assert_eq!(
             summary.operation[0],
@@ -406,5 +408,93 @@ fn success_with_a_failed_operation_is_none() {
             .starts_with("argocd reports success, but the sync operation ended Failed"),
         "{:?}",
         summary.operation
+    );
+}
+
+#[test]
+fn restarts_that_are_allowed_are_no_finding() {
+    for (allow_restarts, found) in [(2, true), (5, false)] {
+        let mut run = Run::new(Config {
+            allow_restarts,
+            ..config()
+        });
+        run.tell(deployment(0), 1).tell(crashing(4), 2).until(3, 30);
+        let said = |said: &String| said.starts_with("Deployment/web: container app crashes");
+        assert_eq!(run.said.iter().any(said), found, "{:?}", run.said);
+    }
+}
+
+#[test]
+fn without_settling_success_is_the_end() {
+    let mut run = Run::new(Config {
+        settle: Duration::ZERO,
+        ..config()
+    });
+    run.tell(deployment(1), 1)
+        .tell(running(0), 1)
+        .tell(Input::Argocd(SUCCESS), 2);
+    assert_eq!(run.result(), (vec!["drain"], 0));
+}
+
+const DEGRADED: Exited = Exited {
+    exit: ArgocdExit::Code(20),
+    degraded: true,
+};
+
+#[test]
+fn what_does_not_heal_ends_as_argocd_did() {
+    let mut run = Run::new(Config {
+        on_degraded: OnDegraded::Wait,
+        grace: Duration::from_secs(5),
+        ..config()
+    });
+    run.tell(deployment(0), 1)
+        .tell(crashing(5), 1)
+        .tell(Input::Argocd(DEGRADED), 2)
+        .until(3, 8);
+    assert_eq!(run.result(), (vec!["drain"], 20));
+}
+
+#[test]
+fn argocd_runs_again_three_times_at_most() {
+    let mut run = Run::new(Config {
+        on_degraded: OnDegraded::Wait,
+        grace: Duration::from_secs(1),
+        ..config()
+    });
+    for second in [10, 20, 30, 40] {
+        run.tell(Input::Argocd(DEGRADED), second)
+            .until(second + 1, second + 2);
+    }
+    assert_eq!(run.result(), (vec!["again", "again", "again", "drain"], 20));
+}
+
+#[test]
+fn our_own_time_also_ends_what_may_heal() {
+    let mut run = Run::new(Config {
+        on_degraded: OnDegraded::Wait,
+        timeout: Some(Duration::from_secs(20)),
+        ..config()
+    });
+    run.tell(Input::Argocd(DEGRADED), 10).until(11, 20);
+    assert_eq!(run.result(), (vec!["drain"], 70));
+}
+
+#[test]
+fn a_terminated_sync_is_no_success() {
+    let application = json!({"metadata": {"name": "shop", "namespace": "argocd", "uid": "a"},
+        "status": {"operationState": {"phase": "Failed", "message": "Operation terminated",
+            "startedAt": at(0).to_string(), "finishedAt": at(1).to_string()}}});
+    let application = Arc::new(serde_json::from_value(application).unwrap());
+    let mut run = Run::new(config());
+    run.tell(Input::Track(TrackEvent::Application(application)), 1)
+        .tell(Input::Argocd(SUCCESS), 2)
+        .streams_end(3);
+    let summary = run.session.summary(None, at(3));
+    assert_eq!((summary.outcome.name(), summary.exit), ("failed", 0));
+    let sentence = crate::verdict::sentence(&summary);
+    assert_eq!(
+        sentence,
+        "Application/shop: the sync was terminated by someone"
     );
 }

@@ -201,12 +201,18 @@ fn slowest(rows: &[Row]) -> Option<&Row> {
 
 fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = cause::causes(summary);
-    let mut lines = vec!["─".repeat(78), header(summary, look)];
+    let mut lines = vec!["─".repeat(78), header(summary, &causes, look)];
     if let Some(argocd) = &summary.argocd {
-        lines.extend(wrap(&clean(argocd), "  "));
+        let argocd = prose::cap(&clean(argocd), 6 * WIDTH);
+        let who = if argocd.starts_with("argocd") {
+            ""
+        } else {
+            "argocd: "
+        };
+        lines.extend(wrap(&format!("{who}{argocd}"), "  "));
     }
     for note in summary.operation.iter().take(NOTES) {
-        lines.extend(wrap(&clean(note), "  "));
+        lines.extend(wrap(&prose::cap(&clean(note), 6 * WIDTH), "  "));
     }
     lines.push(String::new());
     if !summary.workloads.is_empty() {
@@ -218,8 +224,8 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     lines
 }
 
-/// `FAILED  shop  after 5 m 00 s  (timeout; argocd exit 20)`
-fn header(summary: &Summary, look: &Look<'_>) -> String {
+/// `FAILED  shop  after 5 m 00 s: StatefulSet/db crash-loop  (timeout; argocd exit 20)`
+fn header(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> String {
     let (word, color) = match summary.outcome {
         Outcome::Succeeded => ("ROLLED OUT", AnsiColor::Green),
         Outcome::Failed => ("FAILED", AnsiColor::Red),
@@ -238,6 +244,11 @@ fn header(summary: &Summary, look: &Look<'_>) -> String {
     text.push_str(&format!("  {}", clean(&summary.app)));
     if !summary.elapsed.is_zero() {
         text.push_str(&format!("  after {}", elapsed(summary.elapsed)));
+    }
+    if let Some(cause) = causes.first() {
+        let names = cause.names(|object| look.name(object));
+        let what = format!(": {names} {}", cause.code());
+        text.push_str(what.trim_end());
     }
     if !facts.is_empty() {
         text.push_str(&format!("  ({})", facts.join("; ")));

@@ -425,8 +425,8 @@ fn a_crash_loop() {
         &crash_loop(),
         r#"
 ──────────────────────────────────────────────────────────────────────────────
-TIMED OUT  shop  after 5 m 00 s  (timeout; argocd exit 20)
-  argocd gave up waiting: its --timeout ran out
+TIMED OUT  shop  after 5 m 00 s: StatefulSet/db crash-loop  (timeout; argocd exit 20)
+  argocd: timed out waiting for the conditions
 
     Workload           Ready   Restarts   Waiting for
   ✔ Deployment/web     3/3     0          –
@@ -437,7 +437,6 @@ StatefulSet/db  crash-loop
   db-1: container postgres crashes on start (exit 1, 3 times in 55 s): FATAL: data directory "/data"
   has wrong ownership.
   exit code 1, 2 s after its start; 6 restarts since 10:01:46
-    10:06:10  Pod/db-1 BackOff: Back-off restarting failed container postgres (×12)
     10:06:12  FATAL:  data directory "/data" has wrong ownership
     10:06:12  HINT:  The server must be started by the user that owns the data directory.
   Next: kubectl -n shop-prod logs db-1 -c postgres --previous
@@ -453,7 +452,7 @@ fn two_deployments_with_one_cause_share_a_paragraph() {
         &image_typo(),
         r#"
 ──────────────────────────────────────────────────────────────────────────────
-FAILED  shop  after 31 s  (fail-fast)
+FAILED  shop  after 31 s: Deployment/web, Deployment/worker image-pull  (fail-fast)
 
     Workload            Ready   Restarts   Waiting for
   ✘ Deployment/web      0/3     0          image registry.example.com/shop/web:v1.42 does not exist…
@@ -476,7 +475,7 @@ fn a_failed_hook() {
         &hook_failed(),
         r#"
 ──────────────────────────────────────────────────────────────────────────────
-FAILED  shop  after 17 s  (degraded)
+FAILED  shop  after 17 s: Job/shop-migrate hook-failed  (degraded)
   The sync failed before anything was deployed.
 
 Job/shop-migrate  hook-failed

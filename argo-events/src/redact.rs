@@ -17,14 +17,14 @@ const SECRET_PARAMETERS: &[&str] = &[
 ];
 
 /// The message without credentials: user and password before the host of a URL or an
-/// image (`https://user:password@registry/…`), queries with signatures or tokens, and
-/// what follows `Bearer` or `Basic`.
+/// image (`https://user:password@registry/…`), queries with signatures or tokens,
+/// `password=…` and its like, and what follows `Bearer` or `Basic`.
 ///
 /// The kubelet writes the image reference and the registry's answer into `Failed` and
 /// `BackOff` as they are.
 pub fn redact(message: &str) -> Cow<'_, str> {
     let suspicious =
-        message.contains(['@', '?']) || SCHEMES.iter().any(|scheme| message.contains(scheme));
+        message.contains(['@', '?', '=']) || SCHEMES.iter().any(|scheme| message.contains(scheme));
     if !suspicious {
         return Cow::Borrowed(message);
     }
@@ -59,10 +59,25 @@ fn is_delimiter(c: char) -> bool {
 }
 
 fn push_word(out: &mut String, word: &str) {
+    if let Some(name) = secret_assignment(word) {
+        out.push_str(name);
+        out.push_str(CUT);
+        return;
+    }
     let (word, query) = cut_query(word);
     push_without_user(out, word);
     out.push_str(query.0);
     out.push_str(if query.1 { CUT } else { "" });
+}
+
+/// `password=` of `--password=hunter2`, in a word that is no URL.
+fn secret_assignment(word: &str) -> Option<&str> {
+    const NAMES: [&str; 6] = ["password", "passwd", "secret", "token", "api_key", "apikey"];
+    let at = word.find('=').filter(|at| at + 1 < word.len())?;
+    let name = &word[..=at];
+    let lower = name.trim_end_matches('=').to_ascii_lowercase();
+    let is_secret = NAMES.iter().any(|secret| lower.ends_with(secret));
+    (is_secret && !name.contains(['?', '/'])).then_some(name)
 }
 
 /// Splits off the query; what is to be said of it, and whether to say `***` after.
@@ -111,6 +126,10 @@ mod tests {
             (
                 "Failed to pull image \"https://bob:hunter2@registry.example/shop/web:1\": denied",
                 "Failed to pull image \"https://***@registry.example/shop/web:1\": denied",
+            ),
+            (
+                "exec /app --password=hunter2, DB_TOKEN=x1 failed: tokens=3 replicas=2 password=",
+                "exec /app --password=***, DB_TOKEN=*** failed: tokens=3 replicas=2 password=",
             ),
             (
                 "GET https://ghp_abcdef@github.com/x: 403",

@@ -119,6 +119,11 @@ impl Thresholds {
     }
 }
 
+/// A message of the cluster on one line, without credentials, of at most 300 characters.
+pub fn without_credentials(message: &str) -> String {
+    redact::clean(message)
+}
+
 /// What is wrong at this moment, the worst and oldest first. A finding stands as long as
 /// its cause does; what comes and goes is for the caller to remember.
 pub fn examine(world: &World, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {

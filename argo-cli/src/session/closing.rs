@@ -1,7 +1,7 @@
 //! What a run knows at its end.
 
 use argo_core::resource::Application;
-use argo_workloads::diagnosis::{Finding, Thresholds};
+use argo_workloads::diagnosis::{Finding, Thresholds, without_credentials};
 use jiff::Timestamp;
 
 use super::{Cause, Exited, Row, Session};
@@ -64,14 +64,15 @@ impl Session {
     }
 
     fn row(&self, row: &Row) -> summary::Row {
+        let shown = summary::Row::new(row.object.clone(), &row.state);
+        let clean = |text: Option<String>| text.map(|text| without_credentials(&text));
         summary::Row {
             restarts: self.board.restarts(row),
             // A CronJob is always complete: it is never the slowest.
-            seconds: row
-                .took
-                .filter(|_| !row.is_cron_job())
-                .map(|took| took.as_secs()),
-            ..summary::Row::new(row.object.clone(), &row.state)
+            seconds: row.took.filter(|_| !row.is_cron_job()).map(|took| took.as_secs()),
+            failed: clean(shown.failed.clone()),
+            waiting_for: clean(shown.waiting_for.clone()),
+            ..shown
         }
     }
 
@@ -139,7 +140,11 @@ fn failed_operation(application: &Application) -> Option<String> {
     let failed = matches!(operation.phase.as_str(), "Failed" | "Error");
     let message = operation.message.as_deref().unwrap_or_default();
     failed.then(|| match message.lines().next() {
-        Some(line) => format!("sync operation ended {}: {line}", operation.phase),
+        Some(line) => format!(
+            "sync operation ended {}: {}",
+            operation.phase,
+            without_credentials(line)
+        ),
         None => format!("sync operation ended {}", operation.phase),
     })
 }

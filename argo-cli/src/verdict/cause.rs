@@ -39,6 +39,14 @@ impl<'a> Cause<'a> {
         }
     }
 
+    /// The code; none where no rule found anything.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Found(findings) => findings.first().map_or("", |finding| finding.code.as_str()),
+            Self::GivenUp(_) => "",
+        }
+    }
+
     /// `StatefulSet/db: db-1: container postgres crashes on start`
     pub(super) fn sentence(&self) -> String {
         let (names, words) = (
@@ -128,11 +136,9 @@ pub(super) fn is_same(one: &ObjectRef, other: &ObjectRef) -> bool {
 /// new pods)`, as the findings have it, becomes `(5 pods)`.
 fn of_all_pods(first: &Finding, findings: &[&Finding]) -> String {
     let own = first.pods.len();
-    let own = format!(" ({own} of {} new pods)", first.new_pods.max(own));
+    let own = format!("{own} of {} new pods", first.new_pods.max(own));
     let all: usize = findings.iter().map(|finding| finding.pods.len()).sum();
-    first
-        .sentence
-        .replacen(&own, &format!(" ({})", count(all, "pod")), 1)
+    first.sentence.replacen(&own, &count(all, "pod"), 1)
 }
 
 /// `3 pods`

@@ -17,7 +17,7 @@ const MOST: usize = 25;
 /// A paragraph with less room than this is not worth its place.
 pub(super) const LEAST: usize = 4;
 /// Events of a workload, and of all where no cause was found.
-const EVENTS: usize = 4;
+const EVENTS: usize = 2;
 const ALL_EVENTS: usize = 8;
 /// Workloads with one cause that are named with their pods.
 const WORKLOADS: usize = 12;
@@ -110,7 +110,7 @@ pub(super) fn of(
         Cause::Found(findings) => found(cause, findings, summary, look),
         Cause::GivenUp(row) => Parts {
             head: head(cause, "", &format!("{}.", cause.words()), look),
-            events: events(&[&row.object], "", summary, look),
+            events: events(&[&row.object], &[], summary, look),
             next: describe(&row.object),
             ..Parts::default()
         },
@@ -127,10 +127,14 @@ fn found(cause: &Cause<'_>, findings: &[&Finding], summary: &Summary, look: &Loo
     if findings.len() > 1 {
         evidence.extend(wrap(&each(findings, look), "  "));
     }
+    let noted = |fact: &str| summary.operation.iter().any(|note| note.contains(fact));
     for fact in &first.evidence {
-        evidence.extend(wrap(&clean(fact), "  "));
+        if !sentence.contains(fact.as_str()) && !noted(fact) {
+            evidence.extend(wrap(&clean(fact), "  "));
+        }
     }
-    let told = format!("{sentence} {}", first.evidence.join(" "));
+    let mut told = first.evidence.clone();
+    told.push(sentence.clone());
     Parts {
         head: head(cause, first.code.as_str(), &sentence, look),
         events: events(&cause.workloads(), &told, summary, look),
@@ -176,19 +180,38 @@ fn last_lines(finding: &Finding, look: &Look<'_>) -> Vec<String> {
 }
 
 /// The newest warnings of some workloads that say more than what was told.
-fn events(workloads: &[&ObjectRef], told: &str, summary: &Summary, look: &Look<'_>) -> Vec<String> {
+fn events(
+    workloads: &[&ObjectRef],
+    told: &[String],
+    summary: &Summary,
+    look: &Look<'_>,
+) -> Vec<String> {
     let matters = |event: &&EventNote| {
         event.level <= Level::Warning
             && workloads
                 .iter()
                 .any(|workload| is_same(workload, &event.root))
-            && !told.contains(event.message.trim())
+            && !repeats(event, told)
     };
     newest(
         summary.events.iter().filter(matters).collect(),
         EVENTS,
         look,
     )
+}
+
+/// True if an event says nothing that was not told: the kubelet repeats a cause under
+/// several reasons, and then says that it waits.
+fn repeats(event: &EventNote, told: &[String]) -> bool {
+    let message = event.message.trim();
+    let bare = ["Error creating: ", "Error: "]
+        .iter()
+        .find_map(|lead| message.strip_prefix(lead))
+        .unwrap_or(message);
+    let is_word = !told.is_empty() && !bare.contains(' ');
+    let waits = !told.is_empty() && message.starts_with("Back-off ");
+    let quotes = |text: &String| text.contains(bare) || (text.len() > 12 && bare.contains(text));
+    is_word || waits || told.iter().any(quotes)
 }
 
 /// Each sentence once, the oldest first.

@@ -81,7 +81,13 @@ impl<'a> Crashes<'a> {
 /// Where counting starts. Restarts before this rollout are not its own, unless the
 /// container is in its back-off even now.
 fn counted_from(view: &ContainerView<'_>, last: &End) -> i64 {
-    let blocked = last.run < view.memory.baseline && view.waiting_reason() == "CrashLoopBackOff";
+    let scene = view.scene();
+    // One look sees no second end: a short run that ended lately stands for all of them.
+    let lately = |time| scene.age(time) <= secs(600);
+    let is_short = ran_for(&last.terminated).is_some_and(|ran| ran <= secs(600));
+    let blocked = last.run < view.memory.baseline
+        && (view.waiting_reason() == "CrashLoopBackOff"
+            || (scene.thresholds.is_one_look() && is_short && lately(last.time())));
     if blocked { 0 } else { view.memory.baseline }
 }
 
@@ -181,10 +187,11 @@ fn restarts(view: &ContainerView<'_>) -> i64 {
         .map_or(0, |status| i64::from(status.restart_count))
 }
 
-/// `last end 00:02:27, exit code 1 after 2 s, 3 restarts`
+/// `ended last at 00:02:27 with exit code 1 after 2 s, 3 restarts`
 fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
     let end = &crashes.last.terminated;
-    let ran = ran_for(end).map_or(String::new(), |ran| format!(" after {}", span(ran)));
+    let ran = ran_for(end).filter(|ran| *ran >= secs(1));
+    let ran = ran.map_or(String::new(), |ran| format!(" after {}", span(ran)));
     let message = end
         .message
         .as_deref()
@@ -193,7 +200,7 @@ fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
     let time = crashes.last.time().strftime("%H:%M:%S").to_string();
     let (restarts, s) = (restarts(view), if restarts(view) == 1 { "" } else { "s" });
     let code = end.exit_code;
-    format!("last end {time}, exit code {code}{ran}, {restarts} restart{s}{message}")
+    format!("ended last at {time} with exit code {code}{ran}, {restarts} restart{s}{message}")
 }
 
 /// The lines of the run that ended; those of the one that runs now prove nothing.

@@ -88,7 +88,9 @@ fn verdict(view: WorkloadView<'_>) -> Option<&Condition> {
             .filter(|condition| condition.status == "True")
     };
     let condition = holds("FailureTarget").or_else(|| holds("Failed"))?;
-    let is_past = !view.fact.is_new && time(condition, view) < view.scene.world.started;
+    let is_past = !view.fact.is_new
+        && time(condition, view) < view.scene.world.started
+        && !view.scene.thresholds.is_one_look();
     (!is_past).then_some(condition)
 }
 

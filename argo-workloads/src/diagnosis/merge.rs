@@ -189,7 +189,7 @@ fn finding(code: Code, cause: String, mut hits: Vec<Hit>, scene: &Scene<'_>) -> 
 }
 
 /// `db-1: container postgres crashes on start (exit 1, 3 times in 55 s): FATAL…`,
-/// `container app … (3 of 3 new pods): …`
+/// `container app … (exit 1; 3 of 3 new pods): …`
 fn sentence(hit: &Hit, workload: &ObjectRef, pods: &[String], new_pods: usize) -> String {
     let is_itself = pods.first().is_some_and(|pod| **pod == *workload.name);
     let keeps_names = &*workload.kind.kind == "StatefulSet";
@@ -198,12 +198,18 @@ fn sentence(hit: &Hit, workload: &ObjectRef, pods: &[String], new_pods: usize) -
         [] | [_] => (String::new(), String::new()),
         many => {
             let of = new_pods.max(many.len());
-            (String::new(), format!(" ({} of {of} new pods)", many.len()))
+            (String::new(), format!("{} of {of} new pods", many.len()))
         }
     };
     let error = hit.error_line.as_ref();
     let error = error.map_or(String::new(), |line| format!(": {line}"));
-    let sentence = format!("{prefix}{}{suffix}{error}{}", hit.cause, hit.aftermath);
+    // One pair of parentheses reads better than two.
+    let cause = match (suffix.is_empty(), hit.cause.strip_suffix(')')) {
+        (true, _) => hit.cause.clone(),
+        (false, Some(open)) => format!("{open}; {suffix})"),
+        (false, None) => format!("{} ({suffix})", hit.cause),
+    };
+    let sentence = format!("{prefix}{cause}{error}{}", hit.aftermath);
     redact::cap(sentence.trim_end_matches('.'), SENTENCE)
 }
 

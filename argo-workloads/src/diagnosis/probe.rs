@@ -36,8 +36,12 @@ pub(super) fn killer<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a Even
     // The event may come after the status (recording 10): a run that ended as one did that
     // was killed was killed too.
     let code = end.terminated.exit_code;
-    let killed = view.memory.ends.iter().find(fits)?;
-    (killed.terminated.exit_code == code).then_some(event)
+    // The kubelet stops telling of a pod that has many events: one look, which has not seen
+    // the first end, knows a kill by its signal.
+    let untold = view.scene().thresholds.is_one_look() && matches!(code, 137 | 143);
+    let killed = view.memory.ends.iter().find(fits);
+    let same = killed.is_some_and(|killed| killed.terminated.exit_code == code);
+    (same || (untold && event.last <= end.time())).then_some(event)
 }
 
 /// A container that is killed for a probe again and again.

@@ -39,7 +39,14 @@ pub(super) fn unschedulable(view: PodView<'_>) -> Option<Hit> {
         Some(event) => hit.evidence(&event.message),
         None => hit,
     };
-    Some(hit.evidence(message).next(next))
+    Some(hit.evidence(without_preemption(message)).next(next))
+}
+
+/// What the scheduler tells of preemption says nothing that its first sentence does not.
+fn without_preemption(message: &str) -> &str {
+    let ends = [". no new claims", ". preemption", " preemption: "];
+    let end = ends.iter().filter_map(|end| message.find(end)).min();
+    &message[..end.unwrap_or(message.len())]
 }
 
 /// A pod that waits for a claim. The reason stands in an event of the claim, which has no

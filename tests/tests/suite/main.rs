@@ -6,10 +6,13 @@
 mod argocd;
 mod assistant;
 mod bad_input;
+mod canaries;
 mod demo;
+mod endings;
 mod faults;
 mod hand_made;
 mod matrix;
+mod nonsense;
 mod readme;
 mod recorded;
 mod requests;

@@ -1,6 +1,22 @@
 //! The final block of scenarios of the matrix, whole, as `snapshots/*.snap`.
 
-use super::matrix::Case;
+use std::time::Duration;
+
+use argo_cli::{
+    argocd::{ArgocdExit, ArgocdOutcome},
+    session::{Config, Exited, Input},
+    summary::Outcome,
+};
+
+use super::{
+    matrix::Case,
+    stage::{self, Stage},
+};
+
+const SUCCESS: Exited = Exited {
+    exit: ArgocdExit::Code(0),
+    degraded: false,
+};
 
 /// Lines of a workload in the block.
 const MOST: usize = 25;
@@ -45,4 +61,46 @@ blocks! {
     sync_fails = "sync-fails",
     paused = "paused",
     init_hangs = "init-hangs",
+}
+
+/// Recorded: argocd exits with 0.
+#[tokio::test(start_paused = true)]
+async fn a_failed_postsync_hook_is_told_although_argocd_succeeds() {
+    let mut stage = Case::find("postsync-hook-fails").play().await;
+    stage.tell(Input::Argocd(SUCCESS));
+    stage.play_to_end(Duration::from_secs(30)).await;
+    let (summary, text) = stage.verdict(Some(&ArgocdOutcome::Ok));
+    assert_eq!((summary.outcome, summary.exit), (Outcome::Failed, 0));
+    assert!(
+        text.contains("argocd reports success, but the sync operation ended Failed"),
+        "{text}"
+    );
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("PostSync hook Job/smoke-test failed"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_success_is_told_and_fails_only_if_asked_to() {
+    for (fail_fast, exit) in [(false, 0), (true, 1)] {
+        let config = Config {
+            fail_fast,
+            ..stage::config()
+        };
+        let scenario = Case::find("crashes-after-ready").scenario();
+        let mut stage = Stage::open(&scenario, config).await;
+        stage.play(Duration::from_secs(5)).await;
+        stage.tell(Input::Argocd(SUCCESS));
+        stage.play_to_end(Duration::from_secs(30)).await;
+        let (summary, text) = stage.verdict(Some(&ArgocdOutcome::Ok));
+        assert_eq!((summary.outcome, summary.exit), (Outcome::Failed, exit));
+        assert!(
+            text.contains("argocd reports Healthy, but a new container crashed"),
+            "{text}"
+        );
+        let last = text.lines().last().unwrap();
+        assert!(last.contains("lost the database for good"), "{text}");
+    }
 }
