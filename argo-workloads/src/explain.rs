@@ -83,11 +83,7 @@ fn ignored(node: &Node, membership: Membership, marks: &Marks) -> String {
                 .first()
                 .map_or(INSTANCE_LABEL, |one| one.label_key());
             let body = node.body.get();
-            let value = body
-                .metadata()
-                .labels
-                .as_ref()
-                .and_then(|all| all.get(key));
+            let value = body.metadata().labels.as_ref().and_then(|all| all.get(key));
             let value = value.map_or("", String::as_str);
             format!("no tracking id; label {key}={value} (use --tracking label)")
         }

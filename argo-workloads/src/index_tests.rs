@@ -552,7 +552,10 @@ impl Run {
                     assert!(object >= WATCHED && self.model.is_referred_to(object));
                     // What was read may be asked for again: it may be marked by now.
                     let read = self.model.facts.contains_key(&object);
-                    assert!(self.model.asked.insert(object) || read, "asked twice for {object}");
+                    assert!(
+                        self.model.asked.insert(object) || read,
+                        "asked twice for {object}"
+                    );
                 }
             }
         }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use argo_core::{
-    AppRef, Degraded, DegradedReason, GroupKind, Level, Notice, NoticeCode, ObjectRef, TrackEvent, Tracked,
-    TrackedBody, WatchEvent, resource::Application,
+    AppRef, Degraded, DegradedReason, GroupKind, Level, Notice, NoticeCode, ObjectRef, TrackEvent,
+    Tracked, TrackedBody, WatchEvent, resource::Application,
 };
 
 use crate::{

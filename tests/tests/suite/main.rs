@@ -3,4 +3,6 @@
 mod argocd;
 mod assistant;
 mod hand_made;
+mod misses;
+mod rbac;
 mod shapes;
