@@ -322,6 +322,12 @@ async fn without_events() {
             panic!("{item:?}")
         };
         assert!(!notice.message.contains("Status {"), "{}", notice.message);
+        let hint = notice.hint.as_deref().unwrap_or_default();
+        assert!(
+            hint.contains("--verb=list,watch --resource=events && ")
+                && hint.ends_with("--user=kubernetes-admin"),
+            "{hint}"
+        );
         println!(
             "  {}\n  {}",
             notice.message,
