@@ -118,7 +118,7 @@ pub struct TargetArgs {
     #[arg(value_name = "APP_NAMESPACE", value_parser = object_name)]
     pub app_namespace: String,
 
-    /// Look for the application's objects in this namespace (repeatable) instead of those that
+    /// Look for the application's objects in this namespace (repeatable) besides those that
     /// the Application names
     #[arg(short, long = "namespace", value_name = "NAMESPACE", value_delimiter = ',',
           value_parser = object_name, env = "ARGO_ASSISTANT_NAMESPACE", help_heading = "Target")]

@@ -200,7 +200,10 @@ where
     /// What to do about an error: how long to wait, and what to tell, if it is news.
     fn failure(&mut self, error: &watcher::Error) -> (Duration, Option<Degraded>) {
         let code = status(error).map_or(0, |status| status.code);
-        let message = chain(error);
+        // What a server says of itself is a sentence; the error around it is not.
+        let said = status(error).map(|status| status.message.clone());
+        let message = said.filter(|said| !said.is_empty());
+        let message = message.unwrap_or_else(|| chain(error));
         log::debug!("watch of {}: {message}", self.api.resource_url());
         if code == 410 {
             self.inner = inner(&self.api, &self.config);

@@ -248,11 +248,20 @@ fn notice(scope: &Scope, degraded: &Degraded) -> Notice {
     );
     let notice = Notice::new(code, level, message);
     match degraded.reason {
-        DegradedReason::Forbidden => notice.hint(format!(
-            "allow get, list and watch of events in namespace {namespace}"
-        )),
+        DegradedReason::Forbidden => notice.hint(rule(namespace, &degraded.message)),
         _ => notice,
     }
+}
+
+/// The commands that would allow it to the user whom the server's answer names.
+fn rule(namespace: &str, said: &str) -> String {
+    let user = said.split_once("User \"").map(|(_, rest)| rest);
+    let user = user.and_then(|rest| rest.split_once('"'));
+    let user = user.map_or("USER", |(user, _)| user);
+    let name = "argo-assistant-events";
+    format!(
+        "kubectl create role {name} -n {namespace} --verb=list,watch --resource=events && kubectl create rolebinding {name} -n {namespace} --role={name} --user={user}"
+    )
 }
 
 #[cfg(test)]

@@ -61,9 +61,9 @@ impl Owners {
                 Ok(None) => return Answer::Absent,
                 Err(error) => match code(&error) {
                     404 => return Answer::Absent,
-                    403 => return Answer::Forbidden(error.to_string()),
+                    403 => return Answer::Forbidden(said(&error)),
                     _ if backoff.failures() + 1 >= TRIES => {
-                        return Answer::Failed(error.to_string());
+                        return Answer::Failed(said(&error));
                     }
                     _ => tokio::time::sleep(backoff.next_delay()).await,
                 },
@@ -132,6 +132,14 @@ async fn discover(client: &Client, kind: &GroupVersionKind) -> Result<Known, kub
         }
         Err(error) if code(&error) == 404 => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// What the server says, without the error around it.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        error => error.to_string(),
     }
 }
 

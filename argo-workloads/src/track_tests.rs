@@ -644,6 +644,111 @@ async fn an_owner_of_a_kind_that_nobody_knows_is_read_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_that_is_marked_later_is_read_again_for_its_next_pod() {
+    let cluster = Cluster::default();
+    let pod = |name| owned(object("Pod", "shop", name), "CloneSet", "web");
+    let clonesets = "/apis/apps.kruise.io/v1alpha1/namespaces/shop/clonesets";
+    let pods = "/api/v1/namespaces/shop/pods";
+    cluster
+        .set(APPLICATIONS, &[application("shop", &["shop"])])
+        .set(pods, &[pod("a")])
+        .set(clonesets, &[object("CloneSet", "shop", "web")]);
+    let mut told = Told::new(&cluster, config());
+    assert_eq!(
+        told.until_synced().await,
+        set(&["+Application/shop", "app shop"])
+    );
+    cluster.change(
+        clonesets,
+        "MODIFIED",
+        &of("shop", object("CloneSet", "shop", "web")),
+    );
+    assert_eq!(told.notice().await.code, NoticeCode::NothingFound);
+    told.silent(10).await;
+    cluster.change(pods, "ADDED", &pod("b"));
+    let words = [told.next().await, told.next().await, told.next().await];
+    let all = [
+        "+CloneSet/web",
+        "+Pod/a < CloneSet/web",
+        "+Pod/b < CloneSet/web",
+    ];
+    assert_eq!(BTreeSet::from(words), set(&all));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_the_server_fails_to_give_is_asked_for_again_and_then_told() {
+    let cluster = Cluster::default();
+    let pods = [owned(object("Pod", "shop", "a"), "CloneSet", "web")];
+    cluster
+        .set(APPLICATIONS, &[application("shop", &["shop"])])
+        .set("/api/v1/namespaces/shop/pods", &pods)
+        .refuse(
+            "/apis/apps.kruise.io/v1alpha1/namespaces/shop/clonesets/web",
+            500,
+        );
+    let mut told = Told::new(&cluster, config());
+    told.until_synced().await;
+    let [notice] = &told.notices[..] else {
+        panic!("{:?}", told.notices)
+    };
+    assert!(
+        notice
+            .message
+            .starts_with("cannot read CloneSet/web, which owns pods in shop")
+    );
+    let asked = cluster.requests();
+    let asked = asked.iter().filter(|path| path.ends_with("/clonesets/web"));
+    assert_eq!(asked.count(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_that_is_deleted_is_told_and_what_it_left_is_followed() {
+    let cluster = shop();
+    let mut told = Told::new(&cluster, config());
+    told.until_synced().await;
+    cluster.change(APPLICATIONS, "DELETED", &application("shop", &["shop"]));
+    assert_eq!(
+        told.notice().await.message,
+        "Application argocd/shop was deleted"
+    );
+    assert_eq!(told.next().await, "-Application/shop");
+    let pods = "/api/v1/namespaces/shop/pods";
+    cluster.change(pods, "DELETED", &object("Pod", "shop", "web-1-a"));
+    assert_eq!(told.next().await, "-Pod/web-1-a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_application_is_read_where_it_lives() {
+    let (here, there) = (shop(), Cluster::default());
+    here.state.lock().unwrap().objects.remove(APPLICATIONS);
+    let mut app = application("shop", &["shop"]);
+    app["spec"]["destination"]["server"] = "https://prod.example.com".into();
+    there.set(APPLICATIONS, &[app]);
+    let clients = Clients {
+        workloads: here.connection(),
+        applications: Some(there.connection()),
+    };
+    let events = track(clients, AppRef::new("shop", "argocd"), config());
+    let mut told = Told {
+        events: Box::pin(events),
+        notices: Vec::new(),
+    };
+    assert_eq!(told.until_synced().await, set(&SHOP));
+    assert!(told.notices.is_empty(), "{:?}", told.notices);
+    let applications = |requests: Vec<String>| {
+        let of_applications = |path: &&String| path.contains("/applications");
+        requests.iter().filter(of_applications).count()
+    };
+    assert_eq!(applications(here.requests()), 0);
+    assert!(
+        there
+            .requests()
+            .iter()
+            .all(|path| path.contains("/applications"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kind_is_added_from_outside() {
     let cluster = Cluster::default();
     let clonesets = "/apis/apps.kruise.io/v1alpha1/namespaces/shop/clonesets";

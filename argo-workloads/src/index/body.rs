@@ -130,10 +130,10 @@ mod tests {
         let lines = RECORDINGS.into_iter().flat_map(str::lines);
         lines.filter_map(|line| {
             let mut line: Value = serde_json::from_str(line).unwrap();
-            let object = line["object"].take();
+            let object = Some(line["object"].take()).filter(Value::is_object)?;
             match line["kind"].as_str()? {
                 "Pod" => Some(TrackedBody::Pod(serde_json::from_value(object).unwrap())),
-                "Event" => None,
+                "Event" | "Node" => None,
                 _ => Some(TrackedBody::Workload(
                     serde_json::from_value(object).unwrap(),
                 )),

@@ -484,6 +484,7 @@ async fn hooks_that_are_gone_at_once_are_complete() {
         ..Options::default()
     };
     let cluster = Cluster::start(&scenario, options).await.unwrap();
+    until_it_syncs(&cluster).await;
     let ended = Assistant::new(&["sync", "shop", "argocd", "--", "--timeout", "120"])
         .kubeconfig(&cluster.kubeconfig())
         .env("ARGO_SIM_SERVER", cluster.url())
@@ -502,6 +503,20 @@ async fn hooks_that_are_gone_at_once_are_complete() {
         assert_eq!(ended.count(text), 1, "{text} in\n{}", ended.stdout);
     }
     println!("{}", ended.stdout);
+}
+
+/// As in a pipeline: the sync was asked for before anyone waits for it.
+async fn until_it_syncs(cluster: &Cluster) {
+    const APPLICATIONS: &str = "applications.argoproj.io";
+    let store = cluster.store();
+    let mut changes = store.watch(APPLICATIONS, store.resource_version()).unwrap();
+    let syncs = || {
+        let found = store.get(APPLICATIONS, "argocd", "shop");
+        found.is_some_and(|app| app.value()["status"]["operationState"]["phase"] == "Running")
+    };
+    while !syncs() {
+        changes.next().await.unwrap();
+    }
 }
 
 /// The scenario of the test above, as JSON, which is YAML too.
@@ -550,8 +565,8 @@ fn hooks() -> String {
     json!({"name": "hooks", "seed": 3,
     "application": {"name": "shop", "destination": "prod", "deployed": documents(&[report])},
     "steps": [
-        {"at": "6s", "sync": {"user": "ci", "manifests": documents(&manifests)}},
-        {"at": "8s", "fire_cron_job": "prod/report"},
+        {"at": "0s", "sync": {"user": "ci", "manifests": documents(&manifests)}},
+        {"at": "3s", "fire_cron_job": "prod/report"},
     ]})
     .to_string()
 }
