@@ -389,10 +389,26 @@ async fn a_certificate_is_checked_for_the_name_that_was_set() {
     assert_eq!(any.await.unwrap(), hello);
 }
 
-#[test]
-fn behind_a_proxy_kube_knows_the_way() {
-    let mut config = Config::new("https://cluster.example".parse().unwrap());
+/// A proxy of each kind is asked for the way to the cluster.
+#[tokio::test]
+async fn behind_a_proxy_kube_knows_the_way() {
+    let mut config = Config::new("https://cluster.example:6443".parse().unwrap());
+    config.default_retry = false;
     assert!(DirectSource::can_reach(&config));
-    config.proxy_url = Some("http://proxy.example:3128".parse().unwrap());
+    let server = Server::new([b"HTTP/1.1 403 Forbidden\r\n\r\n".to_vec()]).await;
+    config.proxy_url = Some(server.url.parse().unwrap());
     assert!(!DirectSource::can_reach(&config));
+    let source = of_cluster(connect_with(config.clone(), "a test".into()).unwrap());
+    assert!(open(&*source).await.is_err());
+    let requests = server.requests();
+    let [request] = &requests[..] else {
+        panic!("{requests:?}")
+    };
+    assert!(
+        request.starts_with("CONNECT cluster.example:6443 HTTP/1.1\r\n"),
+        "{request}"
+    );
+
+    config.proxy_url = Some("socks5://127.0.0.1:1080".parse().unwrap());
+    assert!(connect_with(config, "a test".into()).is_ok());
 }
