@@ -186,7 +186,7 @@ impl Tracker {
             "cannot read {owner}, which owns pods in {}: if it belongs to the application they are missing ({message})",
             owner.namespace
         );
-        let notice = Notice::new(NoticeCode::Forbidden, Level::Warning, sentence);
+        let notice = Notice::new(NoticeCode::Forbidden, Level::Info, sentence);
         self.say_once(key, notice.about(owner.clone()));
     }
 
