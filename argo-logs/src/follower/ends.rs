@@ -324,3 +324,7 @@ impl Follower {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "ends_tests.rs"]
+mod tests;
