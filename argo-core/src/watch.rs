@@ -199,11 +199,13 @@ where
 
     /// What to do about an error: how long to wait, and what to tell, if it is news.
     fn failure(&mut self, error: &watcher::Error) -> (Duration, Option<Degraded>) {
-        let code = status(error).map_or(0, |status| status.code);
-        // What a server says of itself is a sentence; the error around it is not.
-        let said = status(error).map(|status| status.message.clone());
-        let message = said.filter(|said| !said.is_empty());
-        let message = message.unwrap_or_else(|| chain(error));
+        let status = status(error);
+        let code = status.map_or(0, |status| status.code);
+        // What the server says is a sentence; the error around it is none.
+        let message = match status {
+            Some(status) if !status.message.is_empty() => status.message.clone(),
+            _ => chain(error),
+        };
         log::debug!("watch of {}: {message}", self.api.resource_url());
         if code == 410 {
             self.inner = inner(&self.api, &self.config);

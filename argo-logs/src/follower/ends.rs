@@ -67,9 +67,9 @@ impl Follower {
         }
         match (end, cause) {
             (End::Refused(refused), _) => self.refused(&refused, now),
+            (End::Lost(error), None) => self.lost(&error, now),
             _ if self.finishing.is_some() => self.read_last(now),
             (_, Some((cause, text))) => self.kubelet_says(cause, &text, now),
-            (End::Lost(error), None) => self.lost(&error, now),
             (End::Clean, None) if follow => self.ask(now),
             (End::Clean, None) => self.passed(pass, unseen, now),
         }
@@ -346,3 +346,7 @@ impl Follower {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "ends_tests.rs"]
+mod tests;

@@ -222,8 +222,10 @@ async fn get_pods_wide_and_watched() {
     assert_eq!(row[..4], ["web", "1/1", "Running", "1"]);
     assert_eq!(row[5..7], ["10.78.0.2", "node1"]);
 
-    let mut watch = cluster.follow("get pods -w --no-headers");
-    assert_eq!(words(&watch.line().await)[..3], ["web", "1/1", "Running"]);
+    let mut watch = cluster.follow("get pods -o wide -w --no-headers");
+    let row = watch.line().await;
+    assert_eq!(words(&row)[..3], ["web", "1/1", "Running"]);
+    assert_eq!(words(&row)[5..7], ["10.78.0.2", "node1"]);
     let options = DeleteOptions::default();
     let deleted = cluster
         .store

@@ -66,7 +66,7 @@ async fn flags_and_values_that_are_none() {
             ["two arguments", "shop argocd"],
         ),
         (&["sync", "shop"], ["<APP_NAMESPACE>", "Usage:"]),
-        (&["sink", "shop", "argocd"], ["'sink'", "sync"]),
+        (&["sink", "shop", "argocd"], ["'sink'", "--help"]),
     ] {
         let ended = Assistant::new(args).run().await;
         assert_eq!(
@@ -226,7 +226,8 @@ async fn credentials_that_expire_on_the_way_lose_nothing_so_far() {
             ) > 0
         );
     }
-    run.until("401").await;
+    run.until("the cluster refuses the credentials (context \"sim\"): Unauthorized")
+        .await;
     let ended = rollout.finish(run).await;
     assert_eq!(ended.code(), Some(0), "argocd's: {}", ended.stdout);
     for number in 1..=3 {
@@ -238,22 +239,55 @@ async fn credentials_that_expire_on_the_way_lose_nothing_so_far() {
 
 #[tokio::test]
 async fn what_may_not_be_read_is_one_notice_and_the_rest_goes_on() {
+    for (resource, namespace, notice) in [
+        (
+            "events",
+            "shop-prod",
+            "not allowed to list and watch events",
+        ),
+        (
+            "statefulsets.apps",
+            "shop-prod",
+            "may not list statefulsets.apps",
+        ),
+        (
+            "applications.argoproj.io",
+            "argocd",
+            "may not read Applications",
+        ),
+    ] {
+        let rollout = Rollout::written(COUNTING, 20.0).await;
+        rollout.cluster.api().faults().forbid(Rule {
+            resource: Some(resource.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            ..Rule::default()
+        });
+        let mut run = rollout.watched(&["-n", "shop-prod"]).start();
+        run.until("/app] number 5").await;
+        run.until(notice).await;
+        let ended = rollout.finish(run).await;
+        assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
+        assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
+        assert!(!ended.stdout.contains("Status {"), "{}", ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_named_with_the_rule_to_add() {
     let rollout = Rollout::written(COUNTING, 20.0).await;
     rollout.cluster.api().faults().forbid(Rule {
         resource: Some("replicasets.apps".to_owned()),
         ..Rule::default()
     });
     let mut run = rollout.watched(&[]).start();
-    run.until("/app] number 5").await;
+    run.until("[status] Deployment/web 1/1 ready").await;
     let ended = rollout.finish(run).await;
     assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
-    let notice = "may not list replicasets.apps in shop-prod";
+    let notice = "WARN [assistant] may not list replicasets.apps in shop-prod (403)";
     assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
     assert_eq!(
-        ended.count("403") + ended.count("forbidden"),
-        1,
-        "{}",
-        ended.stdout
+        ended.count("--verb=get,list,watch --resource=replicasets.apps"),
+        1
     );
 }
 
@@ -280,11 +314,22 @@ async fn an_application_that_is_nowhere() {
         .env("ARGO_SIM_SERVER", rollout.cluster.url());
     let ended = run.run().await;
     assert_eq!(ended.code(), Some(20), "argocd's: {}", ended.stdout);
-    let notice = "there is no Application nowhere/nope: only namespace nowhere is looked into";
-    assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
     let last = ended.stdout.lines().next_back().unwrap();
     let cause = "nope: Argo CD has no such application, or the token may not see it; no workload";
     assert!(last.starts_with(cause), "{last}");
+}
+
+#[tokio::test]
+async fn without_argocd_a_namespace_that_does_not_exist_is_said() {
+    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let run = Assistant::new(&["follow", "nope", "nowhere", "--timeout", "1s"])
+        .kubeconfig(&rollout.cluster.kubeconfig());
+    let ended = run.run().await;
+    assert_eq!(ended.code(), Some(70), "{}", ended.stdout);
+    let notice = "there is no Application nowhere/nope: only namespace nowhere is looked into";
+    assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
+    let last = ended.stdout.lines().next_back().unwrap();
+    assert!(last.ends_with("no workload was found"), "{last}");
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn it_ends_as_argocd_does() {
     let last = ended.stdout.lines().next_back().unwrap();
     assert!(last.starts_with("Deployment/banner: image "), "{last}");
 
-    let flags = ["--scenario", "good", "--speed", "20", "--", "--settle", "0"];
+    let flags = ["--scenario", "good", "--speed", "8", "--", "--settle", "0"];
     let ended = Assistant::demo(&flags).run().await;
     assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
     assert!(
