@@ -1,7 +1,7 @@
 //! The loop of a run: it waits for whatever happens, lets the [`Session`] decide, and does
 //! what it says.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use argo_core::{Level, Notice, NoticeCode};
 use argo_logs::{Lines, LogEvent, level::detect};
@@ -150,12 +150,11 @@ impl Run {
         let (origin, batch) = (&lines.origin, &lines.batch);
         self.session
             .lines(&origin.pod.uid, &origin.container, batch);
-        let workload = origin.workload.as_ref().map(ToString::to_string);
-        let app = self.renderer.app().to_owned();
+        let workload = origin.workload.as_ref().map(|w| w as &dyn Display);
         let shown = Origin {
-            app: &app,
+            id: origin.id,
             namespace: &origin.pod.namespace,
-            workload: workload.as_deref(),
+            workload,
             pod: &origin.pod.name,
             container: &origin.container,
             restart: u32::try_from(batch.restart()).unwrap_or(0),
@@ -258,7 +257,8 @@ impl Run {
             self.say(level, message);
         }
         if !self.out.is_empty() {
-            self.output.push(std::mem::take(&mut self.out));
+            let next = self.output.buffer();
+            self.output.push(std::mem::replace(&mut self.out, next));
         }
     }
 

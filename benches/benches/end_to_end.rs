@@ -85,7 +85,10 @@ impl Bench {
             folder: tempfile::tempdir()?,
             assistant,
             urls,
-            rounds: env::var("ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(3),
+            rounds: env::var("ROUNDS")
+                .ok()
+                .and_then(|n| n.parse().ok())
+                .unwrap_or(3),
         };
         bench.write_kubeconfigs()?;
         Ok(bench)
@@ -140,7 +143,11 @@ impl Bench {
         }
         for name in ["plain", "tls"] {
             let url = text(name);
-            let trust = if name == "tls" { format!(", certificate-authority: {authority}") } else { String::new() };
+            let trust = if name == "tls" {
+                format!(", certificate-authority: {authority}")
+            } else {
+                String::new()
+            };
             let config = format!(
                 "apiVersion: v1\nkind: Config\ncurrent-context: sim\nclusters:\n- {{name: sim, cluster: {{server: '{url}'{trust}}}}}\n\
                  contexts:\n- {{name: sim, context: {{cluster: sim, user: sim}}}}\nusers:\n- {{name: sim, user: {{token: any}}}}\n"
@@ -153,24 +160,39 @@ impl Bench {
     /// argo-assistant as it is used in a pipeline.
     fn assistant(&self) -> Vec<String> {
         let program = self.assistant.display().to_string();
-        let words = [&program, "follow", APP, "argocd", "--since", "1h", "--settle", "0s"];
+        let words = [
+            &program, "follow", APP, "argocd", "--since", "1h", "--settle", "0s",
+        ];
         words.map(str::to_owned).to_vec()
     }
 
     fn start(&self, command: &[String], way: &str, format: &str) -> Result<Running, Failure> {
-        let environment = [("KUBECONFIG", self.path(way)), ("LOG_FORMAT", format.to_owned())];
+        let environment = [
+            ("KUBECONFIG", self.path(way)),
+            ("LOG_FORMAT", format.to_owned()),
+        ];
         measure::start(command, &environment)
     }
 
     fn curl(&self, way: &str) -> Vec<String> {
         let base = self.urls[way].as_str().unwrap_or_default();
-        let url = format!("{base}/api/v1/namespaces/{NAMESPACE}/pods/flood/log?container=app&follow=true&timestamps=true");
+        let url = format!(
+            "{base}/api/v1/namespaces/{NAMESPACE}/pods/flood/log?container=app&follow=true&timestamps=true"
+        );
         let authority = self.path("authority.pem");
-        ["curl", "-sN", "--http1.1", "--cacert", &authority, &url].map(str::to_owned).to_vec()
+        ["curl", "-sN", "--http1.1", "--cacert", &authority, &url]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     /// One program reads the flood: what it cost, and how long the server was at it.
-    fn reads(&mut self, lines: u64, command: &[String], way: &str, format: &str) -> Result<(Cost, f64), Failure> {
+    fn reads(
+        &mut self,
+        lines: u64,
+        command: &[String],
+        way: &str,
+        format: &str,
+    ) -> Result<(Cost, f64), Failure> {
         self.told(&format!("flood {lines}"))?;
         let cost = self.start(command, way, format)?.cost()?;
         if cost.code != Some(0) {
@@ -181,7 +203,15 @@ impl Bench {
     }
 
     fn flood(&mut self, way: &str, format: &str) -> Result<(), Failure> {
-        let kubectl = ["kubectl", "logs", "-f", "--timestamps", "-n", NAMESPACE, "flood"];
+        let kubectl = [
+            "kubectl",
+            "logs",
+            "-f",
+            "--timestamps",
+            "-n",
+            NAMESPACE,
+            "flood",
+        ];
         let mut programs = vec![("argo-assistant", self.assistant())];
         if on_path("curl") {
             programs.push(("curl -sN", self.curl(way)));
@@ -199,10 +229,17 @@ impl Bench {
                 }
             }
         }
-        say(&format!("\n## One container, {LINES} lines of 120 bytes, {way}, {format} ({} rounds)\n", self.rounds));
-        say("| program | CPU µs a line | bytes flow, s | start to end, s | max RSS MiB |\n| --- | --- | --- | --- | --- |");
+        say(&format!(
+            "\n## One container, {LINES} lines of 120 bytes, {way}, {format} ({} rounds)\n",
+            self.rounds
+        ));
+        say(
+            "| program | CPU µs a line | bytes flow, s | start to end, s | max RSS MiB |\n| --- | --- | --- | --- | --- |",
+        );
         for ((name, _), costs) in programs.iter().zip(&costs) {
-            let of = |value: fn(&(Cost, f64)) -> f64| median(&costs.iter().map(value).collect::<Vec<_>>());
+            let of = |value: fn(&(Cost, f64)) -> f64| {
+                median(&costs.iter().map(value).collect::<Vec<_>>())
+            };
             say(&format!(
                 "| {name} | {:.3} | {:.2} | {:.2} | {:.1} |",
                 of(|(cost, _)| cost.cpu) * 1e6 / LINES as f64,
@@ -215,13 +252,23 @@ impl Bench {
         for (at, (name, _)) in programs.iter().enumerate().skip(1) {
             let ratio = |value: fn(&(Cost, f64)) -> f64| {
                 let pairs = costs[0].iter().zip(&costs[at]);
-                median(&pairs.map(|(ours, theirs)| value(ours) / value(theirs)).collect::<Vec<_>>())
+                median(
+                    &pairs
+                        .map(|(ours, theirs)| value(ours) / value(theirs))
+                        .collect::<Vec<_>>(),
+                )
             };
             let limit = if at == 1 { 1.5 } else { 1.0 / 3.0 };
             let cpu = ratio(|(cost, _)| cost.cpu);
             let wall = ratio(|(_, took)| *took);
-            say(&format!("- CPU / {name}: {cpu:.2} (target {limit:.2}: {})", verdict(cpu, limit)));
-            say(&format!("- wall / {name}: {wall:.2} (target 1.50: {})", verdict(wall, 1.5)));
+            say(&format!(
+                "- CPU / {name}: {cpu:.2} (target {limit:.2}: {})",
+                verdict(cpu, limit)
+            ));
+            say(&format!(
+                "- wall / {name}: {wall:.2} (target 1.50: {})",
+                verdict(wall, 1.5)
+            ));
         }
         Ok(())
     }
@@ -253,25 +300,53 @@ impl Bench {
         let (few, many) = (&held[0], &held[1]);
         let each = many.1.saturating_sub(few.1) as f64 / (many.0 - few.0) as f64;
         say(&format!("\n## {STREAMS} idle streams, {way}\n"));
-        say(&format!("- RSS: {:.1} MiB with {} streams, {:.1} MiB with {}, at most {:.1} MiB (target 64: {})",
-            few.1 as f64 / 1024.0, few.0, many.1 as f64 / 1024.0, many.0, many.2.max_rss as f64 / 1024.0,
-            verdict(many.2.max_rss as f64 / 1024.0, 64.0)));
-        say(&format!("- growth: {each:.1} KiB a stream (target 64: {})", verdict(each, 64.0)));
-        say(&format!("- CPU from start to end: {:.0} ms", many.2.cpu * 1e3));
+        say(&format!(
+            "- RSS: {:.1} MiB with {} streams, {:.1} MiB with {}, at most {:.1} MiB (target 64: {})",
+            few.1 as f64 / 1024.0,
+            few.0,
+            many.1 as f64 / 1024.0,
+            many.0,
+            many.2.max_rss as f64 / 1024.0,
+            verdict(many.2.max_rss as f64 / 1024.0, 64.0)
+        ));
+        say(&format!(
+            "- growth: {each:.1} KiB a stream (target 64: {})",
+            verdict(each, 64.0)
+        ));
+        say(&format!(
+            "- CPU from start to end: {:.0} ms",
+            many.2.cpu * 1e3
+        ));
         Ok(())
     }
 
     fn busy(&mut self) -> Result<(), Failure> {
         let lines = (STREAMS * BUSY) as f64;
-        say(&format!("\n## {STREAMS} busy streams, {BUSY} lines each, three at a time, plain\n"));
+        say(&format!(
+            "\n## {STREAMS} busy streams, {BUSY} lines each, three at a time, plain\n"
+        ));
         say("| program | CPU µs a line | max RSS MiB | exit |\n| --- | --- | --- | --- |");
         let base = self.urls["api_url"].as_str().unwrap_or_default();
-        let url = format!("{base}/api/v1/namespaces/{NAMESPACE}/pods/pod-[000-{:03}]/log?container=app&follow=true&timestamps=true", STREAMS - 1);
-        let half = |from: u64, to: u64| url.replace(&format!("[000-{:03}]", STREAMS - 1), &format!("[{from:03}-{to:03}]"));
+        let url = format!(
+            "{base}/api/v1/namespaces/{NAMESPACE}/pods/pod-[000-{:03}]/log?container=app&follow=true&timestamps=true",
+            STREAMS - 1
+        );
+        let half = |from: u64, to: u64| {
+            url.replace(
+                &format!("[000-{:03}]", STREAMS - 1),
+                &format!("[{from:03}-{to:03}]"),
+            )
+        };
         let quiet = "curl -sN -Z --parallel-immediate --parallel-max 300";
         // curl has at most 300 transfers at a time.
-        let curls = format!("{quiet} '{}' & {quiet} '{}'; wait", half(0, STREAMS / 2 - 1), half(STREAMS / 2, STREAMS - 1));
-        let kubectl = format!("exec kubectl logs -f --timestamps -n {NAMESPACE} -l job-name=job --tail=-1 --max-log-requests {STREAMS}");
+        let curls = format!(
+            "{quiet} '{}' & {quiet} '{}'; wait",
+            half(0, STREAMS / 2 - 1),
+            half(STREAMS / 2, STREAMS - 1)
+        );
+        let kubectl = format!(
+            "exec kubectl logs -f --timestamps -n {NAMESPACE} -l job-name=job --tail=-1 --max-log-requests {STREAMS}"
+        );
         let shell = |script: &str| ["sh", "-c", script].map(str::to_owned).to_vec();
         let mut programs = vec![("argo-assistant", self.assistant())];
         if on_path("curl") {
@@ -287,14 +362,29 @@ impl Bench {
             self.opened(STREAMS)?;
             self.told(&format!("busy {BUSY}"))?;
             let cost = running.cost()?;
-            say(&format!("| {name} | {:.3} | {:.1} | {:?} |", cost.cpu * 1e6 / lines, cost.max_rss as f64 / 1024.0, cost.code));
+            say(&format!(
+                "| {name} | {:.3} | {:.1} | {:?} |",
+                cost.cpu * 1e6 / lines,
+                cost.max_rss as f64 / 1024.0,
+                cost.code
+            ));
             costs.push(cost);
         }
         let rss = costs[0].max_rss as f64 / 1024.0;
-        say(&format!("\n- RSS: {rss:.1} MiB (target 64: {})", verdict(rss, 64.0)));
-        for (cost, (name, limit)) in costs.iter().skip(1).zip([("curl", 1.5), ("kubectl", 1.0 / 3.0)]) {
+        say(&format!(
+            "\n- RSS: {rss:.1} MiB (target 64: {})",
+            verdict(rss, 64.0)
+        ));
+        for (cost, (name, limit)) in costs
+            .iter()
+            .skip(1)
+            .zip([("curl", 1.5), ("kubectl", 1.0 / 3.0)])
+        {
             let ratio = costs[0].cpu / cost.cpu;
-            say(&format!("- CPU / {name}: {ratio:.2} (target {limit:.2}: {})", verdict(ratio, limit)));
+            say(&format!(
+                "- CPU / {name}: {ratio:.2} (target {limit:.2}: {})",
+                verdict(ratio, limit)
+            ));
         }
         Ok(())
     }
@@ -322,28 +412,49 @@ impl Bench {
     fn first(&mut self) -> Result<(), Failure> {
         let delays = self.delays("api", "first 200")?;
         let (half, most) = (quantile(&delays, 0.5), quantile(&delays, 0.99));
-        say(&format!("\n## Start of a container to its first line, {} containers\n", delays.len()));
-        say(&format!("- p50 {half:.2} ms (target 3: {}), p99 {most:.2} ms (target 10: {})", verdict(half, 3.0), verdict(most, 10.0)));
+        say(&format!(
+            "\n## Start of a container to its first line, {} containers\n",
+            delays.len()
+        ));
+        say(&format!(
+            "- p50 {half:.2} ms (target 3: {}), p99 {most:.2} ms (target 10: {})",
+            verdict(half, 3.0),
+            verdict(most, 10.0)
+        ));
         Ok(())
     }
 
     fn calm(&mut self) -> Result<(), Failure> {
         let delays = self.delays("plain", "calm 19 10")?;
         let (half, most) = (quantile(&delays, 0.5), quantile(&delays, 0.99));
-        say(&format!("\n## 20 streams, one at full speed: delay of the other 19 ({} lines)\n", delays.len()));
-        say(&format!("- p50 {half:.2} ms, p99 {most:.2} ms (target 50: {})", verdict(most, 50.0)));
+        say(&format!(
+            "\n## 20 streams, one at full speed: delay of the other 19 ({} lines)\n",
+            delays.len()
+        ));
+        say(&format!(
+            "- p50 {half:.2} ms, p99 {most:.2} ms (target 50: {})",
+            verdict(most, 50.0)
+        ));
         Ok(())
     }
 
     fn long(&mut self) -> Result<(), Failure> {
         let (cost, took) = self.reads(10 * LINES, &self.assistant(), "plain", "text")?;
         let middle = &cost.rss[cost.rss.len() / 10..];
-        let (low, high) = (middle.iter().min().copied().unwrap_or(0), middle.iter().max().copied().unwrap_or(0));
+        let (low, high) = (
+            middle.iter().min().copied().unwrap_or(0),
+            middle.iter().max().copied().unwrap_or(0),
+        );
         let centre = median(&middle.iter().map(|rss| *rss as f64).collect::<Vec<_>>());
         let off = (high as f64 / centre - 1.0).max(1.0 - low as f64 / centre) * 100.0;
         say("\n## Memory over 10 million lines\n");
-        say(&format!("- after the first tenth {:.1} to {:.1} MiB in {} looks over {took:.1} s: {off:.1} % off the median (target 5: {})",
-            low as f64 / 1024.0, high as f64 / 1024.0, middle.len(), verdict(off, 5.0)));
+        say(&format!(
+            "- after the first tenth {:.1} to {:.1} MiB in {} looks over {took:.1} s: {off:.1} % off the median (target 5: {})",
+            low as f64 / 1024.0,
+            high as f64 / 1024.0,
+            middle.len(),
+            verdict(off, 5.0)
+        ));
         Ok(())
     }
 }
@@ -355,7 +466,9 @@ fn read_delays(stdout: ChildStdout) -> Vec<f64> {
     let mut line = Vec::new();
     while matches!(stdout.read_until(b'\n', &mut line), Ok(read) if read > 0) {
         if let Some(at) = memchr::memmem::find(&line, MARK.as_bytes()) {
-            let time = String::from_utf8_lossy(&line[at + MARK.len()..]).trim().parse::<i64>();
+            let time = String::from_utf8_lossy(&line[at + MARK.len()..])
+                .trim()
+                .parse::<i64>();
             delays.extend(time.map(|time| (now() - time) as f64 / 1e6));
         }
         line.clear();

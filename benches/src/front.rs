@@ -126,7 +126,12 @@ fn parse(bytes: &[u8]) -> Option<(String, usize)> {
         .headers
         .iter()
         .find(|header| header.name.eq_ignore_ascii_case("content-length"))
-        .and_then(|header| std::str::from_utf8(header.value).ok()?.parse::<usize>().ok());
+        .and_then(|header| {
+            std::str::from_utf8(header.value)
+                .ok()?
+                .parse::<usize>()
+                .ok()
+        });
     Some((request.path?.to_owned(), head + length.unwrap_or(0)))
 }
 
@@ -186,8 +191,8 @@ fn hand_on(
 /// # Errors
 ///
 /// When none can be made.
-pub fn certificate()
--> Result<(Arc<ServerConfig>, String), Box<dyn std::error::Error + Send + Sync>> {
+pub fn certificate() -> Result<(Arc<ServerConfig>, String), Box<dyn std::error::Error + Send + Sync>>
+{
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

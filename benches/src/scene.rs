@@ -61,9 +61,9 @@ impl Scene {
             runs: 0,
         };
         for name in ["argocd", NAMESPACE] {
-            scene
-                .store
-                .create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))?;
+            scene.store.create(
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
+            )?;
         }
         scene.store.create(json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
@@ -95,7 +95,8 @@ impl Scene {
     pub fn begin(&mut self) -> Result<(), StoreError> {
         for pod in self.store.list("pods", Some(NAMESPACE))?.items {
             let name = pod.value()["metadata"]["name"].as_str().unwrap_or_default();
-            self.logs.remove_pod(pod.value()["metadata"]["uid"].as_str().unwrap_or_default());
+            self.logs
+                .remove_pod(pod.value()["metadata"]["uid"].as_str().unwrap_or_default());
             self.store.delete("pods", NAMESPACE, name)?;
         }
         if self.store.get("jobs.batch", NAMESPACE, "job").is_some() {
@@ -185,4 +186,3 @@ fn status(phase: &str, id: &str, state: &Value) -> Value {
 fn stamp() -> String {
     simcluster::clock::time(jiff::Timestamp::now())
 }
-

@@ -215,7 +215,8 @@ impl Stage {
     async fn calm(&mut self, pods: u64, seconds: u64) -> Result<(), Failure> {
         self.flood(u64::from(u32::MAX))?;
         for number in 0..pods {
-            self.pods.push(self.scene.pod(&format!("calm-{number:02}"))?);
+            self.pods
+                .push(self.scene.pod(&format!("calm-{number:02}"))?);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         for _ in 0..seconds * 50 {
