@@ -96,6 +96,8 @@ pub(crate) struct Reading {
     lines: usize,
     shown: usize,
     first: Option<Entry>,
+    /// How many lines came with the last bytes.
+    usual: usize,
 }
 
 /// Where a line lies, and what is special about it.
@@ -128,6 +130,7 @@ impl Reading {
             lines: 0,
             shown: 0,
             first: None,
+            usual: 0,
         }
     }
 
@@ -234,6 +237,8 @@ impl Reading {
 
     fn whole_lines(&mut self, bytes: &Bytes, sink: &mut Sink<'_>) {
         let mut batch = self.batch(bytes.clone());
+        // As many as last time, so that the list need not grow line by line.
+        batch.reserve(self.usual);
         let mut start = 0;
         for end in memchr_iter(b'\n', bytes) {
             if end - start > CAP {
@@ -246,6 +251,7 @@ impl Reading {
             }
             start = end + 1;
         }
+        self.usual = batch.len();
         sink.emit(batch);
     }
 

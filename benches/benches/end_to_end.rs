@@ -495,8 +495,8 @@ fn assistant() -> Result<PathBuf, Failure> {
     if !built.success() {
         return Err("argo-assistant cannot be built".into());
     }
-    // target/release/deps/end_to_end-…
+    // target/PROFILE/deps/end_to_end-…
     let here = env::current_exe()?;
-    let folder = here.parent().and_then(Path::parent).ok_or("no folder")?;
-    Ok(folder.join("argo-assistant"))
+    let target = here.ancestors().nth(3).ok_or("no target folder")?;
+    Ok(target.join("release").join("argo-assistant"))
 }

@@ -69,6 +69,9 @@ struct Block {
     bytes: Vec<u8>,
     /// Where lines begin.
     places: Vec<usize>,
+    /// The time that was written last, and its second.
+    stamp: [u8; 30],
+    second: Option<i64>,
 }
 
 impl Block {
@@ -82,6 +85,8 @@ impl Block {
         let mut block = Self {
             bytes: Vec::new(),
             places: Vec::new(),
+            stamp: [0; 30],
+            second: None,
         };
         for _ in 0..chunks {
             let head = format!("{:x}\r\n", LINE as u64 * lines);
@@ -102,7 +107,17 @@ impl Block {
     fn fill(&mut self, start: i64, mut next: u64) -> u64 {
         for place in &self.places {
             let time = start + i64::try_from(next).unwrap_or(i64::MAX) * STEP;
-            self.bytes[*place..*place + 30].copy_from_slice(&stamp(time));
+            let second = time.div_euclid(1_000_000_000);
+            if self.second != Some(second) {
+                self.second = Some(second);
+                self.stamp = stamp(second * 1_000_000_000);
+            }
+            let mut rest = time.rem_euclid(1_000_000_000);
+            for digit in self.stamp[20..29].iter_mut().rev() {
+                *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+                rest /= 10;
+            }
+            self.bytes[*place..*place + 30].copy_from_slice(&self.stamp);
             next += 1;
         }
         next
