@@ -87,7 +87,12 @@ struct State {
     /// Nobody will push any more.
     ended: bool,
     news: Vec<News>,
+    /// A buffer whose bytes are written.
+    spare: Vec<u8>,
 }
+
+/// A larger buffer is not kept for the next bytes.
+const SPARE: usize = 1 << 20;
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -129,6 +134,7 @@ impl Output {
                 closed: false,
                 ended: false,
                 news: Vec::new(),
+                spare: Vec::new(),
             }),
             work: Condvar::new(),
             progress: watch::Sender::new(0),
@@ -158,6 +164,12 @@ impl Output {
         spool.push(bytes, news);
         drop(state);
         self.shared.work.notify_one();
+    }
+
+    /// An empty buffer for the next bytes. It had others before, so that its memory is
+    /// there already.
+    pub fn buffer(&self) -> Vec<u8> {
+        std::mem::take(&mut self.shared.lock().spare)
     }
 
     /// True once the reader has gone away. What is pushed after that is dropped.

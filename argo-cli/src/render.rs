@@ -10,6 +10,8 @@ mod level;
 mod record;
 mod stamp;
 
+use std::{collections::HashMap, fmt::Display};
+
 use argo_core::{Level, Notice, Record, record::Body, record::NoticeBody};
 use argo_logs::{Batch, Line};
 use jiff::Timestamp;
@@ -25,14 +27,14 @@ use crate::{
 use self::{json::LogJson, level::Levels, stamp::Stamp};
 
 /// Where log lines come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Origin<'a> {
-    /// Name of the application.
-    pub app: &'a str,
+    /// A number that no other container of the run has.
+    pub id: u32,
     /// Namespace of the pod.
     pub namespace: &'a str,
     /// `<Kind>/<name>` of the workload, once it is known.
-    pub workload: Option<&'a str>,
+    pub workload: Option<&'a dyn Display>,
     /// Name of the pod.
     pub pod: &'a str,
     /// Name of the container.
@@ -41,8 +43,8 @@ pub struct Origin<'a> {
     pub restart: u32,
 }
 
-/// Turns what there is to show into bytes. It keeps a few prefixes, and nothing that
-/// grows.
+/// Turns what there is to show into bytes. It keeps some prefixes, and nothing that
+/// grows beyond a bound.
 #[derive(Debug)]
 pub struct Renderer {
     settings: Settings,
@@ -52,51 +54,20 @@ pub struct Renderer {
     levels: Levels,
     stamp: Stamp,
     json: LogJson,
-    origin: Cached,
+    runs: HashMap<(u32, u32), Shared>,
 }
 
-/// The origin of the lines before: batches of one container come in rows.
-#[derive(Debug, Default)]
-struct Cached {
-    origin: Option<Owned>,
-    /// `[<pod>/<container>] `
-    tag: Vec<u8>,
+/// When so many runs of containers are remembered all are forgotten.
+const RUNS: usize = 1024;
+
+/// What the lines of one run of a container share.
+#[derive(Debug)]
+struct Shared {
+    /// In text what stands before a line, `[<pod>/<container>] `; in JSON all that comes
+    /// after it.
+    around: Vec<u8>,
     /// The time of the last line that had one.
     nanos: Option<i64>,
-}
-
-#[derive(Debug)]
-struct Owned {
-    app: String,
-    namespace: String,
-    workload: Option<String>,
-    pod: String,
-    container: String,
-    restart: u32,
-}
-
-impl Owned {
-    fn new(origin: &Origin<'_>) -> Self {
-        Self {
-            app: origin.app.to_owned(),
-            namespace: origin.namespace.to_owned(),
-            workload: origin.workload.map(str::to_owned),
-            pod: origin.pod.to_owned(),
-            container: origin.container.to_owned(),
-            restart: origin.restart,
-        }
-    }
-
-    fn as_origin(&self) -> Origin<'_> {
-        Origin {
-            app: &self.app,
-            namespace: &self.namespace,
-            workload: self.workload.as_deref(),
-            pod: &self.pod,
-            container: &self.container,
-            restart: self.restart,
-        }
-    }
 }
 
 impl Renderer {
@@ -114,7 +85,7 @@ impl Renderer {
             levels: Levels::new(&settings),
             stamp: Stamp::new(&settings, started),
             json: LogJson::default(),
-            origin: Cached::default(),
+            runs: HashMap::new(),
             settings,
         }
     }
@@ -129,11 +100,6 @@ impl Renderer {
     /// The settings it was made with.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// The application that the run is about, for an [`Origin`].
-    pub fn app(&self) -> &str {
-        &self.app
     }
 
     /// True if records of a level are shown.
@@ -161,19 +127,25 @@ impl Renderer {
         batch: &Batch,
         out: &mut Vec<u8>,
     ) {
-        self.turn_to(origin);
+        let run = (origin.id, origin.restart);
+        let mut runs = std::mem::take(&mut self.runs);
+        if runs.len() >= RUNS {
+            runs.clear();
+        }
+        let shared = runs.entry(run).or_insert_with(|| self.shared(origin));
         for line in batch.lines() {
-            let nanos = line.nanos().or(self.origin.nanos).unwrap_or_else(now);
-            self.origin.nanos = Some(nanos);
+            let nanos = line.nanos().or(shared.nanos).unwrap_or_else(now);
+            shared.nanos = Some(nanos);
             let level = level(line.text);
             if !self.shows(level) {
                 continue;
             }
             match self.settings.format {
-                Format::Json => self.json.line(nanos, level, line.text, out),
-                Format::Text => self.text_line(nanos, level, line, out),
+                Format::Json => self.json.line(nanos, level, line.text, &shared.around, out),
+                Format::Text => self.text_line(nanos, level, line, &shared.around, out),
             }
         }
+        self.runs = runs;
     }
 
     /// Appends what argocd wrote just now, at the level that it names itself.
@@ -227,9 +199,16 @@ impl Renderer {
         }
     }
 
-    fn text_line(&mut self, nanos: i64, level: Level, line: Line<'_>, out: &mut Vec<u8>) {
+    fn text_line(
+        &mut self,
+        nanos: i64,
+        level: Level,
+        line: Line<'_>,
+        tag: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         self.prefix(nanos, level, out);
-        out.extend_from_slice(&self.origin.tag);
+        out.extend_from_slice(tag);
         if line.continuation {
             out.extend_from_slice("… ".as_bytes());
         }
@@ -254,21 +233,16 @@ impl Renderer {
         }
     }
 
-    fn turn_to(&mut self, origin: &Origin<'_>) {
-        let known = self.origin.origin.as_ref().map(Owned::as_origin);
-        if known.as_ref() == Some(origin) {
-            return;
-        }
+    fn shared(&self, origin: &Origin<'_>) -> Shared {
+        let mut around = Vec::new();
         match self.settings.format {
-            Format::Json => self.json.turn_to(origin),
-            Format::Text => {
-                let tag = format!("{}/{}", origin.pod, origin.container);
-                self.origin.tag.clear();
-                push_tag(&tag, &mut self.origin.tag);
-            }
+            Format::Json => around = json::after_message(&self.app, origin),
+            Format::Text => push_tag(&format!("{}/{}", origin.pod, origin.container), &mut around),
         }
-        self.origin.nanos = None;
-        self.origin.origin = Some(Owned::new(origin));
+        Shared {
+            around,
+            nanos: None,
+        }
     }
 }
 

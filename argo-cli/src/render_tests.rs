@@ -33,9 +33,9 @@ fn renderer(pairs: &[(&str, &str)]) -> Renderer {
 }
 
 const ORIGIN: Origin<'static> = Origin {
-    app: "shop",
+    id: 0,
     namespace: "shop-prod",
-    workload: Some("Deployment/web"),
+    workload: Some(&"Deployment/web"),
     pod: "web-6d4cf56db-x2x7p",
     container: "app",
     restart: 0,
@@ -369,12 +369,17 @@ fn what_was_before_the_start_has_a_negative_time_as_in_go() {
 fn containers_take_turns() {
     let mut renderer = renderer(&[JSON]);
     let other = Origin {
+        id: 1,
         container: "sidecar",
         workload: None,
         restart: 2,
         ..ORIGIN
     };
-    for origin in [ORIGIN, other, ORIGIN] {
+    let again = Origin {
+        restart: 1,
+        ..ORIGIN
+    };
+    for origin in [ORIGIN, other, ORIGIN, again] {
         let text = lines(
             &mut renderer,
             &origin,
@@ -382,7 +387,10 @@ fn containers_take_turns() {
         );
         let json: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["container"], origin.container);
-        assert_eq!(json["workload"].as_str(), origin.workload);
+        assert_eq!(
+            json["workload"].as_str().map(str::to_owned),
+            origin.workload.map(ToString::to_string)
+        );
         assert_eq!(json["restart"], origin.restart);
     }
 }
@@ -470,7 +478,7 @@ fn hostile_tags_and_messages_are_one_line_each() {
     let origin = Origin {
         pod: hostile,
         container: hostile,
-        workload: Some(hostile),
+        workload: Some(&hostile),
         ..ORIGIN
     };
     let line = [line_at("2026-11-23T10:00:00Z", hostile.as_bytes())];
@@ -548,9 +556,9 @@ fn the_verdict_is_a_block_or_a_record() {
 /// The record of a log line, by way of serde.
 fn by_serde(origin: &Origin<'_>, nanos: i64, level: Level, text: &[u8]) -> Record {
     let body = Body::Log(Log {
-        app: origin.app.to_owned(),
+        app: "shop".to_owned(),
         namespace: origin.namespace.to_owned(),
-        workload: origin.workload.map(str::to_owned),
+        workload: origin.workload.map(ToString::to_string),
         pod: origin.pod.to_owned(),
         container: origin.container.to_owned(),
         restart: origin.restart,
@@ -599,7 +607,7 @@ proptest! {
         workload in prop::option::of(".*"),
         restart in any::<u32>(),
     ) {
-        let origin = Origin { pod: &pod, workload: workload.as_deref(), restart, ..ORIGIN };
+        let origin = Origin { pod: &pod, workload: workload.as_ref().map(|w| w as &dyn Display), restart, ..ORIGIN };
         let mut renderer = renderer(&[JSON, ("LOG_LEVEL", "trace")]);
         for (text, nanos, level) in texts {
             // A line has no newline, and the smallest number means that it has no time.
@@ -646,5 +654,15 @@ proptest! {
         prop_assert!(shown.starts_with("1970-01-01 00:00:00 INFO [web-6d4cf56db-x2x7p/app] "));
         prop_assert!(!shown.contains(|c: char| c.is_control() && c != '\n' && c != '\t'));
         prop_assert!(!shown.contains("##["));
+    }
+}
+
+#[test]
+fn no_number_of_runs_is_remembered_for_ever() {
+    let mut renderer = renderer(&[]);
+    for restart in 0..5000 {
+        let origin = Origin { restart, ..ORIGIN };
+        lines(&mut renderer, &origin, &[Line::new(Some(0), b"x")]);
+        assert!(renderer.runs.len() <= RUNS);
     }
 }

@@ -2,6 +2,7 @@
 //! what it says.
 
 use std::{
+    fmt::Display,
     io::{self, Write as _},
     time::Duration,
 };
@@ -153,12 +154,11 @@ impl Run {
         let (origin, batch) = (&lines.origin, &lines.batch);
         self.session
             .lines(&origin.pod.uid, &origin.container, batch);
-        let workload = origin.workload.as_ref().map(ToString::to_string);
-        let app = self.renderer.app().to_owned();
+        let workload = origin.workload.as_ref().map(|w| w as &dyn Display);
         let shown = Origin {
-            app: &app,
+            id: origin.id,
             namespace: &origin.pod.namespace,
-            workload: workload.as_deref(),
+            workload,
             pod: &origin.pod.name,
             container: &origin.container,
             restart: u32::try_from(batch.restart()).unwrap_or(0),
@@ -278,7 +278,8 @@ impl Run {
             self.say(level, message);
         }
         if !self.out.is_empty() {
-            self.output.push(std::mem::take(&mut self.out));
+            let next = self.output.buffer();
+            self.output.push(std::mem::replace(&mut self.out, next));
         }
     }
 

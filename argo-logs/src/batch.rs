@@ -139,6 +139,11 @@ impl Batch {
         self.lines.truncate(len);
     }
 
+    /// Makes room for so many more lines.
+    pub(crate) fn reserve(&mut self, lines: usize) {
+        self.lines.reserve(lines);
+    }
+
     pub(crate) fn push(&mut self, time: Option<i64>, range: std::ops::Range<usize>, flags: u8) {
         self.lines.push(Span {
             time: time.unwrap_or(NO_TIME),

@@ -100,6 +100,8 @@ pub(crate) struct Reading {
     lines: usize,
     shown: usize,
     first: Option<Entry>,
+    /// How many lines came with the last bytes.
+    usual: usize,
 }
 
 /// Where a line lies, and what is special about it.
@@ -134,6 +136,7 @@ impl Reading {
             lines: 0,
             shown: 0,
             first: None,
+            usual: 0,
         }
     }
 
@@ -249,6 +252,8 @@ impl Reading {
 
     fn whole_lines(&mut self, bytes: &Bytes, sink: &mut Sink<'_>) {
         let mut batch = self.batch(bytes.clone());
+        // As many as last time, so that the list need not grow line by line.
+        batch.reserve(self.usual);
         let mut start = 0;
         for end in memchr_iter(b'\n', bytes) {
             if end - start > CAP {
@@ -261,6 +266,7 @@ impl Reading {
             }
             start = end + 1;
         }
+        self.usual = batch.len();
         sink.emit(batch);
     }
 

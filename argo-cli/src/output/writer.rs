@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{News, Shared, spool::Next};
+use super::{News, SPARE, Shared, spool::Next};
 
 /// How long a writer that would block is left alone. Someone else may have made the pipe
 /// that we share non-blocking.
@@ -16,10 +16,17 @@ pub(super) fn run(shared: &Shared, mut writer: Box<dyn Write + Send>) {
     let mut failed = false;
     while let Some((next, is_last)) = wait(shared) {
         let len = next.len();
-        let result = next
-            .load()
-            .and_then(|bytes| write(&mut *writer, &bytes, is_last));
+        let mut spare = Vec::new();
+        let result = next.load().and_then(|bytes| {
+            let result = write(&mut *writer, &bytes, is_last);
+            spare = bytes;
+            result
+        });
+        spare.clear();
         let mut state = shared.lock();
+        if spare.capacity() <= SPARE {
+            state.spare = spare;
+        }
         match result {
             Err(error) if is_gone(&error) => {
                 state.close();

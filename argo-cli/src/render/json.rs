@@ -54,38 +54,44 @@ impl Formatter for Safe {
     }
 }
 
-/// Writes log lines. What lines share is kept: the second, and all that comes after the
-/// message.
+/// All that comes after the message of a log line: `","schema":1,"kind":"log",…}` and a
+/// newline.
+pub(super) fn after_message(app: &str, origin: &Origin<'_>) -> Vec<u8> {
+    let body = Body::Log(record::Log {
+        app: app.to_owned(),
+        namespace: origin.namespace.to_owned(),
+        workload: origin.workload.map(ToString::to_string),
+        pod: origin.pod.to_owned(),
+        container: origin.container.to_owned(),
+        restart: origin.restart,
+    });
+    let mut whole = Vec::new();
+    record(
+        &Record::at(Timestamp::UNIX_EPOCH, Level::Info, "", body),
+        &mut whole,
+    );
+    let message = memchr::memmem::find(&whole, EMPTY);
+    let tail = message.map_or(whole.len(), |at| at + EMPTY.len() - 1);
+    whole.split_off(tail)
+}
+
+/// Writes log lines. The second that they share is kept.
 #[derive(Debug, Default)]
 pub(super) struct LogJson {
     second: Option<i64>,
     /// `{"time":"2026-11-23T10:00:08`
     head: Vec<u8>,
-    /// `","schema":1,"kind":"log",…}` and a newline.
-    tail: Vec<u8>,
 }
 
 impl LogJson {
-    pub(super) fn turn_to(&mut self, origin: &Origin<'_>) {
-        let body = Body::Log(record::Log {
-            app: origin.app.to_owned(),
-            namespace: origin.namespace.to_owned(),
-            workload: origin.workload.map(str::to_owned),
-            pod: origin.pod.to_owned(),
-            container: origin.container.to_owned(),
-            restart: origin.restart,
-        });
-        let mut whole = Vec::new();
-        record(
-            &Record::at(Timestamp::UNIX_EPOCH, Level::Info, "", body),
-            &mut whole,
-        );
-        let message = memchr::memmem::find(&whole, EMPTY);
-        let tail = message.map_or(whole.len(), |at| at + EMPTY.len() - 1);
-        self.tail = whole.split_off(tail);
-    }
-
-    pub(super) fn line(&mut self, nanos: i64, level: Level, text: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn line(
+        &mut self,
+        nanos: i64,
+        level: Level,
+        text: &[u8],
+        after: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         self.head(nanos.div_euclid(SECOND));
         out.extend_from_slice(&self.head);
         push_fraction(nanos.rem_euclid(SECOND), out);
@@ -95,7 +101,7 @@ impl LogJson {
         } else {
             sanitize::json(text, out);
         }
-        out.extend_from_slice(&self.tail);
+        out.extend_from_slice(after);
     }
 
     fn head(&mut self, second: i64) {

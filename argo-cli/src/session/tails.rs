@@ -1,7 +1,7 @@
 //! The last lines of each container, for the verdict.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -23,7 +23,6 @@ type Key = (Arc<str>, Arc<str>);
 #[derive(Debug, Default)]
 pub(super) struct Tails {
     tails: HashMap<Key, Tail>,
-    changed: HashSet<Key>,
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +30,8 @@ struct Tail {
     runs: VecDeque<Run>,
     /// The id of the run that ended last.
     ended: Option<Arc<str>>,
+    /// There is news of it.
+    changed: bool,
 }
 
 #[derive(Debug)]
@@ -50,11 +51,9 @@ impl Tails {
     /// out gives its memory to what comes in.
     pub(super) fn keep(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
         let key = (Arc::clone(pod_uid), Arc::clone(container));
-        let lines = self
-            .tails
-            .entry(key.clone())
-            .or_default()
-            .run(batch.container_id());
+        let tail = self.tails.entry(key).or_default();
+        tail.changed = true;
+        let lines = tail.run(batch.container_id());
         for line in batch.lines().skip(batch.len().saturating_sub(LINES)) {
             let mut text = match lines.len() {
                 LINES.. => lines.pop_front().map(|kept| kept.text).unwrap_or_default(),
@@ -67,7 +66,6 @@ impl Tails {
                 text,
             });
         }
-        self.changed.insert(key);
     }
 
     /// What a pod says of its runs: the lines that matter are those of the one that ended,
@@ -76,23 +74,19 @@ impl Tails {
         for (container, status) in pod.containers() {
             if let Some(id) = status.and_then(ended) {
                 let key = (Arc::clone(pod_uid), Arc::from(container.name.as_str()));
-                self.tails.entry(key.clone()).or_default().ended = Some(id.into());
-                self.changed.insert(key);
+                let tail = self.tails.entry(key).or_default();
+                (tail.ended, tail.changed) = (Some(id.into()), true);
             }
         }
     }
 
     /// The containers of which there is news since the last call, with their last lines.
     pub(super) fn take_changed(&mut self) -> Vec<(Arc<str>, Arc<str>, Vec<Line>)> {
-        let changed: Vec<_> = self.changed.drain().collect();
-        let lines = |key: &Key| self.tails.get(key).map(Tail::lines).unwrap_or_default();
-        changed
-            .into_iter()
-            .map(|key| {
-                let lines = lines(&key);
-                (key.0, key.1, lines)
-            })
-            .collect()
+        let news = |((pod, container), tail): (&Key, &mut Tail)| {
+            let lines = std::mem::take(&mut tail.changed).then(|| tail.lines())?;
+            Some((Arc::clone(pod), Arc::clone(container), lines))
+        };
+        self.tails.iter_mut().filter_map(news).collect()
     }
 
     /// A pod is gone.

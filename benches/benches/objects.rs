@@ -1,0 +1,139 @@
+//! What objects and events cost: who owns whom, and which occurrence is news.
+
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+
+use std::{hint::black_box, sync::Arc, time::Duration};
+
+use argo_core::{GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
+use argo_events::{Config, Event, Follower, Scope};
+use argo_workloads::Index;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const PODS: u64 = 1000;
+
+fn body(kind: &str, value: Value) -> Option<TrackedBody> {
+    Some(match kind {
+        "Pod" => TrackedBody::Pod(Arc::new(serde_json::from_value(value).ok()?)),
+        _ => TrackedBody::Workload(Arc::new(serde_json::from_value(value).ok()?)),
+    })
+}
+
+fn owned(kind: &str, name: &str, owner: Option<(&str, &str)>) -> Option<TrackedBody> {
+    let owners = owner.map(|(kind, uid)| json!([{"apiVersion": "apps/v1", "kind": kind, "name": uid, "uid": uid, "controller": true}]));
+    let value = json!({
+        "metadata": {"name": name, "namespace": "shop", "uid": name, "ownerReferences": owners.unwrap_or_else(|| json!([])),
+            "creationTimestamp": "2026-11-23T10:00:00Z"},
+        "spec": {"containers": [{"name": "app", "image": "web:1"}]}, "status": {"phase": "Running"},
+    });
+    body(kind, value)
+}
+
+fn index(c: &mut Criterion) {
+    let (deployment, set, pod) = (
+        GroupKind::new("apps", "Deployment"),
+        GroupKind::new("apps", "ReplicaSet"),
+        GroupKind::new("", "Pod"),
+    );
+    let top = owned("Deployment", "web", None);
+    let middle = owned("ReplicaSet", "web-1", Some(("Deployment", "web")));
+    let pods: Vec<_> = (0..PODS)
+        .filter_map(|n| owned("Pod", &format!("web-1-{n}"), Some(("ReplicaSet", "web-1"))))
+        .collect();
+    let mut group = c.benchmark_group("index");
+    group.throughput(Throughput::Elements(PODS));
+    let build = || {
+        let mut index = Index::new(Timestamp::UNIX_EPOCH);
+        index.apply(&deployment, top.clone()?, true);
+        index.apply(&set, middle.clone()?, false);
+        Some(index)
+    };
+    group.bench_function("1000 pods of one Deployment arrive", |b| {
+        b.iter(|| {
+            let Some(mut index) = build() else { return };
+            for body in &pods {
+                black_box(index.apply(&pod, body.clone(), false));
+            }
+        });
+    });
+    let mut full = build();
+    for index in &mut full {
+        for body in &pods {
+            index.apply(&pod, body.clone(), false);
+        }
+    }
+    group.bench_function("1000 pods change", |b| {
+        b.iter(|| {
+            for index in &mut full {
+                for body in &pods {
+                    black_box(index.apply(&pod, body.clone(), false));
+                }
+            }
+        });
+    });
+    group.finish();
+}
+
+fn event(n: u64) -> Option<Event> {
+    serde_json::from_value(json!({
+        "metadata": {"name": format!("e{n}"), "namespace": "shop", "uid": format!("e{n}"), "resourceVersion": n.to_string()},
+        "involvedObject": {"kind": "Pod", "name": format!("p{}", n % 100), "namespace": "shop", "uid": format!("p{}", n % 100)},
+        "type": "Warning", "reason": "BackOff", "message": format!("Back-off restarting failed container app of pod p{n}"), "count": 1,
+        "firstTimestamp": "2026-11-23T23:00:00Z", "lastTimestamp": "2026-11-23T23:00:00Z", "source": {"component": "kubelet"},
+    }))
+    .ok()
+}
+
+fn events(c: &mut Criterion) {
+    const EVENTS: u64 = 1000;
+    let events: Vec<_> = (0..EVENTS).filter_map(event).collect();
+    let object = |n: u64| ObjectRef {
+        kind: GroupKind::new("", "Pod"),
+        namespace: "shop".into(),
+        name: format!("p{n}").into(),
+        uid: format!("p{n}").into(),
+    };
+    let scope = Scope {
+        namespace: "shop".into(),
+        applications: false,
+        fields: None,
+    };
+    let mut group = c.benchmark_group("events");
+    group.throughput(Throughput::Elements(EVENTS));
+    group.bench_function("1000 events of 100 pods", |b| {
+        b.iter(|| {
+            let mut follower = Follower::new(Config {
+                since: Timestamp::UNIX_EPOCH,
+                ..Config::default()
+            });
+            for n in 0..100 {
+                let tracked = Tracked {
+                    object: object(n),
+                    root: object(n),
+                    owner: None,
+                    hook: None,
+                    is_new: true,
+                    body: TrackedBody::Other(Arc::default()),
+                };
+                follower.track(&TrackEvent::Applied(tracked), Duration::ZERO);
+            }
+            for event in &events {
+                follower.watched(&scope, WatchEvent::Applied(event.clone()), Duration::ZERO);
+            }
+            let told = std::iter::from_fn(|| follower.next_item()).count();
+            assert!(black_box(told) > 0);
+        });
+    });
+    group.finish();
+}
+
+fn short() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args()
+}
+
+criterion_group! { name = benches; config = short(); targets = index, events }
+criterion_main!(benches);
