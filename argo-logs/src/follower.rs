@@ -1,8 +1,10 @@
 //! Decides what to read of one container and which of the lines are news.
 
+mod choice;
 mod ends;
 mod notices;
 mod open;
+mod request;
 mod run;
 
 use std::{
@@ -11,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use argo_core::{Backoff, Level, Notice, NoticeCode, ObjectRef};
+use argo_core::{Backoff, Notice, ObjectRef};
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -20,9 +22,9 @@ use self::{
     run::Run,
 };
 use crate::{
-    Batch, ContainerView, Instance, PodState, Refused,
-    reading::{News, Reading, Sink, Start},
-    window::{Entry, Window},
+    Batch, ContainerView, PodState, Refused,
+    reading::{News, Sink},
+    window::Window,
 };
 
 /// How long what is left may take when the deploy is over.
@@ -350,57 +352,6 @@ impl Follower {
         matches!(self.phase, Phase::Done)
     }
 
-    /// Takes over what the pod says, unless it said something later before: the watch and
-    /// the answers overtake each other.
-    fn learn(&mut self, view: ContainerView) -> bool {
-        if self.is_outdated(&view) {
-            return false;
-        }
-        for (instance, _) in view.instances() {
-            self.seen.insert(Arc::clone(&instance.id));
-        }
-        if let Some((instance, _)) = view.instances().last() {
-            self.newest = Some((Arc::clone(&instance.id), !instance.running));
-        }
-        self.view = view;
-        let located = self.located();
-        if let (Some(run), Some((instance, previous))) = (&mut self.run, located) {
-            (run.instance, run.previous) = (instance, previous);
-        }
-        true
-    }
-
-    fn is_outdated(&self, view: &ContainerView) -> bool {
-        let Some((id, ended)) = &self.newest else {
-            return false;
-        };
-        match view.instances().last() {
-            None => view.pod == PodState::Live,
-            Some((newest, _)) if newest.id == *id => *ended && newest.running,
-            Some((newest, _)) => self.seen.contains(&newest.id),
-        }
-    }
-
-    fn located(&self) -> Option<(Instance, bool)> {
-        let id = &self.run.as_ref()?.instance.id;
-        let mut instances = self.view.instances();
-        let (instance, previous) = instances.find(|(instance, _)| instance.id == *id)?;
-        Some((instance.clone(), previous))
-    }
-
-    /// Where the run is to be had: it is gone, or running, or takes `previous`.
-    fn place(&self) -> (PodState, Option<(bool, bool)>) {
-        let located = self.located();
-        let place = located.map(|(run, previous)| (run.running, previous));
-        (self.view.pod, place)
-    }
-
-    /// The run does not run any more, for all the pod says.
-    fn has_moved(&self) -> bool {
-        self.view.pod == PodState::Gone
-            || self.run.is_some() && self.located().is_none_or(|(run, _)| !run.running)
-    }
-
     /// Nothing is open: what now?
     fn decide(&mut self, now: Duration) {
         self.phase = Phase::Idle;
@@ -415,240 +366,6 @@ impl Follower {
             self.open(now);
         } else if self.view.is_over() || self.finishing.is_some() {
             self.done();
-        }
-    }
-
-    /// Goes on with the run; true if it is over and done with.
-    fn go_on(&mut self, now: Duration) -> bool {
-        let located = self.located();
-        let Some(run) = &mut self.run else {
-            return true;
-        };
-        if run.complete {
-            self.retire();
-            return true;
-        }
-        if located.is_none() {
-            return self.run_is_gone(now);
-        }
-        if !run.ended() && std::mem::take(&mut run.just_ended) && self.finishing.is_none() {
-            self.pause(now + STATUS_LAG, false);
-            return false;
-        }
-        self.rewind();
-        self.open(now);
-        false
-    }
-
-    /// The pod tells of other runs only.
-    fn run_is_gone(&mut self, now: Duration) -> bool {
-        if self.view.instances().next().is_none() && self.finishing.is_none() {
-            self.pause(now + POLL, true);
-            return false;
-        }
-        self.lose();
-        true
-    }
-
-    /// The run cannot be read any more.
-    fn lose(&mut self) {
-        if let Some(mut run) = self.run.take() {
-            if run.is_proven {
-                run.complete = true;
-            } else {
-                self.say_lost(&run);
-            }
-            self.run = Some(run);
-        }
-        self.retire();
-    }
-
-    fn say_lost(&mut self, run: &Run) {
-        let message = notices::end_unread(&run.instance, run.shown, run.is_tail);
-        let mut notice = match run.shown {
-            0 => self
-                .config
-                .notice(NoticeCode::InstancesLost, Level::Warning, message),
-            _ => self.config.missing(message),
-        };
-        if run.was_complete || run.has_ended_cleanly() {
-            // Nearly always it was: the doubt is whether both runs are of one second, or
-            // whether a kubelet that was stopped let the response end as the run does.
-            notice.level = Level::Debug;
-        }
-        self.say(notice);
-    }
-
-    /// The run is over and done with.
-    fn retire(&mut self) {
-        self.shown_early = self.run.as_ref().map_or((0, false), Run::others);
-        if self.shown_early.0 > 0 && self.run.as_ref().is_some_and(Run::is_tail_of_others) {
-            let message = "the first lines of the next run may be missing: it was not known yet";
-            self.say(self.config.missing(message));
-        }
-        self.flush();
-        if let Some(later) = self.later.take() {
-            let earlier = std::mem::take(&mut self.window);
-            self.window = later.knowing(&[earlier]);
-        }
-        if let Some(run) = self.run.take() {
-            self.done.insert(Arc::clone(&run.instance.id));
-            self.retired = Some(run).filter(|run| run.complete);
-        }
-    }
-
-    /// The oldest run that was not read yet.
-    fn next_run(&mut self) -> Option<Run> {
-        self.view.instances().next()?;
-        let is_tail = std::mem::take(&mut self.is_first) && !self.config.is_new;
-        if is_tail {
-            self.skip_the_past();
-        }
-        let is_new = |(run, _): &(&Instance, bool)| !self.done.contains(&run.id);
-        let (instance, previous) = self.view.instances().find(is_new)?;
-        let instance = instance.clone();
-        if let Some(run) = self.misread_before(&instance) {
-            return Some(run);
-        }
-        self.count_restarts(instance.restart);
-        let mut run = Run::new(instance, previous, is_tail);
-        (run.shown, run.in_doubt) = std::mem::take(&mut self.shown_early);
-        Some(run)
-    }
-
-    /// Of a pod that is not new only the newest run matters.
-    fn skip_the_past(&mut self) {
-        let Some((newest, _)) = self.view.instances().last() else {
-            return;
-        };
-        self.next_restart = newest.restart;
-        if let (Some(_), Some(last)) = (&self.view.current, &self.view.last) {
-            self.done.insert(Arc::clone(&last.id));
-        }
-    }
-
-    fn count_restarts(&mut self, restart: i32) {
-        if restart > self.next_restart {
-            let message = notices::lost(self.next_restart, restart - 1);
-            let code = NoticeCode::InstancesLost;
-            self.say(self.config.notice(code, Level::Warning, message));
-        }
-        self.next_restart = self.next_restart.max(restart + 1);
-    }
-
-    /// The run before, if what was read of it may have been the beginning of this one.
-    fn misread_before(&mut self, instance: &Instance) -> Option<Run> {
-        let start = nanos(instance.started_at?);
-        let last = self.view.last.as_ref()?;
-        let mut run = self.retired.take_if(|run| run.is_misread(start))?;
-        if run.instance.id != last.id {
-            run.was_complete = true;
-            self.say_lost(&run);
-            return None;
-        }
-        (run.instance, run.previous) = (last.clone(), true);
-        if let Some(states) = run.rewind(start) {
-            self.go_back(states);
-        }
-        Some(run)
-    }
-
-    fn rewind(&mut self) {
-        let next = self.view.current.as_ref();
-        let start = next.and_then(|next| next.started_at).map(nanos);
-        if let (Some(run), Some(start)) = (&mut self.run, start)
-            && run.previous
-            && run.is_misread(start)
-            && let Some(states) = run.rewind(start)
-        {
-            self.go_back(states);
-        }
-    }
-
-    fn go_back(&mut self, mut states: Vec<Window>) {
-        self.later = Some(self.window.clone());
-        states.push(std::mem::take(&mut self.window));
-        let first = states.swap_remove(0);
-        self.window = first.knowing(&states);
-    }
-
-    fn open(&mut self, now: Duration) {
-        let Some(run) = &mut self.run else {
-            return;
-        };
-        run.keep(&self.window);
-        let follow = !run.ended() && !self.polling && self.finishing.is_none();
-        let (params, start) = self.params(follow);
-        let Some(run) = &self.run else {
-            return;
-        };
-        let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
-        let bound = run.bound();
-        let reading = Reading::new(id, restart, &start, &self.window).until(bound);
-        let is_tied = reading.unseen().is_some();
-        self.actions.push_back(Action::Open(params.clone()));
-        let open = Open::new(params, reading, is_tied, now, self.config.seed);
-        self.phase = Phase::Reading(Box::new(open));
-    }
-
-    /// Where to begin, and what of it may have been shown.
-    fn params(&self, follow: bool) -> (OpenParams, Start) {
-        let mut params = OpenParams {
-            container: Arc::clone(&self.config.container),
-            follow,
-            previous: false,
-            since_time: None,
-            tail_lines: None,
-        };
-        let Some(run) = &self.run else {
-            return (params, Start::Fresh);
-        };
-        params.previous = run.previous;
-        let (shown, from) = self.shown(run);
-        let started = run.instance.started_at.map(nanos);
-        // What was shown last may be the beginning of this run, unless it is a later one's.
-        let may_be =
-            |newest| started.is_none_or(|start| newest >= start) && !run.has_ended_before(newest);
-        let shown_before = self.window.newest().is_some_and(may_be);
-        let is_tail = run.is_tail && shown == 0;
-        if is_tail {
-            // If nothing had been written when it was asked for first, all of it is news.
-            let empty_at = run.empty_at.and_then(|date| second(date - 1));
-            params.since_time = empty_at.max(self.floored_since());
-            params.tail_lines = self.config.tail.filter(|_| empty_at.is_none());
-        } else if shown > 0 || shown_before {
-            params.since_time = self.window.since().and_then(second);
-        }
-        if shown == 0 && !run.is_rewound && (is_tail || !shown_before) {
-            return (params, Start::Fresh);
-        }
-        let same_run = shown > 0;
-        (params, Start::Again { same_run, from })
-    }
-
-    /// How many lines of the run were shown, and the first one if it was asked for as a
-    /// tail.
-    fn shown(&self, run: &Run) -> (usize, Option<Entry>) {
-        match &self.phase {
-            Phase::Reading(open) => {
-                let first = open.reading.first().filter(|_| run.is_tail);
-                (run.shown + open.reading.counts().1, run.tail_from.or(first))
-            }
-            _ => (run.shown, run.tail_from),
-        }
-    }
-
-    fn floored_since(&self) -> Option<Timestamp> {
-        second(self.config.since?.as_second())
-    }
-
-    fn probe(&mut self) {
-        let (params, start) = self.params(false);
-        if let (Phase::Reading(open), Some(run)) = (&mut self.phase, &self.run) {
-            let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
-            let reading = Reading::new(id, restart, &start, &self.window);
-            open.probe(reading, self.window.clone());
-            self.actions.push_back(Action::Probe(params));
         }
     }
 

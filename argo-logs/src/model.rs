@@ -333,7 +333,7 @@ fn nothing_is_lost_or_repeated_without_a_notice() {
 /// A model that cannot fail says nothing: each mistake that other followers make shows.
 #[test]
 fn the_model_notices_each_known_mistake() {
-    let schedules = count("MODEL_SCHEDULES", 3000).min(20_000);
+    let schedules = count("MODEL_SCHEDULES", 1500).min(20_000);
     let counts = [
         Mutant::NoFloor,
         Mutant::NoSlack,

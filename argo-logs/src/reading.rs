@@ -91,6 +91,8 @@ pub(crate) struct Reading {
     newest: i64,
     /// The last line that came, shown before or not.
     last: Option<Entry>,
+    /// How often in a row.
+    copies: usize,
     repeated: bool,
     /// The run cannot have written lines from here on: it is another one's log.
     bound: i64,
@@ -125,6 +127,7 @@ impl Reading {
             replay: Replay::of(start, window),
             newest: i64::MIN,
             last: None,
+            copies: 0,
             repeated: false,
             bound: i64::MAX,
             foreign: 0,
@@ -167,8 +170,8 @@ impl Reading {
     }
 
     /// How it ended: the last line, and what came after it.
-    pub(crate) fn mark(&self) -> (Option<Entry>, &[u8]) {
-        (self.last, &self.carry)
+    pub(crate) fn mark(&self) -> (Option<Entry>, usize, &[u8]) {
+        (self.last, self.copies, &self.carry)
     }
 
     /// What came after the last line end.
@@ -304,7 +307,8 @@ impl Reading {
 
     #[inline]
     fn is_news(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
-        self.last = Some(entry);
+        let is_copy = self.last.replace(entry) == Some(entry);
+        self.copies = if is_copy { self.copies + 1 } else { 1 };
         if entry.time >= self.bound {
             self.foreign += 1;
             return false;

@@ -88,8 +88,8 @@ impl Follower {
                 run.empty_at = open.date;
             }
             // What tells nothing of this run does not replace what does.
-            let says_nothing = has_cause && open.reading.counts().0 == 0;
-            let tells = !open.reading.is_foreign() && !says_nothing;
+            let is_mute = has_cause && open.reading.counts().0 == 0;
+            let tells = !is_mute && !open.reading.is_foreign();
             if open.opened && tells {
                 run.reading = Some(open.reading);
                 run.is_proven = false;

@@ -71,7 +71,7 @@ pub(super) fn end_unread(instance: &Instance, shown: usize, is_tail: bool) -> St
     match shown {
         0 => lost(restarts, restarts),
         _ if is_tail => format!(
-            "lines of {} and of the next one may be missing: its log is gone",
+            "lines of {} and of the next one may be missing or come twice: its log is gone",
             run(restarts)
         ),
         _ => format!(

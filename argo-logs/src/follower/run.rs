@@ -132,7 +132,10 @@ impl Run {
 
     /// The last response ended at the same place.
     pub(super) fn ended_as(&self, reading: &Reading) -> bool {
-        let before = self.reading.as_ref().map_or((None, &[][..]), Reading::mark);
+        let before = self
+            .reading
+            .as_ref()
+            .map_or((None, 0, &[][..]), Reading::mark);
         before == reading.mark()
     }
 

@@ -7,6 +7,8 @@ use argo_core::{Level, Notice, NoticeCode};
 use super::{MILLI, kubelet::Server, world::World};
 use crate::Batch;
 
+const ALL_LATER: usize = 9;
+
 #[derive(Default)]
 pub(super) struct Verdict {
     lines: HashMap<(i64, String), i64>,
@@ -85,10 +87,7 @@ impl Verdict {
         let most = most(expected, world, server);
         for (line, count) in &self.lines {
             let wanted = most.get(line).copied().unwrap_or(0);
-            let twice = self
-                .excuses
-                .iter()
-                .any(|e| matches!(e, Excuse::Twice(from) if line.0 >= *from - MILLI));
+            let twice = self.excuses.iter().any(|e| e.repeats(line.0));
             if wanted == 0 && self.is_cut_off(line, expected, world) {
                 continue;
             }
@@ -196,6 +195,15 @@ fn wanted(world: &World, server: &Server) -> Vec<(usize, Vec<(i64, String)>)> {
 }
 
 impl Excuse {
+    /// Lines of this time may come twice.
+    fn repeats(&self, time: i64) -> bool {
+        match self {
+            Self::Twice(from) => time >= from - MILLI * 5,
+            Self::Runs(_, last) => *last == ALL_LATER,
+            _ => false,
+        }
+    }
+
     fn covers(&self, run: usize, time: i64) -> bool {
         match self {
             // Two streams overtake each other by a millisecond, and notices tell no more.
@@ -230,7 +238,7 @@ fn excuse(message: &str) -> Excuse {
         (text, _) if text.starts_with("the last lines may") => Excuse::End,
         (text, _) if text.starts_with("the first lines of the next") => Excuse::Runs(0, 9),
         (text, _) if text.starts_with("lines of the ") => {
-            Excuse::Runs(numbers().next().unwrap(), 9)
+            Excuse::Runs(numbers().next().unwrap(), ALL_LATER)
         }
         (text, _) if text.contains(" runs (") => {
             let numbers: Vec<_> = numbers().collect();
