@@ -19,8 +19,7 @@ impl Folder {
     pub fn new(name: &str) -> Self {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let path =
-            std::env::temp_dir().join(format!("argo-tests-{}-{number}-{name}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("argo-tests-{}-{number}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -64,18 +63,12 @@ impl Ended {
 
     /// The lines of stdout without their times.
     pub fn lines(&self) -> Vec<&str> {
-        self.stdout
-            .lines()
-            .map(|line| line.get(20..).unwrap_or(line))
-            .collect()
+        self.stdout.lines().map(|line| line.get(20..).unwrap_or(line)).collect()
     }
 
     /// How many lines of stdout contain a text.
     pub fn count(&self, text: &str) -> usize {
-        self.stdout
-            .lines()
-            .filter(|line| line.contains(text))
-            .count()
+        self.stdout.lines().filter(|line| line.contains(text)).count()
     }
 }
 
@@ -145,20 +138,12 @@ impl Running {
             let mut buffer = vec![0; 64 * 1024];
             while !contains(&self.stdout, text) {
                 let length = pipe.read(&mut buffer).await.unwrap();
-                assert!(
-                    length > 0,
-                    "no {text:?} in:\n{}",
-                    String::from_utf8_lossy(&self.stdout)
-                );
+                assert!(length > 0, "no {text:?} in:\n{}", String::from_utf8_lossy(&self.stdout));
                 self.stdout.extend_from_slice(&buffer[..length]);
             }
         };
         let done = timeout(LONGEST, read).await;
-        assert!(
-            done.is_ok(),
-            "no {text:?} within a minute in:\n{}",
-            String::from_utf8_lossy(&self.stdout)
-        );
+        assert!(done.is_ok(), "no {text:?} within a minute in:\n{}", String::from_utf8_lossy(&self.stdout));
     }
 
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
@@ -167,24 +152,16 @@ impl Running {
     }
 
     pub async fn end(mut self) -> Ended {
-        let (mut stdout, mut stderr) = (
-            self.child.stdout.take().unwrap(),
-            self.child.stderr.take().unwrap(),
-        );
+        let (mut stdout, mut stderr) = (self.child.stdout.take().unwrap(), self.child.stderr.take().unwrap());
         let mut text = std::mem::take(&mut self.stdout);
         let mut errors = Vec::new();
         let all = async {
-            let (out, err) = tokio::join!(
-                stdout.read_to_end(&mut text),
-                stderr.read_to_end(&mut errors)
-            );
+            let (out, err) = tokio::join!(stdout.read_to_end(&mut text), stderr.read_to_end(&mut errors));
             out.unwrap();
             err.unwrap();
             self.child.wait().await.unwrap()
         };
-        let status = timeout(LONGEST, all)
-            .await
-            .expect("it ends within a minute");
+        let status = timeout(LONGEST, all).await.expect("it ends within a minute");
         Ended {
             stdout: String::from_utf8(text).unwrap(),
             stderr: String::from_utf8(errors).unwrap(),
@@ -194,7 +171,5 @@ impl Running {
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes
-        .windows(text.len())
-        .any(|window| window == text.as_bytes())
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
