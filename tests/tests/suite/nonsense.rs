@@ -80,7 +80,7 @@ fn seeds() -> Vec<(GroupKind, Value)> {
         "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}],
         "readinessProbe": {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 1, "failureThreshold": 3, "initialDelaySeconds": 1, "timeoutSeconds": 1}});
     let status = json!({"name": "app", "restartCount": 3, "ready": false, "started": true, "containerID": "c", "image": "i", "imageID": "i",
-        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}, "running": {"startedAt": time}, "terminated": ended.clone()},
+        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}, "running": {"startedAt": time}, "terminated": ended},
         "lastState": {"terminated": ended}});
     let condition = |type_: &str, reason: &str| json!({"type": type_, "status": "False", "reason": reason, "message": "TEXT", "lastTransitionTime": time, "lastUpdateTime": time});
     let meta = json!({"name": "x", "namespace": "n", "uid": "u", "generation": 2, "creationTimestamp": time, "deletionTimestamp": time, "finalizers": ["f"],
@@ -121,7 +121,7 @@ fn seeds() -> Vec<(GroupKind, Value)> {
 fn twist(value: &mut Value, numbers: &mut impl Iterator<Item = usize>) {
     match value {
         Value::Array(items) if !items.is_empty() => {
-            items.iter_mut().for_each(|item| twist(item, numbers))
+            items.iter_mut().for_each(|item| twist(item, numbers));
         }
         Value::Object(fields) if !fields.is_empty() => {
             for (name, field) in fields.iter_mut() {
