@@ -1,7 +1,7 @@
 use argo_core::GroupKind;
 
 use super::*;
-use crate::{ContainerView, FollowerConfig, Instance, OpenParams, follower::Action};
+use crate::{ContainerView, FollowerConfig, Instance, OpenParams, PodState, follower::Action};
 
 const NOW: Duration = Duration::ZERO;
 

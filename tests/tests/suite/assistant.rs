@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use nix::{sys::signal::kill, unistd::Pid};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tokio::{
     io::AsyncReadExt,
     process::Command,
@@ -106,8 +109,7 @@ impl Assistant {
             .env("ARGOCD", env!("CARGO_BIN_EXE_scripted-argocd"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .stderr(Stdio::piped());
         Self { command, folder }
     }
 
@@ -151,6 +153,17 @@ pub(crate) struct Running {
     stdout: Vec<u8>,
 }
 
+impl Drop for Running {
+    /// The second signal makes it end argocd at once, and itself: nothing outlives a test that
+    /// failed.
+    fn drop(&mut self) {
+        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+            let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
+        }
+    }
+}
+
 impl Running {
     /// Reads stdout until a text was there.
     pub(crate) async fn until(&mut self, text: &str) {
@@ -189,9 +202,9 @@ impl Running {
         }
     }
 
-    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id().unwrap()).unwrap();
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
+        kill(Pid::from_raw(pid), signal).unwrap();
     }
 
     /// Its end, where nobody reads its output any more.
