@@ -20,16 +20,16 @@ use tokio::time::timeout;
 use crate::assistant::Folder;
 
 /// Nothing takes longer, however busy the machine.
-pub const LONGEST: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(60);
 
 /// A server with objects.
-pub struct Hand {
+pub(crate) struct Hand {
     pub store: Store,
     pub server: ApiServer,
 }
 
 impl Hand {
-    pub async fn new(objects: impl IntoIterator<Item = Value>) -> Self {
+    pub(crate) async fn new(objects: impl IntoIterator<Item = Value>) -> Self {
         let store = Store::new(Clock::new(1.0), 1);
         for (group, version, plural, kind) in [
             ("apps.kruise.io", "v1alpha1", "clonesets", "CloneSet"),
@@ -45,11 +45,11 @@ impl Hand {
         Self { store, server }
     }
 
-    pub async fn connection(&self) -> Connection {
+    pub(crate) async fn connection(&self) -> Connection {
         connection(&self.server.kubeconfig()).await
     }
 
-    pub async fn track(&self, app: &AppRef, config: TrackConfig) -> Told {
+    pub(crate) async fn track(&self, app: &AppRef, config: TrackConfig) -> Told {
         let connection = self.connection().await;
         Told {
             events: Box::pin(track(connection.into(), app.clone(), config)),
@@ -59,7 +59,7 @@ impl Hand {
 }
 
 /// A way to a cluster.
-pub async fn connection(kubeconfig: &str) -> Connection {
+pub(crate) async fn connection(kubeconfig: &str) -> Connection {
     let folder = Folder::new("kubeconfig");
     let path = folder.write("config", kubeconfig);
     let options = client::Options {
@@ -70,14 +70,14 @@ pub async fn connection(kubeconfig: &str) -> Connection {
 }
 
 /// What tracking tells.
-pub struct Told {
+pub(crate) struct Told {
     events: Pin<Box<dyn Stream<Item = TrackEvent> + Send>>,
     pub notices: Vec<Notice>,
 }
 
 impl Told {
     /// The next event; notices are kept aside too.
-    pub async fn next(&mut self) -> TrackEvent {
+    pub(crate) async fn next(&mut self) -> TrackEvent {
         let next = timeout(LONGEST, self.events.next()).await;
         let event = next.expect("an event within a minute").unwrap();
         if let TrackEvent::Notice(notice) = &event {
@@ -87,7 +87,7 @@ impl Told {
     }
 
     /// The next that is neither a notice nor about an Application, in [`word`]s.
-    pub async fn word(&mut self) -> String {
+    pub(crate) async fn word(&mut self) -> String {
         loop {
             if let Some(word) = word(&self.next().await) {
                 return word;
@@ -95,7 +95,7 @@ impl Told {
         }
     }
 
-    pub async fn notice(&mut self) -> Notice {
+    pub(crate) async fn notice(&mut self) -> Notice {
         loop {
             if let TrackEvent::Notice(notice) = self.next().await {
                 return notice;
@@ -104,7 +104,7 @@ impl Told {
     }
 
     /// All that is followed when everything is known.
-    pub async fn until_synced(&mut self) -> BTreeSet<String> {
+    pub(crate) async fn until_synced(&mut self) -> BTreeSet<String> {
         let mut words = BTreeSet::new();
         loop {
             let event = self.next().await;
@@ -116,7 +116,7 @@ impl Told {
     }
 
     /// One text for all notices.
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let lines = self.notices.iter().map(|notice| {
             format!(
                 "{}\n  {}\n",
@@ -170,7 +170,7 @@ fn group(kind: &str) -> &'static str {
 }
 
 /// An object that exists since long ago.
-pub fn object(kind: &str, namespace: &str, name: &str) -> Value {
+pub(crate) fn object(kind: &str, namespace: &str, name: &str) -> Value {
     let mut object = json!({"apiVersion": api_version(kind), "kind": kind, "metadata": {
         "name": name, "namespace": namespace, "uid": format!("{kind}-{namespace}-{name}"),
         "creationTimestamp": "2026-11-20T08:00:00Z"}});
@@ -181,13 +181,13 @@ pub fn object(kind: &str, namespace: &str, name: &str) -> Value {
 }
 
 /// The same with a tracking id that names it. `app` is the first part: `shop`, `team-a_shop`.
-pub fn of(app: &str, object: Value) -> Value {
+pub(crate) fn of(app: &str, object: Value) -> Value {
     let id = tracking_id(app, &object);
     marked(&id, object)
 }
 
 /// What Argo CD writes on an object of an application.
-pub fn tracking_id(app: &str, object: &Value) -> String {
+pub(crate) fn tracking_id(app: &str, object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let (kind, meta) = (text(&object["kind"]), &object["metadata"]);
     let (namespace, name) = (text(&meta["namespace"]), text(&meta["name"]));
@@ -195,24 +195,24 @@ pub fn tracking_id(app: &str, object: &Value) -> String {
 }
 
 /// The same with any tracking id.
-pub fn marked(id: &str, object: Value) -> Value {
+pub(crate) fn marked(id: &str, object: Value) -> Value {
     annotated("argocd.argoproj.io/tracking-id", id, object)
 }
 
 /// The same with an annotation.
-pub fn annotated(key: &str, value: &str, mut object: Value) -> Value {
+pub(crate) fn annotated(key: &str, value: &str, mut object: Value) -> Value {
     object["metadata"]["annotations"][key] = value.into();
     object
 }
 
 /// The same with the label that Argo CD 2 tracks by.
-pub fn labelled(app: &str, mut object: Value) -> Value {
+pub(crate) fn labelled(app: &str, mut object: Value) -> Value {
     object["metadata"]["labels"]["app.kubernetes.io/instance"] = app.into();
     object
 }
 
 /// The same, owned by another object.
-pub fn owned(owner: &Value, mut object: Value) -> Value {
+pub(crate) fn owned(owner: &Value, mut object: Value) -> Value {
     object["metadata"]["ownerReferences"] = json!([{"apiVersion": owner["apiVersion"],
         "kind": owner["kind"], "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"],
         "controller": true}]);
@@ -221,12 +221,12 @@ pub fn owned(owner: &Value, mut object: Value) -> Value {
 
 /// A Deployment of an application with its ReplicaSet, which has a copy of the id as in
 /// every cluster, and a pod.
-pub fn rollout_of(app: &str, namespace: &str, name: &str) -> Vec<Value> {
+pub(crate) fn rollout_of(app: &str, namespace: &str, name: &str) -> Vec<Value> {
     chain(of(app, object("Deployment", namespace, name)))
 }
 
 /// A Deployment or Rollout with a ReplicaSet and a pod.
-pub fn chain(top: Value) -> Vec<Value> {
+pub(crate) fn chain(top: Value) -> Vec<Value> {
     let namespace = top["metadata"]["namespace"].as_str().unwrap().to_owned();
     let name = top["metadata"]["name"].as_str().unwrap().to_owned();
     let mut set = owned(&top, object("ReplicaSet", &namespace, &format!("{name}-1")));
@@ -240,7 +240,7 @@ pub fn chain(top: Value) -> Vec<Value> {
 }
 
 /// The Application, which Argo CD in `argocd` has synced to some namespaces.
-pub fn application(namespace: &str, name: &str, namespaces: &[&str]) -> Value {
+pub(crate) fn application(namespace: &str, name: &str, namespaces: &[&str]) -> Value {
     let mut app = object("Application", namespace, name);
     let resources: Vec<_> = namespaces
         .iter()
