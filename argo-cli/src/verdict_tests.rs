@@ -426,7 +426,7 @@ fn a_crash_loop() {
         r#"
 ──────────────────────────────────────────────────────────────────────────────
 TIMED OUT  shop  after 5 m 00 s: StatefulSet/db crash-loop  (timeout; argocd exit 20)
-  argocd: timed out waiting for the conditions
+  argocd gave up waiting: its --timeout ran out
 
     Workload           Ready   Restarts   Waiting for
   ✔ Deployment/web     3/3     0          –

@@ -69,7 +69,10 @@ impl Session {
         summary::Row {
             restarts: self.board.restarts(row),
             // A CronJob is always complete: it is never the slowest.
-            seconds: row.took.filter(|_| !row.is_cron_job()).map(|took| took.as_secs()),
+            seconds: row
+                .took
+                .filter(|_| !row.is_cron_job())
+                .map(|took| took.as_secs()),
             failed: clean(shown.failed.clone()),
             waiting_for: clean(shown.waiting_for.clone()),
             ..shown

@@ -103,7 +103,7 @@ async fn settings_that_are_none_name_their_variable() {
             "use a Go time layout, for example 2006-01-02",
         ),
         ("LOG_FULL_TIMESTAMP", "maybe", "use true or false\n"),
-        ("ARGO_ASSISTANT_TAIL", "-1", "'-1'"),
+        ("ARGO_ASSISTANT_TAIL", "many", "'many'"),
     ] {
         let run = Assistant::new(&["sync", "shop", "argocd"]).env(name, value);
         let ended = run.run().await;

@@ -95,14 +95,6 @@ impl Told {
         }
     }
 
-    pub(crate) async fn notice(&mut self) -> Notice {
-        loop {
-            if let TrackEvent::Notice(notice) = self.next().await {
-                return notice;
-            }
-        }
-    }
-
     /// All that is followed when everything is known.
     pub(crate) async fn until_synced(&mut self) -> BTreeSet<String> {
         let mut words = BTreeSet::new();

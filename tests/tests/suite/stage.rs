@@ -9,6 +9,7 @@ use argo_cli::{
     render::Renderer,
     session::{Config, Effect, Exited, Input, Session},
     settings::Settings,
+    span,
     summary::Summary,
     verdict,
 };
@@ -234,7 +235,11 @@ impl Stage {
 
     /// Tells the session something, and remembers what it says and does.
     pub(crate) fn tell(&mut self, input: Input) {
-        let (now, after) = (self.now(), self.after());
+        self.tell_at(input, self.now());
+    }
+
+    fn tell_at(&mut self, input: Input, now: Timestamp) {
+        let after = self.after();
         for effect in self.session.handle(input, now) {
             match effect {
                 Effect::Show(record) => {
@@ -252,9 +257,11 @@ impl Stage {
         }
     }
 
-    /// argocd ended, and everything else with it.
+    /// argocd ended, and everything else with it; nothing more came of what explains it.
     pub(crate) fn end(&mut self, exited: Exited) {
         self.tell(Input::Argocd(exited));
+        let second = Duration::from_secs(1);
+        self.tell_at(Input::Tick, span::later(self.now(), second));
         self.tell(Input::LogsEnded);
         self.tell(Input::EventsEnded);
     }
