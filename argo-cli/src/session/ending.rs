@@ -222,7 +222,7 @@ impl Session {
             Phase::Healing { until } => self.consider_healing(until, now),
             Phase::Looking { cause, until } => self.consider_looking(cause, until, now),
             Phase::Settling { cause, until, ends } => {
-                self.consider_settling(cause, until, &ends, now)
+                self.consider_settling(cause, until, &ends, now);
             }
             Phase::Draining { until, .. } if now >= until => {
                 self.effects.push(Effect::Kill);

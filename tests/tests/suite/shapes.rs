@@ -211,7 +211,7 @@ fn kinds() -> Vec<Shape> {
     let jobs = [
         owned(&fired, object("Pod", "prod", "report-29398560-a")),
         owned(&by_hand, object("Pod", "prod", "report-manual-x1-a")),
-        report.clone(),
+        report,
         fired,
         by_hand,
     ];
