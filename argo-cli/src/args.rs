@@ -1,10 +1,14 @@
 //! The command line: what can be typed, and the environment variable of each flag.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
 use argo_core::AppRef;
 use argo_events::LevelOverride;
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{BoolishValueParser, styling},
+    error::{ContextKind, ContextValue},
+};
 use jiff::SignedDuration;
 use regex::Regex;
 
@@ -33,9 +37,29 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// Which variable a value that clap refuses comes from: clap names the flag only.
+    /// `typed` is the command line.
+    pub fn variable(error: &clap::Error, typed: &[OsString]) -> Option<String> {
+        let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
+            return None;
+        };
+        let long = flag.split([' ', '=']).next()?.strip_prefix("--")?;
+        let is_typed = typed
+            .iter()
+            .any(|arg| arg.to_string_lossy().starts_with(&format!("--{long}")));
+        let name = format!(
+            "ARGO_ASSISTANT_{}",
+            long.to_ascii_uppercase().replace('-', "_")
+        );
+        (!is_typed).then_some(name)
+    }
+}
+
 const EXIT_CODES: &str = "\
 Exit codes: argocd's own; 0 success; 1 failed (--fail-fast, follow, diagnose); 2 wrong use or
-configuration; 70 our own --timeout; 126/127 argocd not executable/not found; 130/143 signals.
+configuration; 70 our own --timeout; 126/127 argocd not executable/not found; 129/130/143 signals;
+141 the reader of the output went away.
 
 How the output looks: LOG_FORMAT=text|json, LOG_LEVEL, LOG_FULL_TIMESTAMP, LOG_TIMESTAMP_FORMAT,
 LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVEL_TEXT, NO_COLOR.";
@@ -128,7 +152,7 @@ pub struct TargetArgs {
     #[arg(
         short = 'A',
         long,
-        env = "ARGO_ASSISTANT_ALL_NAMESPACES",
+        value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_ALL_NAMESPACES",
         help_heading = "Target"
     )]
     pub all_namespaces: bool,
@@ -163,7 +187,7 @@ pub struct TargetArgs {
     pub installation_id: Option<String>,
 
     /// Do not follow the applications that this application owns (app of apps)
-    #[arg(long, env = "ARGO_ASSISTANT_NO_CHILDREN", help_heading = "Target")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_NO_CHILDREN", help_heading = "Target")]
     pub no_children: bool,
 
     /// Kubeconfig file; default in-cluster, then KUBECONFIG, then ~/.kube/config
@@ -274,15 +298,15 @@ pub struct LogArgs {
     pub replicas: Option<usize>,
 
     /// Find the level of a line in the line (JSON, logfmt, leading ERROR or WARN)
-    #[arg(long, env = "ARGO_ASSISTANT_DETECT_LEVEL")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_DETECT_LEVEL")]
     pub detect_level: bool,
 
     /// Show what containers wrote as it is: terminal and pipeline commands work
-    #[arg(long, env = "ARGO_ASSISTANT_RAW")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_RAW")]
     pub raw: bool,
 
     /// No logs at all
-    #[arg(long, env = "ARGO_ASSISTANT_NO_LOGS")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_NO_LOGS")]
     pub no_logs: bool,
 
     /// How much output may wait on disk while its reader is slow
@@ -325,10 +349,11 @@ pub enum Events {
 #[command(next_help_heading = "Waiting")]
 pub struct WaitArgs {
     /// End when every new pod of a workload is doomed for the grace time; exit code 1
-    #[arg(long, env = "ARGO_ASSISTANT_FAIL_FAST")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_FAIL_FAST")]
     pub fail_fast: bool,
 
-    /// How long a workload must be doomed before --fail-fast ends
+    /// How long a workload must be doomed before --fail-fast (or follow) ends, and how long
+    /// --on-degraded wait waits
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, env = "ARGO_ASSISTANT_GRACE")]
     pub grace: Duration,
 
@@ -381,7 +406,7 @@ pub struct ArgocdArgs {
 
     /// Flags for argocd app wait, after --
     #[arg(last = true, value_name = "ARGOCD_FLAGS")]
-    pub argocd_flags: Vec<std::ffi::OsString>,
+    pub argocd_flags: Vec<OsString>,
 }
 
 /// `--on-degraded`.

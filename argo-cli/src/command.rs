@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
 use crate::{
     args::{Cli, Command},
@@ -18,8 +18,30 @@ mod diagnose;
 mod explain;
 mod sync;
 
+/// The whole program: reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Prints help, or what is wrong with the command line or a variable.
+fn refused(error: &clap::Error) -> ExitCode {
+    let typed: Vec<_> = std::env::args_os().skip(1).collect();
+    // There is nobody left to tell if it cannot be printed.
+    let _ = error.print();
+    if let Some(variable) = Cli::variable(error, &typed) {
+        let _ = writeln!(
+            io::stderr(),
+            "The value comes from the variable {variable}."
+        );
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
 /// Does what was asked for; what goes wrong is one sentence on stderr.
-pub fn run(cli: Cli) -> ExitCode {
+fn run(cli: Cli) -> ExitCode {
     let code = execute(cli.command).unwrap_or_else(|failure| {
         // There is nobody left to tell if stderr is closed.
         let _ = io::stderr().write_all(failure.render().as_bytes());

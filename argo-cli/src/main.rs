@@ -2,13 +2,6 @@
 
 use std::process::ExitCode;
 
-use argo_cli::{args::Cli, command};
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
-    };
-    command::run(cli)
+    argo_cli::command::main()
 }

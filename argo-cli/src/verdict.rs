@@ -164,6 +164,17 @@ fn success(summary: &Summary, look: &Look<'_>) -> Vec<String> {
 
 /// `Rolled out shop in 1 m 06 s: 3 workloads, 5 pods, 0 restarts. Slowest: …`
 fn rolled_out(summary: &Summary) -> String {
+    if summary.workloads.is_empty() {
+        let who = if summary.argocd_exit.is_some() {
+            "argocd"
+        } else {
+            "Argo CD"
+        };
+        return format!(
+            "{}: {who} reports success; no workload was found.",
+            clean(&summary.app)
+        );
+    }
     if summary.pods == 0 && summary.workloads.iter().all(|row| row.seconds.is_none()) {
         let (app, workloads) = (
             clean(&summary.app),
@@ -332,7 +343,7 @@ fn without_workloads(summary: &Summary) -> String {
     let why = match (&summary.argocd, summary.operation.first()) {
         (Some(argocd), _) => clean(argocd),
         (None, Some(note)) => clean(note),
-        (None, None) => clean(&summary.reason),
+        (None, None) => reason(summary).to_owned(),
     };
     let state = if summary.workloads.is_empty() {
         "no workload was found"
@@ -340,6 +351,18 @@ fn without_workloads(summary: &Summary) -> String {
         "every workload is complete"
     };
     format!("{app}: {}; {state}", prose::cap(&why, 2 * WIDTH))
+}
+
+/// What ended the run, for people; the record has the code.
+fn reason(summary: &Summary) -> &'static str {
+    match summary.reason.as_str() {
+        "signal" => "it was interrupted",
+        "timeout" => "its time was over",
+        "fail-fast" => "it could not succeed any more",
+        "settle" => "a container crashed after success",
+        "look" => "this was one look",
+        _ => "argocd ended",
+    }
 }
 
 /// ` (and 2 more causes)`, where there are more than the one that is told.

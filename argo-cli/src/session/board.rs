@@ -39,6 +39,8 @@ pub struct Row {
     pub touched: bool,
     /// Since when it is not complete; none while it is.
     pub pending_since: Option<Timestamp>,
+    /// The new pod that was not ready when it was last seen incomplete.
+    pub held_up_by: Option<Arc<str>>,
     /// How long it took to become complete, the last time.
     pub took: Option<Duration>,
     /// True once it was deleted.
@@ -84,9 +86,27 @@ impl Board {
         }
         let state = state(tracked)?;
         let uid = Arc::clone(&tracked.object.uid);
+        let unready = if state.complete {
+            None
+        } else {
+            self.unready(&uid)
+        };
         let row = self.rows.entry(uid).or_insert_with(|| Row::new(tracked));
+        row.held_up_by = unready.or(row.held_up_by.take());
         row.change(state, self.started, now);
         row.tell(now)
+    }
+
+    /// A new pod of a workload that is to run for ever and is not ready.
+    fn unready(&self, root: &str) -> Option<Arc<str>> {
+        let of_root = |pod: &&PodSeen| *pod.root == *root && pod.is_new && pod.runs_for_ever();
+        let mut pods = self.pods.values().filter(of_root);
+        let unready = pods.find(|pod| {
+            pod.pod
+                .condition("Ready")
+                .is_none_or(|ready| ready.status != "True")
+        })?;
+        unready.pod.metadata.name.as_deref().map(Arc::from)
     }
 
     fn apply_pod(&mut self, tracked: &Tracked, pod: &Arc<Pod>) {
@@ -166,12 +186,10 @@ impl Board {
 
     /// How often the containers of each new pod that is to run for ever have ended so far.
     pub fn ends(&self) -> Ends {
-        let runs_for_ever =
-            |pod: &&PodSeen| pod.pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always";
         let pods = self
             .pods
             .iter()
-            .filter(|(_, pod)| pod.is_new && runs_for_ever(pod));
+            .filter(|(_, pod)| pod.is_new && pod.runs_for_ever());
         pods.map(|(uid, pod)| (Arc::clone(uid), pod.ends()))
             .collect()
     }
@@ -206,6 +224,10 @@ impl Board {
 }
 
 impl PodSeen {
+    fn runs_for_ever(&self) -> bool {
+        self.pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always"
+    }
+
     /// Ends of its containers: each restart is one, and so is a container that is not
     /// running after it ran. Init containers end as they should.
     fn ends(&self) -> u32 {
@@ -227,6 +249,7 @@ impl Row {
             hook: tracked.hook.clone(),
             touched: tracked.is_new,
             pending_since: None,
+            held_up_by: None,
             took: None,
             gone: false,
             restarts_of_gone: 0,

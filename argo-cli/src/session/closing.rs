@@ -68,6 +68,10 @@ impl Session {
         let clean = |text: Option<String>| text.map(|text| without_credentials(&text));
         summary::Row {
             restarts: self.board.restarts(row),
+            held_up_by: row
+                .held_up_by
+                .as_ref()
+                .map(|pod| format!("readiness of {pod}")),
             // A CronJob is always complete: it is never the slowest.
             seconds: row
                 .took

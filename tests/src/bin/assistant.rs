@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use argo_cli::{args::Cli, command};
-use clap::Parser;
-
 fn main() -> ExitCode {
-    command::run(Cli::parse())
+    argo_cli::command::main()
 }

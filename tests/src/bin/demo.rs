@@ -5,14 +5,14 @@
 
 use std::{env, ffi::OsString, path::Path, process::ExitCode};
 
-use argo_cli::{args::Cli, command};
+use argo_cli::command;
 use argo_tests::{demo, scripted_argocd};
 use clap::Parser;
 
 fn main() -> ExitCode {
     match role().as_str() {
         "argocd" => argocd(),
-        "argo-assistant" => command::run(Cli::parse()),
+        "argo-assistant" => command::main(),
         _ => demo::main(&demo::Args::parse_from(arguments())),
     }
 }
