@@ -130,6 +130,8 @@ pub struct Session {
     changed: bool,
     heartbeat: Heartbeat,
     argocd: Option<Exited>,
+    /// When everything was called healthy: what comes after that is only looking.
+    healthy_at: Option<Timestamp>,
     again: u32,
     streams: Streams,
     effects: Vec<Effect>,
@@ -160,6 +162,7 @@ impl Session {
             changed: false,
             heartbeat: Heartbeat::new(),
             argocd: None,
+            healthy_at: None,
             again: 0,
             streams: Streams {
                 argocd: config.argocd,

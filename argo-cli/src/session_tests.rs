@@ -340,6 +340,7 @@ fn after_success_it_ends_when_nothing_crashes() {
     assert!(run.done.is_empty());
     run.tell(Input::Tick, 12);
     assert_eq!(run.result(), (vec!["drain"], 0));
+    assert_eq!(run.session.summary(None, at(12)).elapsed.as_secs(), 2);
     assert_eq!(
         run.session.summary(None, at(12)).outcome.name(),
         "succeeded"

@@ -32,6 +32,8 @@ pub struct DirectSource {
     config: Config,
     credentials: Credentials,
     connector: HttpConnector,
+    /// What the buffers of open logs share.
+    sharing: Arc<()>,
 }
 
 impl DirectSource {
@@ -49,6 +51,7 @@ impl DirectSource {
             credentials: Credentials::new(connection.config.clone()),
             config: connection.config,
             connector,
+            sharing: Arc::new(()),
         }
     }
 
@@ -80,9 +83,9 @@ impl DirectSource {
         let headers = headers.map_err(OpenError::Lost)?;
         let request = Request::bytes(self.server(), path, &headers);
         let socket = self.connect(identity).await?;
-        Body::request(socket, &request)
-            .await
-            .map_err(|error| OpenError::of(&error))
+        let answer = Body::request(socket, &request).await;
+        let (head, body) = answer.map_err(|error| OpenError::of(&error))?;
+        Ok((head, body.sharing(&self.sharing)))
     }
 
     async fn connect(&self, identity: &Identity) -> Result<Box<dyn Socket>, OpenError> {

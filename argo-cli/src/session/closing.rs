@@ -20,7 +20,7 @@ impl Session {
             reason: self.reason(argocd).to_owned(),
             argocd_exit: self.argocd.and_then(|exited| code(exited.exit)),
             argocd: argocd.map(ToString::to_string),
-            elapsed: span::between(self.config.started, now),
+            elapsed: span::between(self.config.started, self.ended_at(now)),
             workloads: self.rows(),
             pods: self.board.new_pods(),
             findings: self.causes.current().to_vec(),
@@ -28,6 +28,13 @@ impl Session {
             events: self.events.values().map(Into::into).collect(),
             exit: self.exit_code(),
         }
+    }
+
+    /// A rollout takes until everything is healthy, not until we stop looking.
+    fn ended_at(&self, now: Timestamp) -> Timestamp {
+        self.healthy_at
+            .filter(|_| self.outcome() == Outcome::Succeeded)
+            .unwrap_or(now)
     }
 
     /// One look at what is known: everything that is wrong counts at once.

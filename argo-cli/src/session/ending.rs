@@ -163,6 +163,7 @@ impl Session {
 
     /// It is healthy, they say. Look on where that proves little.
     fn settle(&mut self, cause: Cause, now: Timestamp) {
+        self.healthy_at = Some(now);
         if self.is_settled(now) {
             return self.drain(cause, now);
         }

@@ -4,6 +4,7 @@ use std::{
     future::poll_fn,
     io,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -16,6 +17,9 @@ use super::{chunked::Framing, head::Head};
 const MIN_BUFFER: usize = 8 * 1024;
 /// A stream at full speed gets this much.
 const MAX_BUFFER: usize = 256 * 1024;
+/// All streams that share their memory get this much together. What they read waits in
+/// two more buffers at most.
+const ALL_BUFFERS: usize = 6 * 1024 * 1024;
 
 /// A connection, encrypted or not.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -31,6 +35,8 @@ pub(crate) struct Body {
     /// How much room a buffer gets now, and how much this one got.
     size: usize,
     allocated: usize,
+    /// Held by each stream that shares the memory for buffers: their number is what counts.
+    sharing: Arc<()>,
     /// What broke the connection behind bytes that are not handed out yet.
     broken: Option<io::Error>,
 }
@@ -67,9 +73,20 @@ impl Body {
             buffer,
             size: MIN_BUFFER,
             allocated: MIN_BUFFER,
+            sharing: Arc::new(()),
             broken: None,
         };
         (head, body)
+    }
+
+    /// The same, with the memory for buffers shared with others that hold `sharing`.
+    pub(crate) fn sharing(mut self, sharing: &Arc<()>) -> Self {
+        self.sharing = Arc::clone(sharing);
+        self
+    }
+
+    fn largest(&self) -> usize {
+        (ALL_BUFFERS / Arc::strong_count(&self.sharing)).clamp(MIN_BUFFER, MAX_BUFFER)
     }
 
     /// The next bytes, none at the end. It keeps everything in `self` while it waits.
@@ -135,7 +152,7 @@ impl Body {
             }
         }
         let full = self.buffer.len() == self.buffer.capacity();
-        self.size = next_size(self.size, self.buffer.len(), full);
+        self.size = next_size(self.size, self.buffer.len(), full).min(self.largest());
         Poll::Ready(Ok(self.buffer.len()))
     }
 

@@ -126,3 +126,17 @@ proptest! {
         prop_assert_eq!(read, text.concat());
     }
 }
+
+#[tokio::test]
+async fn many_streams_share_the_memory_of_a_few() {
+    let (client, mut server) = tokio::io::duplex(64);
+    server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    let (_, body) = Body::request(Box::new(client), b"").await.unwrap();
+    let sharing = Arc::new(());
+    let body = body.sharing(&sharing);
+    assert_eq!(body.largest(), MAX_BUFFER);
+    let others = vec![Arc::clone(&sharing); 500];
+    assert!(body.largest() * (others.len() + 2) <= ALL_BUFFERS);
+    let crowd = vec![sharing; 100_000];
+    assert_eq!(body.largest(), MIN_BUFFER, "{}", crowd.len());
+}
