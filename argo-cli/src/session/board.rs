@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use argo_core::{
-    Level, ObjectRef, Record, Tracked, TrackedBody,
+    GroupKind, Level, ObjectRef, Record, Tracked, TrackedBody,
     record::{Body, Status},
     resource::Pod,
 };
@@ -31,6 +31,7 @@ pub struct Row {
     pub object: ObjectRef,
     /// How far it is.
     pub state: RolloutState,
+    created: Option<Timestamp>,
     /// True for what a workload owns: the Jobs of CronJobs.
     owned: bool,
     /// The sync phase, if it is a hook.
@@ -144,15 +145,14 @@ impl Board {
     /// Jobs of CronJobs those of this run.
     pub fn rows(&self) -> Vec<&Row> {
         let mut rows: Vec<_> = self.rows.values().filter(|row| row.counts()).collect();
-        rows.sort_by(|a, b| {
-            let key = |row: &Row| {
-                (
-                    row.object.namespace.clone(),
-                    row.object.kind.clone(),
-                    row.object.name.clone(),
-                )
-            };
-            key(a).cmp(&key(b))
+        rows.sort_by_key(|row| (row.name(), row.created));
+        // A hook is made anew at each try of a sync: the last one is what counts.
+        rows.dedup_by(|later, earlier| {
+            let same = later.name() == earlier.name() && earlier.gone;
+            if same {
+                *earlier = *later;
+            }
+            same
         });
         rows
     }
@@ -245,6 +245,12 @@ impl Row {
         Self {
             object: tracked.object.clone(),
             state: RolloutState::default(),
+            created: tracked
+                .body
+                .metadata()
+                .creation_timestamp
+                .as_ref()
+                .map(|time| time.0),
             owned: tracked.object.uid != tracked.root.uid,
             hook: tracked.hook.clone(),
             touched: tracked.is_new,
@@ -255,6 +261,15 @@ impl Row {
             restarts_of_gone: 0,
             told: Told::default(),
         }
+    }
+
+    fn name(&self) -> (Arc<str>, GroupKind, Arc<str>) {
+        let object = &self.object;
+        (
+            Arc::clone(&object.namespace),
+            object.kind.clone(),
+            Arc::clone(&object.name),
+        )
     }
 
     pub(super) fn is_cron_job(&self) -> bool {
@@ -341,6 +356,8 @@ fn state(tracked: &Tracked) -> Option<RolloutState> {
         return None;
     }
     match &tracked.body {
+        // A pod that is being deleted ends as it likes.
+        TrackedBody::Pod(pod) if pod.metadata.deletion_timestamp.is_some() => None,
         TrackedBody::Pod(pod) => Some(rollout::pod(pod)),
         TrackedBody::Workload(workload) => Some(RolloutState::of(kind, workload)),
         TrackedBody::Other(_) => None,
@@ -469,6 +486,30 @@ mod tests {
         let later = board.tick(at(5));
         assert_eq!(later[0].msg, "Deployment/web 2/3 ready");
         assert!(board.tick(at(9)).is_empty() && !board.is_complete());
+    }
+
+    #[test]
+    fn of_a_hook_that_was_tried_again_the_last_try_counts() {
+        let mut board = Board::new(at(0));
+        for (uid, second) in [("first", 1), ("second", 9)] {
+            let created = at(second).to_string();
+            let value =
+                json!({"metadata": {"creationTimestamp": created}, "spec": {"completions": 1}});
+            let workload = serde_json::from_value(value).unwrap();
+            let mut hook = tracked(
+                ("batch", "Job"),
+                "migrate",
+                TrackedBody::Workload(Arc::new(workload)),
+            );
+            (hook.object.uid, hook.root.uid) = (uid.into(), uid.into());
+            hook.hook = Some("PreSync".into());
+            board.apply(&hook, at(second));
+            if uid == "first" {
+                board.remove(&hook.object);
+            }
+        }
+        let rows = board.rows();
+        assert_eq!((rows.len(), &*rows[0].object.uid), (1, "second"));
     }
 
     #[test]

@@ -169,7 +169,7 @@ impl Session {
         }
         let settle = self.config.settle;
         let msg = format!(
-            "healthy; looking {} longer, because new containers without a readiness probe may still crash",
+            "healthy; looking {} longer: some new containers have no readiness probe, or are ready for less",
             summary::elapsed(settle)
         );
         self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));

@@ -35,7 +35,7 @@ codes! {
     CrashLoop = "crash-loop",
     /// A container is killed at its memory limit.
     OomKilled = "oom-killed",
-    /// The image is built for another processor.
+    /// The program is for another processor, or no program.
     ExecFormat = "exec-format",
     /// The runtime may not start the program.
     PermissionDenied = "permission-denied",

@@ -242,13 +242,14 @@ pub(super) fn oom_killed(view: &ContainerView<'_>) -> Option<Hit> {
     })
 }
 
-/// A program of another processor. The runtime says so in the log only (exit 1 or 255).
+/// A program of another processor, or a script that does not say what runs it. The runtime
+/// says so in the log only (exit 1 or 255).
 pub(super) fn exec_format(view: &ContainerView<'_>) -> Option<Hit> {
     let crashes = crashed_as(view, Code::ExecFormat, allowed_if_certain(view))?;
     let image = clean(view.image());
     let label = view.label();
     let cause = format!(
-        "{label} cannot run: image {image} is built for another processor (exec format error)"
+        "{label} cannot run its program: it is for another processor, or a script without #! (exec format error; image {image})"
     );
     Some(hit(view, &crashes, "exec-format", cause).log(view.lines()))
 }

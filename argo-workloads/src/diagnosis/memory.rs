@@ -119,7 +119,10 @@ impl Memory {
         let run = i64::from(status.restart_count.max(0));
         let now_ended = status.state.terminated.as_ref();
         if let Some(end) = &status.last_state.terminated {
-            self.end(run - 1, end, now);
+            // In a back-off the last state is the run that the count counts; beside a
+            // successor it is the one before (recording 03-crash-loop).
+            let is_latest = end.container_id.is_some() && end.container_id == status.container_id;
+            self.end(if is_latest { run } else { run - 1 }, end, now);
         }
         if let Some(end) = now_ended {
             self.end(run, end, now);
@@ -206,6 +209,21 @@ mod tests {
 
     fn waiting(reason: &str, message: &str) -> Value {
         json!({"state": {"waiting": {"reason": reason, "message": message}}})
+    }
+
+    /// Recording 03-crash-loop: the run that ended stays the same one in its back-off.
+    #[test]
+    fn a_run_is_the_same_one_at_its_end_and_in_its_back_off() {
+        let ended = |id: &str| json!({"terminated": {"exitCode": 1, "containerID": id}});
+        let memory = seen(&[
+            json!({"restartCount": 1, "containerID": "B", "state": ended("B"), "lastState": ended("A")}),
+            json!({"restartCount": 1, "containerID": "B", "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                "lastState": ended("B")}),
+            json!({"restartCount": 2, "containerID": "C", "state": {"running": {}}, "lastState": ended("B")}),
+        ]);
+        let ids = |end: &End| (end.run, end.terminated.container_id.clone().unwrap());
+        let runs: Vec<_> = memory.ends.iter().map(ids).collect();
+        assert_eq!(runs, [(0, "A".to_owned()), (1, "B".to_owned())]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "raise `resources.limits.memory`, or make the program use less at its start.",
         ),
         Code::ExecFormat => (
-            "The image holds a program for another processor (`exec format error`).",
+            "The program is for another processor, or a script without `#!` (`exec format error`).",
             "build the image for the nodes' architecture, or select other nodes.",
         ),
         Code::PermissionDenied => (

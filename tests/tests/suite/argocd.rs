@@ -520,7 +520,7 @@ async fn the_exit_is_that_of_argocd() {
     for (step, exit, code) in [
         (json!({"exit": 0}), ArgocdExit::Code(0), 0),
         (json!({"exit": 20}), ArgocdExit::Code(20), 20),
-        (json!({"die": "SIGHUP"}), ArgocdExit::Signal(1), 129),
+        (json!({"die": "SIGUSR1"}), ArgocdExit::Signal(10), 138),
         (json!({"die": "SIGKILL"}), ArgocdExit::Signal(9), 137),
     ] {
         let (_, seen) = end(&mut start(&scratch, &config(), &json!([step]))).await;

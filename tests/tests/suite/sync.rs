@@ -159,7 +159,7 @@ async fn the_shop_as_json_has_each_line_once() {
 
 #[tokio::test]
 async fn a_good_rollout_ends_with_the_success_line() {
-    let rollout = Rollout::named("good", SPEED).await;
+    let rollout = Rollout::named("good", SPEED).await.begun().await;
     let ended = rollout.sync(&["--", "--timeout", "180"]).run().await;
     assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
     let last = ended.stdout.lines().next_back().unwrap();
