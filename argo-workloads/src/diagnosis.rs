@@ -66,6 +66,7 @@ mod rule;
 mod scene;
 mod scheduling;
 mod span;
+mod stream;
 mod volume;
 mod world;
 
@@ -73,6 +74,7 @@ pub use code::Code;
 pub use events::EventFact;
 pub use finding::{Finding, Severity, doomed_workloads};
 pub use page::findings_page;
+pub use stream::{Fact, findings};
 pub use world::{Line, World};
 
 /// How patient the rules are.
