@@ -84,7 +84,7 @@ impl Looking {
             Some(Fact::Track(TrackEvent::Applied(tracked))) => self.world.apply(&tracked, now),
             Some(Fact::Track(TrackEvent::Removed(object))) => self.world.remove(&object),
             Some(Fact::Track(TrackEvent::Application(application))) => {
-                self.world.application(&application)
+                self.world.application(&application);
             }
             Some(Fact::Track(_)) => {}
             Some(Fact::Event(event)) => self.world.event(event),
