@@ -55,6 +55,9 @@ pub(crate) enum Start {
         same_run: bool,
         /// The first line shown of a pod that is not new: earlier ones are not wanted.
         from: Option<Entry>,
+        /// What was asked for, in nanoseconds: earlier lines were shown. None: all of the
+        /// run, and the newest line shown may be a later run's.
+        since: Option<i64>,
     },
 }
 
@@ -97,6 +100,9 @@ pub(crate) struct Reading {
     /// The run cannot have written lines from here on: it is another one's log.
     bound: i64,
     foreign: usize,
+    /// When the last piece of the response before was written, and whether it came again.
+    piece: i64,
+    has_piece: bool,
     lines: usize,
     shown: usize,
     first: Option<Entry>,
@@ -113,26 +119,30 @@ struct Place {
 }
 
 impl Reading {
-    /// A response about to begin.
+    /// A response about to begin. What is from `bound` on is left out.
     pub(crate) fn new(
         container_id: Arc<str>,
         restart: i32,
         start: &Start,
+        bound: Option<i64>,
         window: &Window,
     ) -> Self {
+        let bound = bound.unwrap_or(i64::MAX);
         Self {
             container_id,
             restart,
             stamps: Stamps::default(),
             carry: Vec::new(),
             goes_on: None,
-            replay: Replay::of(start, window),
+            replay: Replay::of(start, bound, window),
             newest: i64::MIN,
             last: None,
             copies: 0,
             repeated: false,
-            bound: i64::MAX,
+            bound,
             foreign: 0,
+            piece: i64::MAX,
+            has_piece: false,
             lines: 0,
             shown: 0,
             first: None,
@@ -140,11 +150,15 @@ impl Reading {
         }
     }
 
-    /// Leaves out what is from `bound` on.
-    #[must_use]
-    pub(crate) fn until(mut self, bound: Option<i64>) -> Self {
-        self.bound = bound.unwrap_or(i64::MAX);
-        self
+    /// The response before ended with a piece of a line of this time.
+    pub(crate) fn expect(&mut self, piece: Option<i64>) {
+        self.piece = piece.unwrap_or(i64::MAX);
+    }
+
+    /// True if lines came that are later than that piece, but not the piece.
+    pub(crate) fn has_passed_the_piece(&mut self) -> bool {
+        let piece = self.piece;
+        self.newest > piece && !self.has_piece && self.tail_time() != Some(piece)
     }
 
     /// True if lines of another run came.
@@ -232,11 +246,10 @@ impl Reading {
         }
     }
 
-    /// True if a line that is known did not come.
-    pub(crate) fn lacks(&self, entry: Entry) -> bool {
-        self.replay
-            .as_ref()
-            .is_some_and(|replay| replay.known.has(entry))
+    /// How many lines that are known, from this time on, did not come.
+    pub(crate) fn lacks_from(&self, time: i64) -> usize {
+        let replay = self.replay.as_ref();
+        replay.map_or(0, |replay| replay.known.count_from(time))
     }
 
     /// Nothing comes any more: what came last is a line too. What is missing before it was
@@ -315,6 +328,7 @@ impl Reading {
     fn is_news(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
         let is_copy = self.last.replace(entry) == Some(entry);
         self.copies = if is_copy { self.copies + 1 } else { 1 };
+        self.has_piece |= entry.time == self.piece;
         if entry.time >= self.bound {
             self.foreign += 1;
             return false;
@@ -439,17 +453,23 @@ impl Reading {
 }
 
 impl Replay {
-    fn of(start: &Start, window: &Window) -> Option<Self> {
-        let Start::Again { same_run, from } = start else {
+    fn of(start: &Start, bound: i64, window: &Window) -> Option<Self> {
+        let Start::Again {
+            same_run,
+            from,
+            since,
+        } = start
+        else {
             return None;
         };
+        let since = since.unwrap_or(i64::MIN);
         Some(Self {
             known: window.known(),
             until: window.until()?,
-            last: window.last().filter(|_| *same_run),
+            last: window.last(since, bound).filter(|_| *same_run),
             early: None,
             fragments: true,
-            since: window.since().map_or(i64::MIN, |since| since * SECOND),
+            since,
             from: *from,
             has_begun: from.is_none(),
         })

@@ -96,10 +96,12 @@ impl Window {
         time < self.kept
     }
 
-    /// The line that was shown last, of those that a resume brings back.
-    pub(crate) fn last(&self) -> Option<Entry> {
+    /// The line that was shown last, of those from `since` on and before `bound`: what a
+    /// resume brings back.
+    pub(crate) fn last(&self, since: i64, bound: i64) -> Option<Entry> {
         let shown = self.ring.iter().rev();
-        shown.copied().find(|entry| entry.time >= self.floor)
+        let comes_again = |entry: &Entry| (since..bound).contains(&entry.time);
+        shown.copied().find(comes_again)
     }
 
     /// The lines to hold a response against.
@@ -155,6 +157,12 @@ impl Known {
         }
     }
 
+    /// How many there are from this time on.
+    pub(crate) fn count_from(&self, time: i64) -> usize {
+        let counts = self.0.iter().filter(|(entry, _)| entry.time >= time);
+        counts.map(|(_, count)| *count as usize).sum()
+    }
+
     /// True if the line is one of them.
     pub(crate) fn has(&self, entry: Entry) -> bool {
         self.0.get(&entry).is_some_and(|count| *count > 0)
@@ -180,7 +188,7 @@ mod tests {
             window.push(entry(millis, 0));
         }
         assert_eq!(window.since(), Some(3));
-        assert_eq!(window.last(), Some(entry(4499, 0)));
+        assert_eq!(window.last(3_000_000_000, i64::MAX), Some(entry(4499, 0)));
         let known = window.known();
         assert!(!known.has(entry(900, 0)) && known.has(entry(1000, 0)));
         assert!(window.has_forgotten(999_999_999) && !window.has_forgotten(1_000_000_000));

@@ -91,9 +91,20 @@ impl Follower {
             let is_mute = has_cause && open.reading.counts().0 == 0;
             let tells = !is_mute && !open.reading.is_foreign();
             if open.opened && tells {
-                run.reading = Some(open.reading);
+                let is_passed = open.reading.has_passed_the_piece();
+                let before = run.reading.replace(open.reading).filter(|_| is_passed);
                 run.is_proven = false;
+                self.print(before);
             }
+        }
+    }
+
+    /// The last line has no line end, and what came since is another run's.
+    fn print(&mut self, last_words: Option<Reading>) {
+        if let Some(mut reading) = last_words {
+            let (window, news) = (&mut self.window, &mut self.news);
+            reading.flush(&mut Sink { window, news });
+            self.publish();
         }
     }
 

@@ -23,7 +23,10 @@ impl Follower {
         };
         let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
         let bound = run.bound();
-        let reading = Reading::new(id, restart, &start, &self.window).until(bound);
+        let mut reading = Reading::new(id, restart, &start, bound, &self.window);
+        if let Some(run) = &mut self.run {
+            reading.expect(run.last_words());
+        }
         let is_tied = reading.unseen().is_some();
         self.actions.push_back(Action::Open(params.clone()));
         let open = Open::new(params, reading, is_tied, now, self.config.seed);
@@ -48,21 +51,28 @@ impl Follower {
         // What was shown last may be the beginning of this run, unless it is a later one's.
         let may_be =
             |newest| started.is_none_or(|start| newest >= start) && !run.has_ended_before(newest);
-        let shown_before = self.window.newest().is_some_and(may_be);
+        let newest = self.window.newest();
+        let shown_before = newest.is_some_and(may_be);
+        // What was shown last may be a later run's, read as the one before this.
+        let is_behind = newest.is_some_and(|newest| run.has_ended_before(newest));
         let is_tail = run.is_tail && shown == 0;
         if is_tail {
             // If nothing had been written when it was asked for first, all of it is news.
-            let empty_at = run.empty_at.and_then(|date| second(date - 1));
+            let empty_at = run.was_empty_at().and_then(|date| second(date - 1));
             params.since_time = empty_at.max(self.floored_since());
             params.tail_lines = self.config.tail.filter(|_| empty_at.is_none());
-        } else if shown > 0 || shown_before {
+        } else if shown > 0 && !is_behind || shown_before {
             params.since_time = self.window.since().and_then(second);
         }
         if shown == 0 && !run.is_rewound && (is_tail || !shown_before) {
             return (params, Start::Fresh);
         }
-        let same_run = shown > 0;
-        (params, Start::Again { same_run, from })
+        let start = Start::Again {
+            same_run: shown > 0,
+            from,
+            since: params.since_time.map(nanos),
+        };
+        (params, start)
     }
 
     /// How many lines of the run were shown, and the first one if it was asked for as a
@@ -85,7 +95,7 @@ impl Follower {
         let (params, start) = self.params(false);
         if let (Phase::Reading(open), Some(run)) = (&mut self.phase, &self.run) {
             let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
-            let reading = Reading::new(id, restart, &start, &self.window);
+            let reading = Reading::new(id, restart, &start, run.bound(), &self.window);
             open.probe(reading, self.window.clone());
             self.actions.push_back(Action::Probe(params));
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::{
     Instance,
     reading::{OVERTAKEN, Reading},
@@ -130,6 +132,14 @@ impl Run {
         self.shown > 0 && !self.is_cut && self.reading.is_some()
     }
 
+    /// When the log was empty, in seconds of the server's clock. If the run ended before
+    /// that, it was the next one's.
+    pub(super) fn was_empty_at(&self) -> Option<i64> {
+        let finished = self.instance.finished_at.map(Timestamp::as_second);
+        let ran = |date: &i64| finished.is_none_or(|finished| finished > *date);
+        self.empty_at.filter(ran)
+    }
+
     /// The last response ended at the same place.
     pub(super) fn ended_as(&self, reading: &Reading) -> bool {
         let before = self
@@ -137,6 +147,16 @@ impl Run {
             .as_ref()
             .map_or((None, 0, &[][..]), Reading::mark);
         before == reading.mark()
+    }
+
+    /// When the piece was written that is the run's last line for all one can tell: two
+    /// responses ended with it.
+    pub(super) fn last_words(&mut self) -> Option<i64> {
+        let reading = self
+            .reading
+            .as_mut()
+            .filter(|_| self.alike_since.is_some())?;
+        reading.tail_time()
     }
 
     /// A response is about to begin.
@@ -243,8 +263,7 @@ impl Run {
         };
         match self.reading.as_ref().filter(|_| self.complete) {
             _ if doubt.is_certain => (doubt.lines, false),
-            Some(reading) if reading.lacks(doubt.first) => (doubt.lines, false),
-            Some(_) => (0, false),
+            Some(reading) => (reading.lacks_from(doubt.first.time), false),
             None => (doubt.lines, true),
         }
     }
