@@ -2,6 +2,7 @@
 
 mod choice;
 mod ends;
+mod gaps;
 mod notices;
 mod open;
 mod request;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use self::{
+    gaps::Gap,
     open::{Health, Open},
     run::Run,
 };
@@ -220,7 +222,8 @@ impl Follower {
             Phase::Pausing { until, .. } => Some(*until),
             Phase::Reading(open) => Some(open.deadline()),
         };
-        own.into_iter().chain(self.finishing).min()
+        let others = self.finishing.into_iter().chain(self.gaps_due());
+        own.into_iter().chain(others).min()
     }
 
     /// True while there is nothing to read: every run that the pod told of is read to
@@ -310,6 +313,7 @@ impl Follower {
         if self.finishing.is_some_and(|until| now >= until) {
             return self.give_up(now);
         }
+        self.check_gaps(now);
         let is_misread = self.reads_past_the_end();
         match &mut self.phase {
             Phase::Pausing { until, .. } if now >= *until => self.ask(now),
@@ -412,23 +416,18 @@ impl Follower {
 
     fn publish(&mut self) {
         let in_doubt = self.run.as_ref().is_some_and(|run| run.in_doubt);
-        for news in self.news.drain(..) {
-            self.actions.push_back(match news {
-                News::Lines(batch) => Action::Emit(batch),
-                News::Gap { after, before } => {
-                    let message = notices::rotated(after, Some(before));
-                    Action::Notice(self.config.doubtful(message, in_doubt))
-                }
+        let mut news = std::mem::take(&mut self.news);
+        for news in news.drain(..) {
+            match news {
+                News::Lines(batch) => self.actions.push_back(Action::Emit(batch)),
+                News::Gap { after, before } => self.hold(Gap::new(after, Some(before), in_doubt)),
                 News::Repeat(from, to) => {
-                    Action::Notice(self.config.missing(notices::repeated(from, to)))
+                    self.say(self.config.missing(notices::repeated(from, to)));
                 }
-            });
+            }
         }
-    }
-
-    fn say_rotated(&mut self, after: i64, before: Option<i64>, in_doubt: bool) {
-        let message = notices::rotated(after, before);
-        self.say(self.config.doubtful(message, in_doubt));
+        // Its room is used again.
+        self.news = news;
     }
 
     fn say(&mut self, notice: Notice) {
@@ -436,6 +435,9 @@ impl Follower {
     }
 
     fn done(&mut self) {
+        for mut run in self.retired.take().into_iter().chain(self.run.take()) {
+            self.say_gaps(&mut run);
+        }
         self.phase = Phase::Done;
         self.actions.push_back(Action::Done);
     }

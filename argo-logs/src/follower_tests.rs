@@ -391,13 +391,99 @@ fn equal_lines_are_counted() {
     assert_eq!(story.bytes(&format!("{ONE}{}", TWO.repeat(3))), ["two"]);
 }
 
+/// Restart `restart` of the container: runs, or has ended.
+fn nth(restart: i32, running: bool) -> Instance {
+    run(
+        ["A", "B", "C"][usize::try_from(restart).unwrap()],
+        restart,
+        running,
+    )
+}
+
+#[test]
+fn what_the_next_run_wrote_early_is_no_hole() {
+    let mut story = reading();
+    story.lost();
+    // The pod still tells of the first run.
+    assert_eq!(
+        story.answer(running()),
+        ["open follow since 2026-11-24T00:01:06Z"]
+    );
+    assert_eq!(
+        story.bytes("2026-11-24T00:01:21.000000000Z next\n"),
+        ["next"]
+    );
+    assert_eq!(story.wait(), [""; 0]);
+    let both = view(Some(nth(1, true)), Some(nth(0, false)));
+    assert_eq!(story.status(both.clone()), [""; 0]);
+    assert_eq!(story.wait(), ["close", "ask"]);
+    let again = "open previous since 2026-11-24T00:01:06Z";
+    assert_eq!(story.answer(both.clone()), [again]);
+    for _ in 0..2 {
+        assert_eq!(story.bytes(ONE), [""; 0]);
+        if story.end(End::Clean) == ["ask"] {
+            story.answer(both.clone());
+        }
+    }
+    assert_eq!(
+        story.bytes("2026-11-24T00:01:21.000000000Z next\n"),
+        [""; 0]
+    );
+    story.wait();
+    assert!(story.notices.is_empty(), "{:?}", story.notices);
+}
+
+#[test]
+fn a_run_read_late_is_read_from_its_beginning_each_time() {
+    let mut story = reading();
+    story.lost();
+    story.answer(running());
+    // This is the third run already.
+    story.bytes("2026-11-24T00:01:45.000000000Z three\n");
+    let late = view(Some(nth(2, true)), Some(nth(1, false)));
+    story.status(late.clone());
+    assert_eq!(story.wait(), [""; 0]);
+    assert_eq!(story.wait(), ["close", "ask"]);
+    assert_eq!(
+        story.answer(late.clone()),
+        ["! LinesMissing", "open previous"]
+    );
+    let two = "2026-11-24T00:01:25.000000000Z two\n";
+    assert_eq!(story.bytes(two), ["two"]);
+    story.lost();
+    assert_eq!(story.answer(late), ["open previous"]);
+    // As often as it was written.
+    assert_eq!(story.bytes(&two.repeat(3)), ["two", "two"]);
+}
+
+#[test]
+fn last_words_without_a_line_end_are_kept_when_the_next_run_comes_instead() {
+    let mut story = reading();
+    let words = format!("{ONE}2026-11-24T00:01:14.000000000Z oops");
+    assert_eq!(story.bytes("2026-11-24T00:01:14.000000000Z oops"), [""; 0]);
+    story.end(End::Clean);
+    assert_eq!(story.answer(ended()), ["open since 2026-11-24T00:01:06Z"]);
+    assert_eq!(story.bytes(&words), [""; 0]);
+    assert_eq!(story.end(End::Clean), [""; 0]);
+    assert_eq!(story.wait(), ["ask"]);
+    story.answer(ended());
+    assert_eq!(
+        story.bytes("2026-11-24T00:01:16.000000000Z next\n"),
+        ["next"]
+    );
+    assert_eq!(story.end(End::Clean), ["oops", "ask"]);
+}
+
 #[test]
 fn a_rotation_while_the_connection_was_down_is_told_with_both_times() {
     let mut story = reading();
     story.lost();
     story.answer(running());
     let told = story.bytes("2026-11-24T00:01:31.870000000Z nine\n");
-    assert_eq!(told, ["! LinesMissing", "nine"]);
+    assert_eq!(told, ["nine"]);
+    // It would be none if the pod told of a next run now.
+    assert_eq!(story.wait(), [""; 0]);
+    assert_eq!(story.wait(), ["! LinesMissing"]);
     let message = &story.notices[0].message;
     assert!(
         message.contains("between 2026-11-24T00:01:07.100Z and 2026-11-24T00:01:31.870Z"),

@@ -370,7 +370,7 @@ fn notices_are_no_habit() {
     }
     println!("false alarms: {false_alarms} of 2000, {calm_alarms} of {calm} calm ones");
     assert!(
-        false_alarms < 340 && calm_alarms * 9 < calm,
+        false_alarms < 240 && calm_alarms * 16 < calm,
         "{false_alarms}, {calm_alarms} of {calm}"
     );
 }

@@ -200,7 +200,10 @@ impl Reading {
     pub(crate) fn tail_time(&mut self) -> Option<i64> {
         match self.goes_on {
             Some(time) => time,
-            None => self.stamps.parse(&self.carry).map(|(time, _)| time),
+            None => {
+                let (time, text) = self.stamps.parse(&self.carry)?;
+                (text < self.carry.len()).then_some(time)
+            }
         }
     }
 

@@ -93,7 +93,12 @@ impl Follower {
 
     /// The run cannot be read any more.
     pub(super) fn lose(&mut self) {
+        let others = self.view.instances().next();
+        let start = others.and_then(|(next, _)| next.started_at).map(nanos);
         if let Some(mut run) = self.run.take() {
+            if let Some(start) = start.filter(|_| self.is_gone(&run)) {
+                run.forget_gaps(start);
+            }
             if run.is_proven {
                 run.complete = true;
             } else {
@@ -102,6 +107,12 @@ impl Follower {
             self.run = Some(run);
         }
         self.retire();
+    }
+
+    /// The pod does not tell of it any more.
+    fn is_gone(&self, run: &Run) -> bool {
+        let mut instances = self.view.instances();
+        instances.all(|(instance, _)| instance.id != run.instance.id)
     }
 
     pub(super) fn say_lost(&mut self, run: &Run) {
@@ -132,9 +143,19 @@ impl Follower {
             let earlier = std::mem::take(&mut self.window);
             self.window = later.knowing(&[earlier]);
         }
-        if let Some(run) = self.run.take() {
+        if let Some(mut run) = self.run.take() {
             self.done.insert(Arc::clone(&run.instance.id));
+            if !run.complete {
+                self.say_gaps(&mut run);
+            }
+            self.forget_retired();
             self.retired = Some(run).filter(|run| run.complete);
+        }
+    }
+
+    fn forget_retired(&mut self) {
+        if let Some(mut run) = self.retired.take() {
+            self.say_gaps(&mut run);
         }
     }
 
@@ -151,6 +172,7 @@ impl Follower {
         if let Some(run) = self.misread_before(&instance) {
             return Some(run);
         }
+        self.forget_retired();
         self.count_restarts(instance.restart);
         let mut run = Run::new(instance, previous, is_tail);
         (run.shown, run.in_doubt) = std::mem::take(&mut self.shown_early);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use argo_core::{Level, NoticeCode};
 
-use super::{End, Follower, POLL, Phase, Told, notices, open::Open, run::Pass};
+use super::{End, Follower, POLL, Phase, Told, gaps::Gap, notices, open::Open, run::Pass};
 use crate::{
     Refusal, Refused,
     kubelet::Cause,
@@ -137,7 +137,7 @@ impl Follower {
         if run.complete {
             let in_doubt = run.in_doubt;
             if let Some(unseen) = unseen {
-                self.say_rotated(unseen, None, in_doubt);
+                self.hold(Gap::new(unseen, None, in_doubt));
             }
             return self.decide(now);
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::gaps::Gap;
 use crate::{
     Instance,
     reading::{OVERTAKEN, Reading},
@@ -56,6 +57,8 @@ pub(super) struct Run {
     /// Whether the last line shown is of this run is in doubt.
     pub(super) in_doubt: bool,
     alike_since: Option<Duration>,
+    /// Not said yet.
+    pub(super) gaps: Vec<Gap>,
 }
 
 /// What was shown before a response.
@@ -119,6 +122,7 @@ impl Run {
             bound: None,
             in_doubt: false,
             alike_since: None,
+            gaps: Vec::new(),
         }
     }
 
@@ -245,6 +249,7 @@ impl Run {
             is_certain,
             is_whole: shown == 0,
         });
+        self.forget_gaps(start);
         self.shown = shown;
         self.is_proven = false;
         self.tail_from = self.tail_from.filter(|_| shown > 0);
@@ -253,6 +258,12 @@ impl Run {
         self.reading = None;
         self.alike_since = None;
         Some(checkpoints.into_iter().map(|c| c.window).collect())
+    }
+
+    /// What did not go on where it had ended was the next run's, which began at `start`.
+    pub(super) fn forget_gaps(&mut self, start: i64) {
+        self.gaps
+            .retain(|gap| gap.before.is_some_and(|before| before < start));
     }
 
     /// How many lines of the next run were shown as this one's, and whether that is in
