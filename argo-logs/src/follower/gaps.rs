@@ -13,10 +13,12 @@ const LAG: Duration = Duration::from_secs(2);
 /// Lines that may be missing, by the times of the lines around them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gap {
-    pub(super) after: i64,
+    after: i64,
     /// None: nothing came after them.
-    pub(super) before: Option<i64>,
-    pub(super) in_doubt: bool,
+    before: Option<i64>,
+    in_doubt: bool,
+    /// In which response of the run, counted.
+    pub(super) response: usize,
     /// When it was seen, once there was a clock.
     since: Option<Duration>,
 }
@@ -27,6 +29,7 @@ impl Gap {
             after,
             before,
             in_doubt,
+            response: 0,
             since: None,
         }
     }
@@ -38,9 +41,12 @@ impl Gap {
 
 impl Follower {
     /// Keeps it until the pod had time to tell of a next run.
-    pub(super) fn hold(&mut self, gap: Gap) {
+    pub(super) fn hold(&mut self, mut gap: Gap) {
         match &mut self.run {
-            Some(run) => run.gaps.push(gap),
+            Some(run) => {
+                gap.response = run.responses;
+                run.gaps.push(gap);
+            }
             None => self.say_gap(gap),
         }
     }

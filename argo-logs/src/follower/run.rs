@@ -57,6 +57,8 @@ pub(super) struct Run {
     /// Whether the last line shown is of this run is in doubt.
     pub(super) in_doubt: bool,
     alike_since: Option<Duration>,
+    /// Responses asked for.
+    pub(super) responses: usize,
     /// Not said yet.
     pub(super) gaps: Vec<Gap>,
 }
@@ -64,6 +66,8 @@ pub(super) struct Run {
 /// What was shown before a response.
 #[derive(Debug)]
 struct Checkpoint {
+    /// Which one, counted.
+    response: usize,
     window: Window,
     shown: usize,
     /// The first line that was news in it.
@@ -122,6 +126,7 @@ impl Run {
             bound: None,
             in_doubt: false,
             alike_since: None,
+            responses: 0,
             gaps: Vec::new(),
         }
     }
@@ -171,7 +176,9 @@ impl Run {
         if self.checkpoints.len() == CHECKPOINTS {
             self.checkpoints.remove(0);
         }
+        self.responses += 1;
         self.checkpoints.push(Checkpoint {
+            response: self.responses,
             window: window.clone(),
             shown: self.shown,
             first: None,
@@ -231,6 +238,7 @@ impl Run {
     /// to read this run from.
     pub(super) fn rewind(&mut self, start: i64) -> Option<Vec<Window>> {
         let at = self.first_misread(start)?;
+        self.forget_gaps(start);
         let checkpoints = self.checkpoints.split_off(at);
         let shown = checkpoints.first()?.shown;
         let first = checkpoints.iter().find(|c| c.first.is_some())?;
@@ -249,7 +257,6 @@ impl Run {
             is_certain,
             is_whole: shown == 0,
         });
-        self.forget_gaps(start);
         self.shown = shown;
         self.is_proven = false;
         self.tail_from = self.tail_from.filter(|_| shown > 0);
@@ -260,10 +267,13 @@ impl Run {
         Some(checkpoints.into_iter().map(|c| c.window).collect())
     }
 
-    /// What did not go on where it had ended was the next run's, which began at `start`.
+    /// Forgets the holes in responses that are the next run's, which began at `start`:
+    /// that it does not go on where this one ended is no hole.
     pub(super) fn forget_gaps(&mut self, start: i64) {
-        self.gaps
-            .retain(|gap| gap.before.is_some_and(|before| before < start));
+        if let Some(at) = self.first_misread(start) {
+            let response = self.checkpoints[at].response;
+            self.gaps.retain(|gap| gap.response < response);
+        }
     }
 
     /// How many lines of the next run were shown as this one's, and whether that is in
