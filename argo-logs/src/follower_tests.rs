@@ -434,7 +434,7 @@ fn what_the_next_run_wrote_early_is_no_hole() {
 }
 
 #[test]
-fn a_run_read_late_is_read_from_its_beginning_each_time() {
+fn a_run_read_late_is_not_cut_by_what_a_later_one_wrote() {
     let mut story = reading();
     story.lost();
     story.answer(running());
@@ -451,7 +451,8 @@ fn a_run_read_late_is_read_from_its_beginning_each_time() {
     let two = "2026-11-24T00:01:25.000000000Z two\n";
     assert_eq!(story.bytes(two), ["two"]);
     story.lost();
-    assert_eq!(story.answer(late), ["open previous"]);
+    let since = "open previous since 2026-11-24T00:01:24Z";
+    assert_eq!(story.answer(late), [since]);
     // As often as it was written.
     assert_eq!(story.bytes(&two.repeat(3)), ["two", "two"]);
 }

@@ -29,12 +29,16 @@ pub(crate) struct Entry {
 pub(crate) struct Window {
     ring: VecDeque<Entry>,
     newest: Option<i64>,
-    /// Where a resume begins.
-    floor: i64,
     /// Lines before this are forgotten.
     kept: i64,
-    /// A line from here on moves the floor.
+    /// A line from here on moves that.
     next: i64,
+}
+
+/// What a resume has to ask for: a second before the second of the newest line.
+fn floor(newest: i64) -> i64 {
+    let slack = if mutated(Mutant::NoSlack) { 0 } else { SLACK };
+    newest - newest.rem_euclid(SECOND) - slack
 }
 
 impl Default for Window {
@@ -42,7 +46,6 @@ impl Default for Window {
         Self {
             ring: VecDeque::new(),
             newest: None,
-            floor: i64::MIN,
             kept: i64::MIN,
             next: i64::MIN,
         }
@@ -63,10 +66,8 @@ impl Window {
     }
 
     fn forget(&mut self, newest: i64) {
-        let second = newest - newest.rem_euclid(SECOND);
-        let slack = if mutated(Mutant::NoSlack) { 0 } else { SLACK };
-        (self.floor, self.next) = (second - slack, second + SECOND);
-        self.kept = self.floor - REPEATS;
+        self.kept = floor(newest) - REPEATS;
+        self.next = newest - newest.rem_euclid(SECOND) + SECOND;
         while self
             .ring
             .front()
@@ -81,14 +82,24 @@ impl Window {
         self.newest
     }
 
-    /// Where a resume has to begin, in seconds.
-    pub(crate) fn since(&self) -> Option<i64> {
-        let newest = self.newest?;
+    /// The greatest time of all lines before this one.
+    pub(crate) fn newest_before(&self, limit: Option<i64>) -> Option<i64> {
+        match limit {
+            Some(limit) if self.newest? >= limit => {
+                let times = self.ring.iter().map(|entry| entry.time);
+                times.filter(|time| *time < limit).max()
+            }
+            _ => self.newest,
+        }
+    }
+
+    /// Where a resume has to begin, in seconds, if the newest line shown is of this time.
+    pub(crate) fn since(newest: i64) -> i64 {
         if mutated(Mutant::NoFloor) {
             // What kube makes of a time that is not floored.
-            return Some((newest + SECOND / 2).div_euclid(SECOND));
+            return (newest + SECOND / 2).div_euclid(SECOND);
         }
-        Some(self.floor.div_euclid(SECOND))
+        floor(newest).div_euclid(SECOND)
     }
 
     /// True if lines of this time are not kept any more.
@@ -183,11 +194,14 @@ mod tests {
     #[test]
     fn it_begins_a_second_before_the_second_of_the_newest() {
         let mut window = Window::default();
-        assert_eq!(window.since(), None);
+        assert_eq!(window.newest(), None);
         for millis in [900, 1000, 3999, 4500, 4499] {
             window.push(entry(millis, 0));
         }
-        assert_eq!(window.since(), Some(3));
+        assert_eq!(window.newest().map(Window::since), Some(3));
+        assert_eq!(window.newest_before(None), window.newest());
+        let limit = Some(entry(4000, 0).time);
+        assert_eq!(window.newest_before(limit), Some(entry(3999, 0).time));
         assert_eq!(window.last(3_000_000_000, i64::MAX), Some(entry(4499, 0)));
         let known = window.known();
         assert!(!known.has(entry(900, 0)) && known.has(entry(1000, 0)));
@@ -198,7 +212,7 @@ mod tests {
     fn times_before_1970_are_floored_too() {
         let mut window = Window::default();
         window.push(entry(-1500, 0));
-        assert_eq!(window.since(), Some(-3));
+        assert_eq!(window.newest().map(Window::since), Some(-3));
     }
 
     #[test]

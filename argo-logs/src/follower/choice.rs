@@ -96,7 +96,8 @@ impl Follower {
         let others = self.view.instances().next();
         let start = others.and_then(|(next, _)| next.started_at).map(nanos);
         if let Some(mut run) = self.run.take() {
-            if let Some(start) = start.filter(|_| self.is_gone(&run)) {
+            run.is_gone = self.is_gone(&run);
+            if let Some(start) = start.filter(|_| run.is_gone) {
                 run.forget_gaps(start);
             }
             if run.is_proven {

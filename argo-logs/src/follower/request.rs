@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Action, Follower, OpenParams, Phase, nanos, open::Open, run::Run, second};
 use crate::{
     reading::{Reading, Start},
-    window::Entry,
+    window::{Entry, Window},
 };
 
 impl Follower {
@@ -48,23 +48,25 @@ impl Follower {
         params.previous = run.previous;
         let (shown, from) = self.shown(run);
         let started = run.instance.started_at.map(nanos);
-        // What was shown last may be the beginning of this run, unless it is a later one's.
-        let may_be =
-            |newest| started.is_none_or(|start| newest >= start) && !run.has_ended_before(newest);
-        let newest = self.window.newest();
-        let shown_before = newest.is_some_and(may_be);
-        // What was shown last may be a later run's, read as the one before this.
-        let is_behind = newest.is_some_and(|newest| run.has_ended_before(newest));
+        // What was shown last may be a later run's, read as the one before it.
+        let limit = if shown > 0 {
+            run.bound()
+        } else {
+            run.bound().into_iter().chain(self.successor()).min()
+        };
+        let newest = self.window.newest_before(limit);
+        let may_be = |newest| started.is_none_or(|start| newest >= start);
         let is_tail = run.is_tail && shown == 0;
         if is_tail {
             // If nothing had been written when it was asked for first, all of it is news.
             let empty_at = run.was_empty_at().and_then(|date| second(date - 1));
             params.since_time = empty_at.max(self.floored_since());
             params.tail_lines = self.config.tail.filter(|_| empty_at.is_none());
-        } else if shown > 0 && !is_behind || shown_before {
-            params.since_time = self.window.since().and_then(second);
+        } else if shown > 0 || newest.is_some_and(may_be) {
+            params.since_time = newest.map(Window::since).and_then(second);
         }
-        if shown == 0 && !run.is_rewound && (is_tail || !shown_before) {
+        let may_come_again = self.window.newest().is_some_and(may_be);
+        if shown == 0 && !run.is_rewound && (is_tail || !may_come_again) {
             return (params, Start::Fresh);
         }
         let start = Start::Again {
@@ -73,6 +75,14 @@ impl Follower {
             since: params.since_time.map(nanos),
         };
         (params, start)
+    }
+
+    /// When the run began that is there after one that takes `previous`.
+    fn successor(&self) -> Option<i64> {
+        let run = self.run.as_ref().filter(|run| run.previous)?;
+        let next = self.view.current.as_ref()?;
+        let is_next = next.id != run.instance.id;
+        next.started_at.filter(|_| is_next).map(nanos)
     }
 
     /// How many lines of the run were shown, and the first one if it was asked for as a

@@ -57,6 +57,8 @@ pub(super) struct Run {
     /// Whether the last line shown is of this run is in doubt.
     pub(super) in_doubt: bool,
     alike_since: Option<Duration>,
+    /// The pod does not tell of it any more.
+    pub(super) is_gone: bool,
     /// Responses asked for.
     pub(super) responses: usize,
     /// Not said yet.
@@ -126,6 +128,7 @@ impl Run {
             bound: None,
             in_doubt: false,
             alike_since: None,
+            is_gone: false,
             responses: 0,
             gaps: Vec::new(),
         }
