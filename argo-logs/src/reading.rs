@@ -92,6 +92,8 @@ pub(crate) struct Reading {
     goes_on: Option<Option<i64>>,
     replay: Option<Replay>,
     newest: i64,
+    /// The time of the first line that came.
+    begins: Option<i64>,
     /// The last line that came, shown before or not.
     last: Option<Entry>,
     /// How often in a row.
@@ -136,6 +138,7 @@ impl Reading {
             goes_on: None,
             replay: Replay::of(start, bound, window),
             newest: i64::MIN,
+            begins: None,
             last: None,
             copies: 0,
             repeated: false,
@@ -174,6 +177,11 @@ impl Reading {
     /// The greatest time of its lines.
     pub(crate) fn newest(&self) -> i64 {
         self.newest
+    }
+
+    /// The time of its first line.
+    pub(crate) fn begins(&self) -> Option<i64> {
+        self.begins
     }
 
     /// The first line that was news.
@@ -329,6 +337,7 @@ impl Reading {
 
     #[inline]
     fn is_news(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
+        self.begins.get_or_insert(entry.time);
         let is_copy = self.last.replace(entry) == Some(entry);
         self.copies = if is_copy { self.copies + 1 } else { 1 };
         self.has_piece |= entry.time == self.piece;

@@ -93,21 +93,26 @@ impl Follower {
 
     /// The run cannot be read any more.
     pub(super) fn lose(&mut self) {
-        let others = self.view.instances().next();
-        let start = others.and_then(|(next, _)| next.started_at).map(nanos);
-        if let Some(mut run) = self.run.take() {
-            run.is_gone = self.is_gone(&run);
-            if let Some(start) = start.filter(|_| run.is_gone) {
-                run.forget_gaps(start);
-            }
-            if run.is_proven {
-                run.complete = true;
-            } else {
-                self.say_lost(&run);
-            }
-            self.run = Some(run);
+        let Some(mut run) = self.run.take() else {
+            return;
+        };
+        let next = self.next_start().filter(|_| self.is_gone(&run));
+        if let Some(next) = next {
+            run.forget_gaps(next);
         }
+        if run.is_proven && run.was_read_before(next) {
+            run.complete = true;
+        } else {
+            self.say_lost(&run);
+        }
+        self.run = Some(run);
         self.retire();
+    }
+
+    /// When the oldest run began that the pod tells of.
+    fn next_start(&self) -> Option<i64> {
+        let (next, _) = self.view.instances().next()?;
+        next.started_at.map(nanos)
     }
 
     /// The pod does not tell of it any more.

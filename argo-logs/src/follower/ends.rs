@@ -308,7 +308,7 @@ impl Follower {
         let time = reading.tail_time();
         let is_line = !run.is_cut && reading.unseen().is_none() && time.is_some();
         let is_foreign = time.is_some_and(|time| run.has_ended_before(time))
-            || (!run.complete || run.is_gone)
+            || !run.complete
                 && time.is_some_and(|time| self.view.has_started(run.instance.restart, time));
         if (run.complete || is_line) && !is_foreign {
             let (window, news) = (&mut self.window, &mut self.news);

@@ -57,8 +57,6 @@ pub(super) struct Run {
     /// Whether the last line shown is of this run is in doubt.
     pub(super) in_doubt: bool,
     alike_since: Option<Duration>,
-    /// The pod does not tell of it any more.
-    pub(super) is_gone: bool,
     /// Responses asked for.
     pub(super) responses: usize,
     /// Not said yet.
@@ -128,7 +126,6 @@ impl Run {
             bound: None,
             in_doubt: false,
             alike_since: None,
-            is_gone: false,
             responses: 0,
             gaps: Vec::new(),
         }
@@ -150,6 +147,13 @@ impl Run {
         let finished = self.instance.finished_at.map(Timestamp::as_second);
         let ran = |date: &i64| finished.is_none_or(|finished| finished > *date);
         self.empty_at.filter(ran)
+    }
+
+    /// The last response was this run's for all one can tell by its lines: they began before
+    /// the next run, which began at `next`.
+    pub(super) fn was_read_before(&self, next: Option<i64>) -> bool {
+        let begins = self.reading.as_ref().and_then(Reading::begins);
+        begins.is_none_or(|begins| next.is_none_or(|next| begins < next))
     }
 
     /// The last response ended at the same place.
