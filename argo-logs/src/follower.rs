@@ -1,5 +1,6 @@
 //! Decides what to read of one container and which of the lines are news.
 
+mod beginning;
 mod choice;
 mod ends;
 mod gaps;
@@ -270,6 +271,10 @@ impl Follower {
         if let Phase::Reading(open) = &mut self.phase {
             open.opened = true;
             open.date = date.map(Timestamp::as_second);
+            open.is_active = self
+                .window
+                .newest()
+                .is_some_and(|time| open.is_recent(time));
             self.restored();
         }
     }
@@ -278,9 +283,13 @@ impl Follower {
     pub fn bytes(&mut self, bytes: Bytes) {
         if let Phase::Reading(open) = &mut self.phase {
             open.heard = true;
-            let (window, news) = (&mut self.window, &mut self.news);
+            let (window, news, len) = (&mut self.window, &mut self.news, bytes.len());
             open.reading.feed(bytes, &mut Sink { window, news });
+            let late = open.begins_late(len);
             self.publish();
+            if let Some((first, seconds)) = late {
+                self.say(self.config.missing(notices::begins_late(first, seconds)));
+            }
         }
     }
 
@@ -346,11 +355,12 @@ impl Follower {
                 return;
             }
             self.actions.push_back(Action::Close);
+            let was_open = open.opened;
             if let Some(open) = self.take_open() {
                 self.count(open, false, now);
             }
             if let Some(run) = &mut self.run {
-                run.is_cut = true;
+                (run.is_cut, run.was_open) = (true, was_open);
             }
         }
         self.decide(now);

@@ -1,6 +1,6 @@
 //! One rule each, with the bytes of recordings where there are some.
 
-use argo_core::{GroupKind, NoticeCode};
+use argo_core::{GroupKind, Level, NoticeCode};
 use serde_json::Value;
 
 use super::*;
@@ -104,6 +104,17 @@ impl Story {
         self.now = self.follower.deadline().expect("a deadline").max(self.now);
         self.follower.timer(self.now);
         self.told()
+    }
+
+    /// Lets time go until there is something to do.
+    fn wait_long(&mut self) -> Vec<String> {
+        for _ in 0..10 {
+            let told = self.wait();
+            if !told.is_empty() {
+                return told;
+            }
+        }
+        panic!("nothing happens");
     }
 
     /// A whole response, as recorded.
@@ -391,6 +402,76 @@ fn equal_lines_are_counted() {
     assert_eq!(story.bytes(&format!("{ONE}{}", TWO.repeat(3))), ["two"]);
 }
 
+/// A log of 80 KiB that begins so many seconds after the run, and takes `span` seconds.
+fn flood(begins: i64, span: i64) -> String {
+    let line = |n: i64| {
+        let nanos = (1_795_478_460 + begins) * 1_000_000_000 + n * span * 1_000_000;
+        let time = Timestamp::from_nanosecond(i128::from(nanos)).unwrap();
+        format!("{time:.9} {}\n", "x".repeat(50))
+    };
+    (0..1000).map(line).collect()
+}
+
+#[test]
+fn a_log_that_is_opened_late_and_grows_fast_may_have_lost_its_beginning() {
+    for (opened, begins, span, is_told) in [
+        ("2026-11-24T00:01:30Z", 24, 1, true),
+        // It begins with the run.
+        ("2026-11-24T00:01:30Z", 1, 1, false),
+        // It would not have been rotated.
+        ("2026-11-24T00:01:30Z", 24, 60, false),
+        // It was silent until then.
+        ("2026-11-24T00:01:01Z", 24, 1, false),
+    ] {
+        let mut story = Story::new(true);
+        story.status(running());
+        story.follower.opened(opened.parse().ok(), story.now);
+        story.follower.bytes(Bytes::from(flood(begins, span)));
+        assert_eq!(
+            story.told().len(),
+            1000 + usize::from(is_told),
+            "{opened} {begins} {span}"
+        );
+        assert_eq!(story.notices.len(), usize::from(is_told));
+    }
+}
+
+#[test]
+fn a_log_that_is_read_on_and_falls_silent_is_looked_at_soon() {
+    let mut story = reading();
+    story.lost();
+    story.answer(running());
+    assert_eq!(story.bytes(ONE), [""; 0]);
+    // The kubelet has missed that the file was rotated.
+    assert_eq!(story.wait_long(), ["probe since 2026-11-24T00:01:06Z"]);
+    assert!(story.now < Duration::from_secs(4), "{:?}", story.now);
+    let two = Bytes::from_static(TWO.as_bytes());
+    story.follower.probe_bytes(&two);
+    story.follower.probe_end(&End::Clean, story.now);
+    assert_eq!(story.wait_long(), ["close", "ask"]);
+}
+
+#[test]
+fn a_log_that_was_silent_before_is_not_looked_at_so_soon() {
+    let mut story = reading();
+    story.lost();
+    story.answer(running());
+    let later = "2026-11-24T00:09:00Z".parse().ok();
+    story.follower.opened(later, story.now);
+    assert_eq!(story.wait_long(), ["probe since 2026-11-24T00:01:06Z"]);
+    assert!(story.now > Duration::from_secs(40), "{:?}", story.now);
+}
+
+#[test]
+fn a_file_that_is_rotated_before_the_last_read_is_no_loss_while_it_was_followed() {
+    let mut story = reading();
+    story.follower.finish(story.now);
+    assert_eq!(story.told(), ["close", "open since 2026-11-24T00:01:06Z"]);
+    story.bytes("");
+    assert_eq!(story.end(End::Clean), ["! LinesMissing", "done"]);
+    assert_eq!(story.notices[0].level, Level::Debug);
+}
+
 /// Restart `restart` of the container: runs, or has ended.
 fn nth(restart: i32, running: bool) -> Instance {
     run(
@@ -442,8 +523,7 @@ fn a_run_read_late_is_not_cut_by_what_a_later_one_wrote() {
     story.bytes("2026-11-24T00:01:45.000000000Z three\n");
     let late = view(Some(nth(2, true)), Some(nth(1, false)));
     story.status(late.clone());
-    assert_eq!(story.wait(), [""; 0]);
-    assert_eq!(story.wait(), ["close", "ask"]);
+    assert_eq!(story.wait_long(), ["close", "ask"]);
     assert_eq!(
         story.answer(late.clone()),
         ["! LinesMissing", "open previous"]
@@ -484,7 +564,7 @@ fn a_rotation_while_the_connection_was_down_is_told_with_both_times() {
     assert_eq!(told, ["nine"]);
     // It would be none if the pod told of a next run now.
     assert_eq!(story.wait(), [""; 0]);
-    assert_eq!(story.wait(), ["! LinesMissing"]);
+    assert_eq!(story.wait_long(), ["! LinesMissing"]);
     let message = &story.notices[0].message;
     assert!(
         message.contains("between 2026-11-24T00:01:07.100Z and 2026-11-24T00:01:31.870Z"),

@@ -150,10 +150,16 @@ impl Follower {
     /// The one last read is over.
     fn read_last(&mut self, now: Duration) {
         if let Some(run) = &mut self.run {
-            let unseen = run.reading.as_ref().and_then(Reading::unseen);
-            run.complete = !run.is_cut && unseen.is_none();
+            run.complete = !run.is_cut;
+            let reading = run.reading.as_ref().filter(|_| run.complete);
+            let unseen = reading.and_then(Reading::unseen);
+            // A file that was rotated after its last line: what was open brought that.
+            let is_empty = reading.is_some_and(|reading| reading.counts().0 == 0);
+            let in_doubt = run.in_doubt || run.was_open && is_empty;
             if !run.complete {
                 self.say(self.config.missing(UNREAD));
+            } else if let Some(unseen) = unseen {
+                self.hold(Gap::new(unseen, None, in_doubt));
             }
             self.retire();
         }

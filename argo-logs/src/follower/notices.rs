@@ -40,6 +40,14 @@ pub(super) fn rotated(after: i64, before: Option<i64>) -> String {
     format!("lines may be missing {range}: the log was rotated before it was read on")
 }
 
+pub(super) fn begins_late(first: i64, seconds: i64) -> String {
+    format!(
+        "lines before {} may be missing: the log could be read only {seconds} s after the start, \
+         and one that grows so fast is rotated",
+        clock(first)
+    )
+}
+
 pub(super) fn repeated(from: i64, to: i64) -> String {
     format!(
         "lines from {} on may come twice: the log went back from {}",

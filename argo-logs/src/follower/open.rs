@@ -5,6 +5,7 @@ use std::time::Duration;
 use argo_core::Backoff;
 use bytes::Bytes;
 
+use super::beginning::Beginning;
 use crate::{
     OpenParams,
     reading::{News, Reading, Sink},
@@ -16,6 +17,16 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What a probe found may be on its way.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
 const IDLE: Duration = Duration::from_secs(60);
+/// A kubelet misses a rotation while it sets up its watch of the file, and is silent until
+/// the next one (`ReadLogs` of k8s.io/cri-client v0.34: the watch is made at the first end of
+/// the file). So a response that goes on with a log that was written to lately is looked at
+/// after the first second, in which it catches up, and once more soon.
+const CAUGHT_UP: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_millis(1500);
+/// Seconds since the last line of a log that is written to.
+const RECENT: i64 = 30;
+/// What a probe found comes within this, if the response is alive.
+const AT_ONCE: Duration = Duration::from_millis(300);
 /// The kubelet cuts every response after four hours.
 const LIFE: Duration = Duration::from_secs(230 * 60);
 
@@ -33,11 +44,26 @@ pub(super) struct Open {
     pub(super) since: Duration,
     /// Bytes came since the last check.
     pub(super) heard: bool,
+    /// The log was written to shortly before it was opened.
+    pub(super) is_active: bool,
+    /// The first response of the run, while it can tell whether it begins at its beginning.
+    pub(super) beginning: Option<Beginning>,
+    youth: Youth,
+    /// The probe was sent because of that.
+    is_young: bool,
     is_over: bool,
     check: Duration,
     reopen: Duration,
     idle: Duration,
     probe: Probe,
+}
+
+/// How far a response that goes on is watched closely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Youth {
+    CatchesUp,
+    GoesOn,
+    Over,
 }
 
 #[derive(Debug)]
@@ -69,6 +95,12 @@ impl Open {
         // The jitter of Backoff takes off up to a quarter: 45 to 60 s.
         let jittered = |full| Backoff::new(full, full, seed ^ now.as_secs()).next_delay();
         let idle = jittered(IDLE);
+        let goes_on = params.follow && is_tied;
+        let (youth, first) = if goes_on {
+            (Youth::CatchesUp, CAUGHT_UP)
+        } else {
+            (Youth::Over, idle)
+        };
         Self {
             params,
             reading,
@@ -77,12 +109,31 @@ impl Open {
             date: None,
             since: now,
             heard: false,
+            is_active: false,
+            beginning: None,
+            youth,
+            is_young: false,
             is_over: false,
-            check: now + idle,
+            check: now + first,
             reopen: now + jittered(LIFE),
             idle,
             probe: Probe::None,
         }
+    }
+
+    /// So many bytes came: the first line and after how many seconds it was opened, if lines
+    /// before that may be gone.
+    pub(super) fn begins_late(&mut self, bytes: usize) -> Option<(i64, i64)> {
+        let beginning = self.beginning.as_mut()?;
+        beginning.feed(bytes);
+        let beginning = self.beginning.take_if(|beginning| beginning.is_known())?;
+        beginning.missing(&self.reading, self.date)
+    }
+
+    /// The line was written shortly before this was opened.
+    pub(super) fn is_recent(&self, time: i64) -> bool {
+        self.date
+            .is_some_and(|date| date - time.div_euclid(1_000_000_000) <= RECENT)
     }
 
     pub(super) fn deadline(&self) -> Duration {
@@ -105,6 +156,19 @@ impl Open {
         if now < self.check {
             return Health::Good;
         }
+        let youth = std::mem::replace(&mut self.youth, Youth::Over);
+        let is_watched = self.is_active && !self.is_over;
+        if youth == Youth::CatchesUp && is_watched {
+            self.heard = false;
+            (self.youth, self.check) = (Youth::GoesOn, now + SOON);
+            return Health::Good;
+        }
+        if youth == Youth::CatchesUp || youth == Youth::GoesOn && !is_watched {
+            // It is looked at as late as any other.
+            self.check = self.since + self.idle;
+            return Health::Good;
+        }
+        self.is_young = youth == Youth::GoesOn;
         if std::mem::take(&mut self.heard) {
             self.probe = Probe::None;
             self.check = now + if self.is_over { GRACE } else { self.idle };
@@ -144,7 +208,7 @@ impl Open {
             && !self.heard
         {
             self.probe = Probe::Ahead;
-            self.check = now + ON_ITS_WAY;
+            self.check = now + if self.is_young { AT_ONCE } else { ON_ITS_WAY };
         }
     }
 }

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Action, Follower, OpenParams, Phase, nanos, open::Open, run::Run, second};
+use super::{
+    Action, Follower, OpenParams, Phase, beginning::Beginning, nanos, open::Open, run::Run, second,
+};
 use crate::{
     reading::{Reading, Start},
     window::{Entry, Window},
@@ -22,6 +24,7 @@ impl Follower {
             return;
         };
         let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
+        let started = run.instance.started_at.filter(|_| !run.is_tail).map(nanos);
         let bound = run.bound();
         let mut reading = Reading::new(id, restart, &start, bound, &self.window);
         if let Some(run) = &mut self.run {
@@ -29,7 +32,9 @@ impl Follower {
         }
         let is_tied = reading.unseen().is_some();
         self.actions.push_back(Action::Open(params.clone()));
-        let open = Open::new(params, reading, is_tied, now, self.config.seed);
+        let is_fresh = matches!(start, Start::Fresh) && params.tail_lines.is_none();
+        let mut open = Open::new(params, reading, is_tied, now, self.config.seed);
+        open.beginning = started.filter(|_| is_fresh).map(Beginning::new);
         self.phase = Phase::Reading(Box::new(open));
     }
 

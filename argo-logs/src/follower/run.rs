@@ -44,6 +44,8 @@ pub(super) struct Run {
     pub(super) is_proven: bool,
     /// The last response was cut off.
     pub(super) is_cut: bool,
+    /// Its response was alive when the deploy ended.
+    pub(super) was_open: bool,
     /// The last response, for what came after its last line end.
     pub(super) reading: Option<Reading>,
     /// The reads before, the latest last.
@@ -118,6 +120,7 @@ impl Run {
             causes: 0,
             is_proven: false,
             is_cut: false,
+            was_open: false,
             reading: None,
             checkpoints: Vec::new(),
             is_rewound: false,
