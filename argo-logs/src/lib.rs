@@ -94,6 +94,7 @@ mod roster;
 mod source;
 mod stream;
 mod transfer;
+mod turns;
 mod window;
 
 pub use batch::{Batch, Line};
