@@ -141,7 +141,12 @@ impl Renderer {
                 continue;
             }
             match self.settings.format {
-                Format::Json => self.json.line(nanos, level, line.text, &shared.around, out),
+                Format::Json => {
+                    self.json.line(nanos, level, line.text, &shared.around, out);
+                    if line.continues {
+                        json::mark_partial(out);
+                    }
+                }
                 Format::Text => self.text_line(nanos, level, line, &shared.around, out),
             }
         }

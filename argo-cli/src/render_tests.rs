@@ -97,9 +97,17 @@ pub(super) fn records() -> Vec<Record> {
                 pod: "web-6d4cf56db-x2x7p".into(),
                 container: "app".into(),
                 restart: 0,
+                partial: false,
             }),
         ),
-        at(Level::Info, "x", Body::Log(Log::default())),
+        at(
+            Level::Info,
+            "x",
+            Body::Log(Log {
+                partial: true,
+                ..Log::default()
+            }),
+        ),
         at(
             Level::Warning,
             "Unhealthy: readiness probe failed: HTTP 503",
@@ -522,7 +530,7 @@ fn a_terminal_sees_the_last_state_of_a_line_and_colours_of_containers() {
 }
 
 #[test]
-fn pieces_of_a_long_line_are_marked_in_text() {
+fn pieces_of_a_long_line_are_marked() {
     let piece = |continues, continuation| {
         let mut line = line_at("2026-11-23T10:00:00Z", b"x");
         (line.continues, line.continuation) = (continues, continuation);
@@ -532,6 +540,17 @@ fn pieces_of_a_long_line_are_marked_in_text() {
     let text = lines(&mut renderer(&[]), &ORIGIN, &pieces);
     let ends: Vec<&str> = text.lines().map(|line| &line[49..]).collect();
     assert_eq!(ends, ["] x …", "] … x …", "] … x"]);
+    let text = lines(&mut renderer(&[JSON]), &ORIGIN, &pieces);
+    let goes_on = |line| {
+        serde_json::from_str::<Record>(line).map(|record| match record.body {
+            Body::Log(log) => (record.msg, log.partial),
+            other => panic!("{other:?}"),
+        })
+    };
+    let pieces: Vec<_> = text.lines().map(|line| goes_on(line).unwrap()).collect();
+    let x = |partial| ("x".to_owned(), partial);
+    assert_eq!(pieces, [x(true), x(true), x(false)]);
+    assert!(!text.contains("\"partial\":false"), "{text}");
 }
 
 #[test]
@@ -562,6 +581,7 @@ fn by_serde(origin: &Origin<'_>, nanos: i64, level: Level, text: &[u8]) -> Recor
         pod: origin.pod.to_owned(),
         container: origin.container.to_owned(),
         restart: origin.restart,
+        partial: false,
     });
     let text = String::from_utf8_lossy(text);
     Record::at(stamp::timestamp(nanos), level, text, body)

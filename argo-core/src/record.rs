@@ -64,6 +64,10 @@ pub struct Log {
     pub container: String,
     /// How often the container had been restarted before it wrote this.
     pub restart: u32,
+    /// True if the line goes on in the next record of the container: it is longer than
+    /// 1 MiB. What the runtimes call partial, too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
 }
 
 /// What an event is about.
@@ -184,6 +188,15 @@ pub struct WorkloadSummary {
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
+}
+
+/// A field that is mostly false is written where it is true.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Record {
