@@ -1,0 +1,1 @@
+//! What the user asks to see of the logs, and what is said of the rest.

@@ -1,0 +1,1 @@
+//! More logs than this process may have files.
