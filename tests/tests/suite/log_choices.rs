@@ -33,11 +33,23 @@ steps:
             containers: [{name: app, image: "web:1"}, {name: proxy, image: "proxy:1"}]
 "#;
 
-/// Rolls that out to the end.
-async fn chatty(flags: &[&str]) -> Ended {
+/// Rolls that out, and ends once so many logs were opened.
+async fn chatty(flags: &[&str], opened: usize) -> Ended {
     let rollout = Rollout::written(CHATTY, 20.0).await.begun().await;
-    let run = rollout.sync(&[flags, &["--", "--timeout", "300"]].concat());
-    let ended = run.env("LOG_FORMAT", "json").run().await;
+    let mut run = rollout.watched(flags).env("LOG_FORMAT", "json").start();
+    let ready = || {
+        let pods = rollout.cluster.store().list("pods", Some("shop-prod"));
+        let pods = pods.unwrap().items;
+        let is_ready = |container: usize| {
+            pods.iter()
+                .all(|pod| pod["status"]["containerStatuses"][container]["ready"] == true)
+        };
+        pods.len() == 1 && is_ready(0) && is_ready(1)
+    };
+    run.drain_until(until("ready pod", ready)).await;
+    run.drain_until(rollout.open(on("log", "pods/log"), opened))
+        .await;
+    let ended = rollout.finish(run).await;
     assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
     ended
 }
@@ -66,7 +78,7 @@ fn limits(records: &[Value]) -> Vec<(&str, &str)> {
 
 #[tokio::test]
 async fn beyond_a_number_of_lines_there_is_a_count() {
-    let records = records(&chatty(&["--max-lines-per-container", "5"]).await);
+    let records = records(&chatty(&["--max-lines-per-container", "5"], 2).await);
     assert_eq!(of_containers(&records)[0].1, numbered(1..=5));
     assert_eq!(of_containers(&records)[1].1.len(), 3);
     let told = [
@@ -79,7 +91,7 @@ async fn beyond_a_number_of_lines_there_is_a_count() {
 /// Five seconds' worth may come at once.
 #[tokio::test]
 async fn beyond_a_rate_there_is_a_count() {
-    let records = records(&chatty(&["--max-rate", "2"]).await);
+    let records = records(&chatty(&["--max-rate", "2"], 2).await);
     let shown = of_containers(&records).remove(0).1;
     assert_eq!(shown[..10], numbered(1..=10));
     let told = limits(&records);
@@ -103,10 +115,10 @@ async fn containers_are_chosen_by_name() {
             "proxy",
         ),
     ] {
-        let records = records(&chatty(flags).await);
+        let records = records(&chatty(flags, 1).await);
         let shown = of_containers(&records);
         let names: Vec<_> = shown.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, [expected], "{flags:?}");
+        assert_eq!(names, [expected], "{flags:?} {records:#?}");
     }
 }
 
@@ -120,7 +132,7 @@ async fn lines_are_chosen_by_their_bytes() {
         (&["--include", "o", "--exclude", r"(?-u:\xfe)"], &[latin]),
     ] {
         let only = ["--container", "proxy"];
-        let records = records(&chatty(&[&only, flags].concat()).await);
+        let records = records(&chatty(&[&only, flags].concat(), 1).await);
         let shown = of_containers(&records).remove(0).1;
         assert_eq!(shown, expected, "{flags:?}");
     }
