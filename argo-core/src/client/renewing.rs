@@ -126,3 +126,83 @@ fn copy(request: &Request<Body>) -> Option<Request<Body>> {
     *copy.headers_mut() = request.headers().clone();
     Some(copy)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Says 200 to one token and 401 to others, and keeps what it was shown.
+    async fn server(good: &'static str) -> (Config, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut config = Config::new(url.parse().unwrap());
+        config.default_retry = false;
+        let tokens: Arc<Mutex<Vec<String>>> = Arc::default();
+        let kept = Arc::clone(&tokens);
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    socket.read_buf(&mut request).await.unwrap();
+                }
+                let request = String::from_utf8(request).unwrap();
+                let (_, token) = request.split_once("Bearer ").unwrap();
+                let token = token.lines().next().unwrap().to_owned();
+                let status = if token == good { "200 OK" } else { "401 No" };
+                kept.lock().unwrap().push(token);
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        (config, tokens)
+    }
+
+    async fn status(client: &Client) -> u16 {
+        let request = Request::get("/version").body(Body::empty()).unwrap();
+        client.send(request).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn refused_credentials_are_read_anew_once_a_minute() {
+        let path = std::env::temp_dir().join(format!("argo-core-token-{}", std::process::id()));
+        std::fs::write(&path, "one").unwrap();
+        let (mut config, tokens) = server("two").await;
+        config.auth_info.token_file = Some(path.to_str().unwrap().to_owned());
+        let client = client(config).unwrap();
+        assert_eq!(status(&client).await, 401);
+        std::fs::write(&path, "two").unwrap();
+        assert_eq!(status(&client).await, 401, "not within a minute");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(*tokens.lock().unwrap(), ["one", "one", "one"]);
+    }
+
+    #[tokio::test]
+    async fn the_request_is_sent_again_with_what_is_good() {
+        let path = std::env::temp_dir().join(format!("argo-core-renew-{}", std::process::id()));
+        std::fs::write(&path, "one").unwrap();
+        let (mut config, tokens) = server("two").await;
+        config.auth_info.token_file = Some(path.to_str().unwrap().to_owned());
+        let client = client(config).unwrap();
+        std::fs::write(&path, "two").unwrap();
+        assert_eq!(status(&client).await, 200);
+        assert_eq!(status(&client).await, 200);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(*tokens.lock().unwrap(), ["one", "two", "two"]);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_all_there_is_is_refused_once() {
+        let (mut config, tokens) = server("two").await;
+        config.auth_info.token = Some("one".to_owned().into());
+        assert_eq!(status(&client(config).unwrap()).await, 401);
+        assert_eq!(*tokens.lock().unwrap(), ["one"]);
+    }
+}
