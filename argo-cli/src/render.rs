@@ -158,6 +158,18 @@ impl Renderer {
         self.argo_at(Timestamp::now(), stream, text, out);
     }
 
+    /// Appends the beginning of a line of argocd: it goes on in the next one.
+    pub fn argo_piece(&mut self, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        match self.settings.format {
+            Format::Text => self.argo(stream, &[text, " …".as_bytes()].concat(), out),
+            Format::Json => self.argo(stream, text, out),
+        }
+        if self.settings.format == Format::Json && out.len() > start {
+            json::mark_partial(out);
+        }
+    }
+
     /// Appends what argocd wrote at a given time.
     pub fn argo_at(&mut self, time: Timestamp, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
         let level = level::of_argocd(stream, text);

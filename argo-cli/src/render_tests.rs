@@ -132,6 +132,7 @@ pub(super) fn records() -> Vec<Record> {
             "Health Status: Healthy",
             Body::Argo(record::Argo {
                 stream: "stdout".into(),
+                partial: true,
             }),
         ),
         at(
@@ -293,6 +294,7 @@ fn settings_are_those_of_logrus() {
         "m",
         Body::Argo(record::Argo {
             stream: "stdout".into(),
+            partial: false,
         }),
     );
     let whole = ("LOG_DISABLE_LEVEL_TRUNCATION", "true");
@@ -551,6 +553,34 @@ fn pieces_of_a_long_line_are_marked() {
     let x = |partial| ("x".to_owned(), partial);
     assert_eq!(pieces, [x(true), x(true), x(false)]);
     assert!(!text.contains("\"partial\":false"), "{text}");
+}
+
+#[test]
+fn a_piece_of_a_line_of_argocd_is_marked() {
+    let shown = |pairs: &[_]| {
+        let mut out = Vec::new();
+        let mut renderer = renderer(pairs);
+        renderer.argo_piece(Stream::Stdout, b"x", &mut out);
+        renderer.argo(Stream::Stdout, b"y", &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let text = shown(&[]);
+    let ends: Vec<&str> = text.lines().map(|line| &line[25..]).collect();
+    assert_eq!(ends, ["[argo] x …", "[argo] y"]);
+    let json = shown(&[JSON]);
+    let lines = json.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<Value> = lines.collect();
+    assert_eq!(
+        (&lines[0]["msg"], &lines[0]["partial"]),
+        (&"x".into(), &true.into())
+    );
+    assert_eq!(
+        (&lines[1]["msg"], &lines[1]["partial"]),
+        (&"y".into(), &Value::Null)
+    );
+    // What is not shown marks nothing.
+    let quiet = shown(&[JSON, ("LOG_LEVEL", "error")]);
+    assert_eq!(quiet, "");
 }
 
 #[test]

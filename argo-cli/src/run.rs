@@ -186,18 +186,9 @@ impl Run {
             ArgocdEvent::Line {
                 stream,
                 text,
-                continues: false,
+                continues,
             } => {
-                self.argocd_line(stream, &text);
-                false
-            }
-            ArgocdEvent::Line {
-                stream,
-                text,
-                continues: true,
-            } => {
-                let marked = [&text[..], " …".as_bytes()].concat();
-                self.argocd_line(stream, &marked);
+                self.argocd_line(stream, &text, continues);
                 false
             }
             ArgocdEvent::Exited(exit) => {
@@ -208,11 +199,15 @@ impl Run {
         }
     }
 
-    fn argocd_line(&mut self, stream: Stream, text: &[u8]) {
+    fn argocd_line(&mut self, stream: Stream, text: &[u8], continues: bool) {
         let renderer = &mut self.renderer;
         self.out
             .put(Source::Records, text.len(), &self.output, |out| {
-                renderer.argo(stream, text, out);
+                if continues {
+                    renderer.argo_piece(stream, text, out);
+                } else {
+                    renderer.argo(stream, text, out);
+                }
             });
     }
 

@@ -91,6 +91,9 @@ pub struct Event {
 pub struct Argo {
     /// `stdout` or `stderr`.
     pub stream: String,
+    /// True if the line goes on in the next record of argocd: it is longer than 1 MiB.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
 }
 
 /// How far a workload is.
@@ -225,6 +228,7 @@ mod tests {
     fn json_has_the_fields_of_logrus_first() {
         let body = Body::Argo(Argo {
             stream: "stdout".into(),
+            partial: false,
         });
         let record = Record::at(Timestamp::UNIX_EPOCH, Level::Warning, "hello", body);
         let json = serde_json::to_string(&record).unwrap();

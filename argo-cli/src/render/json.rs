@@ -32,6 +32,7 @@ pub(super) fn record(record: &Record, out: &mut Vec<u8>) {
 pub(super) fn argo(time: Timestamp, level: Level, stream: Stream, line: &[u8], out: &mut Vec<u8>) {
     let body = Body::Argo(record::Argo {
         stream: stream.name().to_owned(),
+        partial: false,
     });
     record(
         &Record::at(time, level, String::from_utf8_lossy(line), body),
@@ -76,7 +77,7 @@ pub(super) fn after_message(app: &str, origin: &Origin<'_>) -> Vec<u8> {
     whole.split_off(tail)
 }
 
-/// Says of the log line that was just appended that the next one goes on with it.
+/// Says of the line that was just appended that the next one goes on with it.
 pub(super) fn mark_partial(out: &mut Vec<u8>) {
     if out.ends_with(b"}\n") {
         out.truncate(out.len() - 2);
