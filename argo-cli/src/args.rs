@@ -6,7 +6,7 @@ use argo_core::AppRef;
 use argo_events::LevelOverride;
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
-    builder::{BoolishValueParser, styling},
+    builder::{ArgPredicate, BoolishValueParser, styling},
     error::{ContextKind, ContextValue},
 };
 use jiff::SignedDuration;
@@ -256,6 +256,7 @@ pub struct LogArgs {
         long,
         value_name = "LINES",
         default_value_t = 10,
+        default_value_if("since", ArgPredicate::IsPresent, "-1"),
         allow_negative_numbers = true,
         env = "ARGO_ASSISTANT_TAIL"
     )]
@@ -266,19 +267,19 @@ pub struct LogArgs {
     pub since: Option<Duration>,
 
     /// Only containers whose name this regular expression matches
-    #[arg(short, long, value_name = "REGEX", env = "ARGO_ASSISTANT_CONTAINER")]
+    #[arg(short, long, value_name = "REGEX", value_parser = regex::<Regex>, env = "ARGO_ASSISTANT_CONTAINER")]
     pub container: Option<Regex>,
 
     /// No containers whose name this regular expression matches
-    #[arg(long, value_name = "REGEX", env = "ARGO_ASSISTANT_EXCLUDE_CONTAINER")]
+    #[arg(long, value_name = "REGEX", value_parser = regex::<Regex>, env = "ARGO_ASSISTANT_EXCLUDE_CONTAINER")]
     pub exclude_container: Option<Regex>,
 
     /// Only lines that this regular expression matches
-    #[arg(short, long, value_name = "REGEX", env = "ARGO_ASSISTANT_INCLUDE")]
+    #[arg(short, long, value_name = "REGEX", value_parser = regex::<regex::bytes::Regex>, env = "ARGO_ASSISTANT_INCLUDE")]
     pub include: Option<regex::bytes::Regex>,
 
     /// No lines that this regular expression matches
-    #[arg(short, long, value_name = "REGEX", env = "ARGO_ASSISTANT_EXCLUDE")]
+    #[arg(short, long, value_name = "REGEX", value_parser = regex::<regex::bytes::Regex>, env = "ARGO_ASSISTANT_EXCLUDE")]
     pub exclude: Option<regex::bytes::Regex>,
 
     /// Stop showing a container after so many lines
@@ -464,6 +465,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
     let parsed: SignedDuration = text.parse().map_err(|_| EXPECTED.to_owned())?;
     Duration::try_from(parsed).map_err(|_| EXPECTED.to_owned())
+}
+
+/// A regular expression; of why it is none the last line, since those before draw it.
+fn regex<T: FromStr<Err = regex::Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: regex::Error| {
+        let error = error.to_string();
+        let why = error.lines().next_back().unwrap_or_default();
+        let why = why.trim_start_matches("error: ");
+        format!("not a regular expression: {}", why.trim_end_matches('.'))
+    })
 }
 
 /// `64MiB`, `1GiB`, `1G`, or a number of bytes.

@@ -6,13 +6,18 @@
 //! name any more, in order. Only when the disk has its share too does
 //! [`Output::ready`] hold up the caller.
 //!
+//! One container at full speed may have much waiting here. The lines of others and what
+//! the program has to say overtake it: [`lanes`] says when.
+//!
 //! The files are written by the caller of `push`: that is a copy into the page cache,
 //! unless the disk itself is overloaded.
 
+pub mod lanes;
 mod spool;
 mod writer;
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{self, Write},
     os::fd::AsFd,
@@ -23,7 +28,7 @@ use std::{
 
 use tokio::{sync::watch, time::timeout};
 
-use self::spool::Spool;
+use self::{lanes::Queue, spool::Spool};
 
 /// How much may wait for a slow reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +84,10 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     spool: Spool,
+    /// Written before what is in the spool.
+    ahead: VecDeque<Vec<u8>>,
+    /// Bytes there, and bytes that were ever handed to the spool and done with.
+    queue: Queue,
     /// Bytes that were ever pushed, and bytes done with.
     pushed: u64,
     done: u64,
@@ -110,7 +119,10 @@ impl State {
     fn close(&mut self) {
         self.closed = true;
         self.spool.clear();
+        self.ahead.clear();
         self.done = self.pushed;
+        self.queue.written = self.queue.queued;
+        self.queue.ahead = 0;
     }
 }
 
@@ -129,6 +141,8 @@ impl Output {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 spool: Spool::new(limits),
+                ahead: VecDeque::new(),
+                queue: Queue::default(),
                 pushed: 0,
                 done: 0,
                 closed: false,
@@ -160,10 +174,33 @@ impl Output {
             return;
         }
         state.pushed += bytes.len() as u64;
+        state.queue.queued += bytes.len() as u64;
         let State { spool, news, .. } = &mut *state;
         spool.push(bytes, news);
         drop(state);
         self.shared.work.notify_one();
+    }
+
+    /// Hands over whole lines that are written before all that waits, but for what was
+    /// handed over in this way before.
+    pub fn push_ahead(&self, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut state = self.shared.lock();
+        if state.closed {
+            return;
+        }
+        state.pushed += bytes.len() as u64;
+        state.queue.ahead += bytes.len() as u64;
+        state.ahead.push_back(bytes);
+        drop(state);
+        self.shared.work.notify_one();
+    }
+
+    /// How much waits.
+    pub fn queue(&self) -> Queue {
+        self.shared.lock().queue
     }
 
     /// An empty buffer for the next bytes. It had others before, so that its memory is

@@ -79,6 +79,33 @@ async fn a_slow_reader_gets_every_line_in_order_through_memory_and_files() {
 }
 
 #[tokio::test]
+async fn what_is_ahead_is_written_before_all_that_waits() {
+    let (output, open, pieces) = gated(1_000, 1 << 24);
+    for number in 0..100_000 {
+        output.push(line(number));
+    }
+    output.push_ahead(b"quiet 1\n".to_vec());
+    output.push_ahead(b"quiet 2\n".to_vec());
+    assert_eq!(
+        (output.queue().queued, output.queue().ahead),
+        (1_200_000, 16)
+    );
+    let all = String::from_utf8(read(&open, &pieces, 1_200_016)).unwrap();
+    // Behind the piece that was being written.
+    let at = all.find("quiet 1\nquiet 2\nline ").unwrap();
+    assert!(at <= 64 << 10, "{at}");
+    let rest = all.replace("quiet 1\nquiet 2\n", "");
+    assert!(rest.into_bytes() == lines(0..100_000));
+    assert!(output.flush(LONG).await);
+    let written = lanes::Queue {
+        queued: 1_200_000,
+        written: 1_200_000,
+        ahead: 0,
+    };
+    assert_eq!(output.queue(), written);
+}
+
+#[tokio::test]
 async fn at_the_limit_ready_waits_and_push_does_not() {
     let (output, open, pieces) = gated(100, 240);
     for number in 0..19 {

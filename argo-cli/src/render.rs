@@ -141,7 +141,12 @@ impl Renderer {
                 continue;
             }
             match self.settings.format {
-                Format::Json => self.json.line(nanos, level, line.text, &shared.around, out),
+                Format::Json => {
+                    self.json.line(nanos, level, line.text, &shared.around, out);
+                    if line.continues {
+                        json::mark_partial(out);
+                    }
+                }
                 Format::Text => self.text_line(nanos, level, line, &shared.around, out),
             }
         }
@@ -151,6 +156,18 @@ impl Renderer {
     /// Appends what argocd wrote just now, at the level that it names itself.
     pub fn argo(&mut self, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
         self.argo_at(Timestamp::now(), stream, text, out);
+    }
+
+    /// Appends the beginning of a line of argocd: it goes on in the next one.
+    pub fn argo_piece(&mut self, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        match self.settings.format {
+            Format::Text => self.argo(stream, &[text, " …".as_bytes()].concat(), out),
+            Format::Json => self.argo(stream, text, out),
+        }
+        if self.settings.format == Format::Json && out.len() > start {
+            json::mark_partial(out);
+        }
     }
 
     /// Appends what argocd wrote at a given time.

@@ -97,9 +97,17 @@ pub(super) fn records() -> Vec<Record> {
                 pod: "web-6d4cf56db-x2x7p".into(),
                 container: "app".into(),
                 restart: 0,
+                partial: false,
             }),
         ),
-        at(Level::Info, "x", Body::Log(Log::default())),
+        at(
+            Level::Info,
+            "x",
+            Body::Log(Log {
+                partial: true,
+                ..Log::default()
+            }),
+        ),
         at(
             Level::Warning,
             "Unhealthy: readiness probe failed: HTTP 503",
@@ -124,6 +132,7 @@ pub(super) fn records() -> Vec<Record> {
             "Health Status: Healthy",
             Body::Argo(record::Argo {
                 stream: "stdout".into(),
+                partial: true,
             }),
         ),
         at(
@@ -285,6 +294,7 @@ fn settings_are_those_of_logrus() {
         "m",
         Body::Argo(record::Argo {
             stream: "stdout".into(),
+            partial: false,
         }),
     );
     let whole = ("LOG_DISABLE_LEVEL_TRUNCATION", "true");
@@ -522,7 +532,7 @@ fn a_terminal_sees_the_last_state_of_a_line_and_colours_of_containers() {
 }
 
 #[test]
-fn pieces_of_a_long_line_are_marked_in_text() {
+fn pieces_of_a_long_line_are_marked() {
     let piece = |continues, continuation| {
         let mut line = line_at("2026-11-23T10:00:00Z", b"x");
         (line.continues, line.continuation) = (continues, continuation);
@@ -532,6 +542,45 @@ fn pieces_of_a_long_line_are_marked_in_text() {
     let text = lines(&mut renderer(&[]), &ORIGIN, &pieces);
     let ends: Vec<&str> = text.lines().map(|line| &line[49..]).collect();
     assert_eq!(ends, ["] x …", "] … x …", "] … x"]);
+    let text = lines(&mut renderer(&[JSON]), &ORIGIN, &pieces);
+    let goes_on = |line| {
+        serde_json::from_str::<Record>(line).map(|record| match record.body {
+            Body::Log(log) => (record.msg, log.partial),
+            other => panic!("{other:?}"),
+        })
+    };
+    let pieces: Vec<_> = text.lines().map(|line| goes_on(line).unwrap()).collect();
+    let x = |partial| ("x".to_owned(), partial);
+    assert_eq!(pieces, [x(true), x(true), x(false)]);
+    assert!(!text.contains("\"partial\":false"), "{text}");
+}
+
+#[test]
+fn a_piece_of_a_line_of_argocd_is_marked() {
+    let shown = |pairs: &[_]| {
+        let mut out = Vec::new();
+        let mut renderer = renderer(pairs);
+        renderer.argo_piece(Stream::Stdout, b"x", &mut out);
+        renderer.argo(Stream::Stdout, b"y", &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let text = shown(&[]);
+    let ends: Vec<&str> = text.lines().map(|line| &line[25..]).collect();
+    assert_eq!(ends, ["[argo] x …", "[argo] y"]);
+    let json = shown(&[JSON]);
+    let lines = json.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<Value> = lines.collect();
+    assert_eq!(
+        (&lines[0]["msg"], &lines[0]["partial"]),
+        (&"x".into(), &true.into())
+    );
+    assert_eq!(
+        (&lines[1]["msg"], &lines[1]["partial"]),
+        (&"y".into(), &Value::Null)
+    );
+    // What is not shown marks nothing.
+    let quiet = shown(&[JSON, ("LOG_LEVEL", "error")]);
+    assert_eq!(quiet, "");
 }
 
 #[test]
@@ -562,6 +611,7 @@ fn by_serde(origin: &Origin<'_>, nanos: i64, level: Level, text: &[u8]) -> Recor
         pod: origin.pod.to_owned(),
         container: origin.container.to_owned(),
         restart: origin.restart,
+        partial: false,
     });
     let text = String::from_utf8_lossy(text);
     Record::at(stamp::timestamp(nanos), level, text, body)

@@ -1,27 +1,31 @@
 //! The loop of a run: it waits for whatever happens, lets the [`Session`] decide, and does
 //! what it says.
 
+mod waiting;
+
 use std::{
     fmt::Display,
     io::{self, Write as _},
     time::Duration,
 };
 
-use argo_core::{Level, Notice, NoticeCode};
+use argo_core::{Level, Notice, NoticeCode, Record};
 use argo_logs::{Lines, LogEvent, level::detect};
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
-    argocd::{Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, Signal},
+    argocd::{Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, Signal, Stream},
     exit,
-    output::{News, Output},
+    output::{News, Output, lanes::Source},
     render::{self, Origin, Renderer},
     session::{Effect, Exited, Input, Session},
     signals::Signals,
     streams::Streams,
 };
+
+pub use waiting::Waiting;
 
 /// How often time is looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -51,7 +55,7 @@ pub struct Run {
     /// What the end of argocd means, once it has ended.
     pub outcome: Option<ArgocdOutcome>,
     /// What is to be written next.
-    pub out: Vec<u8>,
+    pub out: Waiting,
 }
 
 /// What happens next.
@@ -144,7 +148,9 @@ impl Run {
         match event {
             LogEvent::Lines(lines) => self.lines(&lines),
             LogEvent::Notice(notice) => {
+                self.out.hold(true);
                 self.input(Input::Notice(notice));
+                self.out.hold(false);
             }
             _ => {}
         }
@@ -163,13 +169,16 @@ impl Run {
             container: &origin.container,
             restart: u32::try_from(batch.restart()).unwrap_or(0),
         };
-        if self.detect_level {
-            let level = |line: &[u8]| detect(line).unwrap_or(Level::Info);
-            self.renderer.lines(&shown, level, batch, &mut self.out);
-        } else {
-            self.renderer
-                .lines(&shown, |_| Level::Info, batch, &mut self.out);
-        }
+        let (renderer, detects) = (&mut self.renderer, self.detect_level);
+        let source = Source::Container(origin.id);
+        self.out.put(source, batch.memory(), &self.output, |out| {
+            if detects {
+                let level = |line: &[u8]| detect(line).unwrap_or(Level::Info);
+                renderer.lines(&shown, level, batch, out);
+            } else {
+                renderer.lines(&shown, |_| Level::Info, batch, out);
+            }
+        });
     }
 
     fn argocd_said(&mut self, event: ArgocdEvent) -> bool {
@@ -177,18 +186,9 @@ impl Run {
             ArgocdEvent::Line {
                 stream,
                 text,
-                continues: false,
+                continues,
             } => {
-                self.renderer.argo(stream, &text, &mut self.out);
-                false
-            }
-            ArgocdEvent::Line {
-                stream,
-                text,
-                continues: true,
-            } => {
-                let marked = [&text[..], " …".as_bytes()].concat();
-                self.renderer.argo(stream, &marked, &mut self.out);
+                self.argocd_line(stream, &text, continues);
                 false
             }
             ArgocdEvent::Exited(exit) => {
@@ -199,12 +199,32 @@ impl Run {
         }
     }
 
+    fn argocd_line(&mut self, stream: Stream, text: &[u8], continues: bool) {
+        let renderer = &mut self.renderer;
+        self.out
+            .put(Source::Records, text.len(), &self.output, |out| {
+                if continues {
+                    renderer.argo_piece(stream, text, out);
+                } else {
+                    renderer.argo(stream, text, out);
+                }
+            });
+    }
+
+    fn record(&mut self, record: &Record) {
+        let renderer = &mut self.renderer;
+        self.out
+            .put(Source::Records, record.msg.len(), &self.output, |out| {
+                renderer.record(record, out);
+            });
+    }
+
     /// Lets the session decide, and does what it says. True if it is over.
     fn input(&mut self, input: Input) -> bool {
         let mut over = false;
         for effect in self.session.handle(input, Timestamp::now()) {
             match effect {
-                Effect::Show(record) => self.renderer.record(&record, &mut self.out),
+                Effect::Show(record) => self.record(&record),
                 Effect::Forward(event) => self.streams.forward(event),
                 Effect::Interrupt(signal) => self.interrupt(signal),
                 Effect::Kill => self.kill(),
@@ -264,8 +284,7 @@ impl Run {
 
     fn say(&mut self, level: Level, message: String) {
         let notice = Notice::new(NoticeCode::Other, level, message);
-        self.renderer
-            .record(&render::notice(&notice), &mut self.out);
+        self.record(&render::notice(&notice));
     }
 
     fn write(&mut self) {
@@ -277,17 +296,14 @@ impl Run {
             }
             self.say(level, message);
         }
-        if !self.out.is_empty() {
-            let next = self.output.buffer();
-            self.output.push(std::mem::replace(&mut self.out, next));
-        }
+        self.out.write(&self.output);
     }
 
     /// The verdict is the last thing on the screen.
     async fn end(mut self) -> i32 {
         let now = Timestamp::now();
         let summary = self.session.summary(self.outcome.as_ref(), now);
-        self.renderer.verdict(&summary, now, &mut self.out);
+        self.renderer.verdict(&summary, now, self.out.last());
         self.write();
         tokio::select! {
             _ = self.output.flush(FLUSH) => {}

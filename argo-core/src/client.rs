@@ -1,5 +1,7 @@
 //! The connection recipe: from a kubeconfig or a service account to a client.
 
+mod renewing;
+
 use std::{path::PathBuf, time::Duration};
 
 use kube::{
@@ -90,13 +92,15 @@ pub async fn connect(options: &Options) -> Result<Connection, Error> {
     connect_with(config, described)
 }
 
-/// Makes a connection of a configuration that the caller has.
+/// Makes a connection of a configuration that the caller has. Where credentials come from
+/// a plugin or a file, the client fetches them anew when the server refuses them, once a
+/// minute at most.
 ///
 /// # Errors
 ///
 /// When no client can be made of it.
 pub fn connect_with(config: Config, described: String) -> Result<Connection, Error> {
-    match Client::try_from(config.clone()) {
+    match renewing::client(config.clone()) {
         Ok(client) => Ok(Connection {
             client,
             config,

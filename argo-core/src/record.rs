@@ -64,6 +64,10 @@ pub struct Log {
     pub container: String,
     /// How often the container had been restarted before it wrote this.
     pub restart: u32,
+    /// True if the line goes on in the next record of the container: it is longer than
+    /// 1 MiB. What the runtimes call partial, too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
 }
 
 /// What an event is about.
@@ -87,6 +91,9 @@ pub struct Event {
 pub struct Argo {
     /// `stdout` or `stderr`.
     pub stream: String,
+    /// True if the line goes on in the next record of argocd: it is longer than 1 MiB.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
 }
 
 /// How far a workload is.
@@ -186,6 +193,15 @@ pub struct WorkloadSummary {
     pub waiting_for: Option<String>,
 }
 
+/// A field that is mostly false is written where it is true.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Record {
     /// A record of now.
     pub fn now(level: Level, msg: impl Into<String>, body: Body) -> Self {
@@ -212,6 +228,7 @@ mod tests {
     fn json_has_the_fields_of_logrus_first() {
         let body = Body::Argo(Argo {
             stream: "stdout".into(),
+            partial: false,
         });
         let record = Record::at(Timestamp::UNIX_EPOCH, Level::Warning, "hello", body);
         let json = serde_json::to_string(&record).unwrap();

@@ -13,6 +13,7 @@ use crate::{
     Action, AskError, Batch, ContainerView, Follower, FollowerConfig, Lines, LogEvent, Origin,
     limits::Limits,
     transfer::{Gate, Heard, Transfer},
+    turns::Health,
 };
 
 /// What an actor is told from outside. There are as many of these as a container has
@@ -29,6 +30,7 @@ pub(crate) struct Actor {
     follower: Follower,
     limits: Limits,
     gate: Arc<Gate>,
+    health: Arc<Health>,
     response: Transfer,
     probe: Transfer,
     question: Option<BoxFuture<'static, Result<ContainerView, AskError>>>,
@@ -53,16 +55,17 @@ impl Actor {
         origin: Arc<Origin>,
         config: FollowerConfig,
         limits: Limits,
-        gate: Arc<Gate>,
+        (gate, health): (Arc<Gate>, Arc<Health>),
         (told, output): (UnboundedReceiver<Told>, Sender<LogEvent>),
     ) -> Self {
         Self {
-            response: Transfer::new(&gate, &origin.pod, config.seed),
-            probe: Transfer::new(&gate, &origin.pod, !config.seed),
+            response: Transfer::new(&gate, &origin.pod, &health, config.seed),
+            probe: Transfer::new(&gate, &origin.pod, &health, !config.seed),
             follower: Follower::new(config),
             origin,
             limits,
             gate,
+            health,
             question: None,
             told,
             output,
@@ -141,7 +144,8 @@ impl Actor {
     fn ask(&mut self) {
         let gate = Arc::clone(&self.gate);
         let (pod, container) = (self.origin.pod.clone(), self.origin.container.clone());
-        self.question = Some(Box::pin(gate.ask(pod, container)));
+        let health = Arc::clone(&self.health);
+        self.question = Some(Box::pin(gate.ask(pod, container, health)));
     }
 
     async fn emit(&mut self, mut batch: Batch) -> Result<(), Over> {

@@ -8,7 +8,7 @@ use http::{Uri, uri::Scheme};
 use hyper_util::client::legacy::connect::HttpConnector;
 use kube::{Client, Config};
 use rustls::pki_types::ServerName;
-use tokio::time::timeout;
+use tokio::{net::TcpStream, time::timeout};
 use tower::ServiceExt;
 
 use crate::{
@@ -88,10 +88,14 @@ impl DirectSource {
         Ok((head, body.sharing(&self.sharing)))
     }
 
-    async fn connect(&self, identity: &Identity) -> Result<Box<dyn Socket>, OpenError> {
+    async fn tcp(&self) -> Result<TcpStream, OpenError> {
         let connecting = self.connector.clone().oneshot(self.server().clone());
         let tcp = connecting.await.map_err(|error| OpenError::of(&error))?;
-        let tcp = tcp.into_inner();
+        Ok(tcp.into_inner())
+    }
+
+    async fn connect(&self, identity: &Identity) -> Result<Box<dyn Socket>, OpenError> {
+        let tcp = self.tcp().await?;
         if self.server().scheme() == Some(&Scheme::HTTP) {
             return Ok(Box::new(tcp));
         }

@@ -1,8 +1,9 @@
 // Both sources against a server of raw bytes, most of them recorded.
 
-use std::{collections::VecDeque, sync::Mutex};
+use std::{collections::VecDeque, path::PathBuf, sync::Mutex};
 
 use argo_core::{GroupKind, client::connect_with};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -314,6 +315,138 @@ async fn refused_credentials_are_read_anew_once_a_minute() {
         .map(|request| request.contains("Bearer second"))
         .collect();
     assert_eq!(tokens, [false, false, true, true]);
+}
+
+/// A kubeconfig's `exec`: it counts its calls, and each token has the number of its call.
+struct Plugin {
+    script: PathBuf,
+    calls: PathBuf,
+}
+
+impl Plugin {
+    fn new(name: &str) -> Self {
+        let path = |part: &str| {
+            let pid = std::process::id();
+            std::env::temp_dir().join(format!("argo-logs-{name}-{part}-{pid}"))
+        };
+        let plugin = Self {
+            script: path("plugin"),
+            calls: path("calls"),
+        };
+        let script = format!(
+            r#"echo >> {calls:?}
+n=$(($(wc -l < {calls:?})))
+echo '{{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",'
+echo '"status": {{"token": "t'$n'"'$1'}}}}'
+"#,
+            calls = plugin.calls
+        );
+        std::fs::write(&plugin.script, script).unwrap();
+        plugin
+    }
+
+    fn config(&self, server: &Server, expires: Option<Timestamp>) -> Config {
+        let expires = expires.map(|at| format!(r#","expirationTimestamp":"{at}""#));
+        let exec = serde_json::json!({
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "sh",
+            "args": [self.script, expires.unwrap_or_default()],
+            "interactiveMode": "Never",
+        });
+        let mut config = server.config();
+        config.auth_info.exec = Some(serde_json::from_value(exec).unwrap());
+        config
+    }
+
+    fn calls(&self) -> usize {
+        std::fs::read_to_string(&self.calls).map_or(0, |calls| calls.lines().count())
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.script);
+        let _ = std::fs::remove_file(&self.calls);
+    }
+}
+
+/// The numbers of the tokens that a server was shown.
+fn tokens(server: &Server) -> Vec<u32> {
+    let token = |request: String| {
+        let (_, rest) = request.split_once("Bearer t").unwrap();
+        let (number, _) = rest.split_once("\r\n").unwrap();
+        number.parse().unwrap()
+    };
+    server.requests().into_iter().map(token).collect()
+}
+
+/// Nothing says when the token expires, so that only the server's refusal does.
+#[tokio::test]
+async fn a_plugin_is_asked_again_when_its_token_is_refused_and_once_a_minute_at_most() {
+    let answers = [
+        EMPTY,
+        UNAUTHORIZED,
+        EMPTY,
+        EMPTY,
+        UNAUTHORIZED,
+        UNAUTHORIZED,
+    ];
+    let server = Server::new(answers.map(<[u8]>::to_vec)).await;
+    let plugin = Plugin::new("refused");
+    let config = plugin.config(&server, None);
+    let source = DirectSource::new(Connection {
+        client: Client::try_from(server.config()).unwrap(),
+        config,
+        described: String::new(),
+    });
+    assert_eq!(plugin.calls(), 0, "nothing is asked before it is needed");
+    for _ in 0..3 {
+        open(&source).await.unwrap();
+    }
+    assert_eq!((tokens(&server), plugin.calls()), (vec![1, 1, 2, 2], 2));
+    for _ in 0..2 {
+        let refused = open(&source).await.unwrap_err();
+        let is_401 = matches!(&refused, OpenError::Refused(refused) if refused.status == 401);
+        assert!(is_401, "{refused:?}");
+    }
+    let (tokens, calls) = (tokens(&server), plugin.calls());
+    assert_eq!((&tokens[4..], calls), (&[2, 2][..], 2));
+}
+
+/// kube asks it from a minute before the token expires.
+#[tokio::test]
+async fn a_plugin_is_asked_again_before_its_token_expires() {
+    for (seconds, expected) in [(30, [2, 3]), (3600, [1, 1])] {
+        let server = Server::new([EMPTY.to_vec(), EMPTY.to_vec()]).await;
+        let plugin = Plugin::new(&format!("expires-{seconds}"));
+        let expires = Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+        let source = DirectSource::new(Connection {
+            client: Client::try_from(server.config()).unwrap(),
+            config: plugin.config(&server, Some(expires)),
+            described: String::new(),
+        });
+        for _ in 0..2 {
+            open(&source).await.unwrap();
+        }
+        assert_eq!(tokens(&server), expected, "{seconds} s");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_connection_is_noticed_within_a_minute_and_nothing_waits_for_more() {
+    let server = Server::new([EMPTY.to_vec()]).await;
+    let tcp = direct(server.config()).tcp().await.unwrap();
+    let socket = socket2::SockRef::from(&tcp);
+    assert!(socket.tcp_nodelay().unwrap());
+    assert!(socket.keepalive().unwrap());
+    let idle = socket.tcp_keepalive_time().unwrap();
+    let interval = socket.tcp_keepalive_interval().unwrap();
+    let retries = socket.tcp_keepalive_retries().unwrap();
+    assert!(idle + interval * retries <= Duration::from_secs(60));
+    assert!(
+        idle < Duration::from_secs(60),
+        "proxies cut idle ones at 60 s"
+    );
 }
 
 #[tokio::test]

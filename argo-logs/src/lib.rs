@@ -1,27 +1,8 @@
 //! A pod log follower that loses no line and prints none twice.
 //!
-//! # Theory of operation
-//!
 //! A [`LogStream`] is told of pods ([`PodEvent`](argo_core::PodEvent)) and tells their
-//! lines ([`LogEvent`]). Which pods, is decided elsewhere.
-//!
-//! - The *roster* knows the pods by uid. A container is followed from the first status
-//!   that names a run of it: init containers, sidecars, main and ephemeral containers.
-//! - Each container has a [`Follower`]: the rules. It reads the runs of the container
-//!   strictly one after another, asks the pod whenever a response ends (no response says
-//!   that its container ended), reads again from a second earlier, and holds what comes
-//!   against a window of what was shown. It is a plain state machine without a clock.
-//! - A task per container carries out what its follower decides: it opens a log, feeds
-//!   bytes, statuses and time, and puts batches into a queue of its own. The stream takes
-//!   from the queues in turn, so that one at full speed does not hold up another.
-//! - A [`LogSource`] is the way to the logs. [`DirectSource`] has a connection of its own
-//!   for each log, HTTP/1.1 with TCP keepalive, whose buffers are handed on as they were
-//!   read: a [`Batch`] is one of them with the places of its lines, and nothing is
-//!   allocated or copied for a line. [`KubeSource`] goes through kube's client, where a
-//!   proxy stands between.
-//!
-//! What cannot be known (a file that was rotated, a run that nobody kept) is one
-//! [`Notice`](argo_core::Notice), and so is what the user's own limits left out.
+//! lines ([`LogEvent`]). Which pods, is decided elsewhere: by `argo-workloads`, or by any
+//! watch.
 //!
 //! ```no_run
 //! use argo_core::{PodEvent, client};
@@ -46,6 +27,67 @@
 //! # }
 //! ```
 //!
+//! When `pods` ends the deploy is over: what is left of each log is read once more, and
+//! the stream ends. Until then it is one task of your runtime a container, and nothing of
+//! it is global: two streams know nothing of each other.
+//!
+//! # You must drain it
+//!
+//! **Poll the stream all the time, whatever your output does.** Each container has room
+//! for a few buffers here, in memory, and no more: this crate has no file to put lines
+//! aside. While nobody takes them the container is not read, and a kubelet that cannot
+//! send goes on rotating: it skips whole files, or sends some twice. So never wait for a
+//! slow terminal, pipe or server between two polls. Take the batches and put them aside
+//! yourself, for example in a file; [`Batch::from_lines`] makes a batch again of what was
+//! put there. The program `argo-assistant` does so in its `output` module: 32 MiB in
+//! memory, then an unnamed file.
+//!
+//! # Theory of operation
+//!
+//! Four facts make following hard: the end of a response does not say that the container
+//! ended (a kubelet's restart and a load balancer's cut look the same); a log is asked for
+//! by name, and which run of the container answers is the kubelet's choice; one can resume
+//! only from a whole second; and lines have neither unique nor ordered times.
+//!
+//! - **Runs one after another.** A container is followed from the first status that names
+//!   a run of it; init containers, sidecars, main and ephemeral ones alike. A run is known
+//!   by its container id. It is read to its end before the next one begins, and there is
+//!   never more than one response for a container, so its lines are in order.
+//! - **An end is a question.** When a response ends, however it ended, the pod is read.
+//!   If the run goes on the log is opened again, after a delay that grows. If it ended it
+//!   is *drained*: read without following, until a read that ends well brings nothing new.
+//!   A drained run is never opened again, whatever a status says later. If the pod is gone
+//!   or is another one of the same name, that is all.
+//! - **The floor.** A resume asks for lines from a second before the second of the newest
+//!   line. Asking later would lose lines: the two output streams of a container overtake
+//!   each other.
+//! - **The window.** So lines come again, and are held against those shown in the last
+//!   seconds: a multiset of time and hash of the text. What is in it is dropped as often
+//!   as it was shown; what is not is news, even if its time is older. That the last line
+//!   shown does *not* come again says that the file was rotated, and there is a notice
+//!   with both times.
+//! - **First sight.** Of a new pod everything is shown, the run before the present one
+//!   too; of others the last lines ([`Builder::tail`], [`Builder::since`]).
+//! - **Silence.** A follow that is silent for most of a minute is compared with a second,
+//!   short read. That one only detects; if the follow is dead it is opened again.
+//! - **Turns.** Sixteen requests wait for an answer at one time; containers in a back-off,
+//!   that ended with an error or that are not ready go first.
+//!
+//! # Its parts
+//!
+//! [`Follower`] holds these rules for one container. It is a plain state machine without
+//! connection, clock or task: bytes, statuses and time go in, [`Action`]s come out. A task
+//! a container carries them out and puts batches into a queue of its own, and the stream
+//! takes from the queues in turn, so that one at full speed does not hold up another.
+//!
+//! A [`LogSource`] is the way to the logs. [`DirectSource`] has a connection of its own
+//! for each log, HTTP/1.1 with TCP keepalive, whose buffers are handed on as they were
+//! read: a [`Batch`] is one of them with the places of its lines, and nothing is allocated
+//! or copied for a line. [`KubeSource`] goes through kube's client, where a proxy stands
+//! between. [`LogStream::from_source`] takes your own.
+//!
+//! # What a pod says itself
+//!
 //! A pod says by annotations which of its logs are of interest, for example in the
 //! template of a Deployment: `argo-assistant/logs: "false"` for none,
 //! `argo-assistant/log-containers: a,b` for some. Those of werf (`werf.io/skip-logs`,
@@ -55,21 +97,26 @@
 //! # What it does not do
 //!
 //! It does not decide which pods belong to an application, does not make lines safe for
-//! a terminal ([`Line::text`] is what the program wrote), and does not order the lines of
-//! different containers by time.
+//! a terminal ([`Line::text`] is what the program wrote), does not order the lines of
+//! different containers by time, and does not raise the limit of open files: each followed
+//! log is one. A line of more than 1 MiB comes in pieces ([`Line::continues`]).
 //!
 //! # What nobody can guarantee
 //!
-//! The API serves the current file of a log, by name, to whole seconds. So lines may be
-//! missing that were rotated away before they were read or while a connection was lost,
-//! runs that came and went between two looks (the kubelet keeps one), and logs of a pod
-//! whose object is deleted. A kubelet under a flood of some MB a second skips files by
-//! itself, or repeats them, within one response. Of all that is noticed there is a notice.
-//! Standard output and standard error cannot be told apart, and their order is that of
-//! the runtime.
+//! The API serves the current file of a log, by name, to whole seconds. So these may be
+//! missing, each with one [`Notice`](argo_core::Notice) where it can be noticed:
 //!
-//! The stream has to be polled all the time: a container whose lines nobody takes is not
-//! read, and the kubelet goes on rotating. [`Builder::build`] says more.
+//! - lines that were rotated away before they were read, or while a connection was lost;
+//! - runs that came and went between two looks: the kubelet keeps one run that ended;
+//! - what was not read yet of a pod whose object is deleted or whose node is lost;
+//! - lines that a node's clock, set back by more than a second while a connection was
+//!   lost, has put before the floor;
+//! - under a flood of some MB a second: a kubelet skips files by itself, or repeats them,
+//!   within one response.
+//!
+//! What a container writes beyond 16 KiB without a line end is cut by the runtime and
+//! joined again by the kubelet; a resume in the midst of it may lose a piece. Standard
+//! output and standard error cannot be told apart, and their order is that of the runtime.
 
 mod actor;
 mod batch;
@@ -94,6 +141,7 @@ mod roster;
 mod source;
 mod stream;
 mod transfer;
+mod turns;
 mod window;
 
 pub use batch::{Batch, Line};

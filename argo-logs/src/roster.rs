@@ -11,7 +11,10 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
-use crate::{ContainerKind, ContainerView, FollowerConfig, Origin, choice::Choice, stream::Config};
+use crate::{
+    ContainerKind, ContainerView, FollowerConfig, Origin, choice::Choice, stream::Config,
+    turns::Health,
+};
 
 /// What is to be done about a container.
 #[derive(Debug)]
@@ -21,6 +24,7 @@ pub(crate) enum Order {
         origin: Arc<Origin>,
         config: FollowerConfig,
         view: ContainerView,
+        health: Arc<Health>,
     },
     /// Tell its follower what the pod says now.
     Tell { id: u32, view: ContainerView },
@@ -49,7 +53,15 @@ pub(crate) struct Roster {
 struct Member {
     object: ObjectRef,
     followed: bool,
-    containers: HashMap<Arc<str>, (u32, ContainerView)>,
+    containers: HashMap<Arc<str>, Known>,
+}
+
+/// A container that is followed.
+#[derive(Debug)]
+struct Known {
+    id: u32,
+    told: ContainerView,
+    health: Arc<Health>,
 }
 
 impl Roster {
@@ -118,7 +130,7 @@ impl Roster {
         if !member.containers.is_empty() {
             self.left.insert(uid.clone(), now);
         }
-        let ids = member.containers.into_values().map(|(id, _)| id);
+        let ids = member.containers.into_values().map(|known| known.id);
         ids.map(|id| Order::Tell {
             id,
             view: ContainerView::gone(),
@@ -141,19 +153,23 @@ impl Roster {
             let name = container.name.as_str();
             let view = ContainerView::of(seen.pod, name);
             if let Some(known) = member.containers.get_mut(name) {
-                orders.extend(news(known, view));
+                known.see(seen.pod, name);
+                orders.extend(known.news(view));
             } else if view.instances().next().is_some()
                 && choice.admits(name)
                 && self.config.names(name)
             {
                 let origin = Arc::new(seen.origin(name, kind, self.next_id));
                 self.next_id += 1;
-                let known = (origin.id, view.clone());
+                let known = Known::new(origin.id, view.clone());
+                known.see(seen.pod, name);
+                let health = Arc::clone(&known.health);
                 member.containers.insert(origin.container.clone(), known);
                 orders.push(Order::Follow {
                     config: self.config.follower(&origin, left),
                     origin,
                     view,
+                    health,
                 });
             }
         }
@@ -208,12 +224,30 @@ impl Sighting<'_> {
     }
 }
 
-/// What a follower is told, if that is news.
-fn news((id, told): &mut (u32, ContainerView), view: ContainerView) -> Option<Order> {
-    (*told != view).then(|| {
-        told.clone_from(&view);
-        Order::Tell { id: *id, view }
-    })
+impl Known {
+    fn new(id: u32, told: ContainerView) -> Self {
+        Self {
+            id,
+            told,
+            health: Arc::default(),
+        }
+    }
+
+    fn see(&self, pod: &Pod, container: &str) {
+        let mut containers = pod.containers();
+        let found = containers.find(|(spec, _)| spec.name == container);
+        if let Some((_, Some(status))) = found {
+            self.health.see(status);
+        }
+    }
+
+    /// What its follower is told, if that is news.
+    fn news(&mut self, view: ContainerView) -> Option<Order> {
+        (self.told != view).then(|| {
+            self.told.clone_from(&view);
+            Order::Tell { id: self.id, view }
+        })
+    }
 }
 
 impl Member {

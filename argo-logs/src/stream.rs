@@ -28,6 +28,7 @@ use crate::{
     limits::Limits,
     roster::{Order, Roster},
     transfer::Gate,
+    turns::Health,
 };
 
 /// So many items of one container wait for the consumer; then it is not read any more. A
@@ -167,7 +168,8 @@ impl Builder {
     }
 
     /// How many requests may wait for the head of an answer at one time. Default 16. One
-    /// that waits longer than two seconds does not count any more.
+    /// that waits longer than two seconds does not count any more. Containers in a
+    /// back-off, that ended with an error or that are not ready ask before others.
     pub fn concurrent_opens(mut self, opens: usize) -> Self {
         self.config.concurrent_opens = opens.max(1);
         self
@@ -287,7 +289,8 @@ impl Running {
                     origin,
                     config,
                     view,
-                } => self.follow(origin, config, view),
+                    health,
+                } => self.follow(origin, config, (view, health)),
                 Order::Tell { id, view } => {
                     if let Some((_, actor)) = self.actors.get(&id) {
                         // One that has ended needs no news.
@@ -299,14 +302,19 @@ impl Running {
         }
     }
 
-    fn follow(&mut self, origin: Arc<Origin>, config: FollowerConfig, view: ContainerView) {
+    fn follow(
+        &mut self,
+        origin: Arc<Origin>,
+        config: FollowerConfig,
+        (view, health): (ContainerView, Arc<Health>),
+    ) {
         log::debug!("following {} {}", origin.pod, origin.container);
         let (tell, told) = mpsc::unbounded_channel();
         let (output, events) = mpsc::channel(QUEUE);
         let patterns = (self.config.include.clone(), self.config.exclude.clone());
         let limits = Limits::new(patterns, self.config.max_lines, self.config.rate);
-        let gate = Arc::clone(&self.gate);
-        let actor = Actor::new(Arc::clone(&origin), config, limits, gate, (told, output));
+        let shared = (Arc::clone(&self.gate), health);
+        let actor = Actor::new(Arc::clone(&origin), config, limits, shared, (told, output));
         let _ = tell.send(Told::Status(view));
         self.tasks.spawn(actor.run());
         self.outputs.push(ReceiverStream::new(events));

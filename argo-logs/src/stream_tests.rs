@@ -39,6 +39,7 @@ struct FakePod {
     /// Every body breaks after so many lines, until it is taken away.
     breaks_after: Option<usize>,
     floods: bool,
+    ready: bool,
 }
 
 impl FakePod {
@@ -51,7 +52,8 @@ impl FakePod {
         } else {
             json!({ "running": { "startedAt": started } })
         };
-        json!({ "name": "app", "containerID": id, "restartCount": 0, "state": state })
+        json!({ "name": "app", "containerID": id, "restartCount": 0,
+            "ready": self.ready, "state": state })
     }
 
     fn pod(&self, name: &str) -> Pod {
@@ -88,6 +90,7 @@ impl Cluster {
             ends: false,
             breaks_after: None,
             floods: false,
+            ready: false,
         }));
         drop(pods);
         self.changed.send_replace(());
@@ -354,6 +357,24 @@ async fn only_so_many_wait_for_an_answer_at_one_time() {
     cluster.answers.add_permits(1);
     assert_eq!(take(&mut stream, 10).await.len(), 10);
     assert_eq!(most.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn logs_of_containers_in_trouble_are_opened_first() {
+    let cluster = Cluster::new();
+    let (feed, pods) = pods();
+    for n in 0..30 {
+        let name = format!("web-{n}");
+        cluster.write(&name, 0..1);
+        cluster.change(&name, |pod| pod.ready = ![7, 28].contains(&n));
+        feed.unbounded_send(cluster.event(&name)).unwrap();
+    }
+    let mut stream = Box::pin(cluster.stream().concurrent_opens(1).build(pods));
+    take(&mut stream, 30).await;
+    let opened = cluster.opened.lock().unwrap();
+    let names: Vec<_> = opened.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names[..5], ["web-7", "web-28", "web-0", "web-1", "web-2"]);
+    assert_eq!(names[29], "web-29");
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,9 +14,12 @@ use argo_core::{Backoff, Level, Notice, NoticeCode, ObjectRef};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 
-use crate::{AskError, ContainerView, End, LogBody, LogResponse, LogSource, OpenError, OpenParams};
+use crate::{
+    AskError, ContainerView, End, LogBody, LogResponse, LogSource, OpenError, OpenParams,
+    turns::{Health, Places},
+};
 
 /// An answer that takes longer than this gives its place to the next request: those for
 /// a node that is down take half a minute each, and the others shall not wait for them.
@@ -27,7 +30,7 @@ pub(crate) struct Gate {
     source: Arc<dyn LogSource>,
     /// How many may wait for an answer at one time: hundreds of handshakes at once help
     /// nobody.
-    permits: Semaphore,
+    places: Places,
     open: AtomicUsize,
     shortage_told: AtomicBool,
 }
@@ -36,7 +39,7 @@ impl Gate {
     pub(crate) fn new(source: Arc<dyn LogSource>, concurrent: usize) -> Self {
         Self {
             source,
-            permits: Semaphore::new(concurrent),
+            places: Places::new(concurrent),
             open: AtomicUsize::new(0),
             shortage_told: AtomicBool::new(false),
         }
@@ -47,8 +50,9 @@ impl Gate {
         self: Arc<Self>,
         pod: ObjectRef,
         container: Arc<str>,
+        health: Arc<Health>,
     ) -> Result<ContainerView, AskError> {
-        let found = self.paced(self.source.pod(&pod)).await?;
+        let found = self.paced(&health, self.source.pod(&pod)).await?;
         let same = found.filter(|found| {
             // A pod of the same name is another pod.
             found.metadata.uid.as_deref() == Some(&*pod.uid) || pod.uid.is_empty()
@@ -77,21 +81,21 @@ impl Gate {
         self: Arc<Self>,
         pod: ObjectRef,
         params: OpenParams,
-        delay: Duration,
+        (health, delay): (Arc<Health>, Duration),
     ) -> Result<LogResponse, OpenError> {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        self.paced(self.source.open(&pod, &params)).await
+        self.paced(&health, self.source.open(&pod, &params)).await
     }
 
-    async fn paced<T>(&self, request: impl Future<Output = T>) -> T {
-        let permit = self.permits.acquire().await;
+    async fn paced<T>(&self, health: &Arc<Health>, request: impl Future<Output = T>) -> T {
+        let place = self.places.take(health).await;
         let mut request = pin!(request);
         if let Ok(answer) = timeout(PLACE, request.as_mut()).await {
             return answer;
         }
-        drop(permit);
+        drop(place);
         request.await
     }
 }
@@ -100,6 +104,7 @@ impl Gate {
 pub(crate) struct Transfer {
     gate: Arc<Gate>,
     pod: ObjectRef,
+    health: Arc<Health>,
     /// The delays between tries while there are no files to be had.
     backoff: Backoff,
     state: State,
@@ -128,10 +133,11 @@ pub(crate) enum Heard {
 }
 
 impl Transfer {
-    pub(crate) fn new(gate: &Arc<Gate>, pod: &ObjectRef, seed: u64) -> Self {
+    pub(crate) fn new(gate: &Arc<Gate>, pod: &ObjectRef, health: &Arc<Health>, seed: u64) -> Self {
         Self {
             gate: Arc::clone(gate),
             pod: pod.clone(),
+            health: Arc::clone(health),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(5), seed),
             state: State::Idle,
         }
@@ -187,7 +193,11 @@ impl Transfer {
 
     fn open_after(&mut self, params: OpenParams, delay: Duration) {
         let gate = Arc::clone(&self.gate);
-        let opening = gate.open(self.pod.clone(), params.clone(), delay);
+        let opening = gate.open(
+            self.pod.clone(),
+            params.clone(),
+            (self.health.clone(), delay),
+        );
         self.state = State::Opening(params, Box::pin(opening));
     }
 

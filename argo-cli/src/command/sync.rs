@@ -13,7 +13,7 @@ use crate::{
     exit,
     output::{Output, SpoolLimits},
     render::Renderer,
-    run::Run,
+    run::{Run, Waiting},
     session::{self, Session},
     settings::Settings,
     signals::Signals,
@@ -77,7 +77,7 @@ async fn start(
         detect_level: args.logs.detect_level,
         streams,
         outcome: None,
-        out: Vec::new(),
+        out: Waiting::default(),
     };
     run.greet(&clusters.workloads.described);
     Ok(run.run().await)

@@ -14,7 +14,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) fn run(shared: &Shared, mut writer: Box<dyn Write + Send>) {
     let mut failed = false;
-    while let Some((next, is_last)) = wait(shared) {
+    while let Some(Turn {
+        next,
+        ahead,
+        is_last,
+    }) = wait(shared)
+    {
         let len = next.len();
         let mut spare = Vec::new();
         let result = next.load().and_then(|bytes| {
@@ -41,20 +46,42 @@ pub(super) fn run(shared: &Shared, mut writer: Box<dyn Write + Send>) {
             _ => {}
         }
         state.done += len;
-        let super::State { spool, news, .. } = &mut *state;
-        spool.done(len, news);
+        let super::State {
+            spool, news, queue, ..
+        } = &mut *state;
+        if ahead {
+            queue.ahead -= len;
+        } else {
+            queue.written += len;
+            spool.done(len, news);
+        }
         drop(state);
         shared.tell();
     }
 }
 
-/// The next bytes, and whether they are the last for now.
-fn wait(shared: &Shared) -> Option<(Next, bool)> {
+/// What is written next.
+struct Turn {
+    next: Next,
+    /// It comes before what is in the spool.
+    ahead: bool,
+    /// For now nothing comes after it.
+    is_last: bool,
+}
+
+fn wait(shared: &Shared) -> Option<Turn> {
     let mut state = shared.lock();
     loop {
-        if let Some(next) = state.spool.take() {
-            let is_last = state.spool.backlog() == next.len();
-            return Some((next, is_last));
+        let ahead = state.ahead.pop_front();
+        let is_ahead = ahead.is_some();
+        let next = ahead.map(Next::Bytes).or_else(|| state.spool.take());
+        if let Some(next) = next {
+            let waiting = state.queue.queued - state.queue.written + state.queue.ahead;
+            return Some(Turn {
+                is_last: waiting == next.len(),
+                ahead: is_ahead,
+                next,
+            });
         }
         if state.ended {
             return None;

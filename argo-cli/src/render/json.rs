@@ -32,6 +32,7 @@ pub(super) fn record(record: &Record, out: &mut Vec<u8>) {
 pub(super) fn argo(time: Timestamp, level: Level, stream: Stream, line: &[u8], out: &mut Vec<u8>) {
     let body = Body::Argo(record::Argo {
         stream: stream.name().to_owned(),
+        partial: false,
     });
     record(
         &Record::at(time, level, String::from_utf8_lossy(line), body),
@@ -64,6 +65,7 @@ pub(super) fn after_message(app: &str, origin: &Origin<'_>) -> Vec<u8> {
         pod: origin.pod.to_owned(),
         container: origin.container.to_owned(),
         restart: origin.restart,
+        partial: false,
     });
     let mut whole = Vec::new();
     record(
@@ -73,6 +75,14 @@ pub(super) fn after_message(app: &str, origin: &Origin<'_>) -> Vec<u8> {
     let message = memchr::memmem::find(&whole, EMPTY);
     let tail = message.map_or(whole.len(), |at| at + EMPTY.len() - 1);
     whole.split_off(tail)
+}
+
+/// Says of the line that was just appended that the next one goes on with it.
+pub(super) fn mark_partial(out: &mut Vec<u8>) {
+    if out.ends_with(b"}\n") {
+        out.truncate(out.len() - 2);
+        out.extend_from_slice(b",\"partial\":true}\n");
+    }
 }
 
 /// Writes log lines. The second that they share is kept.

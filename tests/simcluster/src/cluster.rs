@@ -104,11 +104,12 @@ impl Cluster {
             settle::settle(&store).await;
         }
         // Over TLS kubectl asks for a name and a password if its kubeconfig has no credentials.
-        let token = options.tls.then(|| Token {
-            token: "simcluster".to_owned(),
+        let tokens = ["simcluster", "simcluster-2"].map(|token| Token {
+            token: token.to_owned(),
             user: "admin".to_owned(),
         });
-        let builder = ApiServer::builder(store.clone(), logs.clone()).tokens(token);
+        let tokens = options.tls.then_some(tokens).into_iter().flatten();
+        let builder = ApiServer::builder(store.clone(), logs.clone()).tokens(tokens);
         let api = builder.port(options.port).tls(options.tls).start().await;
         let api = api.map_err(|source| ClusterError::Serve {
             port: options.port,

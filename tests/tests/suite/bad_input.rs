@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use simcluster::api::{Action, Fault, Match, Rule};
+use simcluster::api::{Action, Fault, LoggedRequest, Match, Rule};
 
 use crate::{
     assistant::{Assistant, Ended, Folder, is_alive, until},
@@ -230,6 +230,68 @@ async fn credentials_that_expire_on_the_way_lose_nothing_so_far() {
         assert_eq!(ended.stdout.matches(&line).count(), 1, "{}", ended.stdout);
     }
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
+/// A plugin that says of no token when it expires: only a refusal tells.
+#[tokio::test]
+async fn a_plugin_is_asked_for_another_token_when_the_first_is_refused() {
+    let rollout = Rollout::secured(COUNTING, 20.0).await;
+    let folder = Folder::new("plugin");
+    let (calls, other) = (folder.path().join("calls"), folder.path().join("other"));
+    let plugin = folder.write(
+        "plugin",
+        &format!(
+            r#"echo >> {calls:?}
+test -e {other:?} && token=simcluster-2 || token=simcluster
+echo '{{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",'
+echo '"status": {{"token": "'$token'"}}}}'
+"#
+        ),
+    );
+    let exec = format!(
+        "exec: {{apiVersion: client.authentication.k8s.io/v1, command: sh, args: [{plugin:?}]}}"
+    );
+    let kubeconfig = rollout.cluster.kubeconfig();
+    let with_plugin = kubeconfig.replace("token: \"simcluster\"", &exec);
+    assert_ne!(with_plugin, kubeconfig);
+    let run = rollout.watched(&[]).kubeconfig(&with_plugin);
+    let mut run = run.env("LOG_FORMAT", "json").start();
+    run.until("\"number 3\"").await;
+    let called = || std::fs::read_to_string(&calls).unwrap().lines().count();
+    let before = called();
+    std::fs::write(&other, "").unwrap();
+    let faults = rollout.cluster.api().faults();
+    faults.expire_token("simcluster");
+    for verb in ["watch", "log"] {
+        let on = Match {
+            verb: Some(verb.to_owned()),
+            ..Match::default()
+        };
+        let end = Action::End {
+            after: Default::default(),
+        };
+        let served = || {
+            let requests = rollout.cluster.api().requests();
+            let is = |it: &&LoggedRequest| it.verb == verb && it.status == 200;
+            requests.iter().filter(is).count()
+        };
+        let before = served();
+        let ended = faults.end_open(&on, &end);
+        assert!(ended > 0);
+        run.drain_until(until("it goes on", || served() >= before + ended))
+            .await;
+    }
+    run.until("\"number 100\"").await;
+    let ended = rollout.finish(run).await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
+    assert_eq!(ended.count("refuse"), 0, "{}", ended.stdout);
+    for number in 1..=100 {
+        let line = format!("\"msg\":\"number {number}\"");
+        assert_eq!(ended.count(&line), 1, "{line}");
+    }
+    // As often as at the start: the client and the logs have each their own.
+    let again = called() - before;
+    assert!((1..=before).contains(&again), "{again} after {before}");
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ impl Rollout {
         Self::of(Scenario::parse("test.yaml", text).unwrap(), speed).await
     }
 
-    /// The same behind TLS and a token, which is `simcluster`.
+    /// The same behind TLS and a token, which is `simcluster` or `simcluster-2`.
     pub(crate) async fn secured(text: &str, speed: f64) -> Self {
         let options = Options {
             tls: true,
