@@ -167,6 +167,7 @@ enum Phase {
 enum Told {
     Waiting,
     Unauthorized,
+    Forbidden,
     Unavailable,
     Other,
     Polling,
@@ -335,6 +336,9 @@ impl Follower {
     pub fn finish(&mut self, now: Duration) {
         if self.is_done() || self.finishing.is_some() {
             return;
+        }
+        if self.told.contains(&Told::Forbidden) {
+            return self.done();
         }
         self.finishing = Some(now + LAST_READ);
         if let Phase::Reading(open) = &self.phase {
