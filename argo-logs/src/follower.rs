@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use argo_core::{Backoff, Notice, ObjectRef};
+use argo_core::{Backoff, Notice, NoticeCode, ObjectRef};
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -435,7 +435,11 @@ impl Follower {
         self.say(self.config.doubtful(message, in_doubt));
     }
 
+    /// Of a log that may not be read nothing else is worth a word.
     fn say(&mut self, notice: Notice) {
+        if self.told.contains(&Told::Forbidden) && notice.code != NoticeCode::Forbidden {
+            return;
+        }
         self.actions.push_back(Action::Notice(notice));
     }
 

@@ -1,6 +1,6 @@
 //! One rule each, with the bytes of recordings where there are some.
 
-use argo_core::{GroupKind, NoticeCode};
+use argo_core::GroupKind;
 use serde_json::Value;
 
 use super::*;

@@ -312,7 +312,6 @@ impl Follower {
         if let Some(run) = &self.run
             && !run.complete
             && run.is_cut
-            && !self.told.contains(&Told::Forbidden)
         {
             let message = notices::end_unread(&run.instance, run.shown, false);
             self.say(self.config.missing(message));
