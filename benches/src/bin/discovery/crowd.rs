@@ -34,14 +34,16 @@ pub(crate) fn is_tracked(number: usize, pods: usize) -> bool {
 /// Fills a store with an application of 50 pods among others. For two pods of theirs there
 /// is a ReplicaSet, most of those old ones without pods; for ten of those a Deployment.
 pub(crate) fn fill(store: &Store, logs: &Logs, pods: usize) -> Result<Crowd, StoreError> {
-    store.put_raw(application())?;
+    // A server would have the JSON at hand: it is written now, not while it is waited for.
+    let put = |object| store.put_raw(object).inspect(|object| drop(object.json()));
+    put(application())?;
     let replica_sets = pods * 2 / 5;
     let deployments = (replica_sets / 10).max(2);
     for number in 0..deployments {
-        store.put_raw(deployment(number))?;
+        put(deployment(number))?;
     }
     for number in 0..replica_sets {
-        store.put_raw(replica_set(number, number % deployments))?;
+        put(replica_set(number, number % deployments))?;
     }
     let mut writers = Vec::new();
     for number in 0..pods {
@@ -50,12 +52,12 @@ pub(crate) fn fill(store: &Store, logs: &Logs, pods: usize) -> Result<Crowd, Sto
             true => 0,
             false => 1 + number % (deployments - 1),
         };
-        let pod = store.put_raw(pod(number, deployment))?;
+        let pod = put(pod(number, deployment))?;
         if is_tracked {
             writers.extend(CONTAINERS.map(|container| log(logs, pod.value(), container, number)));
         }
         for event in 0..EVENTS {
-            store.put_raw(self::event(number, event))?;
+            put(self::event(number, event))?;
         }
     }
     Ok(Crowd {
