@@ -6,6 +6,7 @@ use std::{
     io::BufRead,
     path::PathBuf,
     pin::pin,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -79,7 +80,7 @@ pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
 struct Seen {
     began: Instant,
     synced: bool,
-    pods: BTreeSet<std::sync::Arc<str>>,
+    pods: BTreeSet<Arc<str>>,
     logs: usize,
     events: usize,
     notices: usize,
@@ -108,9 +109,12 @@ impl Seen {
     fn tracked(&mut self, event: &TrackEvent) {
         match event {
             TrackEvent::Applied(tracked) if &*tracked.object.kind.kind == "Pod" => {
-                if self.pods.insert(tracked.object.name.clone()) {
-                    self.known = self.began.elapsed();
-                }
+                let is_new = self.pods.insert(Arc::clone(&tracked.object.name));
+                self.known = if is_new {
+                    self.began.elapsed()
+                } else {
+                    self.known
+                };
             }
             TrackEvent::Synced => self.synced = true,
             _ => {}

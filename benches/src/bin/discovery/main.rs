@@ -29,6 +29,7 @@ use simcluster::{
     logs::Logs,
     store::Store,
 };
+use tokio::runtime::Runtime;
 
 /// Changes a second while it is churned, and for how long.
 const CHANGES: u32 = 200;
@@ -37,11 +38,8 @@ const CHURN: Duration = Duration::from_secs(10);
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     if let Some(kubeconfig) = std::env::args().nth(1) {
-        return runtime.block_on(follower::follow(kubeconfig.into()));
+        return runtime()?.block_on(follower::follow(kubeconfig.into()));
     }
     println!(
         "{:>6} {:>12} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>9}",
@@ -58,12 +56,19 @@ fn main() -> Result<()> {
         "requests"
     );
     for pods in [1000, 2000, 5000] {
-        measure(&runtime, pods)?;
+        measure(pods)?;
     }
     Ok(())
 }
 
-fn measure(runtime: &tokio::runtime::Runtime, pods: usize) -> Result<()> {
+fn runtime() -> Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    Ok(builder.enable_all().build()?)
+}
+
+fn measure(pods: usize) -> Result<()> {
+    // One of its own: with it all objects go, before the next server is measured.
+    let runtime = runtime()?;
     let (store, logs) = (Store::new(Clock::new(1.0), 1), Logs::new());
     let crowd = crowd::fill(&store, &logs, pods)?;
     let server = runtime.block_on(ApiServer::builder(store.clone(), logs).start())?;
