@@ -29,6 +29,9 @@ pub trait EventSource: Send + Sync {
     fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>>;
 }
 
+/// Events are small and many: fewer requests, and a page is still about a megabyte.
+const PAGE: u32 = 500;
+
 /// The events of a Kubernetes cluster.
 pub(crate) struct KubernetesEvents {
     pub(crate) workloads: Client,
@@ -51,6 +54,7 @@ impl EventSource for KubernetesEvents {
         let config = WatchConfig {
             fields: scope.fields.as_deref().map(str::to_owned),
             seed: seed(scope),
+            page_size: PAGE,
             ..WatchConfig::default()
         };
         watch(Api::namespaced(client, &scope.namespace), config).boxed()

@@ -17,6 +17,11 @@ use crate::{
     source::KubernetesEvents,
 };
 
+/// How long the first watch waits for the tracker to know what there is. Events that are
+/// there already can be thousands, mostly of others: they shall not be read ahead of the pods
+/// whose logs are waited for. None is missed by that.
+const HOLD: Duration = Duration::from_secs(2);
+
 /// The events of an application as a stream.
 #[derive(Debug)]
 pub struct EventStream;
@@ -84,7 +89,8 @@ impl Builder {
     ///
     /// The stream ends when `tracked` ends, after the last counts of what was held for
     /// the quiet period. Namespaces are watched from their first tracked object on until
-    /// half a minute after their last one.
+    /// half a minute after their last one; the first ones from [`TrackEvent::Synced`] on, or
+    /// two seconds after their first object.
     pub fn build(
         self,
         tracked: impl Stream<Item = TrackEvent> + Send + 'static,
@@ -98,6 +104,7 @@ impl Builder {
             tracked: tracked.boxed().fuse(),
             source,
             watches: StreamMap::new(),
+            held: Held::Empty,
             started: Instant::now(),
         };
         futures::stream::unfold(running, |mut running| async move {
@@ -112,7 +119,19 @@ struct Running {
     tracked: Fuse<BoxStream<'static, TrackEvent>>,
     source: Arc<dyn EventSource>,
     watches: StreamMap<Scope, BoxStream<'static, WatchEvent<Event>>>,
+    held: Held,
     started: Instant,
+}
+
+/// Whether watches wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Nothing is tracked yet.
+    Empty,
+    /// Until then, unless the tracker is through before.
+    Until(Instant),
+    /// Not any more.
+    No,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
@@ -138,10 +157,13 @@ impl Running {
 
     /// Tracked objects first: an event of an object that is known need not wait.
     async fn input(&mut self) -> Input {
-        let deadline = self
-            .follower
-            .deadline()
-            .map(|deadline| self.started + deadline);
+        let deadline = self.follower.deadline();
+        let deadline = deadline.map(|deadline| self.started + deadline);
+        let held = match self.held {
+            Held::Until(until) => Some(until),
+            Held::Empty | Held::No => None,
+        };
+        let deadline = deadline.into_iter().chain(held).min();
         tokio::select! {
             biased;
             tracked = self.tracked.next() => Input::Tracked(tracked),
@@ -155,7 +177,12 @@ impl Running {
     fn handle(&mut self, input: Input) {
         let now = self.started.elapsed();
         match input {
-            Input::Tracked(Some(event)) => self.follower.track(&event, now),
+            Input::Tracked(Some(event)) => {
+                if matches!(event, TrackEvent::Synced) {
+                    self.held = Held::No;
+                }
+                self.follower.track(&event, now);
+            }
             Input::Tracked(None) => self.follower.finish(now),
             Input::Watched(scope, event) => {
                 self.follower.watched(&scope, event, now);
@@ -166,8 +193,22 @@ impl Running {
         self.open_and_close();
     }
 
+    /// True while watches are not to be opened yet.
+    fn is_held(&mut self) -> bool {
+        let now = Instant::now();
+        match self.held {
+            Held::Empty => self.held = Held::Until(now + HOLD),
+            Held::Until(until) if now >= until => self.held = Held::No,
+            Held::Until(_) | Held::No => {}
+        }
+        self.held != Held::No
+    }
+
     fn open_and_close(&mut self) {
         let wanted = self.follower.scopes();
+        if !wanted.is_empty() && self.is_held() {
+            return;
+        }
         let closed: Vec<_> = self
             .watches
             .keys()

@@ -150,7 +150,7 @@ async fn a_namespace_is_watched_while_something_is_tracked_in_it() {
     idle(1).await;
     assert!(source.opened().is_empty());
     track.unbounded_send(web.clone()).unwrap();
-    idle(1).await;
+    idle(3).await;
     assert_eq!(source.opened(), ["shop"]);
     track.unbounded_send(tracked("cart", "db")).unwrap();
     track.unbounded_send(tracked("cart", "db")).unwrap();
@@ -164,6 +164,40 @@ async fn a_namespace_is_watched_while_something_is_tracked_in_it() {
     track.unbounded_send(web).unwrap();
     idle(1).await;
     assert_eq!(source.opened(), ["shop", "cart", "shop"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_events_wait_until_it_is_known_what_is_tracked_but_not_for_ever() {
+    let follow = || {
+        let source = Arc::new(Fed::default());
+        let (track, objects) = unbounded();
+        let stream = EventStream::from_source(Arc::clone(&source) as Arc<dyn EventSource>);
+        (source, track, Box::pin(stream.build(objects)))
+    };
+    let idle = async |events: &mut (dyn Stream<Item = EventItem> + Unpin + Send), millis| {
+        let item = tokio::time::timeout(Duration::from_millis(millis), events.next()).await;
+        assert!(item.is_err(), "{item:?}");
+    };
+
+    let (source, track, mut events) = follow();
+    track.unbounded_send(tracked("shop", "web")).unwrap();
+    idle(&mut events, 500).await;
+    assert!(source.opened().is_empty());
+    track.unbounded_send(TrackEvent::Synced).unwrap();
+    idle(&mut events, 1).await;
+    assert_eq!(source.opened(), ["shop"]);
+    track.unbounded_send(tracked("cart", "db")).unwrap();
+    idle(&mut events, 1).await;
+    assert_eq!(source.opened(), ["shop", "cart"]);
+
+    let (source, track, mut events) = follow();
+    idle(&mut events, 60_000).await;
+    track.unbounded_send(tracked("shop", "web")).unwrap();
+    idle(&mut events, 1_990).await;
+    assert!(source.opened().is_empty());
+    track.unbounded_send(tracked("cart", "db")).unwrap();
+    idle(&mut events, 20).await;
+    assert_eq!(source.opened(), ["cart", "shop"]);
 }
 
 /// Answers one after another; then none, for ever.

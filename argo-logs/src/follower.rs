@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use argo_core::{Backoff, Notice, ObjectRef};
+use argo_core::{Backoff, Notice, NoticeCode, ObjectRef};
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -170,6 +170,7 @@ enum Phase {
 enum Told {
     Waiting,
     Unauthorized,
+    Forbidden,
     Unavailable,
     Other,
     Polling,
@@ -349,6 +350,9 @@ impl Follower {
         if self.is_done() || self.finishing.is_some() {
             return;
         }
+        if self.told.contains(&Told::Forbidden) {
+            return self.done();
+        }
         self.finishing = Some(now + LAST_READ);
         if let Phase::Reading(open) = &self.phase {
             if !open.params.follow {
@@ -440,7 +444,11 @@ impl Follower {
         self.news = news;
     }
 
+    /// Of a log that may not be read nothing else is worth a word.
     fn say(&mut self, notice: Notice) {
+        if self.told.contains(&Told::Forbidden) && notice.code != NoticeCode::Forbidden {
+            return;
+        }
         self.actions.push_back(Action::Notice(notice));
     }
 

@@ -599,12 +599,36 @@ fn waiting_is_told_once_and_polled() {
 }
 
 #[test]
-fn forbidden_ends_it_and_unauthorized_slows_it_down() {
+fn forbidden_is_asked_again_every_five_minutes() {
     let mut story = Story::new(true);
     story.status(running());
-    assert_eq!(story.refused(403, "", "no"), ["! Forbidden", "done"]);
-    assert_eq!(story.status(ended()), [""; 0]);
+    assert_eq!(story.refused(403, "", "no"), ["! Forbidden"]);
+    let minutes = Duration::from_secs(300);
+    assert_eq!(story.follower.deadline(), Some(story.now + minutes));
+    assert_eq!(story.wait(), ["ask"]);
+    assert_eq!(story.answer(running()), ["open follow"]);
+    assert_eq!(story.refused(403, "", "no"), [""; 0]);
+    story.wait();
+    story.answer(running());
+    assert_eq!(story.bytes(ONE), ["! Restored", "one"]);
+}
 
+#[test]
+fn what_may_not_be_read_ends_without_another_word() {
+    let mut story = Story::new(true);
+    story.status(running());
+    story.refused(403, "", "no");
+    story.follower.finish(story.now);
+    assert_eq!(story.told(), ["done"]);
+
+    let mut story = Story::new(true);
+    story.status(running());
+    story.refused(403, "", "no");
+    assert_eq!(story.status(ContainerView::gone()), ["done"]);
+}
+
+#[test]
+fn unauthorized_slows_it_down() {
     let mut story = Story::new(true);
     story.status(running());
     assert_eq!(story.refused(401, "", "Unauthorized"), ["! Unreachable"]);

@@ -136,6 +136,7 @@ mod line;
 mod model;
 mod mutant;
 mod reading;
+mod refusals;
 mod refused;
 mod roster;
 mod source;

@@ -26,6 +26,7 @@ use crate::{
     actor::{Actor, Told},
     direct_source::of_cluster,
     limits::Limits,
+    refusals::Refusals,
     roster::{Order, Roster},
     transfer::Gate,
     turns::Health,
@@ -209,6 +210,7 @@ impl Builder {
             actors: HashMap::new(),
             tasks: JoinSet::new(),
             outputs: SelectAll::new(),
+            refusals: Refusals::default(),
             said: VecDeque::new(),
             deadline: None,
         };
@@ -229,6 +231,7 @@ struct Running {
     tasks: JoinSet<()>,
     /// It takes from each in turn.
     outputs: SelectAll<ReceiverStream<LogEvent>>,
+    refusals: Refusals,
     said: VecDeque<Notice>,
     /// Until when the last reads may take.
     deadline: Option<Instant>,
@@ -257,6 +260,9 @@ impl Running {
                 Input::Stopped(Ok(())) => {}
                 Input::Stopped(Err(error)) => self.stopped(&error),
                 Input::Output(None) => {}
+                Input::Output(Some(LogEvent::Notice(notice))) => {
+                    self.said.extend(self.refusals.said(notice));
+                }
                 Input::Output(Some(event)) => {
                     if let LogEvent::Ended(origin) = &event {
                         self.actors.remove(&origin.id);

@@ -236,6 +236,34 @@ impl Index {
         owned.filter_map(|uid| self.nodes.get(uid))
     }
 
+    /// The owners of an object that belongs to nobody which were read and are nobody's
+    /// either.
+    pub(crate) fn nobodys(&self, uid: &str) -> Vec<Wanted> {
+        let node = self.nodes.get(uid).filter(|node| node.place.is_none());
+        let owners = node.into_iter().flat_map(|node| &node.owners);
+        owners
+            .filter(|owner| self.is_read(owner))
+            .cloned()
+            .collect()
+    }
+
+    /// All owners that were read and are nobody's.
+    pub(crate) fn all_nobodys(&self) -> Vec<Wanted> {
+        let read = self.nodes.values();
+        let read = read.filter(|node| node.state == State::Read && node.place.is_none());
+        let wanted = read.filter_map(|read| {
+            let uid = &read.object.uid;
+            let mut owned = self.owned_by(uid).flat_map(|node| &node.owners);
+            owned.find(|wanted| wanted.owner.uid == *uid).cloned()
+        });
+        wanted.collect()
+    }
+
+    fn is_read(&self, wanted: &Wanted) -> bool {
+        let owner = self.nodes.get(&wanted.owner.uid);
+        owner.is_some_and(|owner| owner.state == State::Read)
+    }
+
     /// The object of this name that is there.
     pub(crate) fn named(&self, kind: &GroupKind, namespace: &str, name: &str) -> Option<ObjectRef> {
         let name = (kind.clone(), namespace.into(), name.into());
@@ -497,15 +525,7 @@ impl Index {
 
     /// Asks once more for the owners of an object that were read and are nobody's.
     fn ask_again(&self, uid: &Uid, changes: &mut Vec<Change>) {
-        let Some(node) = self.nodes.get(uid).filter(|node| node.place.is_none()) else {
-            return;
-        };
-        let read = |wanted: &&Wanted| {
-            let owner = self.nodes.get(&wanted.owner.uid);
-            owner.is_some_and(|owner| owner.state == State::Read)
-        };
-        let again = node.owners.iter().filter(read).cloned();
-        changes.extend(again.map(Change::Want));
+        changes.extend(self.nobodys(uid).into_iter().map(Change::Want));
     }
 
     /// Asks for the owners of an object that nothing is known of and no watch will bring.

@@ -51,8 +51,10 @@
 //! those that belong to the application: any of them may be adopted. What
 //! belongs to the application but owns no pod (Services, ConfigMaps) is not followed, nor
 //! is what an operator makes without an owner reference. An owner of a kind that nobody
-//! watches is read again only when something new names it, at most every ten seconds: if
-//! it gets its tracking id later, its pods are followed from the next one on.
+//! watches and that belongs to nobody is read again when something new names it or the
+//! Application lists it, at most every ten seconds; and when a pod of it changes, at most
+//! every minute and one such owner a second. One that gets its tracking id without any of
+//! these is not noticed.
 
 mod application;
 mod config;

@@ -506,6 +506,59 @@ async fn without_the_application_its_namespace_is_looked_into() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn that_there_is_no_application_is_taken_back_when_it_comes() {
+    let cluster = shop();
+    let objects = |state: &mut State| std::mem::take(state.objects.get_mut(APPLICATIONS).unwrap());
+    assert_eq!(objects(&mut cluster.state.lock().unwrap()).len(), 1);
+    let mut told = Told::new(&cluster, config());
+    told.until_synced().await;
+    let [notice] = &told.notices[..] else {
+        panic!("{:?}", told.notices)
+    };
+    assert!(
+        notice
+            .message
+            .starts_with("there is no Application argocd/shop: only")
+    );
+
+    let app = application("shop", &["shop", "jobs"]);
+    let back = "Application argocd/shop is there now: jobs, shop, its hooks and sync errors are followed from here on";
+    cluster.change(APPLICATIONS, "ADDED", &app);
+    assert_eq!(told.next().await, "+Application/shop");
+    let notice = told.notices.pop().unwrap();
+    assert_eq!(
+        (notice.code, notice.level),
+        (NoticeCode::Restored, Level::Info)
+    );
+    assert_eq!(notice.message, back);
+    for word in ["app shop", "+Deployment/web"] {
+        assert_eq!(told.next().await, word);
+    }
+    while told.next().await != SHOP[4] {}
+    // It goes and comes once more; a change of it is nothing to speak of.
+    cluster.change(APPLICATIONS, "MODIFIED", &app);
+    cluster.change(APPLICATIONS, "DELETED", &app);
+    assert!(told.notice().await.message.ends_with("was deleted"));
+    cluster.change(APPLICATIONS, "ADDED", &app);
+    assert_eq!(told.notice().await.message, back);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_the_application_may_not_be_read_is_taken_back_too() {
+    let cluster = shop();
+    cluster.refuse(APPLICATIONS, 403);
+    let mut told = Told::new(&cluster, config());
+    told.until_synced().await;
+    cluster.state.lock().unwrap().refused.clear();
+    while told.next().await != "+Application/shop" {}
+    let last = told.notices.pop().unwrap();
+    assert_eq!(
+        last.message,
+        "Application argocd/shop is there now: shop, its hooks and sync errors are followed from here on"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_application_that_does_not_answer_is_not_waited_for_long() {
     let cluster = shop();
     cluster.refuse(APPLICATIONS, 500);
@@ -673,6 +726,72 @@ async fn an_owner_that_is_marked_later_is_read_again_for_its_next_pod() {
         "+Pod/b < CloneSet/web",
     ];
     assert_eq!(BTreeSet::from(words), set(&all));
+}
+
+/// A CloneSet that is nobody's, which has a pod, and gets its mark after it was read.
+async fn marked_later() -> (Cluster, Told) {
+    let cluster = Cluster::default();
+    cluster
+        .set(APPLICATIONS, &[application("shop", &["shop"])])
+        .set(
+            PODS,
+            &[owned(object("Pod", "shop", "a"), "CloneSet", "web")],
+        )
+        .set(CLONESETS, &[object("CloneSet", "shop", "web")]);
+    let mut told = Told::new(&cluster, config());
+    told.until_synced().await;
+    told.notice().await;
+    let marked = of("shop", object("CloneSet", "shop", "web"));
+    cluster.change(CLONESETS, "MODIFIED", &marked);
+    (cluster, told)
+}
+
+const PODS: &str = "/api/v1/namespaces/shop/pods";
+const CLONESETS: &str = "/apis/apps.kruise.io/v1alpha1/namespaces/shop/clonesets";
+
+fn owner_reads(cluster: &Cluster) -> usize {
+    let requests = cluster.requests();
+    let reads = requests.iter().filter(|it| it.ends_with("/clonesets/web"));
+    reads.count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_is_marked_later_is_read_again_when_its_pod_changes_but_not_often() {
+    let (cluster, mut told) = marked_later().await;
+    let pod = owned(object("Pod", "shop", "a"), "CloneSet", "web");
+    for _ in 0..20 {
+        cluster.change(PODS, "MODIFIED", &pod);
+        told.silent(2).await;
+    }
+    assert_eq!(owner_reads(&cluster), 1, "a minute has not passed");
+    told.silent(20).await;
+    cluster.change(PODS, "MODIFIED", &pod);
+    let words = [told.next().await, told.next().await];
+    assert_eq!(words, ["+CloneSet/web", "+Pod/a < CloneSet/web"]);
+    assert_eq!(owner_reads(&cluster), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_is_marked_later_is_read_again_when_the_application_lists_it() {
+    let (cluster, mut told) = marked_later().await;
+    let mut app = application("shop", &["shop"]);
+    app["status"]["resources"][0] = json!({"group": "apps.kruise.io", "kind": "CloneSet",
+        "name": "web", "namespace": "shop"});
+    cluster.change(APPLICATIONS, "MODIFIED", &app);
+    let mut words = Vec::new();
+    for _ in 0..4 {
+        words.push(told.next().await);
+    }
+    assert_eq!(words[2..], ["+CloneSet/web", "+Pod/a < CloneSet/web"]);
+    cluster.change(APPLICATIONS, "MODIFIED", &app);
+    told.next().await;
+    told.next().await;
+    told.silent(60).await;
+    assert_eq!(
+        owner_reads(&cluster),
+        2,
+        "what is followed is not read again"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,6 +28,12 @@ const REFUSED: Duration = Duration::from_secs(300);
 /// An owner is read again at most this often.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 
+/// An owner that belongs to nobody may have got its mark since, without a word to us. It is
+/// read again when one of its pods changes, but not sooner than this after it was last read,
+/// and not more than one such owner a second.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const BETWEEN: Duration = Duration::from_secs(1);
+
 /// A kind in a namespace.
 type Where = (GroupKind, Arc<str>);
 
@@ -62,6 +68,8 @@ pub(crate) struct Tracker {
     reading: HashSet<Arc<str>>,
     /// When owners were read, by uid.
     read_at: HashMap<Arc<str>, Duration>,
+    /// When an owner was last read only because a pod of it changed.
+    looked_again: Duration,
     /// Owners that may not be read and of which nothing else is known.
     unread: Vec<Wanted>,
     /// What may not be read one by one, until when that is taken for granted, and what the
@@ -104,6 +112,7 @@ impl Tracker {
             wanted: VecDeque::new(),
             reading: HashSet::new(),
             read_at: HashMap::new(),
+            looked_again: Duration::ZERO,
             unread: Vec::new(),
             refused: HashMap::new(),
             now: Duration::ZERO,
@@ -296,11 +305,50 @@ impl Tracker {
         };
         let kind = source.kind(&self.config.kinds);
         let own = self.marks.own(&kind, body.metadata());
+        let uid = match &body {
+            TrackedBody::Pod(pod) if self.synced => pod.metadata.uid.clone(),
+            _ => None,
+        };
         let changes = self.index.apply(&kind, body, own);
         self.tell(changes);
+        if let Some(uid) = uid {
+            self.look_again(&uid);
+        }
         // While lists are read their ends are soon enough.
         if self.synced && matches!(source, Source::Kind(..)) && !self.unread.is_empty() {
             self.stand_ins();
+        }
+    }
+
+    /// A pod changed whose owner was read and is nobody's.
+    fn look_again(&mut self, uid: &str) {
+        if self.now < self.looked_again + BETWEEN {
+            return;
+        }
+        let due = |wanted: &Wanted| {
+            let read_at = self.read_at.get(&wanted.owner.uid);
+            read_at.is_some_and(|at| self.now >= *at + LOOK_AGAIN)
+        };
+        if let Some(wanted) = self.index.nobodys(uid).into_iter().find(due) {
+            self.looked_again = self.now;
+            self.want(wanted);
+        }
+    }
+
+    /// The Application names owners that were read and belong to nobody: they may have got
+    /// their mark by now.
+    fn look_for(&mut self, found: &Application) {
+        let owners = self.index.all_nobodys();
+        let resources = &found.status.resources;
+        for wanted in owners {
+            let (kind, owner) = (&wanted.owner.kind, &wanted.owner);
+            let is_named = resources.iter().any(|one| {
+                (&*one.group, &*one.kind, &*one.name) == (&*kind.group, &*kind.kind, &*owner.name)
+                    && (one.namespace.is_empty() || *one.namespace == *owner.namespace)
+            });
+            if is_named {
+                self.want(wanted);
+            }
         }
     }
 
@@ -345,6 +393,7 @@ impl Tracker {
         let Some(Kin { object, parent }) = self.family.applied(source, found) else {
             return;
         };
+        self.say_there(found);
         self.say_elsewhere(found, parent.is_some());
         let tracked = Tracked {
             root: object.clone(),
@@ -362,6 +411,7 @@ impl Tracker {
         if self.begun {
             self.plan();
         }
+        self.look_for(found);
     }
 
     /// Who is followed may have changed, and in which form ids are written.
@@ -402,13 +452,41 @@ impl Tracker {
         let notice = Notice::new(NoticeCode::Other, Level::Warning, message);
         self.events
             .push_back(TrackEvent::Notice(notice.about(gone.clone())));
+        // Its absence is told by that, and its return is to be.
+        let app = AppRef::new(&*gone.name, &*gone.namespace);
+        self.said.insert(missing(&app));
         self.events.push_back(TrackEvent::Removed(gone));
+    }
+
+    /// Takes back that there is no such Application, or that it may not be read.
+    fn say_there(&mut self, found: &Application) {
+        let meta = &found.metadata;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let app = AppRef::new(text(&meta.name), text(&meta.namespace));
+        let causes = [missing(&app), forbidden(&app.namespace), NONE.to_owned()];
+        let before = self.said.len();
+        self.said.retain(|said| !causes.contains(said));
+        if self.said.len() == before {
+            return;
+        }
+        let namespaces = application::namespaces(found);
+        let namespaces: Vec<_> = namespaces.iter().map(String::as_str).collect();
+        let place = match namespaces[..] {
+            _ if self.family.elsewhere(found).is_some() => String::new(),
+            [] => "the namespaces that it will name, ".to_owned(),
+            _ => format!("{}, ", namespaces.join(", ")),
+        };
+        let message = format!(
+            "Application {app} is there now: {place}its hooks and sync errors are followed from here on"
+        );
+        let notice = Notice::new(NoticeCode::Restored, Level::Info, message);
+        self.events.push_back(TrackEvent::Notice(notice));
     }
 
     fn application_missing(&mut self, app: &AppRef) {
         let message = format!("there is no Application {app}: {}", self.lost(app));
         let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message);
-        self.say_once(format!("missing {app}"), notice);
+        self.say_once(missing(app), notice);
     }
 
     fn say_elsewhere(&mut self, found: &Application, is_child: bool) {
@@ -533,7 +611,7 @@ impl Tracker {
             );
             let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, sentence)
                 .hint(rule(&scope, &[&resource], message));
-            return self.say_once(format!("applications in {namespace}"), notice);
+            return self.say_once(forbidden(namespace), notice);
         }
         self.trouble.forbidden(
             &scope,
@@ -552,7 +630,7 @@ impl Tracker {
                 self.lost(&self.app)
             );
             let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message);
-            self.say_once("no applications".to_owned(), notice);
+            self.say_once(NONE.to_owned(), notice);
             return;
         }
         let group = source.kind(&self.config.kinds).group;
@@ -597,8 +675,9 @@ impl Tracker {
         if refused.is_some_and(|(until, _)| now < *until) {
             self.refused(wanted);
         } else if here || self.config.all_namespaces {
-            self.reading.insert(Arc::clone(&wanted.owner.uid));
-            self.wanted.push_back(wanted);
+            if self.reading.insert(Arc::clone(&wanted.owner.uid)) {
+                self.wanted.push_back(wanted);
+            }
         } else {
             self.aside.push(wanted);
         }
@@ -659,6 +738,19 @@ impl Tracker {
         };
         format!("{namespaces}, and its hooks and sync errors are seen from outside only")
     }
+}
+
+/// That no Application is served, among what was said.
+const NONE: &str = "no applications";
+
+/// That an Application is not there, among what was said.
+fn missing(app: &AppRef) -> String {
+    format!("missing {app}")
+}
+
+/// That Applications may not be read, among what was said.
+fn forbidden(namespace: &str) -> String {
+    format!("applications in {namespace}")
 }
 
 fn place(wanted: &Wanted) -> Where {

@@ -10,7 +10,7 @@ use kube::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    lenient::{integer, lenient, text},
+    lenient::{integer, lenient, object, text},
     meta::{Condition, slim},
 };
 
@@ -30,10 +30,10 @@ pub struct WorkloadObject {
     #[serde(deserialize_with = "slim")]
     pub metadata: ObjectMeta,
     /// What was asked for.
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "object")]
     pub spec: WorkloadSpec,
     /// What is.
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "object")]
     pub status: WorkloadStatus,
 }
 
@@ -81,7 +81,7 @@ pub struct WorkloadSpec {
     #[serde(deserialize_with = "lenient")]
     pub schedule: Option<String>,
     /// Of the pod template only the metadata: it may carry annotations for followers.
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "object")]
     pub template: Template,
 }
 
@@ -90,7 +90,7 @@ pub struct WorkloadSpec {
 #[serde(default)]
 pub struct Template {
     /// Labels and annotations that each pod gets.
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "object")]
     pub metadata: TemplateMeta,
 }
 
@@ -250,6 +250,48 @@ impl Resource for WorkloadObject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// From text and from a value, which go different ways.
+    fn read(object: serde_json::Value) -> WorkloadObject {
+        let text = object.to_string();
+        let of_text = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            serde_json::from_value::<WorkloadObject>(object).unwrap(),
+            of_text
+        );
+        of_text
+    }
+
+    #[test]
+    fn what_is_no_object_where_one_belongs_is_nothing() {
+        for odd in [
+            "null",
+            "true",
+            "-1",
+            "7",
+            "0.5",
+            "\"text\"",
+            "[{\"a\": [1]}]",
+        ] {
+            let odd: serde_json::Value = serde_json::from_str(odd).unwrap();
+            let object = read(serde_json::json!({
+                "metadata": {"name": "r"}, "spec": odd, "status": {"replicas": 3}}));
+            assert_eq!(
+                (object.spec.clone(), object.status.replicas),
+                (WorkloadSpec::default(), Some(3))
+            );
+            let object = read(
+                serde_json::json!({"metadata": {"name": "r"}, "status": odd, "spec": {
+                "template": odd, "strategy": odd, "suspend": odd, "schedule": {"odd": odd}, "replicas": 2}}),
+            );
+            assert_eq!(object.status, WorkloadStatus::default());
+            assert_eq!(
+                (object.spec.replicas, object.spec.schedule),
+                (Some(2), None)
+            );
+            assert_eq!(object.spec.template, Template::default());
+        }
+    }
 
     #[test]
     fn an_odd_field_does_not_spoil_the_object() {

@@ -16,6 +16,8 @@ use crate::{
 const WORKED: Duration = Duration::from_secs(30);
 /// If nothing came for so long, there was nothing when it was asked for.
 const SETTLED: Duration = Duration::from_secs(1);
+/// Who may not read a log may be allowed to meanwhile.
+const FORBIDDEN: Duration = Duration::from_secs(300);
 const SLOW: Duration = Duration::from_secs(15);
 const POLLING: Duration = Duration::from_millis(1500);
 /// So often in a row a kubelet may have trouble before it is said.
@@ -240,11 +242,11 @@ impl Follower {
             }
             Refusal::Forbidden => {
                 let why = format!("the log may not be read: {message}");
-                self.say(
-                    self.config
-                        .notice(NoticeCode::Forbidden, Level::Warning, why),
-                );
-                self.done();
+                self.tell(Told::Forbidden, NoticeCode::Forbidden, Level::Warning, why);
+                if self.finishing.is_some() {
+                    return self.done();
+                }
+                self.pause(now + FORBIDDEN, false);
             }
             Refusal::PodGone | Refusal::Unavailable | Refusal::Other => {
                 self.unavailable(refused, now);
@@ -351,7 +353,10 @@ impl Follower {
     }
 
     pub(super) fn restored(&mut self) {
-        if self.told.remove(&Told::Unavailable) | self.told.remove(&Told::Unauthorized) {
+        let troubles = [Told::Unavailable, Told::Unauthorized, Told::Forbidden];
+        let before = self.told.len();
+        self.told.retain(|told| !troubles.contains(told));
+        if self.told.len() < before {
             let what = "the log can be read again";
             self.say(self.config.notice(NoticeCode::Restored, Level::Info, what));
         }

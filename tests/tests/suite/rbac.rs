@@ -8,10 +8,13 @@ use argo_events::{EventItem, EventStream};
 use argo_workloads::{TrackConfig, TrackingMethod};
 use futures::StreamExt;
 use serde_json::{Value, json};
-use simcluster::api::Rule;
+use simcluster::api::{LoggedRequest, Rule};
 use tokio::time::timeout;
 
-use crate::hand_made::{Hand, LONGEST, Told, application, chain, labelled, object, of, rollout_of};
+use crate::{
+    hand_made::{Hand, LONGEST, Told, application, chain, labelled, object, of, rollout_of},
+    rollout::Rollout,
+};
 
 /// A right: namespace, resource, verb.
 type Right = (String, String, String);
@@ -376,4 +379,74 @@ async fn many_namespaces_where_the_whole_cluster_is_forbidden() {
         .into_iter()
         .filter(|request| request.verb == "list" && request.resource == "pods");
     assert_eq!(lists.count(), 1 + 25, "once for all, then once for each");
+}
+
+/// Twenty good pods and one that crashes, each with two containers.
+const CRASHING: &str = r#"
+name: crashing
+application: {name: shop, destination: shop-prod}
+steps:
+- at: 0s
+  sync:
+    manifests: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: web}
+      spec:
+        replicas: 20
+        selector: {matchLabels: {app: web}}
+        template:
+          metadata:
+            labels: {app: web}
+            annotations:
+              simcluster/behaviour: |
+                app: {run: [{log: "listening"}, {ready: true}, {forever: true}]}
+                proxy: {run: [{log: "proxying"}, {ready: true}, {forever: true}]}
+          spec:
+            containers: [{name: app, image: "web:1"}, {name: proxy, image: "proxy:1"}]
+      ---
+      apiVersion: apps/v1
+      kind: StatefulSet
+      metadata: {name: db}
+      spec:
+        serviceName: db
+        replicas: 1
+        selector: {matchLabels: {app: db}}
+        template:
+          metadata:
+            labels: {app: db}
+            annotations:
+              simcluster/behaviour: |
+                postgres: {run: [{log: "FATAL: no password"}, {exit: 1}]}
+          spec:
+            containers: [{name: postgres, image: "postgres:17"}]
+"#;
+
+/// Everything but `pods/log` may be read: one sentence for the namespace, not one for each of
+/// 41 containers; events and the verdict are there.
+#[tokio::test]
+async fn without_logs() {
+    let rollout = Rollout::written(CRASHING, 10.0).await.begun().await;
+    rollout.cluster.api().faults().forbid(Rule {
+        resource: Some("pods/log".into()),
+        ..Rule::default()
+    });
+    let run = rollout.sync(&["--", "--timeout", "30"]).start();
+    let ended = run.end().await;
+    println!("without logs\n{}", ended.stdout);
+    assert_ne!(ended.code(), Some(0));
+    let said = "may not get pods/log in shop-prod (403): logs are missing";
+    assert_eq!(
+        (ended.count(said), ended.count("--resource=pods/log &&")),
+        (1, 1)
+    );
+    let of_logs = ["listening", "proxying", "no password", "could be read"];
+    assert_eq!(of_logs.map(|text| ended.count(text)), [0; 4]);
+    assert!(ended.count("WARN [Pod/db-0] BackOff") > 0);
+    let last = ended.stdout.trim_end().lines().last().unwrap();
+    assert!(last.starts_with("StatefulSet/db: db-0: container postgres crashes"));
+    // Each container was asked for once for each of its runs.
+    let requests = rollout.cluster.api().requests();
+    let asked = |it: &&LoggedRequest| it.verb == "log" && it.name.starts_with("web-");
+    assert_eq!(requests.iter().filter(asked).count(), 40);
 }

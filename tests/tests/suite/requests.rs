@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use simcluster::api::LoggedRequest;
 
-use crate::rollout::Rollout;
+use crate::{assistant::until, rollout::Rollout};
 
 /// How often each of these was asked for.
 fn counted<K: Ord>(
@@ -27,6 +27,26 @@ async fn asked(rollout: &Rollout) -> Vec<LoggedRequest> {
 
 const ARGOCD: (&str, &str) = ("get", "applications.argoproj.io");
 
+/// One list and one watch of each kind in each namespace, and no more.
+fn streams(requests: &[LoggedRequest]) -> BTreeMap<(String, String, String), usize> {
+    let streams = counted(requests, |it| {
+        let is = ["list", "watch"].contains(&it.verb.as_str());
+        is.then(|| (it.resource.clone(), it.namespace.clone(), it.verb.clone()))
+    });
+    assert!(streams.values().all(|count| *count == 1), "{streams:#?}");
+    streams
+}
+
+/// Each log is followed once, and read once more when it or the rollout ends.
+fn logs(requests: &[LoggedRequest], follow: bool) -> BTreeMap<(String, String), usize> {
+    let logs = counted(requests, |it| {
+        let is = it.verb == "log" && it.query.contains("follow=true") == follow;
+        is.then(|| (it.name.clone(), it.container.clone()))
+    });
+    assert!(logs.values().all(|count| *count == 1), "{logs:#?}");
+    logs
+}
+
 #[tokio::test]
 async fn a_rollout_asks_for_each_thing_once() {
     let rollout = Rollout::named("good", 10.0).await.begun().await;
@@ -44,23 +64,9 @@ async fn a_rollout_asks_for_each_thing_once() {
 
     let requests = asked(&rollout).await;
     println!("{} requests", requests.len());
-    // One list and one watch of each kind in each namespace.
-    let streams = counted(&requests, |it| {
-        let is = ["list", "watch"].contains(&it.verb.as_str());
-        is.then(|| (it.resource.clone(), it.namespace.clone(), it.verb.clone()))
-    });
-    assert!(streams.values().all(|count| *count == 1), "{streams:#?}");
-    // Each log is followed once, and read once more when it or the rollout ends.
-    let logs = |follow: bool| {
-        counted(&requests, |it| {
-            let is = it.verb == "log" && it.query.contains("follow=true") == follow;
-            is.then(|| (it.name.clone(), it.container.clone()))
-        })
-    };
-    let (follows, reads) = (logs(true), logs(false));
+    let streams = streams(&requests);
+    let (follows, reads) = (logs(&requests, true), logs(&requests, false));
     assert!(follows.len() >= 6, "{follows:#?}");
-    assert!(follows.values().all(|count| *count == 1), "{follows:#?}");
-    assert!(reads.values().all(|count| *count == 1), "{reads:#?}");
     // A pod is read when the follow of one of its logs ends, which none of those that go on does.
     let gets = counted(&requests, |it| (it.verb == "get").then(|| it.path.clone()));
     for (path, count) in &gets {
@@ -108,4 +114,85 @@ async fn an_owner_that_is_not_watched_is_read_once() {
         (it.resource == "replicationcontrollers").then(|| it.verb.clone())
     });
     assert_eq!(owners, BTreeMap::from([("get".to_owned(), 1)]));
+}
+
+/// 48 pods of a Deployment with two containers each, and two pods whose owners are of a kind
+/// that is not watched.
+const FIFTY: &str = r#"
+name: fifty
+application: {name: shop, destination: shop-prod}
+steps:
+- at: 0s
+  put: |
+    apiVersion: v1
+    kind: ReplicationController
+    metadata:
+      name: old
+      namespace: shop-prod
+      uid: rc-old
+      annotations: {argocd.argoproj.io/tracking-id: "shop:/ReplicationController:shop-prod/old"}
+- at: 0s
+  put: |
+    apiVersion: v1
+    kind: ReplicationController
+    metadata: {name: theirs, namespace: shop-prod, uid: rc-theirs}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: old-a, namespace: shop-prod, uid: old-a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ReplicationController, name: old, uid: rc-old, controller: true}]}, spec: {containers: [{name: app, image: "old:1"}]}, status: {phase: Pending}}}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: old-b, namespace: shop-prod, uid: old-b, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ReplicationController, name: old, uid: rc-old, controller: true}]}, spec: {containers: [{name: app, image: "old:1"}]}, status: {phase: Pending}}}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: theirs-a, namespace: shop-prod, uid: theirs-a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ReplicationController, name: theirs, uid: rc-theirs, controller: true}]}, spec: {containers: [{name: app, image: "theirs:1"}]}, status: {phase: Pending}}}
+- at: 1s
+  sync:
+    manifests: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: web}
+      spec:
+        replicas: 48
+        selector: {matchLabels: {app: web}}
+        template:
+          metadata:
+            labels: {app: web}
+            annotations:
+              simcluster/behaviour: |
+                app: {run: [{log: "listening"}, {sleep: 1s}, {ready: true}, {lines: {rate: 2, text: "GET {n}"}}]}
+                proxy: {run: [{log: "proxying"}, {ready: true}, {forever: true}]}
+          spec:
+            containers: [{name: app, image: "web:1"}, {name: proxy, image: "proxy:1"}]
+"#;
+
+#[tokio::test]
+async fn fifty_pods_ask_for_each_log_and_each_unknown_owner_once() {
+    let rollout = Rollout::written(FIFTY, 5.0).await.begun().await;
+    let mut run = rollout.watched(&[]).start();
+    let is_follow = |it: &&LoggedRequest| it.verb == "log" && it.query.contains("follow=true");
+    let api = rollout.cluster.api();
+    let follows = || api.requests().iter().filter(is_follow).count();
+    run.drain_until(until("logs", || follows() >= 48 * 2 + 2))
+        .await;
+    let ended = rollout.finish(run).await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
+
+    let requests = asked(&rollout).await;
+    let streams = streams(&requests);
+    let (follows, reads) = (logs(&requests, true), logs(&requests, false));
+    assert_eq!(follows.len(), 48 * 2 + 2, "{follows:#?}");
+    assert!(follows.keys().all(|(pod, _)| !pod.starts_with("theirs-")));
+    assert!(
+        reads
+            .keys()
+            .all(|container| follows.contains_key(container))
+    );
+    let gets = counted(&requests, |it| (it.verb == "get").then(|| it.path.clone()));
+    let owner = |name| format!("/api/v1/namespaces/shop-prod/replicationcontrollers/{name}");
+    let wanted = ["/version".to_owned(), owner("old"), owner("theirs")];
+    assert_eq!(gets, wanted.map(|path| (path, 1)).into());
+    let sum = streams.len() + follows.len() + reads.len() + gets.len();
+    println!(
+        "{} requests: {} streams, {} follows, {} last reads, {} gets",
+        requests.len(),
+        streams.len(),
+        follows.len(),
+        reads.len(),
+        gets.len()
+    );
+    assert_eq!(requests.len(), sum);
 }

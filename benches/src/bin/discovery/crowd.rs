@@ -1,46 +1,83 @@
 //! A crowded namespace: pods as a real cluster has them, most of them other people's.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use simcluster::store::{Store, StoreError};
+use simcluster::{
+    logs::{LogWriter, Logs, Origin},
+    store::{Store, StoreError},
+};
 
 pub(crate) const NAMESPACE: &str = "crowd";
 /// Pods of the application.
 pub(crate) const TRACKED: usize = 50;
 /// Events of each pod.
-const EVENTS: usize = 4;
+pub(crate) const EVENTS: usize = 4;
+
+/// Containers of each pod.
+pub(crate) const CONTAINERS: [&str; 2] = ["app", "proxy"];
 
 /// How much there is besides the pods.
 pub(crate) struct Crowd {
     pub(crate) replica_sets: usize,
     pub(crate) events: usize,
+    /// The logs of the application's pods.
+    _logs: Vec<LogWriter>,
+}
+
+/// True for a pod of the application. They are spread over the whole list, as the last one
+/// decides.
+pub(crate) fn is_tracked(number: usize, pods: usize) -> bool {
+    let every = pods / TRACKED;
+    number % every == every - 1
 }
 
 /// Fills a store with an application of 50 pods among others. For two pods of theirs there
 /// is a ReplicaSet, most of those old ones without pods; for ten of those a Deployment.
-pub(crate) fn fill(store: &Store, pods: usize) -> Result<Crowd, StoreError> {
-    store.put_raw(application())?;
+pub(crate) fn fill(store: &Store, logs: &Logs, pods: usize) -> Result<Crowd, StoreError> {
+    // A server would have the JSON at hand: it is written now, not while it is waited for.
+    let put = |object| store.put_raw(object).inspect(|object| drop(object.json()));
+    put(application())?;
     let replica_sets = pods * 2 / 5;
     let deployments = (replica_sets / 10).max(2);
     for number in 0..deployments {
-        store.put_raw(deployment(number))?;
+        put(deployment(number))?;
     }
     for number in 0..replica_sets {
-        store.put_raw(replica_set(number, number % deployments))?;
+        put(replica_set(number, number % deployments))?;
     }
+    let mut writers = Vec::new();
     for number in 0..pods {
-        let deployment = match number {
-            0..TRACKED => 0,
-            _ => 1 + number % (deployments - 1),
+        let is_tracked = is_tracked(number, pods);
+        let deployment = match is_tracked {
+            true => 0,
+            false => 1 + number % (deployments - 1),
         };
-        store.put_raw(pod(number, deployment))?;
+        let pod = put(pod(number, deployment))?;
+        if is_tracked {
+            writers.extend(CONTAINERS.map(|container| log(logs, pod.value(), container, number)));
+        }
         for event in 0..EVENTS {
-            store.put_raw(self::event(number, event))?;
+            put(self::event(number, event))?;
         }
     }
     Ok(Crowd {
         replica_sets,
         events: pods * EVENTS,
+        _logs: writers,
     })
+}
+
+/// The log of a container that runs and says nothing new.
+fn log(logs: &Logs, pod: &Value, container: &str, number: usize) -> LogWriter {
+    let mut log = logs.start(pod, container, 1, &container_id(container, number));
+    let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+    log.line(Origin::Stdout, now, "up");
+    log
+}
+
+fn container_id(name: &str, number: usize) -> String {
+    let digit = if name == CONTAINERS[0] { "c4" } else { "c5" };
+    format!("containerd://{}{number:08x}", digit.repeat(28))
 }
 
 pub(crate) fn pod_name(number: usize) -> String {
@@ -103,7 +140,7 @@ fn pod(number: usize, deployment: usize) -> Value {
         json!({"name": name, "ready": true, "started": true, "restartCount": 1,
             "image": format!("registry.example.com/shop/{name}:1.42.0"),
             "imageID": format!("registry.example.com/shop/{name}@sha256:{}", "5e".repeat(32)),
-            "containerID": format!("containerd://{}{number:08x}", "c4".repeat(28)),
+            "containerID": container_id(name, number),
             "state": {"running": {"startedAt": "2026-11-23T22:51:09Z"}},
             "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled",
                 "startedAt": "2026-11-23T20:51:09Z", "finishedAt": "2026-11-23T22:51:08Z",
@@ -112,7 +149,7 @@ fn pod(number: usize, deployment: usize) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec,
         "status": {"phase": "Running", "podIP": "10.42.7.91", "hostIP": "192.0.2.7", "qosClass": "Burstable",
             "startTime": "2026-11-23T20:51:00Z", "conditions": conditions(),
-            "containerStatuses": [status("app"), status("proxy")]}})
+            "containerStatuses": CONTAINERS.map(status)}})
 }
 
 fn event(pod: usize, number: usize) -> Value {
@@ -182,7 +219,7 @@ fn template(name: &str) -> Value {
     };
     json!({"metadata": {"labels": {"app.kubernetes.io/name": name}, "annotations": {"checksum/config": "3b".repeat(32)}},
         "spec": {"restartPolicy": "Always", "serviceAccountName": "svc", "terminationGracePeriodSeconds": 30,
-            "containers": [container("app"), container("proxy")],
+            "containers": CONTAINERS.map(container),
             "volumes": [{"name": "settings", "configMap": {"name": "settings"}},
                 {"name": "kube-api-access", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]}})
 }

@@ -1,15 +1,18 @@
-//! The process that is measured: it tracks the application and its events.
+//! The process that is measured: it tracks the application, its events and its logs, put
+//! together as `argo-assistant` does it.
 
 use std::{
     collections::BTreeSet,
     io::BufRead,
     path::PathBuf,
     pin::pin,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use argo_core::{AppRef, TrackEvent, client};
 use argo_events::{EventItem, EventStream};
+use argo_logs::{LogEvent, LogStream};
 use argo_workloads::{TrackConfig, track};
 use futures::StreamExt;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -23,38 +26,34 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// Says what it took when all is known, and after `stop` what it took since `churn`.
 pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
-    let began = Instant::now();
+    let mut seen = Seen::new();
     let options = client::Options {
         kubeconfig: Some(kubeconfig),
         ..client::Options::default()
     };
     let connection = client::connect(&options).await?;
-    let (to_events, tracked) = mpsc::unbounded_channel();
-    let events =
-        EventStream::builder(connection.clone()).build(UnboundedReceiverStream::new(tracked));
+    let (to_events, events) = mpsc::unbounded_channel();
+    let (to_logs, pods) = mpsc::unbounded_channel();
     let app = AppRef::new("shop", "argocd");
+    let events =
+        EventStream::builder(connection.clone()).build(UnboundedReceiverStream::new(events));
+    let logs = LogStream::builder(connection.clone()).build(UnboundedReceiverStream::new(pods));
     let mut tracked = pin!(track(connection.into(), app, TrackConfig::default()));
-    let mut events = pin!(events);
+    let (mut events, mut logs) = (pin!(events), pin!(logs));
     let mut orders = orders();
-    let (mut pods, mut with_events) = (BTreeSet::new(), BTreeSet::new());
-    let (mut known, mut cpu, mut synced, mut said, mut other) =
-        (began.elapsed(), Duration::ZERO, false, false, 0);
-    let mut churning = None;
+    let (mut said, mut churning) = (false, None);
     loop {
         tokio::select! {
+            biased;
             Some(event) = tracked.next() => {
-                if let TrackEvent::Applied(tracked) = &event && &*tracked.object.kind.kind == "Pod" {
-                    pods.insert(tracked.object.name.clone());
+                seen.tracked(&event);
+                if let Some(pod) = event.pod_event() {
+                    let _ = to_logs.send(pod);
                 }
-                synced |= matches!(event, TrackEvent::Synced);
                 let _ = to_events.send(event);
             }
-            Some(item) = events.next() => match item {
-                EventItem::Event(event) => {
-                    with_events.insert(event.object.name.clone());
-                }
-                EventItem::Notice(_) => other += 1,
-            },
+            Some(item) = events.next() => seen.event(&item),
+            Some(event) = logs.next() => seen.log(&event),
             Some(order) = orders.recv() => {
                 if order == "churn" {
                     churning = Some((Instant::now(), used()?));
@@ -65,17 +64,100 @@ pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
                 println!("{:>9.1}%", share * 100.0);
                 return Ok(());
             }
-            () = tokio::time::sleep(QUIET), if synced && !said => {
-                assert!(pods.len() == crowd::TRACKED && other == 0, "{} pods", pods.len());
+            () = tokio::time::sleep(QUIET), if seen.synced && !said => {
                 said = true;
-                println!("{:>3}/{:<3} {:>6.2} s {:>6.2} s {:>5} MiB {:>5} MiB", pods.len(), with_events.len(),
-                    known.as_secs_f64(), cpu.as_secs_f64(), status("VmHWM")? / 1024, status("VmRSS")? / 1024);
+                seen.say()?;
                 continue;
             }
         }
         if !said {
-            (known, cpu) = (began.elapsed(), used()?);
+            seen.cpu = used()?;
         }
+    }
+}
+
+/// What was seen, and how long that took from the start.
+struct Seen {
+    began: Instant,
+    synced: bool,
+    pods: BTreeSet<Arc<str>>,
+    logs: usize,
+    events: usize,
+    notices: usize,
+    /// The last of the pods.
+    known: Duration,
+    /// The last of the old events of the application.
+    told: Duration,
+    cpu: Duration,
+}
+
+impl Seen {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            synced: false,
+            pods: BTreeSet::new(),
+            logs: 0,
+            events: 0,
+            notices: 0,
+            known: Duration::ZERO,
+            told: Duration::ZERO,
+            cpu: Duration::ZERO,
+        }
+    }
+
+    fn tracked(&mut self, event: &TrackEvent) {
+        match event {
+            TrackEvent::Applied(tracked) if &*tracked.object.kind.kind == "Pod" => {
+                let is_new = self.pods.insert(Arc::clone(&tracked.object.name));
+                self.known = if is_new {
+                    self.began.elapsed()
+                } else {
+                    self.known
+                };
+            }
+            TrackEvent::Synced => self.synced = true,
+            _ => {}
+        }
+    }
+
+    fn event(&mut self, item: &EventItem) {
+        match item {
+            EventItem::Event(_) => {
+                self.events += 1;
+                self.told = self.began.elapsed();
+            }
+            EventItem::Notice(_) => self.notices += 1,
+        }
+    }
+
+    fn log(&mut self, event: &LogEvent) {
+        match event {
+            LogEvent::Lines(_) => self.logs += 1,
+            _ => self.notices += 1,
+        }
+    }
+
+    fn say(&self) -> Result<()> {
+        let logs = crowd::TRACKED * crowd::CONTAINERS.len();
+        let all = self.pods.len() == crowd::TRACKED && self.logs == logs;
+        assert!(
+            all && self.events == crowd::TRACKED * crowd::EVENTS && self.notices == 0,
+            "{} pods, {} logs, {} events, {} notices",
+            self.pods.len(),
+            self.logs,
+            self.events,
+            self.notices
+        );
+        println!(
+            "{:>7.2} s {:>7.2} s {:>7.2} s {:>5} MiB {:>5} MiB",
+            self.known.as_secs_f64(),
+            self.told.as_secs_f64(),
+            self.cpu.as_secs_f64(),
+            status("VmHWM")? / 1024,
+            status("VmRSS")? / 1024
+        );
+        Ok(())
     }
 }
 

@@ -182,13 +182,6 @@ fn page(
         .transpose();
     let token = token.map_err(Refusal::bad_request)?;
     let wide = selection.namespace.is_none() && resource.namespaced;
-    let key = |object: &Object| {
-        if wide {
-            format!("{}/{}", object.namespace(), object.name())
-        } else {
-            object.name().to_owned()
-        }
-    };
     let all = match &token {
         Some(token) => continued(core, resource, token)?,
         None => first(core, asked, resource, version)?,
@@ -196,10 +189,15 @@ fn page(
     let mut items = all.items;
     items.retain(|object| selection.matches(object));
     if let Some(token) = &token {
-        // Keys have the order of the store: namespace, then name. `/` sorts before every
-        // character of a name but `-` and `.`, so the parts are compared.
-        let after: Vec<&str> = token.after.split('/').collect();
-        items.retain(|object| key(object).split('/').collect::<Vec<_>>() > after);
+        // Objects have the order of the store: namespace, then name.
+        let (namespace, name) = token.after.split_once('/').unwrap_or(("", &token.after));
+        let key = |object: &Object| {
+            let namespace = if wide { object.namespace() } else { "" };
+            (namespace.to_owned(), object.name().to_owned())
+        };
+        let after = (namespace.to_owned(), name.to_owned());
+        let seen = items.partition_point(|object| key(object) <= after);
+        items.drain(..seen);
     }
     // A list at "any version" comes from the watch cache, whole (recording 14).
     let limit = limit.filter(|_| version != Some(0) || token.is_some());
@@ -208,7 +206,11 @@ fn page(
             && selection.fields == Fields::default())
         .then_some(items.len() - limit);
         items.truncate(limit);
-        let after = items.last().map(|object| key(object)).unwrap_or_default();
+        let after = items.last().map(|object| match wide {
+            true => format!("{}/{}", object.namespace(), object.name()),
+            false => object.name().to_owned(),
+        });
+        let after = after.unwrap_or_default();
         let version = Some(all.resource_version);
         (Continuation { version, after }.encode(), remaining)
     });
@@ -303,6 +305,12 @@ fn at(store: &Store, resource: &str, now: List, version: u64) -> Option<List> {
         before
             .entry(key(&change.object))
             .or_insert_with(|| change.previous.clone());
+    }
+    if before.is_empty() {
+        return Some(List {
+            resource_version: version,
+            items: now.items,
+        });
     }
     let mut objects: BTreeMap<_, Arc<Object>> = now
         .items

@@ -44,6 +44,9 @@ impl Selector {
     }
 
     pub(super) fn matches(&self, object: &Value) -> bool {
+        if self.requirements.is_empty() {
+            return true;
+        }
         let labels = &object["metadata"]["labels"];
         self.requirements
             .iter()

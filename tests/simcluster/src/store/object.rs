@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 pub struct Object {
     value: Value,
     resource_version: u64,
+    /// Every request looks at these of every object: not by way of the value.
+    namespace: Box<str>,
+    name: Box<str>,
     json: OnceLock<Bytes>,
     partial: OnceLock<Bytes>,
 }
@@ -20,7 +23,10 @@ pub struct Object {
 impl Object {
     pub(super) fn new(mut value: Value, resource_version: u64) -> Self {
         value["metadata"]["resourceVersion"] = Value::from(resource_version.to_string());
+        let text = |field: &str| value["metadata"][field].as_str().unwrap_or_default().into();
         Self {
+            namespace: text("namespace"),
+            name: text("name"),
             value,
             resource_version,
             json: OnceLock::new(),
@@ -62,23 +68,19 @@ impl Object {
     /// `metadata.name`.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.metadata("name")
+        &self.name
     }
 
     /// `metadata.namespace`, empty for a cluster-scoped object.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        self.metadata("namespace")
+        &self.namespace
     }
 
     /// `metadata.uid`.
     #[must_use]
     pub fn uid(&self) -> &str {
-        self.metadata("uid")
-    }
-
-    fn metadata(&self, field: &str) -> &str {
-        self.value["metadata"][field].as_str().unwrap_or_default()
+        self.value["metadata"]["uid"].as_str().unwrap_or_default()
     }
 }
 
