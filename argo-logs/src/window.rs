@@ -1,6 +1,21 @@
 //! Which lines were shown lately: what a response that begins in the past is held against.
+//!
+//! It holds two to four seconds of log time, since a resume can only ask for whole seconds,
+//! and at most [`MOST`] lines, 8 MiB: a container that writes more in that time, or one on a
+//! node whose clock went back for hours, must not take all the memory. What is beyond that
+//! cannot be told apart any more. A resume then takes what is older than the lines that
+//! are left for shown, so that lines which the kubelet had skipped and sends late are lost
+//! with it; and of lines that are sent again within a response those are shown twice, which
+//! is one notice.
+//!
+//! Lines lie in pieces that never change, so that an earlier state (four are kept of a run)
+//! and the lines of a response cost next to nothing as long as this holds the same lines.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    ops::Range,
+    sync::Arc,
+};
 
 use crate::mutant::{Mutant, mutated};
 
@@ -9,12 +24,21 @@ const SECOND: i64 = 1_000_000_000;
 /// may lie in the file before the last one of the second before.
 const SLACK: i64 = SECOND;
 
+/// They overtake each other by less, a file that is sent again goes back more.
+pub(crate) const JUMP: i64 = SECOND / 10;
+
 /// A kubelet that cannot keep up sends files again, within one response (recording 12,
 /// `firehose`: 1.5 s back): so much more is kept.
 const REPEATS: i64 = 2 * SECOND;
 
+/// Lines in a piece: 4 KiB, what a quiet stream keeps at most for the next ones.
+const PIECE: usize = 256;
+
+/// So many lines are kept at most: of 130,000 a second in the four seconds.
+const MOST: usize = 512 * 1024;
+
 /// One line as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Entry {
     pub(crate) time: i64,
     /// Of the text as it came.
@@ -24,10 +48,14 @@ pub(crate) struct Entry {
 /// The lines shown in the last seconds of log time, in the order of the file.
 ///
 /// A resume can only ask for whole seconds, so the lines that are kept begin at a whole
-/// second too: everything that may come again is here.
+/// second or before it: everything that may come again is here.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
-    ring: VecDeque<Entry>,
+    pieces: VecDeque<Piece>,
+    /// The latest lines.
+    open: Vec<Entry>,
+    /// How many lie in pieces.
+    count: usize,
     newest: Option<i64>,
     /// Where a resume begins.
     floor: i64,
@@ -37,10 +65,29 @@ pub(crate) struct Window {
     next: i64,
 }
 
+/// Lines that stay together.
+#[derive(Clone, Debug)]
+struct Piece {
+    entries: Arc<[Entry]>,
+    /// Their greatest time.
+    newest: i64,
+}
+
+impl Piece {
+    fn new(entries: Arc<[Entry]>) -> Self {
+        Self {
+            newest: newest(&entries),
+            entries,
+        }
+    }
+}
+
 impl Default for Window {
     fn default() -> Self {
         Self {
-            ring: VecDeque::new(),
+            pieces: VecDeque::new(),
+            open: Vec::new(),
+            count: 0,
             newest: None,
             floor: i64::MIN,
             kept: i64::MIN,
@@ -53,26 +100,66 @@ impl Window {
     /// Keeps a line that is shown.
     #[inline]
     pub(crate) fn push(&mut self, entry: Entry) {
-        self.ring.push_back(entry);
+        self.open.push(entry);
         if self.newest.is_none_or(|newest| entry.time > newest) {
             self.newest = Some(entry.time);
             if entry.time >= self.next {
                 self.forget(entry.time);
             }
         }
+        if self.open.len() >= PIECE {
+            self.seal();
+        }
+    }
+
+    /// What was shown so far, to be kept beside this.
+    pub(crate) fn state(&mut self) -> Self {
+        self.seal();
+        self.clone()
+    }
+
+    /// Makes a piece of the latest lines, together with the last piece if that is small.
+    #[cold]
+    fn seal(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        let room = PIECE.saturating_sub(self.open.len());
+        let small = self.pieces.pop_back_if(|last| last.entries.len() <= room);
+        let before = small.iter().flat_map(|last| last.entries.iter());
+        let entries = before.chain(&self.open).copied().collect();
+        self.pieces.push_back(Piece::new(entries));
+        self.count += self.open.len();
+        self.open.clear();
+        while self.count > MOST && self.drop_first() {}
+    }
+
+    /// Forgets the first lines although they may come again.
+    fn drop_first(&mut self) -> bool {
+        let Some(first) = self.pieces.pop_front() else {
+            return false;
+        };
+        self.count -= first.entries.len();
+        // What overtakes another line was not shown.
+        let latest = self
+            .newest
+            .map_or(i64::MIN, |newest| newest.saturating_sub(JUMP));
+        self.kept = self.kept.max(latest.min(first.newest.saturating_add(1)));
+        true
     }
 
     fn forget(&mut self, newest: i64) {
         let second = newest - newest.rem_euclid(SECOND);
         let slack = if mutated(Mutant::NoSlack) { 0 } else { SLACK };
         (self.floor, self.next) = (second - slack, second + SECOND);
-        self.kept = self.floor - REPEATS;
-        while self
-            .ring
-            .front()
-            .is_some_and(|first| first.time < self.kept)
-        {
-            self.ring.pop_front();
+        self.kept = self.kept.max(self.floor - REPEATS);
+        while let Some(old) = self.pieces.pop_front_if(|first| first.newest < self.kept) {
+            self.count -= old.entries.len();
+        }
+        if self.pieces.is_empty() {
+            let old = |entry: &&Entry| entry.time < self.kept;
+            let old = self.open.iter().take_while(old).count();
+            self.open.drain(..old);
         }
     }
 
@@ -91,6 +178,12 @@ impl Window {
         Some(self.floor.div_euclid(SECOND))
     }
 
+    /// A line of a resume that is older was shown.
+    pub(crate) fn shown_before(&self) -> i64 {
+        let since = self.since().map_or(i64::MIN, |since| since * SECOND);
+        since.max(self.kept)
+    }
+
     /// True if lines of this time are not kept any more.
     pub(crate) fn has_forgotten(&self, time: i64) -> bool {
         time < self.kept
@@ -98,17 +191,18 @@ impl Window {
 
     /// The line that was shown last, of those that a resume brings back.
     pub(crate) fn last(&self) -> Option<Entry> {
-        let shown = self.ring.iter().rev();
-        shown.copied().find(|entry| entry.time >= self.floor)
+        let mut shown = self.entries().rev();
+        shown.find(|entry| entry.time >= self.floor)
     }
 
     /// The lines to hold a response against.
     pub(crate) fn known(&self) -> Known {
-        let mut known = Known::default();
-        for entry in &self.ring {
-            *known.0.entry(*entry).or_insert(0) += 1;
+        let pieces = self.pieces.iter().map(|piece| Arc::clone(&piece.entries));
+        let open = (!self.open.is_empty()).then(|| self.open.as_slice().into());
+        Known {
+            pieces: pieces.chain(open).collect(),
+            ..Known::default()
         }
-        known
     }
 
     /// Knows also the lines of other states, in which some of the same lines were shown.
@@ -116,53 +210,175 @@ impl Window {
     #[must_use]
     pub(crate) fn knowing(mut self, others: &[Self]) -> Self {
         let mut missing: HashMap<Entry, u32> = HashMap::new();
-        for (entry, count) in others.iter().flat_map(|other| other.known().0) {
+        for (entry, count) in others.iter().flat_map(Self::counts) {
             let most = missing.entry(entry).or_insert(0);
             *most = count.max(*most);
         }
-        for (entry, count) in self.known().0 {
+        for (entry, count) in self.counts() {
             missing
                 .entry(entry)
                 .and_modify(|most| *most = most.saturating_sub(count));
         }
-        for (entry, count) in missing {
-            (0..count).for_each(|_| self.ring.push_front(entry));
+        let repeated = |(entry, count)| std::iter::repeat_n(entry, count as usize);
+        let mut missing: Vec<Entry> = missing.into_iter().flat_map(repeated).collect();
+        missing.sort_unstable();
+        for piece in missing.rchunks(PIECE) {
+            self.count += piece.len();
+            self.pieces.push_front(Piece::new(piece.into()));
         }
         self
     }
 
     /// The greatest time of a line that is known.
     pub(crate) fn until(&self) -> Option<i64> {
-        self.ring.iter().map(|entry| entry.time).max()
+        let open = (!self.open.is_empty()).then(|| newest(&self.open));
+        self.pieces
+            .iter()
+            .map(|piece| piece.newest)
+            .chain(open)
+            .max()
     }
+
+    fn entries(&self) -> impl DoubleEndedIterator<Item = Entry> {
+        let pieces = self.pieces.iter().flat_map(|piece| piece.entries.iter());
+        pieces.chain(&self.open).copied()
+    }
+
+    fn counts(&self) -> HashMap<Entry, u32> {
+        let mut counts = HashMap::new();
+        for entry in self.entries() {
+            *counts.entry(entry).or_insert(0) += 1;
+        }
+        counts
+    }
+}
+
+fn newest(entries: &[Entry]) -> i64 {
+    entries
+        .iter()
+        .map(|entry| entry.time)
+        .max()
+        .unwrap_or(i64::MIN)
 }
 
 /// Lines that may come again, each as often as it was shown: a container that writes one
 /// line twice within one timestamp means it.
+///
+/// A file that is read again has its lines in the same order. As long as they come so this
+/// only remembers how far they have come; at the first one that does not, what is left is
+/// sorted.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known(HashMap<Entry, u32>);
+pub(crate) struct Known {
+    pieces: Vec<Arc<[Entry]>>,
+    /// Those that came, by their number.
+    taken: Range<usize>,
+    /// Where the next one lies: in which piece, and where there.
+    next: (usize, usize),
+    left: Option<Left>,
+}
+
+/// Lines in any order, sorted, with how often each may come.
+type Left = Vec<(Entry, u32)>;
 
 impl Known {
     /// True if the line is one of them; it is one less then.
     pub(crate) fn take(&mut self, entry: Entry) -> bool {
-        match self.0.get_mut(&entry) {
-            Some(count) if mutated(Mutant::Set) => *count > 0,
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                true
-            }
-            _ => false,
+        if self.left.is_none() && self.is_next(entry) {
+            self.advance();
+            return true;
         }
+        let left = self.left();
+        let found = left.binary_search_by(|(known, _)| known.cmp(&entry));
+        let Some((_, count)) = found.ok().and_then(|at| left.get_mut(at)) else {
+            return false;
+        };
+        let is_left = *count > 0;
+        if !mutated(Mutant::Set) {
+            *count = count.saturating_sub(1);
+        }
+        is_left
     }
 
     /// True if the line is one of them.
     pub(crate) fn has(&self, entry: Entry) -> bool {
-        self.0.get(&entry).is_some_and(|count| *count > 0)
+        let Some(left) = &self.left else {
+            // From the end: it is the last line that is asked for most.
+            return self
+                .after()
+                .rev()
+                .chain(self.before())
+                .any(|known| known == entry);
+        };
+        let found = left.binary_search_by(|(known, _)| known.cmp(&entry));
+        found.is_ok_and(|at| left[at].1 > 0)
+    }
+
+    /// True if the line is the one that comes next. The first one may be any.
+    fn is_next(&mut self, entry: Entry) -> bool {
+        if mutated(Mutant::Set) {
+            return false;
+        }
+        if self.taken.end == 0 {
+            self.begin(entry);
+        }
+        let next = self.pieces.get(self.next.0);
+        next.and_then(|piece| piece.get(self.next.1)) == Some(&entry)
+    }
+
+    /// Goes to where a line lies.
+    fn begin(&mut self, entry: Entry) {
+        let mut before = 0;
+        for (number, piece) in self.pieces.iter().enumerate() {
+            if let Some(at) = piece.iter().position(|known| *known == entry) {
+                self.taken = before + at..before + at;
+                self.next = (number, at);
+                return;
+            }
+            before += piece.len();
+        }
+    }
+
+    fn advance(&mut self) {
+        self.taken.end += 1;
+        self.next.1 += 1;
+        let piece = self.pieces.get(self.next.0);
+        if piece.is_none_or(|piece| self.next.1 >= piece.len()) {
+            self.next = (self.next.0 + 1, 0);
+        }
+    }
+
+    /// Those before the first one that came.
+    fn before(&self) -> impl Iterator<Item = Entry> {
+        let all = self.pieces.iter().flat_map(|piece| piece.iter());
+        all.copied().take(self.taken.start)
+    }
+
+    /// Those from the next one on.
+    fn after(&self) -> impl DoubleEndedIterator<Item = Entry> {
+        let (piece, at) = self.next;
+        let first = self.pieces.get(piece).and_then(|piece| piece.get(at..));
+        let rest = self.pieces.get(piece + 1..).unwrap_or_default();
+        let rest = rest.iter().flat_map(|piece| piece.iter());
+        first.unwrap_or_default().iter().chain(rest).copied()
+    }
+
+    fn left(&mut self) -> &mut Left {
+        if self.left.is_none() {
+            let mut left: Vec<_> = self.before().chain(self.after()).collect();
+            left.sort_unstable();
+            let same = left.chunk_by(|one, other| one == other);
+            let counted = same.map(|same| (same[0], u32::try_from(same.len()).unwrap_or(u32::MAX)));
+            self.left = Some(counted.collect());
+            self.pieces = Vec::new();
+        }
+        self.left.get_or_insert_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn entry(millis: i64, hash: u64) -> Entry {
@@ -181,8 +397,7 @@ mod tests {
         }
         assert_eq!(window.since(), Some(3));
         assert_eq!(window.last(), Some(entry(4499, 0)));
-        let known = window.known();
-        assert!(!known.has(entry(900, 0)) && known.has(entry(1000, 0)));
+        assert!(window.known().has(entry(1000, 0)));
         assert!(window.has_forgotten(999_999_999) && !window.has_forgotten(1_000_000_000));
     }
 
@@ -202,5 +417,151 @@ mod tests {
         let mut known = window.known();
         let taken = [7, 7, 7, 8, 8].map(|hash| known.take(entry(5, hash)));
         assert_eq!(taken, [true, true, false, true, false]);
+    }
+
+    fn size(window: &Window) -> usize {
+        let pieces = window.pieces.iter().map(|piece| piece.entries.len());
+        assert_eq!(pieces.clone().sum::<usize>(), window.count);
+        window.count + window.open.len()
+    }
+
+    /// A line each `step` nanoseconds.
+    fn flooded(lines: usize, step: i64) -> Window {
+        let mut window = Window::default();
+        for number in 0..lines {
+            let number = i64::try_from(number).unwrap();
+            let (time, hash) = (number * step, number.unsigned_abs());
+            window.push(Entry { time, hash });
+        }
+        window
+    }
+
+    #[test]
+    fn what_is_old_goes_whether_lines_are_many_or_few() {
+        let many = flooded(200_000, SECOND / 10_000);
+        assert!((20_000..45_000).contains(&size(&many)), "{}", size(&many));
+        let few = flooded(3600, SECOND);
+        assert!(size(&few) <= 5, "{}", size(&few));
+    }
+
+    #[test]
+    fn of_a_flood_the_latest_lines_stay() {
+        let window = flooded(MOST + 100 * PIECE, 1000);
+        assert!((MOST - PIECE..=MOST + PIECE).contains(&size(&window)));
+        let first = i64::try_from(99 * PIECE).unwrap() * 1000;
+        let is_close = (0..1_000_000).contains(&(window.shown_before() - first));
+        assert!(is_close, "{}", window.shown_before());
+        assert!(window.has_forgotten(first) && !window.has_forgotten(window.shown_before()));
+        let last = window.last().unwrap();
+        assert_eq!(Some(last.time), window.newest());
+        assert_eq!(
+            (window.since(), window.until()),
+            (Some(-1), window.newest())
+        );
+        assert!(window.known().has(last));
+    }
+
+    #[test]
+    fn lines_that_may_overtake_others_do_not_count_as_shown() {
+        let window = flooded(MOST + 2 * PIECE, 1);
+        assert!(size(&window) <= MOST + PIECE);
+        let newest = window.newest().unwrap();
+        assert!(window.shown_before() <= newest - JUMP);
+    }
+
+    #[test]
+    fn it_does_not_grow_while_a_clock_is_behind() {
+        let mut window = Window::default();
+        window.push(entry(3_600_000, 0));
+        for number in 0..MOST + 100 * PIECE {
+            window.push(entry(i64::try_from(number / 100).unwrap(), 1));
+        }
+        assert!(size(&window) <= MOST + PIECE, "{}", size(&window));
+        assert_eq!(window.newest(), Some(3_600_000_000_000));
+    }
+
+    #[test]
+    fn earlier_states_share_what_they_have_in_common_and_stay_as_they_were() {
+        let mut window = flooded(1000, 1);
+        let state = window.state();
+        let (before, after) = (entry(0, 999), entry(0, 1));
+        window.push(after);
+        let also = window.state();
+        let shared = |one: &Piece, other: &Piece| Arc::ptr_eq(&one.entries, &other.entries);
+        let mut both = state.pieces.iter().zip(&also.pieces);
+        assert!(both.by_ref().take(3).all(|(one, other)| shared(one, other)));
+        assert!(!state.known().has(after) && also.known().has(after));
+        assert_eq!((size(&state), size(&also)), (1000, 1001));
+        assert_eq!(state.last().unwrap().hash, before.hash);
+    }
+
+    #[test]
+    fn states_that_follow_each_other_closely_make_no_tiny_pieces() {
+        let mut window = Window::default();
+        for hash in 0..1000 {
+            window.push(entry(0, hash));
+            window.state();
+        }
+        assert!(window.pieces.len() <= 8, "{} pieces", window.pieces.len());
+        assert_eq!(size(&window), 1000);
+        let hashes: Vec<u64> = window.entries().map(|entry| entry.hash).collect();
+        assert!(hashes.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn lines_that_come_in_their_order_need_no_other() {
+        let window = flooded(1000, 1);
+        let mut known = window.known();
+        for entry in window.entries().skip(300) {
+            assert!(known.take(entry) && !known.has(entry));
+        }
+        assert!(known.left.is_none());
+        let (first, last) = (window.entries().next().unwrap(), window.last().unwrap());
+        assert!(known.has(first) && !known.take(last) && known.take(first) && !known.has(first));
+    }
+
+    #[test]
+    fn lines_of_other_states_come_before_the_own_ones() {
+        let mut window = flooded(600, 1);
+        let early = window.state();
+        (600..1500).for_each(|hash| window.push(entry(0, hash)));
+        let again = early.knowing(&[window.state(), window.state()]);
+        assert_eq!(size(&again), 1500);
+        assert_eq!(again.last().unwrap().hash, 599);
+        let mut known = again.known();
+        assert!(window.entries().all(|entry| known.take(entry)));
+        assert!(window.entries().all(|entry| !known.has(entry)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Against lines counted one by one.
+        #[test]
+        fn each_line_is_known_as_often_as_it_was_shown(
+            shown in prop::collection::vec((0..3_i64, 0..4_u64), 0..600),
+            from in 0..600_usize,
+            others in prop::collection::vec((0..700_usize, 0..3_i64, 0..5_u64), 0..8),
+        ) {
+            let mut window = Window::default();
+            let mut counts: HashMap<Entry, u32> = HashMap::new();
+            for (time, hash) in shown.iter().copied() {
+                window.push(Entry { time, hash });
+                *counts.entry(Entry { time, hash }).or_default() += 1;
+            }
+            let mut asked: Vec<(i64, u64)> = shown.into_iter().skip(from).collect();
+            for (at, time, hash) in others {
+                asked.insert(at.min(asked.len()), (time, hash));
+            }
+            let mut known = window.known();
+            for (time, hash) in asked {
+                let entry = Entry { time, hash };
+                let count = counts.entry(entry).or_default();
+                prop_assert_eq!(known.has(entry), *count > 0);
+                prop_assert_eq!(known.take(entry), *count > 0);
+                *count = count.saturating_sub(1);
+                prop_assert_eq!(known.has(entry), *count > 0);
+            }
+        }
     }
 }

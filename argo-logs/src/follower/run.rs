@@ -140,7 +140,7 @@ impl Run {
     }
 
     /// A response is about to begin.
-    pub(super) fn keep(&mut self, window: &Window) {
+    pub(super) fn keep(&mut self, window: &mut Window) {
         // A response without news changed nothing.
         self.checkpoints
             .pop_if(|checkpoint| checkpoint.first.is_none());
@@ -148,7 +148,7 @@ impl Run {
             self.checkpoints.remove(0);
         }
         self.checkpoints.push(Checkpoint {
-            window: window.clone(),
+            window: window.state(),
             shown: self.shown,
             first: None,
             newest: i64::MIN,
