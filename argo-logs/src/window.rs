@@ -484,6 +484,7 @@ mod tests {
     fn earlier_states_share_what_they_have_in_common_and_stay_as_they_were() {
         let mut window = flooded(1000, 1);
         let state = window.state();
+        assert!(state.open.is_empty(), "nothing is copied");
         let (before, after) = (entry(0, 999), entry(0, 1));
         window.push(after);
         let also = window.state();
