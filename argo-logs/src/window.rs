@@ -125,27 +125,35 @@ impl Window {
             return;
         }
         let room = PIECE.saturating_sub(self.open.len());
-        let small = self.pieces.pop_back_if(|last| last.entries.len() <= room);
+        let is_small = |last: &Piece| last.entries.len() <= room;
+        let small = self.pieces.back().is_some_and(is_small);
+        let small = small.then(|| self.pieces.pop_back()).flatten();
         let before = small.iter().flat_map(|last| last.entries.iter());
         let entries = before.chain(&self.open).copied().collect();
         self.pieces.push_back(Piece::new(entries));
         self.count += self.open.len();
         self.open.clear();
-        while self.count > MOST && self.drop_first() {}
+        while self.count > MOST {
+            self.drop_first();
+        }
     }
 
     /// Forgets the first lines although they may come again.
-    fn drop_first(&mut self) -> bool {
-        let Some(first) = self.pieces.pop_front() else {
-            return false;
+    fn drop_first(&mut self) {
+        let Some(first) = self.pop_first() else {
+            return;
         };
-        self.count -= first.entries.len();
         // What overtakes another line was not shown.
         let latest = self
             .newest
             .map_or(i64::MIN, |newest| newest.saturating_sub(JUMP));
         self.kept = self.kept.max(latest.min(first.newest.saturating_add(1)));
-        true
+    }
+
+    fn pop_first(&mut self) -> Option<Piece> {
+        let first = self.pieces.pop_front()?;
+        self.count -= first.entries.len();
+        Some(first)
     }
 
     fn forget(&mut self, newest: i64) {
@@ -153,8 +161,10 @@ impl Window {
         let slack = if mutated(Mutant::NoSlack) { 0 } else { SLACK };
         (self.floor, self.next) = (second - slack, second + SECOND);
         self.kept = self.kept.max(self.floor - REPEATS);
-        while let Some(old) = self.pieces.pop_front_if(|first| first.newest < self.kept) {
-            self.count -= old.entries.len();
+        let kept = self.kept;
+        let is_old = |first: &Piece| first.newest < kept;
+        while self.pieces.front().is_some_and(is_old) {
+            self.pop_first();
         }
         if self.pieces.is_empty() {
             let old = |entry: &&Entry| entry.time < self.kept;
