@@ -68,22 +68,17 @@ pub fn json(line: &[u8], out: &mut Vec<u8>) {
 fn escape(line: &[u8], has_hash: bool, out: &mut Vec<u8>) {
     let markers = if has_hash { markers(line) } else { Vec::new() };
     let mut markers = markers.into_iter().peekable();
-    let (mut start, mut copied) = (0, 0);
-    for block in line.chunks(BLOCK) {
-        if may_need_escape(block) {
-            for at in start..start + block.len() {
-                let Some((code, length)) = special(&line[at..]) else {
-                    continue;
-                };
-                if line[at] != b'#' || markers.next_if_eq(&(at + 1)).is_some() {
-                    out.extend_from_slice(&line[copied..at]);
-                    push_escape(out, code);
-                    copied = at + length;
-                }
-            }
+    let mut copied = 0;
+    each_candidate(line, |at| {
+        let Some((code, length)) = special(&line[at..]) else {
+            return;
+        };
+        if line[at] != b'#' || markers.next_if_eq(&(at + 1)).is_some() {
+            out.extend_from_slice(&line[copied..at]);
+            push_escape(out, code);
+            copied = at + length;
         }
-        start += block.len();
-    }
+    });
     out.extend_from_slice(&line[copied..]);
 }
 
@@ -160,10 +155,34 @@ fn is_escaped_ascii(byte: u8) -> bool {
     (byte < 0x20) | (byte == 0x7f) | (byte == b'"') | (byte == b'\\')
 }
 
-/// True if something in a block may be [`special`]; many bytes at a time.
-fn may_need_escape(block: &[u8]) -> bool {
-    let may = |byte: &u8| is_escaped_ascii(*byte) | (*byte == b'#') | (*byte >= 0xc2);
-    block.iter().fold(false, |any, byte| any | may(byte))
+/// Calls `found` with each place where something [`special`] may begin. What is nothing is
+/// passed over many bytes at a time.
+#[inline]
+fn each_candidate(line: &[u8], mut found: impl FnMut(usize)) {
+    let (blocks, rest) = line.as_chunks::<BLOCK>();
+    let mut last = [b' '; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    for (number, block) in blocks.iter().chain([&last]).enumerate() {
+        let marks = candidates(block);
+        for (word, marks) in marks.as_chunks::<8>().0.iter().enumerate() {
+            let mut marks = u64::from_le_bytes(*marks);
+            while marks != 0 {
+                let byte = marks.trailing_zeros() / 8;
+                found(number * BLOCK + word * 8 + byte as usize);
+                marks &= marks - 1;
+            }
+        }
+    }
+}
+
+/// 1 for each byte with which something [`special`] may begin, 0 for the others.
+fn candidates(block: &[u8; BLOCK]) -> Bits {
+    let mut marks = [0; BLOCK];
+    for (mark, byte) in marks.iter_mut().zip(block) {
+        let wide = (*byte == 0xc2) | (*byte == 0xe2);
+        *mark = u8::from(is_escaped_ascii(*byte) | (*byte == b'#') | wide);
+    }
+    marks
 }
 
 /// The character at the start, if it has to be escaped, and its length: a control, what

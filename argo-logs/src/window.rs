@@ -31,8 +31,10 @@ pub(crate) const JUMP: i64 = SECOND / 10;
 /// `firehose`: 1.5 s back): so much more is kept.
 const REPEATS: i64 = 2 * SECOND;
 
-/// Lines in a piece: 4 KiB, what a quiet stream keeps at most for the next ones.
-const PIECE: usize = 256;
+/// Lines in a piece. With what the allocator adds it is 2 KiB, so that four of them fit
+/// where a buffer of a connection lay before: most of what a crowd of busy streams
+/// allocates is these two.
+const PIECE: usize = 126;
 
 /// So many lines are kept at most: of 130,000 a second in the four seconds.
 const MOST: usize = 512 * 1024;
