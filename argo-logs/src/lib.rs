@@ -65,6 +65,10 @@
 //! runs that came and went between two looks (the kubelet keeps one), and logs of a pod
 //! whose object is deleted. A kubelet under a flood of some MB a second skips files by
 //! itself, or repeats them, within one response. Of all that is noticed there is a notice.
+//! Of what was shown, two to four seconds of log time are remembered, and at most half a
+//! million lines: of a container that writes more than 130,000 lines a second, what the
+//! kubelet skipped and sends after a lost connection, or sends again within a response, may
+//! not be told from what was shown. The first is left out, of the second there is a notice.
 //! Standard output and standard error cannot be told apart, and their order is that of
 //! the runtime.
 //!
