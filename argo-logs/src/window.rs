@@ -31,7 +31,7 @@ pub(crate) const JUMP: i64 = SECOND / 10;
 /// `firehose`: 1.5 s back): so much more is kept.
 const REPEATS: i64 = 2 * SECOND;
 
-/// Lines in a piece. With what the allocator adds it is 2 KiB, so that four of them fit
+/// Lines in a piece. With what the allocator adds it is 2 KiB, so that two of them fit
 /// where a buffer of a connection lay before: most of what a crowd of busy streams
 /// allocates is these two.
 const PIECE: usize = 126;
