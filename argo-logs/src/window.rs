@@ -211,8 +211,17 @@ impl Window {
     pub(crate) fn known(&self) -> Known {
         let pieces = self.pieces.iter().map(|piece| Arc::clone(&piece.entries));
         let open = (!self.open.is_empty()).then(|| self.open.as_slice().into());
+        let mut pieces: Vec<Arc<[Entry]>> = pieces.chain(open).collect();
+        if let Some(first) = pieces.first_mut() {
+            // It is forgotten as a whole, but what is known shall not hang on that.
+            let old = first.iter().take_while(|entry| entry.time < self.kept);
+            match old.count() {
+                0 => {}
+                old => *first = first[old..].into(),
+            }
+        }
         Known {
-            pieces: pieces.chain(open).collect(),
+            pieces,
             ..Known::default()
         }
     }
@@ -409,7 +418,8 @@ mod tests {
         }
         assert_eq!(window.since(), Some(3));
         assert_eq!(window.last(), Some(entry(4499, 0)));
-        assert!(window.known().has(entry(1000, 0)));
+        let known = window.known();
+        assert!(!known.has(entry(900, 0)) && known.has(entry(1000, 0)));
         assert!(window.has_forgotten(999_999_999) && !window.has_forgotten(1_000_000_000));
     }
 
@@ -452,6 +462,12 @@ mod tests {
     fn what_is_old_goes_whether_lines_are_many_or_few() {
         let many = flooded(200_000, SECOND / 10_000);
         assert!((20_000..45_000).contains(&size(&many)), "{}", size(&many));
+        let (known, kept) = (many.known(), many.kept);
+        let (old, new) = many
+            .entries()
+            .partition::<Vec<_>, _>(|entry| entry.time < kept);
+        assert!(!old.is_empty() && old.into_iter().all(|entry| !known.has(entry)));
+        assert!(known.has(new[0]));
         let few = flooded(3600, SECOND);
         assert!(size(&few) <= 5, "{}", size(&few));
     }
