@@ -22,7 +22,7 @@
 //! `Command.cs`), which compares as the culture does and sees no zero-width characters.
 //! For the same reason markers are found across such characters.
 
-use std::{borrow::Cow, str};
+use std::str;
 
 /// What the reader understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Options {
 ///
 /// The line comes without its newline; one inside becomes a blank.
 pub fn text(line: &[u8], out: &mut Vec<u8>, options: Options) {
-    let found = Found::of(line);
+    let found = Found::of(line, look);
     if !found.needs_work(line, options) {
         out.extend_from_slice(line);
         return;
@@ -54,24 +54,32 @@ pub fn text(line: &[u8], out: &mut Vec<u8>, options: Options) {
 /// Appends the content of a JSON string to `out`, without its quotes: control characters
 /// and markers of pipelines are escaped, so that nothing is lost.
 pub fn json(line: &[u8], out: &mut Vec<u8>) {
-    let line = String::from_utf8_lossy(line);
-    let bytes = line.as_bytes();
-    let mut markers = markers(bytes).into_iter().peekable();
-    let mut copied = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if !MAY_NEED_ESCAPE[usize::from(*byte)] {
-            continue;
-        }
-        let Some(c) = line[at..].chars().next() else {
-            break;
-        };
-        if markers.next_if_eq(&(at + 1)).is_some() || needs_escape(c) {
-            out.extend_from_slice(&bytes[copied..at]);
-            push_escape(out, c);
-            copied = at + c.len_utf8();
-        }
+    let found = Found::of(line, look_for_escapes);
+    if !found.control && !found.wide && !found.hash {
+        out.extend_from_slice(line);
+    } else if found.wide {
+        escape(String::from_utf8_lossy(line).as_bytes(), found.hash, out);
+    } else {
+        escape(line, found.hash, out);
     }
-    out.extend_from_slice(&bytes[copied..]);
+}
+
+/// Appends valid UTF-8 with its escapes. What lies between them is copied as a whole.
+fn escape(line: &[u8], has_hash: bool, out: &mut Vec<u8>) {
+    let markers = if has_hash { markers(line) } else { Vec::new() };
+    let mut markers = markers.into_iter().peekable();
+    let mut copied = 0;
+    each_candidate(line, |at| {
+        let Some((code, length)) = special(&line[at..]) else {
+            return;
+        };
+        if line[at] != b'#' || markers.next_if_eq(&(at + 1)).is_some() {
+            out.extend_from_slice(&line[copied..at]);
+            push_escape(out, code);
+            copied = at + length;
+        }
+    });
+    out.extend_from_slice(&line[copied..]);
 }
 
 /// Disarms what is a command only at the start of a line: for output without a prefix.
@@ -99,9 +107,9 @@ struct Found {
 
 impl Found {
     /// No branch and no way out of the loops, so that it is done many bytes at a time.
-    fn of(line: &[u8]) -> Self {
+    fn of(line: &[u8], look: impl Fn(Bits, &[u8]) -> Bits) -> Self {
         let mut blocks = line.chunks_exact(BLOCK);
-        let mut bits = blocks.by_ref().fold([0_u8; BLOCK], look);
+        let mut bits = blocks.by_ref().fold([0; BLOCK], &look);
         let mut last = [b' '; BLOCK];
         last[..blocks.remainder().len()].copy_from_slice(blocks.remainder());
         bits = look(bits, &last);
@@ -122,13 +130,72 @@ impl Found {
 
 const BLOCK: usize = 32;
 
-/// Notes what the bytes of a block are: 1 a control, 2 a `#`, 0x80 no ASCII.
-fn look(mut bits: [u8; BLOCK], block: &[u8]) -> [u8; BLOCK] {
+/// What the bytes at one place of all blocks are: 1 a control, 2 a `#`, 0x80 no ASCII.
+type Bits = [u8; BLOCK];
+
+/// Notes what the bytes of a block are.
+fn look(mut bits: Bits, block: &[u8]) -> Bits {
     for (bits, byte) in bits.iter_mut().zip(block) {
         let control = ((*byte < 0x20) & (*byte != b'\t')) | (*byte == 0x7f);
         *bits |= u8::from(control) | (u8::from(*byte == b'#') << 1) | (byte & 0x80);
     }
     bits
+}
+
+/// The same for JSON, where a tab, a quote and a backslash are like controls.
+fn look_for_escapes(mut bits: Bits, block: &[u8]) -> Bits {
+    for (bits, byte) in bits.iter_mut().zip(block) {
+        let control = is_escaped_ascii(*byte);
+        *bits |= u8::from(control) | (u8::from(*byte == b'#') << 1) | (byte & 0x80);
+    }
+    bits
+}
+
+fn is_escaped_ascii(byte: u8) -> bool {
+    (byte < 0x20) | (byte == 0x7f) | (byte == b'"') | (byte == b'\\')
+}
+
+/// Calls `found` with each place where something [`special`] may begin. What is nothing is
+/// passed over many bytes at a time.
+#[inline]
+fn each_candidate(line: &[u8], mut found: impl FnMut(usize)) {
+    let (blocks, rest) = line.as_chunks::<BLOCK>();
+    let mut last = [b' '; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    for (number, block) in blocks.iter().chain([&last]).enumerate() {
+        let marks = candidates(block);
+        for (word, marks) in marks.as_chunks::<8>().0.iter().enumerate() {
+            let mut marks = u64::from_le_bytes(*marks);
+            while marks != 0 {
+                let byte = marks.trailing_zeros() / 8;
+                found(number * BLOCK + word * 8 + byte as usize);
+                marks &= marks - 1;
+            }
+        }
+    }
+}
+
+/// 1 for each byte with which something [`special`] may begin, 0 for the others.
+fn candidates(block: &[u8; BLOCK]) -> Bits {
+    let mut marks = [0; BLOCK];
+    for (mark, byte) in marks.iter_mut().zip(block) {
+        let wide = (*byte == 0xc2) | (*byte == 0xe2);
+        *mark = u8::from(is_escaped_ascii(*byte) | (*byte == b'#') | wide);
+    }
+    marks
+}
+
+/// The character at the start, if it has to be escaped, and its length: a control, what
+/// JSON escapes, a line or paragraph separator (some readers end a line there), or a `#`,
+/// which may be part of a marker.
+#[inline]
+fn special(text: &[u8]) -> Option<(u32, usize)> {
+    match *text {
+        [byte @ (..0x20 | b'"' | b'\\' | b'#' | 0x7f), ..] => Some((byte.into(), 1)),
+        [0xc2, last @ ..0xa0, ..] => Some((last.into(), 2)),
+        [0xe2, 0x80, last @ (0xa8 | 0xa9), ..] => Some((0x2000 | u32::from(last - 0x80), 3)),
+        _ => None,
+    }
 }
 
 /// Valid, and without the C1 controls (U+0080 to U+009F).
@@ -374,38 +441,17 @@ fn after_blanks(line: &[u8]) -> usize {
     }
 }
 
-/// First bytes of the characters that [`needs_escape`] may want, and `#`.
-const MAY_NEED_ESCAPE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut control = 0;
-    while control < 0x20 {
-        table[control] = true;
-        control += 1;
+/// Escapes a character of the first plane as JSON does.
+fn push_escape(out: &mut Vec<u8>, code: u32) {
+    let digit = |shift: u32| b"0123456789abcdef"[(code >> shift & 0xf) as usize];
+    match code {
+        0x09 => out.extend_from_slice(b"\\t"),
+        0x0a => out.extend_from_slice(b"\\n"),
+        0x0d => out.extend_from_slice(b"\\r"),
+        0x22 => out.extend_from_slice(b"\\\""),
+        0x5c => out.extend_from_slice(b"\\\\"),
+        _ => out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]),
     }
-    table[b'"' as usize] = true;
-    table[b'\\' as usize] = true;
-    table[b'#' as usize] = true;
-    table[0x7f] = true;
-    table[0xc2] = true;
-    table[0xe2] = true;
-    table
-};
-
-fn needs_escape(c: char) -> bool {
-    matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}') || c.is_control()
-}
-
-/// Escapes a character as JSON does; all of them are in the first plane.
-fn push_escape(out: &mut Vec<u8>, c: char) {
-    let short: Cow<'_, str> = match c {
-        '"' => "\\\"".into(),
-        '\\' => "\\\\".into(),
-        '\n' => "\\n".into(),
-        '\r' => "\\r".into(),
-        '\t' => "\\t".into(),
-        _ => format!("\\u{:04x}", u32::from(c)).into(),
-    };
-    out.extend_from_slice(short.as_bytes());
 }
 
 #[cfg(test)]

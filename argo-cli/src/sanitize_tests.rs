@@ -280,6 +280,36 @@ fn no_line_gets_through() {
     }
 }
 
+/// Wherever it stands: the bytes are looked at in blocks.
+#[test]
+fn json_escapes_what_it_must_at_any_place() {
+    for length in 0..70 {
+        let before = "é".repeat(length / 2) + &"x".repeat(length % 2);
+        for (character, expected) in [
+            ("\"", "\\\""),
+            ("\\", "\\\\"),
+            ("\t", "\\t"),
+            ("\x1f", "\\u001f"),
+            ("\x7f", "\\u007f"),
+            ("\u{80}", "\\u0080"),
+            ("\u{9f}", "\\u009f"),
+            ("\u{a0}", "\u{a0}"),
+            ("\u{2028}", "\\u2028"),
+            ("\u{2029}", "\\u2029"),
+            ("\u{202a}", "\u{202a}"),
+            ("#", "#"),
+            ("##[", "#\\u0023["),
+        ] {
+            let plain = "y".repeat(length);
+            for before in [&before, &plain] {
+                let line = format!("{before}{character}{character}z");
+                let expected = format!("{before}{expected}{expected}z");
+                assert_eq!(encoded(line.as_bytes()), expected);
+            }
+        }
+    }
+}
+
 /// Each of these would take minutes if the work grew with the square of the length.
 #[test]
 fn a_hostile_megabyte_takes_no_longer_than_another() {
@@ -311,7 +341,7 @@ fn clean_lines_are_not_touched() {
         "{\"level\":\"info\"}",
     ] {
         assert!(
-            !Found::of(line.as_bytes()).needs_work(line.as_bytes(), PIPELINE),
+            !Found::of(line.as_bytes(), look).needs_work(line.as_bytes(), PIPELINE),
             "{line}"
         );
         assert_eq!(cleaned(line.as_bytes(), PIPELINE), line);

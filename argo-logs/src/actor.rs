@@ -20,7 +20,8 @@ use crate::{
 /// changes of state, so they need no bound.
 #[derive(Debug)]
 pub(crate) enum Told {
-    Status(ContainerView),
+    /// In a box: a channel has room for 32 of these before there is one.
+    Status(Box<ContainerView>),
     Finish,
 }
 
@@ -116,7 +117,7 @@ impl Actor {
     async fn handle(&mut self, input: Input) -> Result<(), Over> {
         let now = self.now();
         match input {
-            Input::Told(Told::Status(view)) => self.follower.status(view, now),
+            Input::Told(Told::Status(view)) => self.follower.status(*view, now),
             Input::Told(Told::Finish) => self.follower.finish(now),
             Input::Response(Heard::Opened(date)) => self.follower.opened(date, now),
             Input::Response(Heard::Bytes(bytes)) => self.follower.bytes(bytes),

@@ -111,8 +111,11 @@
 //! - what was not read yet of a pod whose object is deleted or whose node is lost;
 //! - lines that a node's clock, set back by more than a second while a connection was
 //!   lost, has put before the floor;
-//! - under a flood of some MB a second: a kubelet skips files by itself, or repeats them,
-//!   within one response.
+//! - under a flood of some MB a second, or while an API server hangs: a kubelet skips files
+//!   by itself, or repeats them, within one response;
+//! - of a container that writes more than 130,000 lines a second: of what was shown, two to
+//!   four seconds of log time are remembered and at most half a million lines, so what the
+//!   kubelet skipped and sends after a lost connection may count as shown.
 //!
 //! What a container writes beyond 16 KiB without a line end is cut by the runtime and
 //! joined again by the kubelet; a resume in the midst of it may lose a piece. Standard

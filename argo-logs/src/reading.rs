@@ -10,14 +10,12 @@ use crate::{
     kubelet::{Cause, split_cause},
     line::{CAP, Stamps, hash},
     mutant::{Mutant, mutated},
-    window::{Entry, Known, Window},
+    window::{Entry, JUMP, Known, Window},
 };
 
 const SECOND: i64 = 1_000_000_000;
-/// stdout and stderr overtake each other by less, a file that is sent again goes back more.
-const JUMP: i64 = SECOND / 10;
 
-/// By how much they do on a machine that is not overloaded.
+/// By how much stdout and stderr overtake each other on a machine that is not overloaded.
 pub(crate) const OVERTAKEN: i64 = SECOND / 500;
 
 /// What comes out of a response.
@@ -73,7 +71,7 @@ struct Replay {
     early: Option<i64>,
     /// What has no timestamp goes on with a line that was shown.
     fragments: bool,
-    /// Earlier lines were not asked for.
+    /// Earlier lines were not asked for, or are forgotten.
     since: i64,
     from: Option<Entry>,
     /// What was shown has begun.
@@ -474,14 +472,17 @@ impl Replay {
         else {
             return None;
         };
-        let since = since.unwrap_or(i64::MIN);
+        let (asked, since) = (*since, since.unwrap_or(i64::MIN));
         Some(Self {
             known: window.known(),
             until: window.until()?,
             last: window.last(since, bound).filter(|_| *same_run),
             early: None,
             fragments: true,
-            since,
+            since: match asked {
+                Some(since) => window.shown_before(since, bound),
+                None => i64::MIN,
+            },
             from: *from,
             has_begun: from.is_none(),
         })
@@ -519,5 +520,40 @@ impl Sink<'_> {
 
     fn gap(&mut self, after: i64, before: i64) {
         self.news.push(News::Gap { after, before });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resume_takes_what_is_forgotten_for_shown() {
+        let mut window = Window::default();
+        for time in 0..600_000 {
+            window.push(Entry {
+                time: time * 1000,
+                hash: 0,
+            });
+        }
+        let since = Window::since(window.newest().unwrap()) * SECOND;
+        let kept = window.shown_before(since, i64::MAX);
+        assert!(since < kept, "it is forgotten");
+        let start = Start::Again {
+            same_run: true,
+            from: None,
+            since: Some(since),
+        };
+        let mut reading = Reading::new("A".into(), 0, &start, None, &window);
+        let line = |nanos: i64| format!("1970-01-01T00:00:00.{nanos:09}Z x\n");
+        let bytes = Bytes::from(line(kept - 1) + &line(kept + 1) + &line(599_999_001));
+        let mut news = Vec::new();
+        let mut sink = Sink {
+            window: &mut window,
+            news: &mut news,
+        };
+        reading.feed(bytes, &mut sink);
+        assert_eq!(reading.counts(), (3, 2));
+        assert_eq!(reading.first().map(|entry| entry.time), Some(kept + 1));
     }
 }

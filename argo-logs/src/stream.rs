@@ -300,7 +300,7 @@ impl Running {
                 Order::Tell { id, view } => {
                     if let Some((_, actor)) = self.actors.get(&id) {
                         // One that has ended needs no news.
-                        let _ = actor.send(Told::Status(view));
+                        let _ = actor.send(Told::Status(Box::new(view)));
                     }
                 }
                 Order::Say(notice) => self.said.push_back(notice),
@@ -321,7 +321,7 @@ impl Running {
         let limits = Limits::new(patterns, self.config.max_lines, self.config.rate);
         let shared = (Arc::clone(&self.gate), health);
         let actor = Actor::new(Arc::clone(&origin), config, limits, shared, (told, output));
-        let _ = tell.send(Told::Status(view));
+        let _ = tell.send(Told::Status(Box::new(view)));
         self.tasks.spawn(actor.run());
         self.outputs.push(ReceiverStream::new(events));
         self.actors.insert(origin.id, (origin, tell));

@@ -1,6 +1,21 @@
 //! Which lines were shown lately: what a response that begins in the past is held against.
+//!
+//! It holds two to four seconds of log time, since a resume can only ask for whole seconds,
+//! and at most [`MOST`] lines, 8 MiB: a container that writes more in that time, or one on a
+//! node whose clock went back for hours, must not take all the memory. What is beyond that
+//! cannot be told apart any more. A resume then takes what is older than the lines that
+//! are left for shown, so that lines which the kubelet had skipped and sends late are lost
+//! with it; and of lines that are sent again within a response those are shown twice, which
+//! is one notice.
+//!
+//! Lines lie in pieces that never change, so that an earlier state (four are kept of a run)
+//! and the lines of a response cost next to nothing as long as this holds the same lines.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    ops::Range,
+    sync::Arc,
+};
 
 use crate::mutant::{Mutant, mutated};
 
@@ -9,12 +24,23 @@ const SECOND: i64 = 1_000_000_000;
 /// may lie in the file before the last one of the second before.
 const SLACK: i64 = SECOND;
 
+/// They overtake each other by less, a file that is sent again goes back more.
+pub(crate) const JUMP: i64 = SECOND / 10;
+
 /// A kubelet that cannot keep up sends files again, within one response (recording 12,
 /// `firehose`: 1.5 s back): so much more is kept.
 const REPEATS: i64 = 2 * SECOND;
 
+/// Lines in a piece. With what the allocator adds it is 2 KiB, so that two of them fit
+/// where a buffer of a connection lay before: most of what a crowd of busy streams
+/// allocates is these two.
+const PIECE: usize = 126;
+
+/// So many lines are kept at most: of 130,000 a second in the four seconds.
+const MOST: usize = 512 * 1024;
+
 /// One line as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Entry {
     pub(crate) time: i64,
     /// Of the text as it came.
@@ -24,14 +50,20 @@ pub(crate) struct Entry {
 /// The lines shown in the last seconds of log time, in the order of the file.
 ///
 /// A resume can only ask for whole seconds, so the lines that are kept begin at a whole
-/// second too: everything that may come again is here.
+/// second or before it: everything that may come again is here.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
-    ring: VecDeque<Entry>,
+    pieces: VecDeque<Piece>,
+    /// The latest lines.
+    open: Vec<Entry>,
+    /// How many lie in pieces.
+    count: usize,
     newest: Option<i64>,
     /// Lines before this are forgotten.
     kept: i64,
-    /// A line from here on moves that.
+    /// Lines before this are forgotten because there are too many.
+    dropped: i64,
+    /// A line from here on moves the first of them.
     next: i64,
 }
 
@@ -41,12 +73,32 @@ fn floor(newest: i64) -> i64 {
     newest - newest.rem_euclid(SECOND) - slack
 }
 
+/// Lines that stay together.
+#[derive(Clone, Debug)]
+struct Piece {
+    entries: Arc<[Entry]>,
+    /// Their greatest time.
+    newest: i64,
+}
+
+impl Piece {
+    fn new(entries: Arc<[Entry]>) -> Self {
+        Self {
+            newest: newest(&entries),
+            entries,
+        }
+    }
+}
+
 impl Default for Window {
     fn default() -> Self {
         Self {
-            ring: VecDeque::new(),
+            pieces: VecDeque::new(),
+            open: Vec::new(),
+            count: 0,
             newest: None,
             kept: i64::MIN,
+            dropped: i64::MIN,
             next: i64::MIN,
         }
     }
@@ -56,24 +108,75 @@ impl Window {
     /// Keeps a line that is shown.
     #[inline]
     pub(crate) fn push(&mut self, entry: Entry) {
-        self.ring.push_back(entry);
+        self.open.push(entry);
         if self.newest.is_none_or(|newest| entry.time > newest) {
             self.newest = Some(entry.time);
             if entry.time >= self.next {
                 self.forget(entry.time);
             }
         }
+        if self.open.len() >= PIECE {
+            self.seal();
+        }
+    }
+
+    /// What was shown so far, to be kept beside this.
+    pub(crate) fn state(&mut self) -> Self {
+        self.seal();
+        self.clone()
+    }
+
+    /// Makes a piece of the latest lines, together with the last piece if that is small.
+    #[cold]
+    fn seal(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        let room = PIECE.saturating_sub(self.open.len());
+        let is_small = |last: &Piece| last.entries.len() <= room;
+        let small = self.pieces.back().is_some_and(is_small);
+        let small = small.then(|| self.pieces.pop_back()).flatten();
+        let before = small.iter().flat_map(|last| last.entries.iter());
+        let entries = before.chain(&self.open).copied().collect();
+        self.pieces.push_back(Piece::new(entries));
+        self.count += self.open.len();
+        self.open.clear();
+        while self.count > MOST {
+            self.drop_first();
+        }
+    }
+
+    /// Forgets the first lines although they may come again.
+    fn drop_first(&mut self) {
+        let Some(first) = self.pop_first() else {
+            return;
+        };
+        // What overtakes another line was not shown.
+        let latest = self
+            .newest
+            .map_or(i64::MIN, |newest| newest.saturating_sub(JUMP));
+        let left = latest.min(first.newest.saturating_add(1));
+        (self.dropped, self.kept) = (self.dropped.max(left), self.kept.max(left));
+    }
+
+    fn pop_first(&mut self) -> Option<Piece> {
+        let first = self.pieces.pop_front()?;
+        self.count -= first.entries.len();
+        Some(first)
     }
 
     fn forget(&mut self, newest: i64) {
-        self.kept = floor(newest) - REPEATS;
         self.next = newest - newest.rem_euclid(SECOND) + SECOND;
-        while self
-            .ring
-            .front()
-            .is_some_and(|first| first.time < self.kept)
-        {
-            self.ring.pop_front();
+        self.kept = self.kept.max(floor(newest) - REPEATS);
+        let kept = self.kept;
+        let is_old = |first: &Piece| first.newest < kept;
+        while self.pieces.front().is_some_and(is_old) {
+            self.pop_first();
+        }
+        if self.pieces.is_empty() {
+            let old = |entry: &&Entry| entry.time < self.kept;
+            let old = self.open.iter().take_while(old).count();
+            self.open.drain(..old);
         }
     }
 
@@ -86,7 +189,7 @@ impl Window {
     pub(crate) fn newest_before(&self, limit: Option<i64>) -> Option<i64> {
         match limit {
             Some(limit) if self.newest? >= limit => {
-                let times = self.ring.iter().map(|entry| entry.time);
+                let times = self.entries().map(|entry| entry.time);
                 times.filter(|time| *time < limit).max()
             }
             _ => self.newest,
@@ -102,6 +205,16 @@ impl Window {
         floor(newest).div_euclid(SECOND)
     }
 
+    /// Lines before this count as shown in a resume that begins at `since`.
+    pub(crate) fn shown_before(&self, since: i64, bound: i64) -> i64 {
+        // What was dropped may be a later run's.
+        since.max(if self.dropped < bound {
+            self.dropped
+        } else {
+            i64::MIN
+        })
+    }
+
     /// True if lines of this time are not kept any more.
     pub(crate) fn has_forgotten(&self, time: i64) -> bool {
         time < self.kept
@@ -110,18 +223,27 @@ impl Window {
     /// The line that was shown last, of those from `since` on and before `bound`: what a
     /// resume brings back.
     pub(crate) fn last(&self, since: i64, bound: i64) -> Option<Entry> {
-        let shown = self.ring.iter().rev();
-        let comes_again = |entry: &Entry| (since..bound).contains(&entry.time);
-        shown.copied().find(comes_again)
+        let mut shown = self.entries().rev();
+        shown.find(|entry| (since..bound).contains(&entry.time))
     }
 
     /// The lines to hold a response against.
     pub(crate) fn known(&self) -> Known {
-        let mut known = Known::default();
-        for entry in &self.ring {
-            *known.0.entry(*entry).or_insert(0) += 1;
+        let pieces = self.pieces.iter().map(|piece| Arc::clone(&piece.entries));
+        let open = (!self.open.is_empty()).then(|| self.open.as_slice().into());
+        let mut pieces: Vec<Arc<[Entry]>> = pieces.chain(open).collect();
+        if let Some(first) = pieces.first_mut() {
+            // It is forgotten as a whole, but what is known shall not hang on that.
+            let old = first.iter().take_while(|entry| entry.time < self.kept);
+            match old.count() {
+                0 => {}
+                old => *first = first[old..].into(),
+            }
         }
-        known
+        Known {
+            pieces,
+            ..Known::default()
+        }
     }
 
     /// Knows also the lines of other states, in which some of the same lines were shown.
@@ -129,59 +251,189 @@ impl Window {
     #[must_use]
     pub(crate) fn knowing(mut self, others: &[Self]) -> Self {
         let mut missing: HashMap<Entry, u32> = HashMap::new();
-        for (entry, count) in others.iter().flat_map(|other| other.known().0) {
+        for (entry, count) in others.iter().flat_map(Self::counts) {
             let most = missing.entry(entry).or_insert(0);
             *most = count.max(*most);
         }
-        for (entry, count) in self.known().0 {
+        for (entry, count) in self.counts() {
             missing
                 .entry(entry)
                 .and_modify(|most| *most = most.saturating_sub(count));
         }
-        for (entry, count) in missing {
-            (0..count).for_each(|_| self.ring.push_front(entry));
+        let repeated = |(entry, count)| std::iter::repeat_n(entry, count as usize);
+        let mut missing: Vec<Entry> = missing.into_iter().flat_map(repeated).collect();
+        missing.sort_unstable();
+        for piece in missing.rchunks(PIECE) {
+            self.count += piece.len();
+            self.pieces.push_front(Piece::new(piece.into()));
         }
         self
     }
 
     /// The greatest time of a line that is known.
     pub(crate) fn until(&self) -> Option<i64> {
-        self.ring.iter().map(|entry| entry.time).max()
+        let open = (!self.open.is_empty()).then(|| newest(&self.open));
+        self.pieces
+            .iter()
+            .map(|piece| piece.newest)
+            .chain(open)
+            .max()
     }
+
+    fn entries(&self) -> impl DoubleEndedIterator<Item = Entry> {
+        let pieces = self.pieces.iter().flat_map(|piece| piece.entries.iter());
+        pieces.chain(&self.open).copied()
+    }
+
+    fn counts(&self) -> HashMap<Entry, u32> {
+        let mut counts = HashMap::new();
+        for entry in self.entries() {
+            *counts.entry(entry).or_insert(0) += 1;
+        }
+        counts
+    }
+}
+
+fn newest(entries: &[Entry]) -> i64 {
+    entries
+        .iter()
+        .map(|entry| entry.time)
+        .max()
+        .unwrap_or(i64::MIN)
 }
 
 /// Lines that may come again, each as often as it was shown: a container that writes one
 /// line twice within one timestamp means it.
+///
+/// A file that is read again has its lines in the same order. As long as they come so this
+/// only remembers how far they have come; at the first one that does not, what is left is
+/// sorted.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known(HashMap<Entry, u32>);
+pub(crate) struct Known {
+    pieces: Vec<Arc<[Entry]>>,
+    /// Those that came, by their number.
+    taken: Range<usize>,
+    /// Where the next one lies: in which piece, and where there.
+    next: (usize, usize),
+    left: Option<Left>,
+}
+
+/// Lines in any order, sorted, with how often each may come.
+type Left = Vec<(Entry, u32)>;
 
 impl Known {
     /// True if the line is one of them; it is one less then.
     pub(crate) fn take(&mut self, entry: Entry) -> bool {
-        match self.0.get_mut(&entry) {
-            Some(count) if mutated(Mutant::Set) => *count > 0,
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                true
-            }
-            _ => false,
+        if self.left.is_none() && self.is_next(entry) {
+            self.advance();
+            return true;
         }
+        let left = self.left();
+        let found = left.binary_search_by(|(known, _)| known.cmp(&entry));
+        let Some((_, count)) = found.ok().and_then(|at| left.get_mut(at)) else {
+            return false;
+        };
+        let is_left = *count > 0;
+        if !mutated(Mutant::Set) {
+            *count = count.saturating_sub(1);
+        }
+        is_left
     }
 
     /// How many there are from this time on.
     pub(crate) fn count_from(&self, time: i64) -> usize {
-        let counts = self.0.iter().filter(|(entry, _)| entry.time >= time);
-        counts.map(|(_, count)| *count as usize).sum()
+        match &self.left {
+            Some(left) => {
+                let counts = left.iter().filter(|(known, _)| known.time >= time);
+                counts.map(|(_, count)| *count as usize).sum()
+            }
+            None => {
+                let lines = self.before().chain(self.after());
+                lines.filter(|known| known.time >= time).count()
+            }
+        }
     }
 
     /// True if the line is one of them.
     pub(crate) fn has(&self, entry: Entry) -> bool {
-        self.0.get(&entry).is_some_and(|count| *count > 0)
+        let Some(left) = &self.left else {
+            // From the end: it is the last line that is asked for most.
+            return self
+                .after()
+                .rev()
+                .chain(self.before())
+                .any(|known| known == entry);
+        };
+        let found = left.binary_search_by(|(known, _)| known.cmp(&entry));
+        found.is_ok_and(|at| left[at].1 > 0)
+    }
+
+    /// True if the line is the one that comes next. The first one may be any.
+    fn is_next(&mut self, entry: Entry) -> bool {
+        if mutated(Mutant::Set) {
+            return false;
+        }
+        if self.taken.end == 0 {
+            self.begin(entry);
+        }
+        let next = self.pieces.get(self.next.0);
+        next.and_then(|piece| piece.get(self.next.1)) == Some(&entry)
+    }
+
+    /// Goes to where a line lies.
+    fn begin(&mut self, entry: Entry) {
+        let mut before = 0;
+        for (number, piece) in self.pieces.iter().enumerate() {
+            if let Some(at) = piece.iter().position(|known| *known == entry) {
+                self.taken = before + at..before + at;
+                self.next = (number, at);
+                return;
+            }
+            before += piece.len();
+        }
+    }
+
+    fn advance(&mut self) {
+        self.taken.end += 1;
+        self.next.1 += 1;
+        let piece = self.pieces.get(self.next.0);
+        if piece.is_none_or(|piece| self.next.1 >= piece.len()) {
+            self.next = (self.next.0 + 1, 0);
+        }
+    }
+
+    /// Those before the first one that came.
+    fn before(&self) -> impl Iterator<Item = Entry> {
+        let all = self.pieces.iter().flat_map(|piece| piece.iter());
+        all.copied().take(self.taken.start)
+    }
+
+    /// Those from the next one on.
+    fn after(&self) -> impl DoubleEndedIterator<Item = Entry> {
+        let (piece, at) = self.next;
+        let first = self.pieces.get(piece).and_then(|piece| piece.get(at..));
+        let rest = self.pieces.get(piece + 1..).unwrap_or_default();
+        let rest = rest.iter().flat_map(|piece| piece.iter());
+        first.unwrap_or_default().iter().chain(rest).copied()
+    }
+
+    fn left(&mut self) -> &mut Left {
+        if self.left.is_none() {
+            let mut left: Vec<_> = self.before().chain(self.after()).collect();
+            left.sort_unstable();
+            let same = left.chunk_by(|one, other| one == other);
+            let counted = same.map(|same| (same[0], u32::try_from(same.len()).unwrap_or(u32::MAX)));
+            self.left = Some(counted.collect());
+            self.pieces = Vec::new();
+        }
+        self.left.get_or_insert_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn entry(millis: i64, hash: u64) -> Entry {
@@ -200,9 +452,11 @@ mod tests {
         }
         assert_eq!(window.newest().map(Window::since), Some(3));
         assert_eq!(window.newest_before(None), window.newest());
-        let limit = Some(entry(4000, 0).time);
-        assert_eq!(window.newest_before(limit), Some(entry(3999, 0).time));
-        assert_eq!(window.last(3_000_000_000, i64::MAX), Some(entry(4499, 0)));
+        let limit = entry(4000, 0).time;
+        assert_eq!(window.newest_before(Some(limit)), Some(entry(3999, 0).time));
+        assert_eq!(window.last(3 * SECOND, i64::MAX), Some(entry(4499, 0)));
+        assert_eq!(window.last(3 * SECOND, limit), Some(entry(3999, 0)));
+        assert_eq!(window.last(4 * SECOND, limit), None);
         let known = window.known();
         assert!(!known.has(entry(900, 0)) && known.has(entry(1000, 0)));
         assert!(window.has_forgotten(999_999_999) && !window.has_forgotten(1_000_000_000));
@@ -224,5 +478,166 @@ mod tests {
         let mut known = window.known();
         let taken = [7, 7, 7, 8, 8].map(|hash| known.take(entry(5, hash)));
         assert_eq!(taken, [true, true, false, true, false]);
+    }
+
+    fn last(window: &Window) -> Option<Entry> {
+        window.last(i64::MIN, i64::MAX)
+    }
+
+    fn shown_before(window: &Window) -> i64 {
+        window.shown_before(i64::MIN, i64::MAX)
+    }
+
+    fn size(window: &Window) -> usize {
+        let pieces = window.pieces.iter().map(|piece| piece.entries.len());
+        assert_eq!(pieces.clone().sum::<usize>(), window.count);
+        window.count + window.open.len()
+    }
+
+    /// A line each `step` nanoseconds.
+    fn flooded(lines: usize, step: i64) -> Window {
+        let mut window = Window::default();
+        for number in 0..lines {
+            let number = i64::try_from(number).unwrap();
+            let (time, hash) = (number * step, number.unsigned_abs());
+            window.push(Entry { time, hash });
+        }
+        window
+    }
+
+    #[test]
+    fn what_is_old_goes_whether_lines_are_many_or_few() {
+        let many = flooded(200_000, SECOND / 10_000);
+        assert!((20_000..45_000).contains(&size(&many)), "{}", size(&many));
+        let (known, kept) = (many.known(), many.kept);
+        let (old, new) = many
+            .entries()
+            .partition::<Vec<_>, _>(|entry| entry.time < kept);
+        assert!(!old.is_empty() && old.into_iter().all(|entry| !known.has(entry)));
+        assert!(known.has(new[0]));
+        let few = flooded(3600, SECOND);
+        assert!(size(&few) <= 5, "{}", size(&few));
+    }
+
+    #[test]
+    fn of_a_flood_the_latest_lines_stay() {
+        let window = flooded(MOST + 100 * PIECE, 1000);
+        assert!((MOST - PIECE..=MOST + PIECE).contains(&size(&window)));
+        let first = i64::try_from(99 * PIECE).unwrap() * 1000;
+        let is_close = (0..1_000_000).contains(&(shown_before(&window) - first));
+        assert!(is_close, "{}", shown_before(&window));
+        assert!(window.has_forgotten(first) && !window.has_forgotten(shown_before(&window)));
+        let last = last(&window).unwrap();
+        assert_eq!(Some(last.time), window.newest());
+        assert_eq!(
+            (Window::since(last.time), window.until()),
+            (-1, window.newest())
+        );
+        assert!(window.known().has(last));
+    }
+
+    #[test]
+    fn lines_that_may_overtake_others_do_not_count_as_shown() {
+        let window = flooded(MOST + 2 * PIECE, 1);
+        assert!(size(&window) <= MOST + PIECE);
+        let newest = window.newest().unwrap();
+        assert!(shown_before(&window) <= newest - JUMP);
+    }
+
+    #[test]
+    fn it_does_not_grow_while_a_clock_is_behind() {
+        let mut window = Window::default();
+        window.push(entry(3_600_000, 0));
+        for number in 0..MOST + 100 * PIECE {
+            window.push(entry(i64::try_from(number / 100).unwrap(), 1));
+        }
+        assert!(size(&window) <= MOST + PIECE, "{}", size(&window));
+        assert_eq!(window.newest(), Some(3_600_000_000_000));
+    }
+
+    #[test]
+    fn earlier_states_share_what_they_have_in_common_and_stay_as_they_were() {
+        let mut window = flooded(1000, 1);
+        let state = window.state();
+        assert!(state.open.is_empty(), "nothing is copied");
+        let (before, after) = (entry(0, 999), entry(0, 1));
+        window.push(after);
+        let also = window.state();
+        let shared = |one: &Piece, other: &Piece| Arc::ptr_eq(&one.entries, &other.entries);
+        let mut both = state.pieces.iter().zip(&also.pieces);
+        assert!(both.by_ref().take(3).all(|(one, other)| shared(one, other)));
+        assert!(!state.known().has(after) && also.known().has(after));
+        assert_eq!((size(&state), size(&also)), (1000, 1001));
+        assert_eq!(last(&state).unwrap().hash, before.hash);
+    }
+
+    #[test]
+    fn states_that_follow_each_other_closely_make_no_tiny_pieces() {
+        let mut window = Window::default();
+        for hash in 0..1000 {
+            window.push(entry(0, hash));
+            window.state();
+        }
+        assert!(window.pieces.len() <= 8, "{} pieces", window.pieces.len());
+        assert_eq!(size(&window), 1000);
+        let hashes: Vec<u64> = window.entries().map(|entry| entry.hash).collect();
+        assert!(hashes.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn lines_that_come_in_their_order_need_no_other() {
+        let window = flooded(1000, 1);
+        let mut known = window.known();
+        for entry in window.entries().skip(300) {
+            assert!(known.take(entry) && !known.has(entry));
+        }
+        assert!(known.left.is_none());
+        let (first, last) = (window.entries().next().unwrap(), last(&window).unwrap());
+        assert!(known.has(first) && !known.take(last) && known.take(first) && !known.has(first));
+    }
+
+    #[test]
+    fn lines_of_other_states_come_before_the_own_ones() {
+        let mut window = flooded(600, 1);
+        let early = window.state();
+        (600..1500).for_each(|hash| window.push(entry(0, hash)));
+        let again = early.knowing(&[window.state(), window.state()]);
+        assert_eq!(size(&again), 1500);
+        assert_eq!(last(&again).unwrap().hash, 599);
+        let mut known = again.known();
+        assert!(window.entries().all(|entry| known.take(entry)));
+        assert!(window.entries().all(|entry| !known.has(entry)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Against lines counted one by one.
+        #[test]
+        fn each_line_is_known_as_often_as_it_was_shown(
+            shown in prop::collection::vec((0..3_i64, 0..4_u64), 0..600),
+            from in 0..600_usize,
+            others in prop::collection::vec((0..700_usize, 0..3_i64, 0..5_u64), 0..8),
+        ) {
+            let mut window = Window::default();
+            let mut counts: HashMap<Entry, u32> = HashMap::new();
+            for (time, hash) in shown.iter().copied() {
+                window.push(Entry { time, hash });
+                *counts.entry(Entry { time, hash }).or_default() += 1;
+            }
+            let mut asked: Vec<(i64, u64)> = shown.into_iter().skip(from).collect();
+            for (at, time, hash) in others {
+                asked.insert(at.min(asked.len()), (time, hash));
+            }
+            let mut known = window.known();
+            for (time, hash) in asked {
+                let entry = Entry { time, hash };
+                let count = counts.entry(entry).or_default();
+                prop_assert_eq!(known.has(entry), *count > 0);
+                prop_assert_eq!(known.take(entry), *count > 0);
+                *count = count.saturating_sub(1);
+                prop_assert_eq!(known.has(entry), *count > 0);
+            }
+        }
     }
 }

@@ -17,6 +17,8 @@ use rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 
+use tokio::sync::Notify;
+
 use crate::flood::Flood;
 
 /// Its log is the flood.
@@ -25,26 +27,33 @@ pub const POD: &str = "flood";
 /// What the connections share.
 #[derive(Debug, Default)]
 pub struct Shared {
-    flood: Mutex<Option<Flood>>,
+    flood: Mutex<Option<Poured>>,
     took: Mutex<Option<Duration>>,
-    done: tokio::sync::Notify,
+}
+
+/// A flood, and whom to tell that somebody has got the whole of it.
+#[derive(Clone, Debug)]
+struct Poured {
+    flood: Flood,
+    done: Arc<Notify>,
 }
 
 impl Shared {
-    /// The log that is sent from now on.
-    pub fn pour(&self, flood: Flood) {
-        *lock(&self.flood) = Some(flood);
+    /// The log that is sent from now on. What comes out is told when somebody has got the
+    /// whole of it, and never if another one is poured before.
+    pub fn pour(&self, flood: Flood) -> Arc<Notify> {
+        let done = Arc::new(Notify::new());
         *lock(&self.took) = None;
+        *lock(&self.flood) = Some(Poured {
+            flood,
+            done: Arc::clone(&done),
+        });
+        done
     }
 
     /// How long it took from the last whole request for the flood to its last byte.
     pub fn took(&self) -> Option<Duration> {
         *lock(&self.took)
-    }
-
-    /// Waits until somebody has got the whole flood.
-    pub async fn done(&self) {
-        self.done.notified().await;
     }
 }
 
@@ -107,10 +116,10 @@ fn converse(shared: &Shared, api: SocketAddr, mut stream: impl Read + Write) -> 
             break parsed;
         }
     };
-    let flood = *lock(&shared.flood);
+    let poured = lock(&shared.flood).clone();
     let path = format!("/pods/{POD}/log?");
-    match (target.split_once(&path), flood) {
-        (Some((_, query)), Some(flood)) => pour(shared, flood, query, &mut stream),
+    match (target.split_once(&path), poured) {
+        (Some((_, query)), Some(poured)) => pour(shared, &poured, query, &mut stream),
         _ => hand_on(api, &mut request, length, &mut stream),
     }
 }
@@ -135,12 +144,13 @@ fn parse(bytes: &[u8]) -> Option<(String, usize)> {
     Some((request.path?.to_owned(), head + length.unwrap_or(0)))
 }
 
-fn pour(shared: &Shared, flood: Flood, query: &str, out: &mut impl Write) -> io::Result<()> {
+fn pour(shared: &Shared, poured: &Poured, query: &str, out: &mut impl Write) -> io::Result<()> {
     let since = query
         .split('&')
         .find_map(|field| field.strip_prefix("sinceTime="))
         .and_then(|time| time.replace("%3A", ":").parse::<jiff::Timestamp>().ok())
         .and_then(|time| i64::try_from(time.as_nanosecond()).ok());
+    let flood = poured.flood;
     let from = since.map_or(0, |since| flood.first_since(since));
     let began = Instant::now();
     out.write_all(
@@ -149,7 +159,7 @@ fn pour(shared: &Shared, flood: Flood, query: &str, out: &mut impl Write) -> io:
     flood.send(from, out)?;
     if from == 0 {
         *lock(&shared.took) = Some(began.elapsed());
-        shared.done.notify_one();
+        poured.done.notify_one();
     }
     Ok(())
 }

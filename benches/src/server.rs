@@ -144,15 +144,11 @@ impl Stage {
     fn flood(&mut self, lines: u64) -> Result<(), Failure> {
         self.begin()?;
         let pod = self.scene.pod(POD)?;
-        self.shared.pour(Flood::until(now(), lines));
-        let (shared, store, logs) = (
-            Arc::clone(&self.shared),
-            self.scene.store.clone(),
-            self.scene.logs.clone(),
-        );
+        let done = self.shared.pour(Flood::until(now(), lines));
+        let (store, logs) = (self.scene.store.clone(), self.scene.logs.clone());
         let after = Scene::of(store, logs);
         tokio::spawn(async move {
-            shared.done().await;
+            done.notified().await;
             let ended = after.end(&pod).and_then(|()| after.complete());
             if let Err(error) = ended {
                 let _ = writeln!(io::stderr(), "the flood cannot end: {error}");

@@ -106,11 +106,7 @@ impl LogJson {
         out.extend_from_slice(&self.head);
         push_fraction(nanos.rem_euclid(SECOND), out);
         out.extend_from_slice(after_time(level));
-        if is_plain(text) {
-            out.extend_from_slice(text);
-        } else {
-            sanitize::json(text, out);
-        }
+        sanitize::json(text, out);
         out.extend_from_slice(after);
     }
 
@@ -128,16 +124,6 @@ impl LogJson {
 /// quotes of a value are escaped.
 const EMPTY: &[u8] = br#""msg":"""#;
 
-/// True if nothing in it can need an escape; without a branch for each byte, so that
-/// many are looked at at a time.
-fn is_plain(text: &[u8]) -> bool {
-    let special = |byte: u8| {
-        !(0x20..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\') | (byte == b'#')
-    };
-    let chunk = |chunk: &[u8]| chunk.iter().fold(false, |any, byte| any | special(*byte));
-    !text.chunks(64).any(chunk)
-}
-
 fn after_time(level: Level) -> &'static [u8] {
     match level {
         Level::Error => br#"Z","level":"error","msg":""#,
@@ -150,14 +136,20 @@ fn after_time(level: Level) -> &'static [u8] {
 
 /// `.113`, without trailing zeros, as RFC 3339 times are written by `jiff`.
 fn push_fraction(nanos: i64, out: &mut Vec<u8>) {
+    let nanos = u32::try_from(nanos).unwrap_or_default();
     if nanos == 0 {
         return;
     }
     let mut digits = *b".000000000";
-    let mut rest = nanos;
-    for digit in digits[1..].iter_mut().rev() {
-        *digit += u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
+    // Three numbers of three digits: none of them waits for another.
+    let threes = [nanos / 1_000_000, nanos / 1000 % 1000, nanos % 1000];
+    for (digits, three) in digits[1..].chunks_exact_mut(3).zip(threes) {
+        for (digit, value) in digits
+            .iter_mut()
+            .zip([three / 100, three / 10 % 10, three % 10])
+        {
+            *digit += value as u8;
+        }
     }
     let end = digits.iter().rposition(|digit| *digit != b'0');
     out.extend_from_slice(&digits[..=end.unwrap_or_default()]);

@@ -17,7 +17,7 @@ impl Follower {
         let Some(run) = &mut self.run else {
             return;
         };
-        run.keep(&self.window);
+        run.keep(&mut self.window);
         let follow = !run.ended() && !self.polling && self.finishing.is_none();
         let (params, start) = self.params(follow);
         let Some(run) = &self.run else {

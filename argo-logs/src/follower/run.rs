@@ -179,7 +179,7 @@ impl Run {
     }
 
     /// A response is about to begin.
-    pub(super) fn keep(&mut self, window: &Window) {
+    pub(super) fn keep(&mut self, window: &mut Window) {
         // A response without news changed nothing.
         self.checkpoints
             .pop_if(|checkpoint| checkpoint.first.is_none());
@@ -189,7 +189,7 @@ impl Run {
         self.responses += 1;
         self.checkpoints.push(Checkpoint {
             response: self.responses,
-            window: window.clone(),
+            window: window.state(),
             shown: self.shown,
             first: None,
             newest: i64::MIN,

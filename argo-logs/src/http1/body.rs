@@ -14,12 +14,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::{chunked::Framing, head::Head};
 
 /// A quiet stream keeps no more than this.
-const MIN_BUFFER: usize = 8 * 1024;
+const MIN_BUFFER: usize = 4 * 1024;
 /// A stream at full speed gets this much.
 const MAX_BUFFER: usize = 256 * 1024;
 /// All streams that share their memory get this much together. What they read waits in
 /// two more buffers at most.
-const ALL_BUFFERS: usize = 6 * 1024 * 1024;
+const ALL_BUFFERS: usize = 4 * 1024 * 1024;
 
 /// A connection, encrypted or not.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
