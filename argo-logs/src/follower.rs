@@ -268,14 +268,9 @@ impl Follower {
     }
 
     /// The response begins: 200. `date` is the header of that name.
-    pub fn opened(&mut self, date: Option<Timestamp>, _now: Duration) {
+    pub fn opened(&mut self, date: Option<Timestamp>, now: Duration) {
         if let Phase::Reading(open) = &mut self.phase {
-            open.opened = true;
-            open.date = date.map(Timestamp::as_second);
-            open.is_active = self
-                .window
-                .newest()
-                .is_some_and(|time| open.is_recent(time));
+            open.begin(date, self.window.newest(), now);
             self.restored();
         }
     }

@@ -402,12 +402,12 @@ fn equal_lines_are_counted() {
     assert_eq!(story.bytes(&format!("{ONE}{}", TWO.repeat(3))), ["two"]);
 }
 
-/// A log of 80 KiB that begins so many seconds after the run, and takes `span` seconds.
+/// A log of 130 KiB that begins so many seconds after the run, and takes `span` seconds.
 fn flood(begins: i64, span: i64) -> String {
     let line = |n: i64| {
         let nanos = (1_795_478_460 + begins) * 1_000_000_000 + n * span * 1_000_000;
         let time = Timestamp::from_nanosecond(i128::from(nanos)).unwrap();
-        format!("{time:.9} {}\n", "x".repeat(50))
+        format!("{time:.9} {}\n", "x".repeat(100))
     };
     (0..1000).map(line).collect()
 }
@@ -415,13 +415,14 @@ fn flood(begins: i64, span: i64) -> String {
 #[test]
 fn a_log_that_is_opened_late_and_grows_fast_may_have_lost_its_beginning() {
     for (opened, begins, span, is_told) in [
-        ("2026-11-24T00:01:30Z", 24, 1, true),
+        ("2026-11-24T00:01:30Z", 24, 2, true),
         // It begins with the run.
-        ("2026-11-24T00:01:30Z", 1, 1, false),
-        // It would not have been rotated.
+        ("2026-11-24T00:01:30Z", 1, 2, false),
+        // It would not have been rotated, and neither would a stack trace after a silence.
         ("2026-11-24T00:01:30Z", 24, 60, false),
+        ("2026-11-24T00:01:30Z", 24, 0, false),
         // It was silent until then.
-        ("2026-11-24T00:01:01Z", 24, 1, false),
+        ("2026-11-24T00:01:01Z", 24, 2, false),
     ] {
         let mut story = Story::new(true);
         story.status(running());
@@ -449,6 +450,27 @@ fn a_log_that_is_read_on_and_falls_silent_is_looked_at_soon() {
     story.follower.probe_bytes(&two);
     story.follower.probe_end(&End::Clean, story.now);
     assert_eq!(story.wait_long(), ["close", "ask"]);
+    // Should that be a habit of the way there, it is not done again at once.
+    story.answer(running());
+    assert_eq!(story.bytes(ONE), [""; 0]);
+    let then = story.now;
+    assert_eq!(story.wait_long(), ["probe since 2026-11-24T00:01:06Z"]);
+    assert!(
+        story.now - then > Duration::from_secs(40),
+        "{:?}",
+        story.now
+    );
+}
+
+#[test]
+fn a_run_that_ends_while_its_log_is_looked_at_is_given_up_soon() {
+    let mut story = reading();
+    story.lost();
+    story.answer(running());
+    assert_eq!(story.bytes(ONE), [""; 0]);
+    story.status(ended());
+    assert_eq!(story.wait_long(), ["close", "ask"]);
+    assert!(story.now < Duration::from_secs(7), "{:?}", story.now);
 }
 
 #[test]

@@ -212,6 +212,8 @@ impl Follower {
         let mut run = self.retired.take_if(|run| run.is_misread(start))?;
         if run.instance.id != last.id {
             run.was_complete = true;
+            run.forget_gaps(start);
+            self.say_gaps(&mut run);
             self.say_lost(&run);
             return None;
         }

@@ -90,8 +90,8 @@ impl Follower {
                 run.empty_at = open.date;
             }
             // What tells nothing of this run does not replace what does.
-            let is_mute = has_cause && open.reading.counts().0 == 0;
-            let tells = !is_mute && !open.reading.is_foreign();
+            let tells_nothing = has_cause && open.reading.counts().0 == 0;
+            let tells = !tells_nothing && !open.reading.is_foreign();
             if open.opened && tells {
                 let is_passed = open.reading.has_passed_the_piece();
                 let before = run.reading.replace(open.reading).filter(|_| is_passed);
@@ -295,11 +295,14 @@ impl Follower {
     /// Nothing is to be expected of the response any more.
     pub(super) fn break_off(&mut self, now: Duration) {
         self.actions.push_back(super::Action::Close);
+        let mut is_early = false;
         if let Some(open) = self.take_open() {
+            is_early = open.is_early;
             self.count(open, false, now);
         }
         if let Some(run) = &mut self.run {
             (run.is_cut, run.just_ended) = (true, false);
+            run.looked_at = is_early.then_some(now).or(run.looked_at);
         }
         self.ask(now);
     }

@@ -53,6 +53,10 @@ impl Follower {
 
     /// When [`check_gaps`](Self::check_gaps) has something to do.
     pub(super) fn gaps_due(&self) -> Option<Duration> {
+        let mut runs = self.run.iter().chain(&self.retired);
+        if runs.all(|run| run.gaps.is_empty()) {
+            return None;
+        }
         let unseen = |run: &&Run| run.gaps.iter().any(|gap| gap.since.is_none());
         let run = self.run.as_ref();
         let run = run.filter(|run| unseen(run) || !self.has_moved());

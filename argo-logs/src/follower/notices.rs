@@ -43,7 +43,7 @@ pub(super) fn rotated(after: i64, before: Option<i64>) -> String {
 pub(super) fn begins_late(first: i64, seconds: i64) -> String {
     format!(
         "lines before {} may be missing: the log could be read only {seconds} s after the start, \
-         and one that grows so fast is rotated",
+         and grows so fast that its file may have been rotated",
         clock(first)
     )
 }

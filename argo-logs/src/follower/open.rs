@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use argo_core::Backoff;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::beginning::Beginning;
 use crate::{
@@ -25,8 +26,11 @@ const CAUGHT_UP: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_millis(1500);
 /// Seconds since the last line of a log that is written to.
 const RECENT: i64 = 30;
+const SECOND: i64 = 1_000_000_000;
 /// What a probe found comes within this, if the response is alive.
 const AT_ONCE: Duration = Duration::from_millis(300);
+/// After one was broken off because of such a look, none is taken for so long.
+pub(super) const NEXT_LOOK: Duration = Duration::from_secs(45);
 /// The kubelet cuts every response after four hours.
 const LIFE: Duration = Duration::from_secs(230 * 60);
 
@@ -44,13 +48,13 @@ pub(super) struct Open {
     pub(super) since: Duration,
     /// Bytes came since the last check.
     pub(super) heard: bool,
-    /// The log was written to shortly before it was opened.
-    pub(super) is_active: bool,
+    /// Nothing was broken off lately because of such a look.
+    pub(super) may_look: bool,
     /// The first response of the run, while it can tell whether it begins at its beginning.
     pub(super) beginning: Option<Beginning>,
-    youth: Youth,
+    look: Option<Look>,
     /// The probe was sent because of that.
-    is_young: bool,
+    pub(super) is_early: bool,
     is_over: bool,
     check: Duration,
     reopen: Duration,
@@ -58,12 +62,13 @@ pub(super) struct Open {
     probe: Probe,
 }
 
-/// How far a response that goes on is watched closely.
+/// A look that is taken soon after a log was opened that goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Youth {
-    CatchesUp,
-    GoesOn,
-    Over,
+enum Look {
+    /// It has caught up by then, and what comes from then on is counted.
+    First,
+    /// Nothing has come since: it is asked for beside this response.
+    Second,
 }
 
 #[derive(Debug)]
@@ -95,12 +100,6 @@ impl Open {
         // The jitter of Backoff takes off up to a quarter: 45 to 60 s.
         let jittered = |full| Backoff::new(full, full, seed ^ now.as_secs()).next_delay();
         let idle = jittered(IDLE);
-        let goes_on = params.follow && is_tied;
-        let (youth, first) = if goes_on {
-            (Youth::CatchesUp, CAUGHT_UP)
-        } else {
-            (Youth::Over, idle)
-        };
         Self {
             params,
             reading,
@@ -109,15 +108,27 @@ impl Open {
             date: None,
             since: now,
             heard: false,
-            is_active: false,
+            may_look: true,
             beginning: None,
-            youth,
-            is_young: false,
+            look: None,
+            is_early: false,
             is_over: false,
-            check: now + first,
+            check: now + idle,
             reopen: now + jittered(LIFE),
             idle,
             probe: Probe::None,
+        }
+    }
+
+    /// 200. `newest` is the time of the last line shown.
+    pub(super) fn begin(&mut self, date: Option<Timestamp>, newest: Option<i64>, now: Duration) {
+        self.opened = true;
+        self.date = date.map(Timestamp::as_second);
+        let age = |time: i64| Some(self.date? - time.div_euclid(SECOND));
+        let is_written_to = newest.and_then(age).is_some_and(|age| age <= RECENT);
+        let goes_on = self.params.follow && self.is_tied && !self.is_over;
+        if goes_on && is_written_to && self.may_look {
+            (self.look, self.check) = (Some(Look::First), now + CAUGHT_UP);
         }
     }
 
@@ -126,14 +137,11 @@ impl Open {
     pub(super) fn begins_late(&mut self, bytes: usize) -> Option<(i64, i64)> {
         let beginning = self.beginning.as_mut()?;
         beginning.feed(bytes);
-        let beginning = self.beginning.take_if(|beginning| beginning.is_known())?;
+        if !beginning.is_known(&self.reading) {
+            return None;
+        }
+        let beginning = self.beginning.take()?;
         beginning.missing(&self.reading, self.date)
-    }
-
-    /// The line was written shortly before this was opened.
-    pub(super) fn is_recent(&self, time: i64) -> bool {
-        self.date
-            .is_some_and(|date| date - time.div_euclid(1_000_000_000) <= RECENT)
     }
 
     pub(super) fn deadline(&self) -> Duration {
@@ -143,7 +151,7 @@ impl Open {
     /// The pod says that the run ended, or is gone.
     pub(super) fn run_is_over(&mut self, now: Duration) {
         if !std::mem::replace(&mut self.is_over, true) {
-            self.heard = false;
+            (self.heard, self.look) = (false, None);
             self.check = now + GRACE;
         }
     }
@@ -156,21 +164,15 @@ impl Open {
         if now < self.check {
             return Health::Good;
         }
-        let youth = std::mem::replace(&mut self.youth, Youth::Over);
-        let is_watched = self.is_active && !self.is_over;
-        if youth == Youth::CatchesUp && is_watched {
+        let look = self.look.take();
+        if look == Some(Look::First) {
             self.heard = false;
-            (self.youth, self.check) = (Youth::GoesOn, now + SOON);
+            (self.look, self.check) = (Some(Look::Second), now + SOON);
             return Health::Good;
         }
-        if youth == Youth::CatchesUp || youth == Youth::GoesOn && !is_watched {
-            // It is looked at as late as any other.
-            self.check = self.since + self.idle;
-            return Health::Good;
-        }
-        self.is_young = youth == Youth::GoesOn;
+        self.is_early |= look.is_some();
         if std::mem::take(&mut self.heard) {
-            self.probe = Probe::None;
+            (self.probe, self.is_early) = (Probe::None, false);
             self.check = now + if self.is_over { GRACE } else { self.idle };
             return Health::Good;
         }
@@ -208,7 +210,7 @@ impl Open {
             && !self.heard
         {
             self.probe = Probe::Ahead;
-            self.check = now + if self.is_young { AT_ONCE } else { ON_ITS_WAY };
+            self.check = now + if self.is_early { AT_ONCE } else { ON_ITS_WAY };
         }
     }
 }

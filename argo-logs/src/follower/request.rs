@@ -5,7 +5,12 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    Action, Follower, OpenParams, Phase, beginning::Beginning, nanos, open::Open, run::Run, second,
+    Action, Follower, OpenParams, Phase,
+    beginning::Beginning,
+    nanos,
+    open::{NEXT_LOOK, Open},
+    run::Run,
+    second,
 };
 use crate::{
     reading::{Reading, Start},
@@ -25,6 +30,7 @@ impl Follower {
         };
         let (id, restart) = (Arc::clone(&run.instance.id), run.instance.restart);
         let started = run.instance.started_at.filter(|_| !run.is_tail).map(nanos);
+        let looked_at = run.looked_at;
         let bound = run.bound();
         let mut reading = Reading::new(id, restart, &start, bound, &self.window);
         if let Some(run) = &mut self.run {
@@ -34,6 +40,7 @@ impl Follower {
         self.actions.push_back(Action::Open(params.clone()));
         let is_fresh = matches!(start, Start::Fresh) && params.tail_lines.is_none();
         let mut open = Open::new(params, reading, is_tied, now, self.config.seed);
+        open.may_look = looked_at.is_none_or(|at| now >= at + NEXT_LOOK);
         open.beginning = started.filter(|_| is_fresh).map(Beginning::new);
         self.phase = Phase::Reading(Box::new(open));
     }

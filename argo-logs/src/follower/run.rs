@@ -44,6 +44,8 @@ pub(super) struct Run {
     pub(super) is_proven: bool,
     /// The last response was cut off.
     pub(super) is_cut: bool,
+    /// When a response was broken off by a look soon after it was opened.
+    pub(super) looked_at: Option<Duration>,
     /// Its response was alive when the deploy ended.
     pub(super) was_open: bool,
     /// The last response, for what came after its last line end.
@@ -120,6 +122,7 @@ impl Run {
             causes: 0,
             is_proven: false,
             is_cut: false,
+            looked_at: None,
             was_open: false,
             reading: None,
             checkpoints: Vec::new(),
