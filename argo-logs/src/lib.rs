@@ -68,8 +68,13 @@
 //!   with both times.
 //! - **First sight.** Of a new pod everything is shown, the run before the present one
 //!   too; of others the last lines ([`Builder::tail`], [`Builder::since`]).
+//! - **Holes.** A kubelet may know of the next run before the pod tells of it, and answer
+//!   with that. Then nothing is missing, so the notice of a hole waits for the pod for two
+//!   seconds, and while the pod tells that the run is over, until that was read. A new run
+//!   whose log is opened late, begins late and grows fast may have lost its beginning.
 //! - **Silence.** A follow that is silent for most of a minute is compared with a second,
-//!   short read. That one only detects; if the follow is dead it is opened again.
+//!   short read; one that goes on with a busy log, if nothing comes after its first second.
+//!   That one only detects; if the follow is dead it is opened again.
 //! - **Turns.** Sixteen requests wait for an answer at one time; containers in a back-off,
 //!   that ended with an error or that are not ready go first.
 //!

@@ -53,7 +53,7 @@
 //! is what an operator makes without an owner reference. An owner of a kind that nobody
 //! watches and that belongs to nobody is read again when something new names it or the
 //! Application lists it, at most every ten seconds; and when a pod of it changes, at most
-//! every minute and one such owner a second. One that gets its tracking id without any of
+//! every minute and one such owner in five seconds. One that gets its tracking id without any of
 //! these is not noticed.
 
 mod application;

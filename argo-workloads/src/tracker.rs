@@ -30,9 +30,9 @@ const READ_AGAIN: Duration = Duration::from_secs(10);
 
 /// An owner that belongs to nobody may have got its mark since, without a word to us. It is
 /// read again when one of its pods changes, but not sooner than this after it was last read,
-/// and not more than one such owner a second.
+/// and not more than one such owner in five seconds.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
-const BETWEEN: Duration = Duration::from_secs(1);
+const BETWEEN: Duration = Duration::from_secs(5);
 
 /// A kind in a namespace.
 type Where = (GroupKind, Arc<str>);
