@@ -170,7 +170,6 @@ async fn hostile(seed: u64) {
         Action::Cut {
             after: Some(after(2222)),
         },
-        Action::End { after: after(999) },
         Action::Status {
             code: 500,
             retry_after: None,
@@ -182,7 +181,18 @@ async fn hostile(seed: u64) {
         let on = some(seed);
         faults.add(Fault { on, action })
     };
-    let ids: Vec<_> = (seed..).zip(actions).map(add).collect();
+    let mut ids: Vec<_> = (seed..).zip(actions).map(add).collect();
+    // A clean end is where the kubelet happens to be. Twice at the same byte nobody could tell
+    // it from the end of the log.
+    ids.extend((0..8).map(|n| {
+        let on = Match {
+            count: Some(1),
+            ..some(seed + 10 + n)
+        };
+        let after = after(999 + 211 * n);
+        let action = Action::End { after };
+        faults.add(Fault { on, action })
+    }));
     let mut run = rollout.watched(&[]).env("LOG_FORMAT", "json").start();
     run.drain_until(until("end of writing", || is_all_written(&rollout)))
         .await;

@@ -237,7 +237,8 @@ async fn explain_tells_what_is_followed_and_why() {
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
     for part in [
         "Deployment/web",
-        "StatefulSet/db",
+        // Its pod may be about to be replaced.
+        "apps/StatefulSet:shop-prod/db",
         "DaemonSet/agent",
         "Job/shop-migrate",
     ] {
