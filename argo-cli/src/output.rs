@@ -163,7 +163,7 @@ impl Output {
         Self { shared }
     }
 
-    /// Hands over whole lines. It never waits for the reader, however much waits already:
+    /// Hands over whole lines, which are never cut by others. It never waits for the reader, however much waits already:
     /// see [`ready`](Self::ready).
     pub fn push(&self, bytes: Vec<u8>) {
         if bytes.is_empty() {

@@ -105,6 +105,34 @@ async fn what_is_ahead_is_written_before_all_that_waits() {
     assert_eq!(output.queue(), written);
 }
 
+/// Something waits ahead whenever the next part of the flood is due. The lines' length
+/// divides no size that a part may have.
+#[tokio::test]
+async fn what_is_ahead_never_lands_inside_a_line() {
+    let (output, open, pieces) = gated(1_000, 1 << 24);
+    let flood = |number: usize| format!("flood {number:07}\n").into_bytes().repeat(331);
+    let pushed: Vec<u8> = (0..300).flat_map(flood).collect();
+    for number in 0..300 {
+        output.push(flood(number));
+    }
+    let (mut all, mut parts, mut ahead) = (Vec::new(), 0, 0);
+    while all.len() < pushed.len() + ahead {
+        open.send(()).unwrap();
+        let piece = pieces.recv().unwrap();
+        if !piece.starts_with(b"quiet") && parts < 20 {
+            parts += 1;
+            ahead += b"quiet\n".len();
+            output.push_ahead(b"quiet\n".to_vec());
+        }
+        all.extend(piece);
+    }
+    assert!(parts > 3, "{parts}");
+    let all = String::from_utf8(all).unwrap();
+    let lines = all.split_inclusive('\n');
+    let rest: Vec<&str> = lines.filter(|line| *line != "quiet\n").collect();
+    assert!(rest.concat().into_bytes() == pushed);
+}
+
 #[tokio::test]
 async fn at_the_limit_ready_waits_and_push_does_not() {
     let (output, open, pieces) = gated(100, 240);

@@ -94,7 +94,8 @@ pub async fn connect(options: &Options) -> Result<Connection, Error> {
 
 /// Makes a connection of a configuration that the caller has. Where credentials come from
 /// a plugin or a file, the client fetches them anew when the server refuses them, once a
-/// minute at most.
+/// minute at most. Each connection does so on its own, and so do the logs of `argo-logs`
+/// beside the client: a plugin runs that much more often.
 ///
 /// # Errors
 ///

@@ -193,10 +193,12 @@ impl Running {
         self.open_and_close();
     }
 
-    /// True while watches are not to be opened yet.
-    fn is_held(&mut self) -> bool {
+    /// True while watches are not to be opened yet. It is asked at every turn, so that a
+    /// time that is over is not waited for again.
+    fn is_held(&mut self, is_empty: bool) -> bool {
         let now = Instant::now();
         match self.held {
+            Held::Empty if is_empty => {}
             Held::Empty => self.held = Held::Until(now + HOLD),
             Held::Until(until) if now >= until => self.held = Held::No,
             Held::Until(_) | Held::No => {}
@@ -206,7 +208,7 @@ impl Running {
 
     fn open_and_close(&mut self) {
         let wanted = self.follower.scopes();
-        if !wanted.is_empty() && self.is_held() {
+        if self.is_held(wanted.is_empty()) {
             return;
         }
         let closed: Vec<_> = self

@@ -3,7 +3,11 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Wake},
     time::Duration,
 };
 
@@ -198,6 +202,42 @@ async fn old_events_wait_until_it_is_known_what_is_tracked_but_not_for_ever() {
     track.unbounded_send(tracked("cart", "db")).unwrap();
     idle(&mut events, 20).await;
     assert_eq!(source.opened(), ["cart", "shop"]);
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_busy_when_what_was_waited_for_is_gone() {
+    let (track, objects) = unbounded();
+    let mut stream = EventStream::from_source(Arc::new(Fed::default()));
+    stream.config.wait = Duration::from_secs(1);
+    let mut events = Box::pin(stream.build(objects));
+    let woken = Arc::new(Woken::default());
+    let mut is_busy = async || {
+        woken.0.store(false, Relaxed);
+        let waker = Arc::clone(&woken).into();
+        let poll = events.poll_next_unpin(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending(), "{poll:?}");
+        // A task that never rests is woken by the runtime only after others had their turn.
+        tokio::task::yield_now().await;
+        woken.0.load(Relaxed)
+    };
+
+    let web = tracked("shop", "web");
+    track.unbounded_send(web.clone()).unwrap();
+    track.unbounded_send(removed(&web)).unwrap();
+    assert!(!is_busy().await);
+    for _ in 0..3 {
+        tokio::time::advance(Duration::from_millis(1_500)).await;
+        assert!(!is_busy().await);
+    }
 }
 
 /// Answers one after another; then none, for ever.

@@ -8,6 +8,8 @@ pub(crate) const CAP: usize = 1 << 20;
 /// `2026-11-24T00:11:`: what the lines of one minute have in common.
 const MINUTE: usize = 17;
 const SECOND: i64 = 1_000_000_000;
+/// More seconds than a zone (two digits of hours) and what is below a minute can add.
+const MOST: i64 = 102 * 3600;
 
 /// Reads the timestamps in front of lines, the minute of the last one kept: a log changes
 /// its minute rarely.
@@ -19,7 +21,8 @@ pub(crate) struct Stamps {
 
 impl Stamps {
     /// The time in nanoseconds since 1970, and where the text begins. RFC 3339 with up to
-    /// nine digits, as the node's zone has it, and one space.
+    /// nine digits, as the node's zone has it, and one space. A year before 1677 or after
+    /// 2262 is no timestamp: 64 bits do not hold it.
     #[inline]
     pub(crate) fn parse(&mut self, line: &[u8]) -> Option<(i64, usize)> {
         let minute: &[u8; MINUTE] = line.first_chunk()?;
@@ -49,8 +52,13 @@ impl Stamps {
         let date = civil::Date::new(year, month, day).ok()?;
         let time = civil::Time::new(hour, min, 0, 0).ok()?;
         let zoned = date.to_datetime(time).to_zoned(TimeZone::UTC).ok()?;
+        let second = zoned.timestamp().as_second();
+        // Once a minute here, so that a line may reckon without: a zone and a second that
+        // it adds are less than that.
+        second.checked_sub(MOST)?.checked_mul(SECOND)?;
+        second.checked_add(MOST)?.checked_mul(SECOND)?;
         self.minute = *minute;
-        self.second = zoned.timestamp().as_second();
+        self.second = second;
         Some(())
     }
 }
@@ -179,8 +187,23 @@ mod tests {
             "2026-11-24T25:11:01.550173479Z x",
             "2026-11-24T00:11:01.55017347aZ x",
             "2026-11-24T00:11:01.550173479+0200 x",
+            "2262-04-11T23:47:16.854775808Z x",
+            "2262-04-11T23:47:00Z x",
+            "9999-12-31T23:59:59.999999999Z x",
+            "1677-09-21T00:12:43.145224192Z x",
+            "0001-01-01T00:00:00Z x",
         ] {
             assert_eq!(parse(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_year_that_64_bits_do_not_hold_is_no_timestamp() {
+        for year in 0..=9999 {
+            for zone in ["Z", ".999999999Z", "+99:99", "-99:99"] {
+                let read = parse(&format!("{year:04}-06-01T00:00:60{zone} x"));
+                assert_eq!(read.is_some(), (1678..2262).contains(&year), "{year}{zone}");
+            }
         }
     }
 

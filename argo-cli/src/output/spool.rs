@@ -8,18 +8,20 @@ use super::{News, SpoolLimits};
 
 /// Small pieces are written together up to this size.
 const TOGETHER: usize = 64 << 10;
-/// How much is read from a file at a time.
+/// So much is read from a file at a time, or one pushed piece that is larger.
 const CHUNK: u64 = 256 << 10;
 /// From this size on a new file is begun, so that what is read gives its space back.
 const SEGMENT: u64 = 64 << 20;
 
-/// A queue of bytes.
+/// A queue of bytes. It joins what is pushed and never cuts it: what is pushed are whole
+/// lines, and between what is taken others may write theirs.
 #[derive(Debug)]
 pub(super) struct Spool {
     limits: SpoolLimits,
-    /// Where the files lie, and how large one becomes.
+    /// Where the files lie, how large one becomes, and how much is read at a time.
     dir: PathBuf,
     segment: u64,
+    chunk: u64,
     /// Older than the files.
     front: VecDeque<Vec<u8>>,
     files: VecDeque<Segment>,
@@ -39,6 +41,30 @@ struct Segment {
     file: Arc<File>,
     read: u64,
     written: u64,
+    /// Where the parts end that are not read yet: at the ends of pushed pieces.
+    ends: VecDeque<u64>,
+}
+
+impl Segment {
+    fn new(file: File) -> Self {
+        Self {
+            file: Arc::new(file),
+            read: 0,
+            written: 0,
+            ends: VecDeque::new(),
+        }
+    }
+
+    /// So many bytes more are written. They belong to the last part, if that does not
+    /// become too large.
+    fn grow(&mut self, len: u64, chunk: u64) {
+        self.written += len;
+        let before = self.ends.iter().nth_back(1).unwrap_or(&self.read);
+        if self.written - before <= chunk {
+            self.ends.pop_back();
+        }
+        self.ends.push_back(self.written);
+    }
 }
 
 /// What is to be written next.
@@ -77,6 +103,7 @@ impl Spool {
             limits,
             dir: env::temp_dir(),
             segment: SEGMENT,
+            chunk: CHUNK,
             front: VecDeque::new(),
             files: VecDeque::new(),
             back: VecDeque::new(),
@@ -149,19 +176,15 @@ impl Spool {
             .back()
             .is_none_or(|last| last.written >= self.segment)
         {
-            let file = Arc::new(tempfile::tempfile_in(&self.dir)?);
-            self.files.push_back(Segment {
-                file,
-                read: 0,
-                written: 0,
-            });
+            let file = tempfile::tempfile_in(&self.dir)?;
+            self.files.push_back(Segment::new(file));
         }
         let Some(last) = self.files.back_mut() else {
             return Err(io::Error::other("no file"));
         };
         let result = last.file.write_all_at(bytes, last.written);
         match result {
-            Ok(()) => last.written += bytes.len() as u64,
+            Ok(()) => last.grow(bytes.len() as u64, self.chunk),
             Err(_) if last.written == 0 => drop(self.files.pop_back()),
             Err(_) => {}
         }
@@ -178,9 +201,8 @@ impl Spool {
         }
         let first = self.files.front_mut()?;
         let at = first.read;
-        let len = CHUNK.min(first.written - at);
-        first.read += len;
-        let file = Arc::clone(&first.file);
+        first.read = first.ends.pop_front().unwrap_or(first.written);
+        let (file, len) = (Arc::clone(&first.file), first.read - at);
         if first.read == first.written {
             self.files.pop_front();
         }
@@ -220,6 +242,8 @@ impl Spool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -278,6 +302,19 @@ mod tests {
         assert!((1..4).contains(&most), "{most} files");
     }
 
+    #[test]
+    fn a_part_of_a_file_is_many_small_pieces_or_one_large_one() {
+        let mut spool = Spool::new(LIMITS);
+        spool.chunk = 100;
+        let mut news = Vec::new();
+        for len in [50, 30, 30, 30, 30, 250, 90, 20] {
+            spool.push(vec![0; len], &mut news);
+        }
+        let parts = std::iter::from_fn(|| spool.take());
+        let parts: Vec<u64> = parts.map(|next| next.len()).collect();
+        assert_eq!(parts, [50, 90, 30, 250, 90, 20]);
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Push(usize),
@@ -299,16 +336,19 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn whatever_happens_bytes_come_out_in_order(steps in prop::collection::vec(step(), 0..80)) {
+        fn whatever_happens_pieces_come_out_whole_and_in_order(steps in prop::collection::vec(step(), 0..80)) {
             let mut spool = Spool::new(LIMITS);
-            spool.segment = 60;
+            spool.segment = 160;
+            spool.chunk = 100;
             let (mut news, mut pushed, mut written) = (Vec::new(), Vec::new(), Vec::new());
+            let mut ends = HashSet::from([0]);
             let mut taken: Option<Next> = None;
             for (number, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Push(len) => {
                         let bytes = vec![u8::try_from(number).unwrap(); len];
                         pushed.extend_from_slice(&bytes);
+                        ends.insert(pushed.len());
                         spool.push(bytes, &mut news);
                     }
                     Step::Take if taken.is_none() => taken = spool.take(),
@@ -316,6 +356,7 @@ mod tests {
                     Step::Done => if let Some(next) = taken.take() {
                         let len = next.len();
                         written.extend(next.load().unwrap());
+                        prop_assert!(ends.contains(&written.len()), "cut at {}", written.len());
                         spool.done(len, &mut news);
                     },
                     Step::Break(true) => spool.dir = "/nonexistent".into(),

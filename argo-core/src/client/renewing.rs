@@ -3,9 +3,12 @@
 //! kube runs a plugin again when its token is about to expire, and reads a token file
 //! every minute. But a token without an expiry, one that was revoked and a certificate
 //! that a plugin made stay in a client for ever: watches would be refused until the end.
+//!
+//! A plugin may hang: it asks a person to log in, or the network is gone. Only what was
+//! refused waits for it, and not for long.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     task::{Context, Poll},
     time::Duration,
 };
@@ -13,11 +16,17 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use http::{Request, Response, StatusCode};
 use kube::{Client, Config, client::Body};
-use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
+use tokio::{
+    sync::Mutex,
+    task::{JoinError, JoinHandle, spawn_blocking},
+    time::{Instant, timeout},
+};
 use tower::Service;
 
 /// New credentials are fetched no more often than this.
 const EVERY: Duration = Duration::from_secs(60);
+/// How long a refused request waits for them.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Makes a client that renews its credentials, where there are others to be had: from a
 /// plugin or a file.
@@ -28,30 +37,47 @@ pub(super) fn client(config: Config) -> Result<Client, kube::Error> {
         return Ok(client);
     }
     let namespace = config.default_namespace.clone();
-    let renewing = Renewing(Arc::new(Shared {
-        config,
-        state: Mutex::new(State {
-            client,
-            number: 0,
-            renewed: None,
-        }),
-    }));
-    Ok(Client::new(renewing, namespace))
+    // It reads files and runs plugins, which blocks.
+    let renew = move || {
+        let config = config.clone();
+        spawn_blocking(move || Client::try_from(config))
+    };
+    Ok(Client::new(Renewing::new(client, renew), namespace))
 }
 
 #[derive(Clone)]
 struct Renewing(Arc<Shared>);
 
 struct Shared {
-    config: Config,
-    state: Mutex<State>,
+    current: RwLock<Numbered>,
+    renewal: Mutex<Renewal>,
+    renew: Box<dyn Fn() -> Running + Send + Sync>,
 }
 
-struct State {
+/// A client, and how many came before it.
+#[derive(Clone)]
+struct Numbered {
     client: Client,
-    /// How many came before it.
     number: u64,
-    renewed: Option<Instant>,
+}
+
+type Running = JoinHandle<Result<Client, kube::Error>>;
+
+#[derive(Default)]
+struct Renewal {
+    begun: Option<Instant>,
+    /// There is never a second one beside it.
+    running: Option<Running>,
+}
+
+impl Renewing {
+    fn new(client: Client, renew: impl Fn() -> Running + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Shared {
+            current: RwLock::new(Numbered { client, number: 0 }),
+            renewal: Mutex::default(),
+            renew: Box::new(renew),
+        }))
+    }
 }
 
 impl Service<Request<Body>> for Renewing {
@@ -71,7 +97,7 @@ impl Service<Request<Body>> for Renewing {
 
 impl Shared {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
-        let (client, number) = self.current().await;
+        let Numbered { client, number } = self.current();
         let again = copy(&request);
         let response = client.send(request).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -83,39 +109,52 @@ impl Shared {
         }
     }
 
-    async fn current(&self) -> (Client, u64) {
-        let state = self.state.lock().await;
-        (state.client.clone(), state.number)
+    fn current(&self) -> Numbered {
+        let current = self.current.read();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A client with other credentials than the one of a number, if there may be some.
     async fn renewed(&self, refused: u64) -> Option<Client> {
-        let mut state = self.state.lock().await;
-        if state.number != refused {
-            return Some(state.client.clone());
+        let mut renewal = self.renewal.lock().await;
+        let current = self.current();
+        if current.number != refused {
+            return Some(current.client);
         }
-        if state.renewed.is_some_and(|at| at.elapsed() < EVERY) {
+        let client = renewal.next(&self.renew).await?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.client = client.clone();
+        current.number += 1;
+        Some(client)
+    }
+}
+
+impl Renewal {
+    /// Who comes after one that waited in vain does not wait again before its time.
+    async fn next(&mut self, renew: impl Fn() -> Running) -> Option<Client> {
+        if self.begun.is_none_or(|begun| begun.elapsed() >= EVERY) {
+            self.begun = Some(Instant::now());
+        } else if !self.running.as_ref().is_some_and(JoinHandle::is_finished) {
             return None;
         }
-        state.renewed = Some(Instant::now());
-        let config = self.config.clone();
-        // It reads files and runs plugins, which blocks.
-        match spawn_blocking(move || Client::try_from(config)).await {
-            Ok(Ok(client)) => {
-                state.client = client.clone();
-                state.number += 1;
-                Some(client)
-            }
-            Ok(Err(error)) => {
-                log::warn!("cannot renew the credentials: {error}");
-                None
-            }
-            Err(error) => {
-                log::warn!("cannot renew the credentials: {error}");
-                None
-            }
+        let running = self.running.get_or_insert_with(renew);
+        if let Ok(made) = timeout(PATIENCE, running).await {
+            self.running = None;
+            return client_of(made);
         }
+        log::warn!("cannot renew the credentials: no answer within {PATIENCE:?}");
+        None
     }
+}
+
+fn client_of(made: Result<Result<Client, kube::Error>, JoinError>) -> Option<Client> {
+    let why = match made {
+        Ok(Ok(client)) => return Some(client),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    log::warn!("cannot renew the credentials: {why}");
+    None
 }
 
 /// The same request once more, if its body can be sent twice.
@@ -196,6 +235,46 @@ mod tests {
         assert_eq!(status(&client).await, 200);
         std::fs::remove_file(&path).unwrap();
         assert_eq!(*tokens.lock().unwrap(), ["one", "two", "two"]);
+    }
+
+    /// Answers everything with one status.
+    fn answering(status: StatusCode) -> Client {
+        let service = tower::service_fn(move |_: Request<Body>| async move {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = status;
+            Ok::<_, std::convert::Infallible>(response)
+        });
+        Client::new(service, "default")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plugin_that_hangs_holds_up_what_was_refused_for_a_while_and_nothing_else() {
+        let (answer, answered) = futures::channel::oneshot::channel();
+        let answered = Mutex::new(Some(answered));
+        let refusing = answering(StatusCode::UNAUTHORIZED);
+        let renewing = Renewing::new(refusing, move || {
+            let answered = answered.lock().unwrap().take().expect("one at a time");
+            tokio::spawn(answered.map(|client| Ok(client.unwrap())))
+        });
+        let (shared, client) = (Arc::clone(&renewing.0), Client::new(renewing, "default"));
+        let begun = Instant::now();
+
+        let mut first = Box::pin(status(&client));
+        assert!(futures::poll!(&mut first).is_pending());
+        assert_eq!(shared.current().number, 0, "it can be had meanwhile");
+        assert_eq!(futures::join!(first, status(&client)), (401, 401));
+        assert_eq!(begun.elapsed(), PATIENCE);
+        assert_eq!(status(&client).await, 401);
+        assert_eq!(begun.elapsed(), PATIENCE, "it was waited for a moment ago");
+
+        tokio::time::advance(EVERY).await;
+        assert_eq!(status(&client).await, 401);
+        assert_eq!(begun.elapsed(), EVERY + PATIENCE * 2);
+        // Late is not too late, and there was no second one beside it.
+        answer.send(answering(StatusCode::OK)).ok().unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(status(&client).await, 200);
+        assert_eq!(begun.elapsed(), EVERY + PATIENCE * 2);
     }
 
     #[tokio::test]
