@@ -69,6 +69,18 @@ async fn halfway(run: &mut Running) {
     run.until("\"msg\":\"100\"").await;
 }
 
+/// Each run's numbers in their order. A kubelet that is ahead of the pod gives out the next
+/// run's first lines before the last ones of this run could be read.
+fn is_each_once(found: &[u64], runs: usize, count: u64) -> bool {
+    let mut next = vec![1; runs];
+    let mut takes = |number: u64| {
+        let run = next.iter_mut().find(|next| **next == number);
+        run.map(|next| *next += 1)
+    };
+    found.iter().all(|number| takes(*number).is_some())
+        && next.iter().all(|next| *next == count + 1)
+}
+
 fn assert_each_line_once(ended: &Ended) {
     assert_eq!(
         (ended.code(), ended.stderr.as_str()),
@@ -82,14 +94,17 @@ fn assert_each_line_once(ended: &Ended) {
     assert_eq!(logs.len(), 5, "{:?}", logs.keys());
     for (container, lines) in &logs {
         let found: Vec<u64> = lines.iter().map(|line| line.parse().unwrap()).collect();
-        let wanted: Vec<u64> = match container.as_str() {
-            "db-0/db" | "db-1/db" => (1..=200).chain(1..=200).collect(),
-            _ => (1..=LINES).collect(),
+        let (runs, count) = match container.as_str() {
+            "db-0/db" | "db-1/db" => (2, LINES / 2),
+            _ => (1, LINES),
         };
         let notices: Vec<_> = notices()
             .filter(|notice| notice["object"] == **container)
             .collect();
-        assert_eq!(found, wanted, "{container}: {notices:#?}");
+        assert!(
+            is_each_once(&found, runs, count),
+            "{container}: {notices:#?} {found:?}"
+        );
     }
     for notice in notices() {
         let code = notice["code"].as_str().unwrap();
