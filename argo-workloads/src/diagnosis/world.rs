@@ -12,6 +12,7 @@ use argo_core::{
 use jiff::Timestamp;
 
 use super::{
+    attempt::Failures,
     events::{EventFact, Events},
     memory::Memory,
     redact,
@@ -46,6 +47,8 @@ pub struct World {
     /// Anything else: claims, above all.
     pub(super) others: BTreeMap<Arc<str>, ObjectRef>,
     pub(super) applications: BTreeMap<Arc<str>, Arc<Application>>,
+    /// What their syncs were refused, over all attempts.
+    failures: BTreeMap<Arc<str>, Failures>,
     events: BTreeMap<Arc<str>, Events>,
     event_order: VecDeque<Arc<str>>,
     lines: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
@@ -93,6 +96,7 @@ impl World {
             workloads: BTreeMap::new(),
             others: BTreeMap::new(),
             applications: BTreeMap::new(),
+            failures: BTreeMap::new(),
             events: BTreeMap::new(),
             event_order: VecDeque::new(),
             lines: BTreeMap::new(),
@@ -170,6 +174,7 @@ impl World {
         self.workloads.remove(&object.uid);
         self.others.remove(&object.uid);
         self.applications.remove(&object.uid);
+        self.failures.remove(&object.uid);
         self.gone.remove(&object.uid);
     }
 
@@ -206,9 +211,24 @@ impl World {
 
     /// The Application, or one that it owns, is there or changed.
     pub fn application(&mut self, application: &Arc<Application>) {
-        let uid = application.metadata.uid.as_deref().unwrap_or_default();
-        self.applications
-            .insert(uid.into(), Arc::clone(application));
+        let uid: Arc<str> = application
+            .metadata
+            .uid
+            .as_deref()
+            .unwrap_or_default()
+            .into();
+        if let Some(operation) = &application.status.operation_state {
+            self.failures
+                .entry(Arc::clone(&uid))
+                .or_default()
+                .see(operation);
+        }
+        self.applications.insert(uid, Arc::clone(application));
+    }
+
+    /// What the sync of an Application was refused.
+    pub(super) fn failures_of(&self, uid: &str) -> Option<&Failures> {
+        self.failures.get(uid)
     }
 
     /// The events of an object.
