@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use argo_core::resource::Application;
+use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody, resource::Application};
 use serde_json::{Value, json};
 
 use super::{
-    super::{Code, Finding, Thresholds, World, examine},
+    super::{Code, Finding, Line, Severity, Thresholds, World, examine},
     *,
 };
 
@@ -22,6 +22,14 @@ impl Syncs {
         Self(World::new(at(0)))
     }
 
+    fn apply(&mut self, tracked: &Tracked) {
+        self.0.apply(tracked, at(5));
+    }
+
+    fn examine(&self) -> Vec<Finding> {
+        examine(&self.0, &Thresholds::default(), at(10))
+    }
+
     /// What is wrong once the operation is like this.
     fn tell(&mut self, phase: &str, retry: i64, results: &[Value]) -> Vec<Finding> {
         let value = json!({"metadata": {"name": "shop", "namespace": "argocd", "uid": "a"},
@@ -30,7 +38,7 @@ impl Syncs {
                 "startedAt": at(1).to_string(), "syncResult": {"resources": results}}}});
         let application: Application = serde_json::from_value(value).unwrap();
         self.0.application(&Arc::new(application));
-        examine(&self.0, &Thresholds::default(), at(10))
+        self.examine()
     }
 }
 
@@ -109,4 +117,96 @@ fn a_hook_has_failed_until_its_next_run_has_ended() {
         assert_eq!(findings[0].code, Code::HookFailed, "{results:?}");
     }
     assert_eq!(syncs.tell("Running", 1, &[hook("Succeeded")]), []);
+}
+
+fn object(kind: GroupKind, name: &str, uid: &str) -> ObjectRef {
+    ObjectRef {
+        kind,
+        namespace: "n".into(),
+        name: name.into(),
+        uid: uid.into(),
+    }
+}
+
+/// One run of the hook `Job/migrate`: it has this condition.
+fn job(uid: &str, condition: &str) -> Tracked {
+    let value = json!({"spec": {"completions": 1}, "status": {"conditions": [
+        {"type": condition, "status": "True", "lastTransitionTime": at(4).to_string()}]}});
+    let object = object(GroupKind::new("batch", "Job"), "migrate", uid);
+    Tracked {
+        root: object.clone(),
+        object,
+        owner: None,
+        hook: Some("PreSync".into()),
+        is_new: true,
+        body: TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
+    }
+}
+
+/// The pod of a run that ended with code 3.
+fn pod(job: &Tracked) -> Tracked {
+    let ended = json!({"terminated": {"exitCode": 3, "reason": "Error",
+        "startedAt": at(2).to_string(), "finishedAt": at(3).to_string()}});
+    let value = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "app"}]},
+        "status": {"phase": "Failed", "containerStatuses": [{"name": "app", "state": ended}]}});
+    Tracked {
+        object: object(GroupKind::new("", "Pod"), "migrate-1", "p"),
+        owner: Some(job.object.clone()),
+        body: TrackedBody::Pod(Arc::new(serde_json::from_value(value).unwrap())),
+        ..job.clone()
+    }
+}
+
+/// A hook that failed and was deleted for a retry, which has begun.
+fn hook_is_made_anew() -> Syncs {
+    let mut syncs = Syncs::new();
+    let first = job("first", "Failed");
+    let pod = pod(&first);
+    syncs.apply(&first);
+    syncs.apply(&pod);
+    let line = Line {
+        time: at(3),
+        text: "ERROR: relation exists".to_owned(),
+    };
+    syncs.0.last_lines("p", "app", vec![line]);
+    syncs.tell("Running", 1, &[hook("Failed")]);
+    syncs.0.remove(&pod.object);
+    syncs.0.remove(&first.object);
+    syncs.apply(&job("second", "Progressing"));
+    syncs
+}
+
+#[test]
+fn how_a_hook_failed_is_known_until_its_next_run_has_ended() {
+    for results in [vec![], vec![hook("Running")]] {
+        let findings = hook_is_made_anew().tell("Running", 1, &results);
+        let [finding] = &findings[..] else {
+            panic!("{findings:#?}")
+        };
+        assert!(
+            finding.sentence.contains("exit 3") && finding.sentence.contains("relation exists"),
+            "{}",
+            finding.sentence
+        );
+        assert_eq!(finding.severity, Severity::Suspicious, "it is tried again");
+        assert_eq!(finding.next, None, "its log is gone");
+    }
+    let mut syncs = hook_is_made_anew();
+    syncs.apply(&job("second", "Complete"));
+    assert_eq!(syncs.tell("Running", 1, &[hook("Succeeded")]), []);
+}
+
+#[test]
+fn another_sync_owes_nothing_to_a_hook_that_is_gone() {
+    let mut syncs = Syncs::new();
+    let first = job("first", "Failed");
+    syncs.apply(&first);
+    syncs.0.remove(&first.object);
+    assert_eq!(syncs.examine().len(), 1);
+    let operation = json!({"phase": "Running", "startedAt": at(6).to_string()});
+    let value =
+        json!({"metadata": {"name": "shop", "uid": "a"}, "status": {"operationState": operation}});
+    let application: Application = serde_json::from_value(value).unwrap();
+    syncs.0.application(&Arc::new(application));
+    assert_eq!(syncs.examine(), []);
 }

@@ -17,6 +17,7 @@ use super::{
     memory::Memory,
     redact,
 };
+use crate::rollout::RolloutState;
 
 /// Lines of a container that are kept.
 const LINES: usize = 50;
@@ -77,6 +78,25 @@ pub(super) struct WorkloadFact {
     pub(super) workload: Arc<WorkloadObject>,
     /// When its newest revision was first seen.
     pub(super) revision_since: Timestamp,
+    /// True of a hook that failed and was deleted: it counts until its next run has a result.
+    pub(super) is_gone: bool,
+}
+
+impl WorkloadFact {
+    /// When its Job failed, if it is a hook.
+    fn failed_hook(&self) -> Option<Timestamp> {
+        self.hook.as_ref()?;
+        let conditions = ["FailureTarget", "Failed"];
+        let conditions = conditions.map(|type_| self.workload.condition(type_));
+        let mut failed = conditions.into_iter().flatten();
+        let failed = failed.find(|condition| condition.status == "True")?;
+        Some(failed.last_transition_time.as_ref()?.0)
+    }
+
+    fn is_same(&self, other: &ObjectRef) -> bool {
+        let own = &self.object;
+        (&own.kind, &own.namespace, &own.name) == (&other.kind, &other.namespace, &other.name)
+    }
 }
 
 /// A pod that is no more, with what a verdict may still need of it.
@@ -156,12 +176,30 @@ impl World {
             is_new: tracked.is_new,
             workload: Arc::clone(workload),
             revision_since,
+            is_gone: false,
         };
+        let state = RolloutState::of(&fact.object.kind, workload);
+        if fact.hook.is_some() && (state.complete || state.failed.is_some()) {
+            self.forget_gone(|gone| gone.is_same(&fact.object));
+        }
         self.workloads.insert(Arc::clone(&tracked.object.uid), fact);
     }
 
+    /// Forgets hooks that failed and are gone, with their pods.
+    fn forget_gone(&mut self, is_past: impl Fn(&WorkloadFact) -> bool) {
+        let gone = &mut self.gone;
+        self.workloads.retain(|uid, fact| {
+            let is_past = fact.is_gone && is_past(fact);
+            if is_past {
+                gone.remove(uid);
+            }
+            !is_past
+        });
+    }
+
     /// An object is gone. Of a pod the last ones of its workload are remembered: a Job
-    /// deletes its failed pods before it says that it failed (recording 08).
+    /// deletes its failed pods before it says that it failed (recording 08). So is a hook
+    /// that failed: a retry of the sync deletes it before it makes it anew.
     pub fn remove(&mut self, object: &ObjectRef) {
         let lines = self.lines.remove(&object.uid).unwrap_or_default();
         if let Some(fact) = self.pods.remove(&object.uid) {
@@ -170,6 +208,12 @@ impl World {
             if gone.len() > GONE {
                 gone.pop_front();
             }
+        }
+        if let Some(fact) = self.workloads.get_mut(&object.uid)
+            && fact.failed_hook().is_some()
+        {
+            fact.is_gone = true;
+            return;
         }
         self.workloads.remove(&object.uid);
         self.others.remove(&object.uid);
@@ -218,6 +262,9 @@ impl World {
             .unwrap_or_default()
             .into();
         if let Some(operation) = &application.status.operation_state {
+            let started = operation.started_at.as_ref().map(|time| time.0);
+            let is_retry = operation.retry_count > Some(0);
+            self.forget_gone(|gone| !is_retry && started > gone.failed_hook());
             self.failures
                 .entry(Arc::clone(&uid))
                 .or_default()
