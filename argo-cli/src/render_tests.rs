@@ -73,6 +73,7 @@ pub(super) fn records() -> Vec<Record> {
         workload: "StatefulSet/db".into(),
         pods: vec!["db-1".into()],
         doomed: true,
+        resolved: false,
         evidence: vec!["exit code 1".into()],
         next: Some("kubectl logs db-1 --previous".into()),
     };
@@ -157,6 +158,16 @@ pub(super) fn records() -> Vec<Record> {
             Body::Finding(finding.clone()),
         ),
         at(
+            Level::Info,
+            "StatefulSet/db: over after 2 m 10 s: db-1: container postgres crashes on start",
+            Body::Finding(Finding {
+                doomed: false,
+                resolved: true,
+                evidence: Vec::new(),
+                ..finding.clone()
+            }),
+        ),
+        at(
             Level::Error,
             "no cause",
             Body::Finding(Finding {
@@ -219,6 +230,7 @@ fn every_kind_as_text() {
 2026-11-23 10:00:08 INFO [status] Deployment/web 2/3 ready
 2026-11-23 10:00:08 INFO [status] still waiting after 50 s
 2026-11-23 10:00:08 ERRO [finding] StatefulSet/db: db-1: container postgres crashes on start
+2026-11-23 10:00:08 INFO [finding] StatefulSet/db: over after 2 m 10 s: db-1: container postgres crashes on start
 2026-11-23 10:00:08 ERRO [finding] no cause
 2026-11-23 10:00:08 WARN [web-1/app] lines may be missing
 2026-11-23 10:00:08 WARN [assistant] nothing of application shop found

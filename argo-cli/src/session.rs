@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use argo_core::{
-    AppRef, Level, Notice, Record, TrackEvent, TrackedBody,
+    AppRef, Level, Notice, ObjectRef, Record, TrackEvent, TrackedBody,
     record::{Body, Status},
     resource::Application,
 };
@@ -25,11 +25,13 @@ use crate::{
 mod board;
 mod causes;
 mod closing;
+mod course;
 mod ending;
 mod tails;
 
 pub use board::{Board, Ends, Row};
 pub use causes::Causes;
+pub use course::Course;
 pub use ending::{Cause, Phase};
 use tails::Tails;
 
@@ -313,7 +315,10 @@ impl Session {
             self.world.last_lines(&pod_uid, &container, lines);
         }
         let findings = examine(&self.world, thresholds, now);
-        let said = self.causes.update(findings, now);
+        let (board, application) = (&self.board, self.application.as_deref());
+        let course =
+            |object: &ObjectRef, pods: &[String]| Course::of(object, pods, board, application);
+        let said = self.causes.update(findings, course, now);
         self.say(said);
     }
 

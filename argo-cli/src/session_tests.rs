@@ -499,3 +499,35 @@ fn a_terminated_sync_is_no_success() {
         "Application/shop: the sync was terminated by someone"
     );
 }
+
+/// Retries that are refused the same in another order, and one that is not.
+#[test]
+fn a_sync_that_is_tried_again_is_told_once() {
+    let refused = |name: &str| {
+        json!({"kind": "Deployment", "namespace": "shop-prod", "name": name,
+        "status": "SyncFailed", "message": format!("webhook of {name} is down")})
+    };
+    let sync = |phase: &str, retry: i64, results: &[Value]| {
+        let application = json!({"metadata": {"name": "shop", "namespace": "argocd", "uid": "a"},
+            "status": {"operationState": {"phase": phase, "retryCount": retry,
+                "startedAt": at(1).to_string(), "syncResult": {"resources": results}}}});
+        let application = Arc::new(serde_json::from_value(application).unwrap());
+        Input::Track(TrackEvent::Application(application))
+    };
+    let (api, web) = (refused("api"), refused("web"));
+    let synced =
+        json!({"kind": "Deployment", "namespace": "shop-prod", "name": "web", "status": "Synced"});
+    let mut run = Run::new(config());
+    run.tell(sync("Running", 1, &[web.clone(), api.clone()]), 2)
+        .until(3, 10);
+    run.tell(sync("Running", 1, &[]), 11).until(12, 20);
+    run.tell(sync("Running", 2, &[api, web]), 21).until(22, 30);
+    let failed = |said: &&String| said.contains("sync failed");
+    assert_eq!(run.said.iter().filter(failed).count(), 1, "{:?}", run.said);
+    run.tell(sync("Succeeded", 2, &[synced]), 31).until(32, 33);
+    let last = run.said.last().unwrap();
+    assert!(
+        last.starts_with("Application/shop: over after 29 s: sync failed"),
+        "{last}"
+    );
+}

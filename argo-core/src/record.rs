@@ -126,6 +126,9 @@ pub struct Finding {
     pub pods: Vec<String>,
     /// True if the rollout cannot succeed without a change.
     pub doomed: bool,
+    /// True if it was said before and is over: this record takes it back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub resolved: bool,
     /// Facts that prove it, one sentence each.
     pub evidence: Vec<String>,
     /// A command or step that helps.

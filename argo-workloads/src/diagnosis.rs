@@ -44,6 +44,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 mod admission;
+mod attempt;
 mod code;
 mod config;
 mod crash;

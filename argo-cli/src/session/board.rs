@@ -10,6 +10,7 @@ use argo_core::{
 use argo_workloads::rollout::{self, NOT_SEEN, RolloutState};
 use jiff::Timestamp;
 
+use super::Course;
 use crate::{args::WorkloadName, span, summary};
 
 /// Counts of one workload change no faster than this on the screen; that it is complete or
@@ -172,6 +173,34 @@ impl Board {
     /// How many pods there are.
     pub fn pods(&self) -> usize {
         self.pods.len()
+    }
+
+    /// How the workload of this name goes on, also if it was made anew; `pods` are those
+    /// that a finding is about.
+    pub(super) fn course(&self, object: &ObjectRef, pods: &[String]) -> Course {
+        let is_same = |row: &&Row| {
+            let (kind, name) = (&row.object.kind, &row.object.name);
+            (kind, name, &row.object.namespace) == (&object.kind, &object.name, &object.namespace)
+        };
+        let mut rows = self.rows.values().filter(is_same).peekable();
+        let is_known = rows.peek().is_some();
+        match rows.find(|row| !row.gone).map(|row| &row.state) {
+            Some(state) if state.failed.is_some() => Course::Failed,
+            Some(state) if state.complete => Course::Complete,
+            None if is_known => Course::Gone,
+            _ => self.course_of_pods(object, pods),
+        }
+    }
+
+    /// What owns pods and has no rollout of its own is there as long as they are.
+    fn course_of_pods(&self, root: &ObjectRef, pods: &[String]) -> Course {
+        let names = self.pods.values().filter(|pod| pod.root == root.uid);
+        let names = names.filter_map(|pod| pod.pod.metadata.name.as_ref());
+        if pods.is_empty() || names.clone().any(|name| pods.contains(name)) {
+            Course::Going
+        } else {
+            Course::Anew
+        }
     }
 
     /// True if every workload is complete and there is one.

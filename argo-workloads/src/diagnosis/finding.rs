@@ -68,6 +68,7 @@ impl From<&Finding> for record::Finding {
             workload: finding.workload.to_string(),
             pods: finding.pods.clone(),
             doomed: finding.is_doomed(),
+            resolved: false,
             evidence: finding.evidence.clone(),
             next: finding.next.clone(),
         }

@@ -124,8 +124,8 @@ fn hit(view: WorkloadView<'_>, condition: &Condition, cause: String) -> Hit {
     let failed = view.fact.workload.status.failed.unwrap_or(0);
     let s = if failed == 1 { "" } else { "s" };
     let hit_of = |cause: String| {
-        // A run of a CronJob holds nothing up.
-        match view.is_root() {
+        // A run of a CronJob holds nothing up, and a hook that was deleted is tried again.
+        match view.is_root() && !view.fact.is_gone {
             true => Hit::doomed(since, cause),
             false => Hit::suspicious(since, cause),
         }
@@ -144,16 +144,17 @@ fn hit(view: WorkloadView<'_>, condition: &Condition, cause: String) -> Hit {
     };
     let lines = view.scene.world.lines_of(fact, container);
     let target = format!("job/{}", object.name);
-    hit_of(cause + &how)
+    let hit = hit_of(cause + &how)
         .evidence(match failed {
             0 => message.to_owned(),
             _ => format!("{message}; {failed} pod{s} failed"),
         })
-        .log(lines)
-        .next(kubectl(
-            &object.namespace,
-            &["logs", &target, "-c", container],
-        ))
+        .log(lines);
+    if view.fact.is_gone {
+        return hit;
+    }
+    let logs = ["logs", &target, "-c", container];
+    hit.next(kubectl(&object.namespace, &logs))
 }
 
 /// The pod of a Job that failed last, also if it is gone.

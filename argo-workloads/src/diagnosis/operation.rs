@@ -4,10 +4,14 @@
 //! terminated operation, and `argocd app wait` waits for ever after a failed PreSync hook
 //! (recordings argocd/cr, argocd/wait).
 
+use std::collections::BTreeSet;
+
 use argo_core::resource::{OperationState, ResourceResult};
 use jiff::Timestamp;
 
 use super::{
+    attempt::Failures,
+    events::normal,
     finding::Severity,
     hit::{Hit, kubectl},
     job,
@@ -25,8 +29,7 @@ pub(super) fn hook_failed(view: &ApplicationView<'_>) -> Vec<Hit> {
     let Some(operation) = current(view) else {
         return Vec::new();
     };
-    let results = operation.sync_result.resources.iter();
-    let failed = results.filter(|result| result.hook_type.is_some() && has_failed(result));
+    let failed = view.failures().into_iter().flat_map(Failures::hooks);
     failed
         .filter(|_| !was_terminated(operation))
         .map(|result| hook(view, operation, result))
@@ -68,21 +71,20 @@ pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Hit> {
     let Some(operation) = current(view) else {
         return Vec::new();
     };
-    let results = || operation.sync_result.resources.iter();
-    let refused: Vec<&ResourceResult> = results()
-        .filter(|result| result.status.as_deref() == Some("SyncFailed"))
-        .collect();
+    let failures = || view.failures().into_iter();
+    let refused: Vec<&ResourceResult> = failures().flat_map(Failures::refused).collect();
     let ended = matches!(operation.phase.as_str(), "Failed" | "Error");
-    let hook = results().any(|result| result.hook_type.is_some() && has_failed(result));
+    let hook = failures().flat_map(Failures::hooks).next().is_some();
     let hook_alone = hook && refused.is_empty() && !was_terminated(operation);
     if (!ended && refused.is_empty()) || hook_alone {
         return Vec::new();
     }
-    let hit = Hit::new(
-        severity(operation),
-        since(view, operation),
-        sync_phrase(operation, &refused),
-    );
+    let phrase = sync_phrase(operation, &refused);
+    let hit = Hit::new(severity(operation), since(view, operation), phrase);
+    let hit = match refused.is_empty() || was_terminated(operation) {
+        true => hit,
+        false => hit.key(reasons(&refused)),
+    };
     let hit = refused
         .iter()
         .take(RESULTS)
@@ -90,6 +92,17 @@ pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Hit> {
     let name = view.name();
     let hit = hit.next(format!("argocd app get {}", super::hit::quoted(name)));
     vec![hit]
+}
+
+/// Why objects were refused, each reason once, in an order of its own: one webhook that
+/// refuses a second object is no news, and neither is another order of the results.
+fn reasons(refused: &[&ResourceResult]) -> String {
+    let reason = |result: &&ResourceResult| {
+        let message = clean(result.message.as_deref().unwrap_or_default());
+        normal(&message.replace(&format!("\"{}\"", result.name), "#"))
+    };
+    let reasons: BTreeSet<String> = refused.iter().map(reason).collect();
+    reasons.into_iter().collect::<Vec<_>>().join("; ")
 }
 
 /// What failed, in one sentence.
@@ -266,10 +279,6 @@ fn since(view: &ApplicationView<'_>, operation: &OperationState) -> Timestamp {
     time.map_or(view.scene.now, |time| time.0)
 }
 
-fn has_failed(result: &ResourceResult) -> bool {
-    matches!(result.hook_phase.as_deref(), Some("Failed" | "Error"))
-}
-
 fn was_terminated(operation: &OperationState) -> bool {
     operation.phase == "Terminating" || operation.message.as_deref() == Some("Operation terminated")
 }
@@ -284,3 +293,7 @@ pub(super) fn nothing_deployed(operation: &OperationState) -> bool {
     });
     applied.next().is_none()
 }
+
+#[cfg(test)]
+#[path = "operation_tests.rs"]
+mod tests;

@@ -30,6 +30,12 @@ page is made from the rules; a test keeps it up to date.
 Only pods of the newest revision are blamed. A state counts once it has held for the time
 given here: transient states are no findings. A finding is *doomed* if the rollout cannot
 succeed without a change, otherwise *suspicious*: it holds the rollout up and may pass.
+
+A finding is said once. When it no longer holds, one line says so (`over after 24 s: …`,
+`\"resolved\": true` in JSON) and it is no cause of the verdict any more. What keeps containers
+from starting is over when it is gone for five seconds; crashes, probes and the like are
+over when the workload is complete. What comes and goes is told once a minute. Over the
+retries of a sync, what an attempt has not come to yet is as it was.
 ";
 
 /// What a code means, and what to do about it.

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Thresholds,
+    attempt::Failures,
     events::EventFact,
     memory::{Memory, Trouble},
     revision,
@@ -385,5 +386,11 @@ impl ApplicationView<'_> {
     pub(super) fn name(&self) -> &str {
         let name = self.application.metadata.name.as_deref();
         name.unwrap_or_default()
+    }
+
+    /// What its sync was refused, over all attempts.
+    pub(super) fn failures(&self) -> Option<&Failures> {
+        let uid = self.application.metadata.uid.as_deref();
+        self.scene.world.failures_of(uid.unwrap_or_default())
     }
 }

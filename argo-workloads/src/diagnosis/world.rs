@@ -12,10 +12,12 @@ use argo_core::{
 use jiff::Timestamp;
 
 use super::{
+    attempt::Failures,
     events::{EventFact, Events},
     memory::Memory,
     redact,
 };
+use crate::rollout::RolloutState;
 
 /// Lines of a container that are kept.
 const LINES: usize = 50;
@@ -46,6 +48,8 @@ pub struct World {
     /// Anything else: claims, above all.
     pub(super) others: BTreeMap<Arc<str>, ObjectRef>,
     pub(super) applications: BTreeMap<Arc<str>, Arc<Application>>,
+    /// What their syncs were refused, over all attempts.
+    failures: BTreeMap<Arc<str>, Failures>,
     events: BTreeMap<Arc<str>, Events>,
     event_order: VecDeque<Arc<str>>,
     lines: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
@@ -74,6 +78,25 @@ pub(super) struct WorkloadFact {
     pub(super) workload: Arc<WorkloadObject>,
     /// When its newest revision was first seen.
     pub(super) revision_since: Timestamp,
+    /// True of a hook that failed and was deleted: it counts until its next run has a result.
+    pub(super) is_gone: bool,
+}
+
+impl WorkloadFact {
+    /// When its Job failed, if it is a hook.
+    fn failed_hook(&self) -> Option<Timestamp> {
+        self.hook.as_ref()?;
+        let conditions = ["FailureTarget", "Failed"];
+        let conditions = conditions.map(|type_| self.workload.condition(type_));
+        let mut failed = conditions.into_iter().flatten();
+        let failed = failed.find(|condition| condition.status == "True")?;
+        Some(failed.last_transition_time.as_ref()?.0)
+    }
+
+    fn is_same(&self, other: &ObjectRef) -> bool {
+        let own = &self.object;
+        (&own.kind, &own.namespace, &own.name) == (&other.kind, &other.namespace, &other.name)
+    }
 }
 
 /// A pod that is no more, with what a verdict may still need of it.
@@ -93,6 +116,7 @@ impl World {
             workloads: BTreeMap::new(),
             others: BTreeMap::new(),
             applications: BTreeMap::new(),
+            failures: BTreeMap::new(),
             events: BTreeMap::new(),
             event_order: VecDeque::new(),
             lines: BTreeMap::new(),
@@ -152,12 +176,30 @@ impl World {
             is_new: tracked.is_new,
             workload: Arc::clone(workload),
             revision_since,
+            is_gone: false,
         };
+        let state = RolloutState::of(&fact.object.kind, workload);
+        if fact.hook.is_some() && (state.complete || state.failed.is_some()) {
+            self.forget_gone(|gone| gone.is_same(&fact.object));
+        }
         self.workloads.insert(Arc::clone(&tracked.object.uid), fact);
     }
 
+    /// Forgets hooks that failed and are gone, with their pods.
+    fn forget_gone(&mut self, is_past: impl Fn(&WorkloadFact) -> bool) {
+        let gone = &mut self.gone;
+        self.workloads.retain(|uid, fact| {
+            let is_past = fact.is_gone && is_past(fact);
+            if is_past {
+                gone.remove(uid);
+            }
+            !is_past
+        });
+    }
+
     /// An object is gone. Of a pod the last ones of its workload are remembered: a Job
-    /// deletes its failed pods before it says that it failed (recording 08).
+    /// deletes its failed pods before it says that it failed (recording 08). So is a hook
+    /// that failed: a retry of the sync deletes it before it makes it anew.
     pub fn remove(&mut self, object: &ObjectRef) {
         let lines = self.lines.remove(&object.uid).unwrap_or_default();
         if let Some(fact) = self.pods.remove(&object.uid) {
@@ -167,9 +209,16 @@ impl World {
                 gone.pop_front();
             }
         }
+        if let Some(fact) = self.workloads.get_mut(&object.uid)
+            && fact.failed_hook().is_some()
+        {
+            fact.is_gone = true;
+            return;
+        }
         self.workloads.remove(&object.uid);
         self.others.remove(&object.uid);
         self.applications.remove(&object.uid);
+        self.failures.remove(&object.uid);
         self.gone.remove(&object.uid);
     }
 
@@ -206,9 +255,27 @@ impl World {
 
     /// The Application, or one that it owns, is there or changed.
     pub fn application(&mut self, application: &Arc<Application>) {
-        let uid = application.metadata.uid.as_deref().unwrap_or_default();
-        self.applications
-            .insert(uid.into(), Arc::clone(application));
+        let uid: Arc<str> = application
+            .metadata
+            .uid
+            .as_deref()
+            .unwrap_or_default()
+            .into();
+        if let Some(operation) = &application.status.operation_state {
+            let started = operation.started_at.as_ref().map(|time| time.0);
+            let is_retry = operation.retry_count > Some(0);
+            self.forget_gone(|gone| !is_retry && started > gone.failed_hook());
+            self.failures
+                .entry(Arc::clone(&uid))
+                .or_default()
+                .see(operation);
+        }
+        self.applications.insert(uid, Arc::clone(application));
+    }
+
+    /// What the sync of an Application was refused.
+    pub(super) fn failures_of(&self, uid: &str) -> Option<&Failures> {
+        self.failures.get(uid)
     }
 
     /// The events of an object.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use simcluster::scenario::Scenario;
 
-use super::stage::{self, Stage};
+use super::stage::{self, Said, Stage};
 
 const FILES: [&str; 3] = ["failing", "healthy", "recorded"];
 
@@ -46,6 +46,9 @@ pub(crate) struct Case {
     /// What was wrong before and may be said as a warning, until the rollout mends it.
     #[serde(default)]
     was_so: Vec<String>,
+    /// What is said to be over again.
+    #[serde(default)]
+    over: Vec<String>,
     /// What one look at the end finds, where that is something else.
     #[serde(default)]
     at_the_end: Option<Vec<String>>,
@@ -239,6 +242,10 @@ async fn every_scenario_brings_its_findings_and_nothing_else() {
                 }
                 None => missed.push(format!("{} {expected}", case.name)),
             }
+        }
+        let over: Vec<String> = stage.said.iter().filter_map(Said::resolved).collect();
+        if over != case.over {
+            wrong.push(format!("{}: over {over:?}", case.name));
         }
         if file == "healthy" {
             println!("{} | nothing, as it should be", case.name);

@@ -55,7 +55,19 @@ impl Said {
     /// `Deployment/web crash-loop`, of a finding.
     pub(crate) fn finding(&self) -> Option<String> {
         match &self.record.body {
-            Body::Finding(finding) => Some(format!("{} {}", finding.workload, finding.code)),
+            Body::Finding(finding) if !finding.resolved => {
+                Some(format!("{} {}", finding.workload, finding.code))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same of one that is over.
+    pub(crate) fn resolved(&self) -> Option<String> {
+        match &self.record.body {
+            Body::Finding(finding) if finding.resolved => {
+                Some(format!("{} {}", finding.workload, finding.code))
+            }
             _ => None,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
 use crate::{
     assistant::Ended,
     rollout::{Rollout, logs, messages, records},
@@ -244,4 +246,44 @@ async fn explain_tells_what_is_followed_and_why() {
     ] {
         assert!(ended.stdout.contains(part), "no {part} in {}", ended.stdout);
     }
+}
+
+/// The Secret comes once it was missed; that takes the 15 s that operators are given.
+#[tokio::test]
+async fn a_finding_that_healed_is_taken_back() {
+    let text = include_str!("../../scenarios/secret-comes-late.yaml").replace("19s", "2h");
+    let rollout = Rollout::written(&text, SPEED).await.begun().await;
+    let sync = rollout.sync(&["--", "--timeout", "1800"]);
+    let mut run = sync.env("LOG_FORMAT", "json").start();
+    run.until("\"kind\":\"finding\"").await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "db-password", "namespace": "late"}, "stringData": {"password": "x"}});
+    rollout.cluster.store().create(secret).unwrap();
+    let ended = run.end().await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
+    let records = records(&ended);
+    let findings = records.iter().filter(|record| record["kind"] == "finding");
+    let told: Vec<_> = findings
+        .map(|finding| {
+            let msg = finding["msg"].as_str().unwrap().to_owned();
+            (msg, &finding["level"], &finding["resolved"])
+        })
+        .collect();
+    let [(missing, error, none), (over, info, resolved)] = &told[..] else {
+        panic!("{told:#?}")
+    };
+    let sentence = missing.strip_prefix("Deployment/web: ").unwrap();
+    assert!(
+        sentence.starts_with("Secret \"db-password\" does not exist"),
+        "{missing}"
+    );
+    assert!(
+        over.starts_with("Deployment/web: over after ") && over.ends_with(sentence),
+        "{over}"
+    );
+    assert_eq!((*error, *none), (&json!("error"), &Value::Null));
+    assert_eq!((*info, *resolved), (&json!("info"), &json!(true)));
+    let verdict = records.last().unwrap();
+    assert_eq!(verdict["outcome"], "succeeded");
+    assert_eq!(verdict["findings"], json!([]));
 }
