@@ -25,6 +25,10 @@ check:
 model SCHEDULES="200000":
     MODEL_SCHEDULES={{SCHEDULES}} cargo test --release -p argo-logs model -- --nocapture
 
+# Hostile schedules through the simulated cluster and the program: five containers a seed
+faults SEEDS="60":
+    FAULT_SEEDS={{SEEDS}} cargo test -p argo-tests --test suite log_connections_break -- --nocapture
+
 # Write docs/findings.md anew from the rules
 findings:
     UPDATE_DOCS=1 cargo test -p argo-workloads page
