@@ -238,7 +238,7 @@ impl Index {
 
     /// The owners of an object that belongs to nobody which were read and are nobody's
     /// either.
-    pub(crate) fn nobodys(&self, uid: &str) -> Vec<Wanted> {
+    pub(crate) fn unclaimed_owners(&self, uid: &str) -> Vec<Wanted> {
         let node = self.nodes.get(uid).filter(|node| node.place.is_none());
         let owners = node.into_iter().flat_map(|node| &node.owners);
         owners
@@ -248,7 +248,7 @@ impl Index {
     }
 
     /// All owners that were read and are nobody's.
-    pub(crate) fn all_nobodys(&self) -> Vec<Wanted> {
+    pub(crate) fn all_unclaimed_owners(&self) -> Vec<Wanted> {
         let read = self.nodes.values();
         let read = read.filter(|node| node.state == State::Read && node.place.is_none());
         let wanted = read.filter_map(|read| {
@@ -525,7 +525,7 @@ impl Index {
 
     /// Asks once more for the owners of an object that were read and are nobody's.
     fn ask_again(&self, uid: &Uid, changes: &mut Vec<Change>) {
-        changes.extend(self.nobodys(uid).into_iter().map(Change::Want));
+        changes.extend(self.unclaimed_owners(uid).into_iter().map(Change::Want));
     }
 
     /// Asks for the owners of an object that nothing is known of and no watch will bring.

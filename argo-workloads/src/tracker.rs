@@ -329,7 +329,7 @@ impl Tracker {
             let read_at = self.read_at.get(&wanted.owner.uid);
             read_at.is_some_and(|at| self.now >= *at + LOOK_AGAIN)
         };
-        if let Some(wanted) = self.index.nobodys(uid).into_iter().find(due) {
+        if let Some(wanted) = self.index.unclaimed_owners(uid).into_iter().find(due) {
             self.looked_again = self.now;
             self.want(wanted);
         }
@@ -338,7 +338,7 @@ impl Tracker {
     /// The Application names owners that were read and belong to nobody: they may have got
     /// their mark by now.
     fn look_for(&mut self, found: &Application) {
-        let owners = self.index.all_nobodys();
+        let owners = self.index.all_unclaimed_owners();
         let resources = &found.status.resources;
         for wanted in owners {
             let (kind, owner) = (&wanted.owner.kind, &wanted.owner);
