@@ -182,6 +182,8 @@ impl Session {
             Input::Track(event) => self.track(event, now),
             Input::Event(EventItem::Event(event)) => self.event(event),
             Input::Event(EventItem::Notice(notice)) | Input::Notice(notice) => self.notice(&notice),
+            // A kind of item that this version does not know.
+            Input::Event(_) => {}
             Input::Argocd(exited) => self.argocd_ended(exited, now),
             Input::LogsEnded => self.streams.logs = false,
             Input::EventsEnded => self.streams.events = false,
@@ -273,7 +275,7 @@ impl Session {
             let key = (Arc::clone(&event.object.uid), event.reason.clone());
             self.events.insert(key, event.clone());
         }
-        if wanted && !event.context {
+        if wanted && !event.before_start {
             self.effects.push(Effect::Show(event.into()));
         }
     }

@@ -1,7 +1,7 @@
 //! The three streams of a run, and how the tracked objects reach the other two.
 
 use argo_core::{PodEvent, TrackEvent};
-use argo_events::{EventItem, EventStream};
+use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use argo_logs::{LogEvent, LogStream};
 use argo_workloads::{Clients, TrackConfig, TrackingMethod, track};
 use futures::{
@@ -46,8 +46,11 @@ impl Streams {
         );
         let logs =
             log_builder(&args.logs, clusters, started).build(UnboundedReceiverStream::new(pods));
-        let events = event_builder(&args.events, clusters, started)
-            .build(UnboundedReceiverStream::new(events));
+        let events = EventStream::new(
+            event_source(clusters),
+            UnboundedReceiverStream::new(events),
+            event_config(&args.events, started),
+        );
         Self {
             tracked: tracked.boxed(),
             events: events.boxed(),
@@ -135,17 +138,13 @@ fn log_builder(args: &LogArgs, clusters: &Clusters, started: Timestamp) -> argo_
     builder
 }
 
-fn event_builder(
-    args: &EventArgs,
-    clusters: &Clusters,
-    started: Timestamp,
-) -> argo_events::Builder {
-    let overrides = args.event_level.iter().cloned().collect();
-    let mut builder = EventStream::builder(clusters.workloads.clone())
+/// Reads the events of both clusters.
+pub(crate) fn event_source(clusters: &Clusters) -> ClusterEvents {
+    ClusterEvents::new(clusters.workloads.clone()).applications(clusters.applications.clone())
+}
+
+fn event_config(args: &EventArgs, started: Timestamp) -> EventConfig {
+    EventConfig::default()
         .since(started)
-        .overrides(overrides);
-    if let Some(applications) = &clusters.applications {
-        builder = builder.applications(applications.clone());
-    }
-    builder
+        .overrides(args.event_level.iter().cloned().collect())
 }

@@ -28,7 +28,7 @@ use simcluster::{
     store::{ChangeKind, Object, Watch},
 };
 
-/// How often the stage looks, as the program does.
+/// Interval of the looks, as in the program.
 const TICK: Duration = Duration::from_millis(250);
 const APPLICATIONS: &str = "applications.argoproj.io";
 const KINDS: [&str; 10] = [
@@ -62,7 +62,7 @@ impl Said {
         }
     }
 
-    /// The same of one that is over.
+    /// Returns the finding that is resolved.
     pub(crate) fn resolved(&self) -> Option<String> {
         match &self.record.body {
             Body::Finding(finding) if finding.resolved => {
@@ -78,9 +78,9 @@ pub(crate) struct Stage {
     pub(crate) cluster: Cluster,
     pub(crate) session: Session,
     pub(crate) started: Timestamp,
-    /// What the session said, in order.
+    /// Records of the session, in order.
     pub(crate) said: Vec<Said>,
-    /// What the session did, by name.
+    /// Effects of the session by name.
     pub(crate) done: Vec<&'static str>,
     /// A text whose first appearance in an object is of interest, and when it appeared.
     pub(crate) awaited: Option<(String, Option<Duration>)>,
@@ -90,13 +90,13 @@ pub(crate) struct Stage {
     renderers: [Renderer; 2],
     index: Index,
     selector: AppSelector,
-    events: argo_events::Follower,
+    events: argo_events::engine::Follower,
     watches: Vec<Watch>,
     readers: BTreeMap<(String, String, String), Reader>,
     own: Vec<GroupKind>,
 }
 
-/// What a run is told where a test says nothing else.
+/// Default configuration of a run.
 pub(crate) fn config() -> Config {
     Config {
         app: AppRef::new("shop", "argocd"),
@@ -164,10 +164,10 @@ impl Stage {
             renderers: [renderer("text"), renderer("json")],
             index: Index::new(started),
             selector: AppSelector::new(config.app.clone()),
-            events: argo_events::Follower::new(argo_events::Config {
-                since: started,
-                ..argo_events::Config::default()
-            }),
+            events: argo_events::engine::Follower::new(
+                argo_events::EventConfig::default().since(started),
+                false,
+            ),
             watches: KINDS
                 .iter()
                 .map(|kind| store.watch(kind, version).unwrap())
@@ -187,7 +187,7 @@ impl Stage {
         stage
     }
 
-    /// What exists at the start is no news.
+    /// Reads the objects that exist at the start.
     fn first_lists(&mut self) {
         let kinds: Vec<GroupKind> = self.own.iter().cloned().chain([pod_kind()]).collect();
         for kind in &kinds {

@@ -6,9 +6,9 @@ use super::client::{Answer, Cluster, End};
 use super::{Rule, Token};
 use crate::logs::{Origin, parse_stamp};
 
-const RESPONSES: &str = include_str!("../../testdata/api.responses.jsonl");
+const RESPONSES: &str = include_str!("../../../recordings/answers/api.responses.jsonl");
 
-/// Where this server answers otherwise, and why. The status is the same all the same.
+/// Answers that differ from the recorded ones, and the reason. The status is equal in all of them.
 const OTHERWISE: [(&str, &str); 11] = [
     (
         "list with resourceVersion=1 NotOlderThan (200)",
