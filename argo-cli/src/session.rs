@@ -12,7 +12,7 @@ use argo_core::{
 };
 use argo_events::{EventItem, EventRecord};
 use argo_logs::Batch;
-use argo_workloads::diagnosis::{EventFact, Thresholds, World, examine};
+use argo_workloads::diagnosis::{EventFact, Facts, Thresholds, examine};
 use jiff::Timestamp;
 
 use crate::{
@@ -118,7 +118,7 @@ pub enum Effect {
 #[derive(Debug)]
 pub struct Session {
     config: Config,
-    world: World,
+    facts: Facts,
     board: Board,
     causes: Causes,
     tails: Tails,
@@ -152,7 +152,7 @@ impl Session {
     pub fn new(config: Config) -> Self {
         let started = config.started;
         Self {
-            world: World::new(started),
+            facts: Facts::new(started),
             board: Board::new(started),
             causes: Causes::default(),
             tails: Tails::default(),
@@ -203,7 +203,7 @@ impl Session {
     fn track(&mut self, event: TrackEvent, now: Timestamp) {
         match &event {
             TrackEvent::Applied(tracked) => {
-                self.world.apply(tracked, now);
+                self.facts.apply(tracked, now);
                 if let TrackedBody::Pod(pod) = &tracked.body {
                     self.tails.see(&tracked.object.uid, pod);
                 }
@@ -212,13 +212,13 @@ impl Session {
             }
             TrackEvent::Removed(object) => {
                 self.look(now);
-                self.world.remove(object);
+                self.facts.remove(object);
                 self.board.remove(object);
                 self.tails.forget(&object.uid);
             }
             TrackEvent::Synced => self.synced(),
             TrackEvent::Application(application) => {
-                self.world.application(application);
+                self.facts.application(application);
                 if self.is_ours(application) {
                     self.application = Some(Arc::clone(application));
                 }
@@ -264,7 +264,7 @@ impl Session {
     }
 
     fn event(&mut self, event: EventRecord) {
-        self.world.event(fact(&event));
+        self.facts.event(fact(&event));
         self.changed = true;
         let wanted = match self.config.events {
             Events::All => true,
@@ -314,9 +314,9 @@ impl Session {
         self.looked = now;
         self.changed = false;
         for (pod_uid, container, lines) in self.tails.take_changed() {
-            self.world.last_lines(&pod_uid, &container, lines);
+            self.facts.last_lines(&pod_uid, &container, lines);
         }
-        let findings = examine(&self.world, thresholds, now);
+        let findings = examine(&self.facts, thresholds, now);
         let (board, application) = (&self.board, self.application.as_deref());
         let course =
             |object: &ObjectRef, pods: &[String]| Course::of(object, pods, board, application);

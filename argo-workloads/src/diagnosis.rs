@@ -1,6 +1,6 @@
 //! Why a rollout fails: rules over what is known of the objects of an application.
 //!
-//! A [`World`] is fed with what a tracker, an event stream and a log stream say;
+//! A [`Facts`] is fed with what a tracker, an event stream and a log stream say;
 //! [`examine`] looks at it at one moment and says what is wrong. Both are plain and
 //! synchronous: no clock, no client, no text layout.
 //!
@@ -15,22 +15,22 @@
 //!
 //! ```no_run
 //! use argo_core::TrackEvent;
-//! use argo_workloads::diagnosis::{Thresholds, World, doomed_workloads, examine};
+//! use argo_workloads::diagnosis::{Thresholds, Facts, doomed_workloads, examine};
 //! use futures::{Stream, StreamExt};
 //! use jiff::Timestamp;
 //!
 //! # async fn run(mut tracked: impl Stream<Item = TrackEvent> + Unpin) {
-//! let mut world = World::new(Timestamp::now());
+//! let mut facts = Facts::new(Timestamp::now());
 //! let thresholds = Thresholds::default();
 //! while let Some(event) = tracked.next().await {
 //!     let now = Timestamp::now();
 //!     match &event {
-//!         TrackEvent::Applied(tracked) => world.apply(tracked, now),
-//!         TrackEvent::Removed(object) => world.remove(object),
-//!         TrackEvent::Application(application) => world.application(application),
+//!         TrackEvent::Applied(tracked) => facts.apply(tracked, now),
+//!         TrackEvent::Removed(object) => facts.remove(object),
+//!         TrackEvent::Application(application) => facts.application(application),
 //!         _ => {}
 //!     }
-//!     let findings = examine(&world, &thresholds, now);
+//!     let findings = examine(&facts, &thresholds, now);
 //!     drop(doomed_workloads(&findings));
 //! }
 //! # }
@@ -43,40 +43,22 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-mod admission;
-mod attempt;
 mod code;
-mod config;
-mod crash;
-mod deadline;
-mod error_line;
-mod events;
+mod context;
+mod facts;
 mod finding;
-mod hit;
-mod image;
-mod job;
-mod memory;
-mod merge;
-mod node;
-mod operation;
-mod page;
-mod probe;
+mod observation;
 mod redact;
-mod revision;
-mod rule;
-mod scene;
-mod scheduling;
+mod report;
+mod rules;
 mod span;
 mod stream;
-mod volume;
-mod world;
 
 pub use code::Code;
-pub use events::EventFact;
+pub use facts::{EventFact, Facts, Line};
 pub use finding::{Finding, Severity, doomed_workloads};
-pub use page::findings_page;
+pub use report::findings_page;
 pub use stream::{Fact, findings};
-pub use world::{Line, World};
 
 /// How patient the rules are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,13 +111,14 @@ pub fn without_credentials(message: &str) -> String {
 
 /// What is wrong at this moment, the worst and oldest first. A finding stands as long as
 /// its cause does; what comes and goes is for the caller to remember.
-pub fn examine(world: &World, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
-    let scene = scene::Scene::new(world, thresholds, now);
-    let hits = rule::RULES
+pub fn examine(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
+    let context = context::Context::new(facts, thresholds, now);
+    let observations = rules::RULES
         .iter()
-        .flat_map(|rule| merge::Coded::of(rule, &scene));
-    merge::findings(hits.collect(), &scene)
+        .flat_map(|rule| report::Candidate::of(rule, &context));
+    report::findings(observations.collect(), &context)
 }
 
 #[cfg(test)]
-mod recorded;
+#[path = "diagnosis/recorded_tests.rs"]
+mod recorded_tests;

@@ -1,4 +1,4 @@
-//! Findings as a stream, for who does not want to keep a [`World`] of their own.
+//! Findings as a stream, for who does not want to keep a [`Facts`] of their own.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::{EventFact, Finding, Line, Thresholds, World, examine};
+use super::{EventFact, Facts, Finding, Line, Thresholds, examine};
 
 /// How often the rules look.
 const LOOK: Duration = Duration::from_millis(500);
@@ -33,17 +33,17 @@ pub enum Fact {
 /// What is wrong with an application, told anew whenever it changes, the worst first.
 ///
 /// The rules look twice a second, since many of them wait for a grace time. The stream ends
-/// when `facts` ends, after a last look. For one look at what is known use [`examine`].
+/// when `inputs` ends, after a last look. For one look at what is known use [`examine`].
 pub fn findings(
-    facts: impl Stream<Item = Fact> + Send + 'static,
+    inputs: impl Stream<Item = Fact> + Send + 'static,
     thresholds: Thresholds,
 ) -> impl Stream<Item = Vec<Finding>> + Send {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let looking = Looking {
-        facts: facts.boxed(),
+        inputs: inputs.boxed(),
         looks,
-        world: World::new(Timestamp::now()),
+        facts: Facts::new(Timestamp::now()),
         thresholds,
         told: Vec::new(),
         ended: false,
@@ -55,9 +55,9 @@ pub fn findings(
 }
 
 struct Looking {
-    facts: stream::BoxStream<'static, Fact>,
+    inputs: stream::BoxStream<'static, Fact>,
     looks: Interval,
-    world: World,
+    facts: Facts,
     thresholds: Thresholds,
     told: Vec<Finding>,
     ended: bool,
@@ -67,7 +67,7 @@ impl Looking {
     async fn next(&mut self) -> Option<Vec<Finding>> {
         while !self.ended {
             let look = tokio::select! {
-                fact = self.facts.next() => self.take(fact),
+                fact = self.inputs.next() => self.take(fact),
                 _ = pin!(self.looks.tick()) => true,
             };
             if look && let Some(findings) = self.look() {
@@ -81,18 +81,18 @@ impl Looking {
     fn take(&mut self, fact: Option<Fact>) -> bool {
         let now = Timestamp::now();
         match fact {
-            Some(Fact::Track(TrackEvent::Applied(tracked))) => self.world.apply(&tracked, now),
-            Some(Fact::Track(TrackEvent::Removed(object))) => self.world.remove(&object),
+            Some(Fact::Track(TrackEvent::Applied(tracked))) => self.facts.apply(&tracked, now),
+            Some(Fact::Track(TrackEvent::Removed(object))) => self.facts.remove(&object),
             Some(Fact::Track(TrackEvent::Application(application))) => {
-                self.world.application(&application);
+                self.facts.application(&application);
             }
             Some(Fact::Track(_)) => {}
-            Some(Fact::Event(event)) => self.world.event(event),
+            Some(Fact::Event(event)) => self.facts.event(event),
             Some(Fact::Lines {
                 pod_uid,
                 container,
                 lines,
-            }) => self.world.last_lines(&pod_uid, &container, lines),
+            }) => self.facts.last_lines(&pod_uid, &container, lines),
             None => self.ended = true,
         }
         self.ended
@@ -100,7 +100,7 @@ impl Looking {
 
     /// What is wrong, if that is news.
     fn look(&mut self) -> Option<Vec<Finding>> {
-        let findings = examine(&self.world, &self.thresholds, Timestamp::now());
+        let findings = examine(&self.facts, &self.thresholds, Timestamp::now());
         let news = findings != self.told;
         self.told.clone_from(&findings);
         news.then_some(findings)

@@ -9,7 +9,7 @@ use argo_cli::{
 use argo_core::{GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody};
 use argo_events::{EventItem, EventRecord};
 use argo_logs::{Batch, Line};
-use argo_workloads::diagnosis::{EventFact, Thresholds, World, examine};
+use argo_workloads::diagnosis::{EventFact, Facts, Thresholds, examine};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -161,7 +161,7 @@ fn cut(number: usize) -> String {
 /// Inputs made of random numbers.
 struct Play {
     session: Session,
-    world: World,
+    facts: Facts,
     now: Timestamp,
     accepted: usize,
 }
@@ -192,7 +192,7 @@ impl Play {
         if &*kind.kind == "Application" {
             if let Ok(application) = serde_json::from_value(value) {
                 let application = Arc::new(application);
-                self.world.application(&application);
+                self.facts.application(&application);
                 self.session
                     .handle(Input::Track(TrackEvent::Application(application)), self.now);
                 self.accepted += 1;
@@ -221,7 +221,7 @@ impl Play {
             body,
         };
         self.accepted += 1;
-        self.world.apply(&tracked, self.now);
+        self.facts.apply(&tracked, self.now);
         self.session
             .handle(Input::Track(TrackEvent::Applied(tracked)), self.now);
     }
@@ -260,7 +260,7 @@ impl Play {
             })),
             self.now,
         );
-        self.world.event(EventFact {
+        self.facts.event(EventFact {
             object,
             container,
             reason,
@@ -299,7 +299,7 @@ impl Play {
             Thresholds::settling(),
         ] {
             for now in [self.now, Timestamp::MIN, Timestamp::MAX] {
-                for finding in examine(&self.world, &thresholds, now) {
+                for finding in examine(&self.facts, &thresholds, now) {
                     let longest = |texts: &[String]| {
                         texts
                             .iter()
@@ -334,7 +334,7 @@ proptest! {
     #[test]
     fn nonsense_is_survived(steps in prop::collection::vec(prop::collection::vec(any::<u32>().prop_map(|n| n as usize), 24), 1..12)) {
         let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
-        let mut play = Play { session: Session::new(stage::config()), world: World::new(now), now, accepted: 0 };
+        let mut play = Play { session: Session::new(stage::config()), facts: Facts::new(now), now, accepted: 0 };
         for numbers in &steps {
             play.step(numbers);
         }
@@ -348,7 +348,7 @@ fn some_nonsense_is_accepted() {
     let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
     let mut play = Play {
         session: Session::new(stage::config()),
-        world: World::new(now),
+        facts: Facts::new(now),
         now,
         accepted: 0,
     };
@@ -359,6 +359,6 @@ fn some_nonsense_is_accepted() {
         play.object(&numbers);
     }
     assert!(play.accepted > 10, "{}", play.accepted);
-    let findings = examine(&play.world, &Thresholds::one_look(), now);
+    let findings = examine(&play.facts, &Thresholds::one_look(), now);
     assert!(!findings.is_empty());
 }

@@ -1,26 +1,26 @@
 //! Controllers that gave up.
 
-use super::{
-    hit::{Hit, kubectl},
+use crate::diagnosis::{
+    context::WorkloadView,
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::WorkloadView,
 };
 
 /// A Deployment past its progress deadline, or a Rollout that is degraded. It is a
 /// symptom: whatever else holds the rollout up is its cause and takes its place. There is
 /// no event, only the condition.
-pub(super) fn exceeded(view: WorkloadView<'_>) -> Option<Hit> {
+pub(super) fn exceeded(view: WorkloadView<'_>) -> Option<Observation> {
     let failed = view.state.failed.as_deref()?;
     let is_job = &*view.fact.object.kind.group == "batch";
     let is_wanted = view.state.desired != Some(0);
     // Pods that are about to go, or to be replaced, leave no cause behind.
-    let changes = view.scene.is_replacing(&view.fact.root.uid);
+    let changes = view.context.is_replacing(&view.fact.root.uid);
     if !view.is_root() || is_job || !is_wanted || changes {
         return None;
     }
     let since = ["Progressing", "Stalled", "ReplicaFailure"];
     let since = since.iter().find_map(|type_| view.condition_time(type_));
-    let since = since.unwrap_or(view.scene.now);
+    let since = since.unwrap_or(view.context.now);
     let waiting = (view.state.ready, view.state.desired);
     let counts = match waiting {
         (Some(ready), Some(desired)) => format!("; {ready} of {desired} ready"),
@@ -32,5 +32,5 @@ pub(super) fn exceeded(view: WorkloadView<'_>) -> Option<Hit> {
         &view.fact.object.namespace,
         &["describe", &kind, &view.fact.object.name],
     );
-    Some(Hit::doomed(since, cause).key("gave up").next(next))
+    Some(Observation::doomed(since, cause).key("gave up").next(next))
 }

@@ -1,29 +1,29 @@
 //! Volumes and sandboxes that cannot be had on the node. Only events tell; the status
 //! stays `ContainerCreating` (recording 10).
 
-use super::{
-    events::EventFact,
-    hit::{Hit, kubectl},
+use crate::diagnosis::{
+    context::PodView,
+    facts::EventFact,
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::PodView,
 };
 
 /// A volume that stays with another node, above all.
-pub(super) fn attach(view: PodView<'_>) -> Option<Hit> {
-    let event = view.obstacle(|event| event.reason == "FailedAttachVolume")?;
+pub(super) fn attach(view: PodView<'_>) -> Option<Observation> {
+    let event = view.blocking_event(|event| event.reason == "FailedAttachVolume")?;
     let cause = if event.message.contains("Multi-Attach error") {
         let volume = quoted(&event.message).unwrap_or_default();
         format!("volume {volume} is still attached to another node")
     } else {
         format!("volume cannot be attached: {}", clean(&event.message))
     };
-    Some(hit(view, event, cause))
+    Some(observation(view, event, cause))
 }
 
 /// A volume that cannot be mounted. What is missing in the cluster has a rule of its own;
 /// the kubelet's own delays pass.
-pub(super) fn mount(view: PodView<'_>) -> Option<Hit> {
-    let event = view.obstacle(|event| {
+pub(super) fn mount(view: PodView<'_>) -> Option<Observation> {
+    let event = view.blocking_event(|event| {
         let text = &event.message;
         event.reason == "FailedMount"
             && !text.contains("failed to sync")
@@ -41,24 +41,24 @@ pub(super) fn mount(view: PodView<'_>) -> Option<Hit> {
         Some(volume) => format!("volume {volume} cannot be mounted: {why}"),
         None => format!("a volume cannot be mounted: {why}"),
     };
-    Some(hit(view, event, cause))
+    Some(observation(view, event, cause))
 }
 
 /// The network plugin fails, most often.
-pub(super) fn sandbox(view: PodView<'_>) -> Option<Hit> {
-    let event = view.obstacle(|event| event.reason == "FailedCreatePodSandBox")?;
+pub(super) fn sandbox(view: PodView<'_>) -> Option<Observation> {
+    let event = view.blocking_event(|event| event.reason == "FailedCreatePodSandBox")?;
     let why = event
         .message
         .rsplit_once("desc = ")
         .map_or(&*event.message, |(_, why)| why);
     let cause = format!("sandbox of the pod cannot be made: {}", clean(why));
-    Some(hit(view, event, cause))
+    Some(observation(view, event, cause))
 }
 
-fn hit(view: PodView<'_>, event: &EventFact, cause: String) -> Hit {
+fn observation(view: PodView<'_>, event: &EventFact, cause: String) -> Observation {
     let node = view.fact.pod.spec.node_name.as_deref();
     let node = node.map_or(String::new(), |node| format!("on node {node}, "));
-    Hit::suspicious(event.first, cause)
+    Observation::suspicious(event.first, cause)
         .evidence(format!("{node}{} times: {}", event.count, event.message))
         .next(kubectl(view.namespace(), &["describe", "pod", view.name()]))
 }

@@ -11,13 +11,17 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
-use super::{
-    attempt::Failures,
-    events::{EventFact, Events},
-    memory::Memory,
-    redact,
-};
+use super::redact;
 use crate::rollout::RolloutState;
+
+mod events;
+mod history;
+mod sync_failures;
+
+pub use events::EventFact;
+pub(super) use events::{Events, normal};
+pub(super) use history::{ContainerHistory, End, StartProblem, StartProblemKind};
+pub(super) use sync_failures::SyncFailures;
 
 /// Lines of a container that are kept.
 const LINES: usize = 50;
@@ -41,7 +45,7 @@ pub struct Line {
 /// It remembers what statuses forget and takes no clock of its own: each input comes
 /// with the time at which it was seen. Its size is bounded by the number of objects.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct Facts {
     pub(super) started: Timestamp,
     pub(super) pods: BTreeMap<Arc<str>, PodFact>,
     pub(super) workloads: BTreeMap<Arc<str>, WorkloadFact>,
@@ -49,7 +53,7 @@ pub struct World {
     pub(super) others: BTreeMap<Arc<str>, ObjectRef>,
     pub(super) applications: BTreeMap<Arc<str>, Arc<Application>>,
     /// What their syncs were refused, over all attempts.
-    failures: BTreeMap<Arc<str>, Failures>,
+    failures: BTreeMap<Arc<str>, SyncFailures>,
     events: BTreeMap<Arc<str>, Events>,
     event_order: VecDeque<Arc<str>>,
     lines: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
@@ -64,7 +68,7 @@ pub(super) struct PodFact {
     pub(super) root: ObjectRef,
     pub(super) is_new: bool,
     pub(super) pod: Arc<Pod>,
-    pub(super) containers: BTreeMap<String, Memory>,
+    pub(super) containers: BTreeMap<String, ContainerHistory>,
 }
 
 /// A workload at any depth.
@@ -106,7 +110,7 @@ pub(super) struct GonePod {
     pub(super) lines: BTreeMap<String, Vec<Line>>,
 }
 
-impl World {
+impl Facts {
     /// Nothing is known yet. What happened before `started` is not blamed on this
     /// rollout.
     pub fn new(started: Timestamp) -> Self {
@@ -141,10 +145,10 @@ impl World {
         let mut containers = known.map(|known| known.containers).unwrap_or_default();
         for (container, status) in pod.containers() {
             let Some(status) = status else { continue };
-            let memory = containers
+            let history = containers
                 .entry(container.name.clone())
-                .or_insert_with(|| Memory::new(status, tracked.is_new));
-            memory.see(status, now);
+                .or_insert_with(|| ContainerHistory::new(status, tracked.is_new));
+            history.see(status, now);
         }
         let fact = PodFact {
             object: tracked.object.clone(),
@@ -274,7 +278,7 @@ impl World {
     }
 
     /// What the sync of an Application was refused.
-    pub(super) fn failures_of(&self, uid: &str) -> Option<&Failures> {
+    pub(super) fn failures_of(&self, uid: &str) -> Option<&SyncFailures> {
         self.failures.get(uid)
     }
 
@@ -312,7 +316,7 @@ mod tests {
 
     #[test]
     fn its_size_is_bounded() {
-        let mut world = World::new(Timestamp::UNIX_EPOCH);
+        let mut facts = Facts::new(Timestamp::UNIX_EPOCH);
         let object = |uid: &str| ObjectRef {
             kind: GroupKind::new("", "Pod"),
             namespace: "n".into(),
@@ -325,7 +329,7 @@ mod tests {
         };
         for number in 0..EVENT_OBJECTS + 10 {
             let uid = number.to_string();
-            world.event(EventFact {
+            facts.event(EventFact {
                 object: object(&uid),
                 container: None,
                 reason: "BackOff".into(),
@@ -346,14 +350,14 @@ mod tests {
                 is_new: true,
                 body: TrackedBody::Pod(Arc::default()),
             };
-            world.apply(&tracked, Timestamp::UNIX_EPOCH);
-            world.last_lines(&uid, "app", vec![line.clone(); 1000]);
-            let kept = world.lines_of(&world.pods[&*uid], "app");
+            facts.apply(&tracked, Timestamp::UNIX_EPOCH);
+            facts.last_lines(&uid, "app", vec![line.clone(); 1000]);
+            let kept = facts.lines_of(&facts.pods[&*uid], "app");
             assert!(kept.len() == LINES && kept[0].text.len() < 1000);
-            world.remove(&tracked.object);
+            facts.remove(&tracked.object);
         }
-        assert_eq!(world.events.len(), EVENT_OBJECTS);
-        assert_eq!(world.gone_of("root").count(), GONE);
-        assert!(world.pods.is_empty() && world.lines.is_empty());
+        assert_eq!(facts.events.len(), EVENT_OBJECTS);
+        assert_eq!(facts.gone_of("root").count(), GONE);
+        assert!(facts.pods.is_empty() && facts.lines.is_empty());
     }
 }

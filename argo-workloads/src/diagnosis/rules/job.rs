@@ -6,30 +6,34 @@
 use argo_core::resource::{Condition, Terminated};
 use jiff::Timestamp;
 
-use super::{
-    crash::exit,
-    hit::{Hit, kubectl},
+use super::crash::exit;
+use crate::diagnosis::{
+    context::{PodView, WorkloadView},
+    facts::{PodFact, WorkloadFact},
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::{PodView, WorkloadView},
-    world::{PodFact, WorkloadFact},
 };
 
 /// A Job that failed and is no hook.
-pub(super) fn failed(view: WorkloadView<'_>) -> Option<Hit> {
+pub(super) fn failed(view: WorkloadView<'_>) -> Option<Observation> {
     let condition = verdict(view)?;
     if view.fact.hook.is_some() || is_deadline(condition) {
         return None;
     }
-    Some(hit(view, condition, format!("{}failed", name(view))))
+    Some(observation(
+        view,
+        condition,
+        format!("{}failed", name(view)),
+    ))
 }
 
 /// A Job that took longer than `activeDeadlineSeconds`.
-pub(super) fn took_too_long(view: WorkloadView<'_>) -> Option<Hit> {
+pub(super) fn took_too_long(view: WorkloadView<'_>) -> Option<Observation> {
     let condition = verdict(view).filter(|condition| is_deadline(condition))?;
     if view.fact.hook.is_some() {
         return None;
     }
-    Some(hit(
+    Some(observation(
         view,
         condition,
         format!("{}{}", name(view), too_long(view)),
@@ -37,7 +41,7 @@ pub(super) fn took_too_long(view: WorkloadView<'_>) -> Option<Hit> {
 }
 
 /// A hook whose Job failed. Its name is part of the cause: the sync stops with it.
-pub(super) fn hook_failed(view: WorkloadView<'_>) -> Option<Hit> {
+pub(super) fn hook_failed(view: WorkloadView<'_>) -> Option<Observation> {
     let phase = view.fact.hook.as_ref()?;
     let condition = verdict(view)?;
     let how = if is_deadline(condition) {
@@ -46,17 +50,17 @@ pub(super) fn hook_failed(view: WorkloadView<'_>) -> Option<Hit> {
         "failed".to_owned()
     };
     let cause = format!("{phase} hook {} {how}", view.fact.object);
-    let aftermath = if &**phase == "PreSync" && nothing_deployed(view) {
+    let consequence = if &**phase == "PreSync" && nothing_deployed(view) {
         "; nothing was deployed"
     } else {
         ""
     };
-    let hit = hit(view, condition, cause).aftermath(aftermath);
-    Some(hit.about(view.fact.object.clone()))
+    let observation = observation(view, condition, cause).consequence(consequence);
+    Some(observation.about(view.fact.object.clone()))
 }
 
 /// A pod that no workload owns and that is not restarted.
-pub(super) fn pod_failed(view: PodView<'_>) -> Option<Hit> {
+pub(super) fn pod_failed(view: PodView<'_>) -> Option<Observation> {
     let fact = view.fact;
     let is_bare = fact.object.uid == fact.root.uid;
     let failed = fact.pod.status.phase.as_deref() == Some("Failed");
@@ -69,8 +73,8 @@ pub(super) fn pod_failed(view: PodView<'_>) -> Option<Hit> {
     let cause = format!("container {container} failed ({})", exit(end));
     let next = kubectl(view.namespace(), &["logs", view.name(), "-c", container]);
     is_regular.then(|| {
-        Hit::doomed(time, cause)
-            .log(view.scene.world.lines_of(fact, container))
+        Observation::doomed(time, cause)
+            .log(view.context.facts.lines_of(fact, container))
             .next(next)
     })
 }
@@ -89,14 +93,14 @@ fn verdict(view: WorkloadView<'_>) -> Option<&Condition> {
     };
     let condition = holds("FailureTarget").or_else(|| holds("Failed"))?;
     let is_past = !view.fact.is_new
-        && time(condition, view) < view.scene.world.started
-        && !view.scene.thresholds.is_one_look();
+        && time(condition, view) < view.context.facts.started
+        && !view.context.thresholds.is_one_look();
     (!is_past).then_some(condition)
 }
 
 fn time(condition: &Condition, view: WorkloadView<'_>) -> Timestamp {
     let time = condition.last_transition_time.as_ref();
-    time.map_or(view.scene.now, |time| time.0)
+    time.map_or(view.context.now, |time| time.0)
 }
 
 fn is_deadline(condition: &Condition) -> bool {
@@ -118,56 +122,56 @@ fn name(view: WorkloadView<'_>) -> String {
     }
 }
 
-fn hit(view: WorkloadView<'_>, condition: &Condition, cause: String) -> Hit {
+fn observation(view: WorkloadView<'_>, condition: &Condition, cause: String) -> Observation {
     let since = time(condition, view);
     let message = condition.message.as_deref().unwrap_or_default();
     let failed = view.fact.workload.status.failed.unwrap_or(0);
     let s = if failed == 1 { "" } else { "s" };
-    let hit_of = |cause: String| {
+    let observation_of = |cause: String| {
         // A run of a CronJob holds nothing up, and a hook that was deleted is tried again.
         match view.is_root() && !view.fact.is_gone {
-            true => Hit::doomed(since, cause),
-            false => Hit::suspicious(since, cause),
+            true => Observation::doomed(since, cause),
+            false => Observation::suspicious(since, cause),
         }
     };
     let object = &view.fact.object;
-    let pod = last_failed_pod(view.scene.world, view.fact);
+    let pod = last_failed_pod(view.context.facts, view.fact);
     let Some((fact, (container, end, _))) = pod.and_then(|fact| Some((fact, failure(fact)?)))
     else {
         let next = kubectl(&object.namespace, &["describe", "job", &object.name]);
-        return hit_of(cause).evidence(message).next(next);
+        return observation_of(cause).evidence(message).next(next);
     };
     let killed_for_deadline = is_deadline(condition);
     let how = match killed_for_deadline {
         true => String::new(),
         false => format!(" (container {container}, {})", exit(end)),
     };
-    let lines = view.scene.world.lines_of(fact, container);
+    let lines = view.context.facts.lines_of(fact, container);
     let target = format!("job/{}", object.name);
-    let hit = hit_of(cause + &how)
+    let observation = observation_of(cause + &how)
         .evidence(match failed {
             0 => message.to_owned(),
             _ => format!("{message}; {failed} pod{s} failed"),
         })
         .log(lines);
     if view.fact.is_gone {
-        return hit;
+        return observation;
     }
     let logs = ["logs", &target, "-c", container];
-    hit.next(kubectl(&object.namespace, &logs))
+    observation.next(kubectl(&object.namespace, &logs))
 }
 
 /// The pod of a Job that failed last, also if it is gone.
 fn last_failed_pod<'a>(
-    world: &'a super::world::World,
+    facts: &'a crate::diagnosis::facts::Facts,
     job: &'a WorkloadFact,
 ) -> Option<&'a PodFact> {
     let of_job = |fact: &&PodFact| {
         let owner = fact.owner.as_ref();
         owner.is_some_and(|owner| owner.uid == job.object.uid)
     };
-    let gone = world.gone_of(&job.root.uid);
-    let pods = world.pods.values().chain(gone).filter(of_job);
+    let gone = facts.gone_of(&job.root.uid);
+    let pods = facts.pods.values().chain(gone).filter(of_job);
     pods.filter_map(|fact| Some((failure(fact)?.2, fact)))
         .max_by_key(|(time, _)| *time)
         .map(|(_, fact)| fact)
@@ -175,8 +179,8 @@ fn last_failed_pod<'a>(
 
 /// The container of a pod that failed last, how, and when.
 fn failure(fact: &PodFact) -> Option<(&str, &Terminated, Timestamp)> {
-    let failures = fact.containers.iter().filter_map(|(name, memory)| {
-        let end = memory.ends.last()?;
+    let failures = fact.containers.iter().filter_map(|(name, history)| {
+        let end = history.ends.last()?;
         (end.terminated.exit_code != 0).then_some((name.as_str(), &end.terminated, end.time()))
     });
     failures.max_by_key(|(_, _, time)| *time)
@@ -184,7 +188,7 @@ fn failure(fact: &PodFact) -> Option<(&str, &Terminated, Timestamp)> {
 
 /// True if the Application says that the sync applied nothing but hooks.
 fn nothing_deployed(view: WorkloadView<'_>) -> bool {
-    let mut applications = view.scene.applications();
+    let mut applications = view.context.applications();
     applications.any(|application| {
         let operation = application.application.status.operation_state.as_ref();
         operation.is_some_and(super::operation::nothing_deployed)

@@ -6,18 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use argo_core::resource::Pod;
 
-use super::world::{PodFact, WorkloadFact, World};
+use crate::diagnosis::facts::{Facts, PodFact, WorkloadFact};
 
 /// The uids of all pods of the newest revision of their workload.
-pub(super) fn newest(world: &World) -> BTreeSet<&str> {
+pub(crate) fn newest(facts: &Facts) -> BTreeSet<&str> {
     let mut by_root: BTreeMap<&str, Vec<&PodFact>> = BTreeMap::new();
-    for fact in world.pods.values() {
+    for fact in facts.pods.values() {
         by_root.entry(&fact.root.uid).or_default().push(fact);
     }
     let mut newest = BTreeSet::new();
     for (root, pods) in by_root {
-        let root = world.workloads.get(root);
-        let wanted = root.and_then(|root| wanted(world, root, &pods));
+        let root = facts.workloads.get(root);
+        let wanted = root.and_then(|root| wanted(facts, root, &pods));
         let of_newest = pods.into_iter().filter(|fact| match (root, &wanted) {
             (Some(_), Some((label, hash))) => self::label(&fact.pod, label) == Some(hash),
             _ => true,
@@ -30,14 +30,14 @@ pub(super) fn newest(world: &World) -> BTreeSet<&str> {
 /// The label by which pods of the newest revision are known, and its value; nothing where
 /// all pods are alike.
 fn wanted<'a>(
-    world: &'a World,
+    facts: &'a Facts,
     root: &'a WorkloadFact,
     pods: &[&'a PodFact],
 ) -> Option<(&'static str, &'a str)> {
     let status = &root.workload.status;
     match &*root.object.kind.kind {
         "Deployment" => {
-            let hash = newest_replicaset(world, root)?;
+            let hash = newest_replicaset(facts, root)?;
             Some(("pod-template-hash", hash))
         }
         "StatefulSet" => {
@@ -55,13 +55,13 @@ fn wanted<'a>(
 
 /// The template hash of the ReplicaSet with the highest revision. A rollback gives an old
 /// ReplicaSet a new revision (kubernetes `pkg/controller/deployment/sync.go`).
-fn newest_replicaset<'a>(world: &'a World, root: &WorkloadFact) -> Option<&'a str> {
+fn newest_replicaset<'a>(facts: &'a Facts, root: &WorkloadFact) -> Option<&'a str> {
     const REVISION: &str = "deployment.kubernetes.io/revision";
     let revision = |fact: &WorkloadFact| {
         let annotations = fact.workload.metadata.annotations.as_ref()?;
         annotations.get(REVISION)?.parse::<i64>().ok()
     };
-    let owned = world.workloads.values().filter(|fact| {
+    let owned = facts.workloads.values().filter(|fact| {
         let owner = fact.owner.as_ref();
         &*fact.object.kind.kind == "ReplicaSet"
             && owner.is_some_and(|owner| owner.uid == root.object.uid)

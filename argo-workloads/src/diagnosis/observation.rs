@@ -4,17 +4,19 @@ use argo_core::ObjectRef;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    events::normal,
+    context::{ApplicationView, ContainerView, PodView, WorkloadView},
+    facts::Line,
+    facts::normal,
     finding::Severity,
     redact,
-    scene::{ApplicationView, ContainerView, PodView, WorkloadView},
-    world::Line,
 };
+
+mod error_line;
 
 /// What one rule found. The rule says what is wrong; where, is filled in by
 /// [`Hit::at_pod`] and its like.
 #[derive(Clone, Debug)]
-pub(super) struct Hit {
+pub(super) struct Observation {
     pub(super) severity: Severity,
     pub(super) since: Timestamp,
     /// The cause with its numbers.
@@ -30,7 +32,7 @@ pub(super) struct Hit {
     pub(super) lines: Vec<Line>,
     pub(super) error_line: Option<String>,
     /// What follows from it, at the end of the sentence.
-    pub(super) aftermath: &'static str,
+    pub(super) consequence: &'static str,
     pub(super) place: Place,
 }
 
@@ -42,7 +44,7 @@ pub(super) struct Place {
     pub(super) container: Option<String>,
 }
 
-impl Hit {
+impl Observation {
     pub(super) fn new(severity: Severity, since: Timestamp, cause: impl Into<String>) -> Self {
         let cause = cause.into();
         Self {
@@ -56,7 +58,7 @@ impl Hit {
             next: None,
             lines: Vec::new(),
             error_line: None,
-            aftermath: "",
+            consequence: "",
             place: Place::default(),
         }
     }
@@ -100,14 +102,14 @@ impl Hit {
         self
     }
 
-    pub(super) fn aftermath(mut self, text: &'static str) -> Self {
-        self.aftermath = text;
+    pub(super) fn consequence(mut self, text: &'static str) -> Self {
+        self.consequence = text;
         self
     }
 
     /// With the last lines of the container, and the one that looks like the error.
     pub(super) fn log(mut self, lines: &[Line]) -> Self {
-        self.error_line = super::error_line::error_line(lines);
+        self.error_line = error_line::error_line(lines);
         self.lines = lines.to_vec();
         self
     }
@@ -121,7 +123,7 @@ impl Hit {
         self.place.pod = Some(view.name().to_owned());
         self.place.workload = Some(view.fact.root.clone());
         if view.was_so_before(self.since) {
-            self.aftermath = "; already so before this sync";
+            self.consequence = "; already so before this sync";
             if view.may_be_replaced() {
                 self.severity = self.severity.min(Severity::Suspicious);
             }

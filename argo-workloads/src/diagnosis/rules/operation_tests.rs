@@ -5,21 +5,19 @@ use std::sync::Arc;
 use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody, resource::Application};
 use serde_json::{Value, json};
 
-use super::{
-    super::{Code, Finding, Line, Severity, Thresholds, World, examine},
-    *,
-};
+use super::*;
+use crate::diagnosis::{Code, Facts, Finding, Line, Thresholds, examine};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
 
 /// An Application whose syncs are told one after the other.
-struct Syncs(World);
+struct Syncs(Facts);
 
 impl Syncs {
     fn new() -> Self {
-        Self(World::new(at(0)))
+        Self(Facts::new(at(0)))
     }
 
     fn apply(&mut self, tracked: &Tracked) {

@@ -1,6 +1,6 @@
 //! The line of a log that looks like the error.
 
-use super::{redact, world::Line};
+use crate::diagnosis::{facts::Line, redact};
 
 /// Characters of the line that are kept.
 const MAX: usize = 200;
@@ -11,7 +11,7 @@ const MAX: usize = 200;
 /// A word that ends programs (`FATAL`, `panic:`) beats an exception, an exception beats
 /// an error. Within a kind the last line wins, except for a Go panic, whose first line is
 /// the message and whose others are stacks.
-pub(super) fn error_line(lines: &[Line]) -> Option<String> {
+pub(crate) fn error_line(lines: &[Line]) -> Option<String> {
     let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
     let found = fatal(&texts)
         .or_else(|| traceback(&texts))

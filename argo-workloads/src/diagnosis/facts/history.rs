@@ -12,31 +12,31 @@ const RUNS: usize = 8;
 
 /// What is remembered of one container of one pod.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct ContainerHistory {
     /// Restarts that happened before the rollout.
-    pub(super) baseline: i64,
+    pub(crate) baseline: i64,
     /// The ends of its last runs, oldest first.
-    pub(super) ends: Vec<End>,
+    pub(crate) ends: Vec<End>,
     /// The trouble it has in getting started, until it runs.
-    pub(super) trouble: Option<Trouble>,
+    pub(crate) start_problem: Option<StartProblem>,
     /// The last telling message, also after it was replaced by a back-off.
-    pub(super) telling: Option<Telling>,
+    pub(crate) last_message: Option<LastMessage>,
 }
 
 /// The end of one run.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct End {
+pub(crate) struct End {
     /// How often the container had been restarted before this run.
-    pub(super) run: i64,
+    pub(crate) run: i64,
     /// How it ended.
-    pub(super) terminated: Terminated,
+    pub(crate) terminated: Terminated,
     /// When the status first said so.
-    pub(super) seen: Timestamp,
+    pub(crate) seen: Timestamp,
 }
 
 impl End {
     /// When it ended, by the kubelet's clock.
-    pub(super) fn time(&self) -> Timestamp {
+    pub(crate) fn time(&self) -> Timestamp {
         let finished = self.terminated.finished_at.as_ref().map(|time| time.0);
         finished
             .filter(|time| *time > Timestamp::UNIX_EPOCH)
@@ -46,29 +46,29 @@ impl End {
 
 /// Why a container does not start.
 #[derive(Clone, Debug)]
-pub(super) struct Trouble {
+pub(crate) struct StartProblem {
     /// The kind of trouble; back-offs belong to what they back off from.
-    pub(super) family: Family,
+    pub(crate) kind: StartProblemKind,
     /// The reason that stands in the status, or stood there before a back-off.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// The message that says most.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// When it began.
-    pub(super) since: Timestamp,
+    pub(crate) since: Timestamp,
 }
 
 /// A message that was worth remembering.
 #[derive(Clone, Debug)]
-pub(super) struct Telling {
+pub(crate) struct LastMessage {
     /// The reason that it came with.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// The message.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 /// Reasons that alternate with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
+pub(crate) enum StartProblemKind {
     /// The image.
     Image,
     /// ConfigMaps, Secrets and the security context.
@@ -77,7 +77,7 @@ pub(super) enum Family {
     Create,
 }
 
-impl Family {
+impl StartProblemKind {
     /// Kubernetes `pkg/kubelet/images/types.go`, `pkg/kubelet/kuberuntime/kuberuntime_container.go`,
     /// `pkg/kubelet/container/sync_result.go`.
     fn of(reason: &str) -> Option<Self> {
@@ -100,10 +100,10 @@ impl Family {
     }
 }
 
-impl Memory {
+impl ContainerHistory {
     /// The memory of a container that is seen for the first time. Restarts of a pod that
     /// was there before are not this rollout's.
-    pub(super) fn new(status: &ContainerStatus, is_new: bool) -> Self {
+    pub(crate) fn new(status: &ContainerStatus, is_new: bool) -> Self {
         Self {
             baseline: if is_new {
                 0
@@ -115,7 +115,7 @@ impl Memory {
     }
 
     /// Takes in a status.
-    pub(super) fn see(&mut self, status: &ContainerStatus, now: Timestamp) {
+    pub(crate) fn see(&mut self, status: &ContainerStatus, now: Timestamp) {
         let run = i64::from(status.restart_count.max(0));
         let now_ended = status.state.terminated.as_ref();
         if let Some(end) = &status.last_state.terminated {
@@ -128,7 +128,7 @@ impl Memory {
             self.end(run, end, now);
         }
         if status.state.running.is_some() {
-            self.trouble = None;
+            self.start_problem = None;
         }
         if let Some(waiting) = &status.state.waiting {
             let reason = waiting.reason.as_deref().unwrap_or_default();
@@ -158,21 +158,21 @@ impl Memory {
     }
 
     fn wait(&mut self, reason: &str, message: &str, now: Timestamp) {
-        let Some(family) = Family::of(reason) else {
+        let Some(kind) = StartProblemKind::of(reason) else {
             return;
         };
-        if family == Family::Create && !message.is_empty() {
-            self.telling = Some(Telling {
+        if kind == StartProblemKind::Create && !message.is_empty() {
+            self.last_message = Some(LastMessage {
                 reason: reason.to_owned(),
                 message: message.to_owned(),
             });
         }
-        let known = self.trouble.take().filter(|known| known.family == family);
-        let (mut trouble, is_first) = match known {
+        let known = self.start_problem.take().filter(|known| known.kind == kind);
+        let (mut start_problem, is_first) = match known {
             Some(known) => (known, false),
             None => (
-                Trouble {
-                    family,
+                StartProblem {
+                    kind,
                     reason: reason.to_owned(),
                     message: message.to_owned(),
                     since: now,
@@ -182,10 +182,10 @@ impl Memory {
         };
         let backs_off = reason.ends_with("BackOff");
         if !is_first && !backs_off && !message.is_empty() {
-            reason.clone_into(&mut trouble.reason);
-            message.clone_into(&mut trouble.message);
+            reason.clone_into(&mut start_problem.reason);
+            message.clone_into(&mut start_problem.message);
         }
-        self.trouble = Some(trouble);
+        self.start_problem = Some(start_problem);
     }
 }
 
@@ -199,12 +199,12 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn seen(statuses: &[Value]) -> Memory {
-        let mut memory = Memory::default();
+    fn seen(statuses: &[Value]) -> ContainerHistory {
+        let mut history = ContainerHistory::default();
         for (second, status) in (0..).zip(statuses) {
-            memory.see(&serde_json::from_value(status.clone()).unwrap(), at(second));
+            history.see(&serde_json::from_value(status.clone()).unwrap(), at(second));
         }
-        memory
+        history
     }
 
     fn waiting(reason: &str, message: &str) -> Value {
@@ -215,45 +215,45 @@ mod tests {
     #[test]
     fn a_run_is_the_same_one_at_its_end_and_in_its_back_off() {
         let ended = |id: &str| json!({"terminated": {"exitCode": 1, "containerID": id}});
-        let memory = seen(&[
+        let history = seen(&[
             json!({"restartCount": 1, "containerID": "B", "state": ended("B"), "lastState": ended("A")}),
             json!({"restartCount": 1, "containerID": "B", "state": {"waiting": {"reason": "CrashLoopBackOff"}},
                 "lastState": ended("B")}),
             json!({"restartCount": 2, "containerID": "C", "state": {"running": {}}, "lastState": ended("B")}),
         ]);
         let ids = |end: &End| (end.run, end.terminated.container_id.clone().unwrap());
-        let runs: Vec<_> = memory.ends.iter().map(ids).collect();
+        let runs: Vec<_> = history.ends.iter().map(ids).collect();
         assert_eq!(runs, [(0, "A".to_owned()), (1, "B".to_owned())]);
     }
 
     #[test]
     fn an_error_and_its_back_off_are_one_trouble() {
-        let memory = seen(&[
+        let history = seen(&[
             waiting("ErrImagePull", "not found"),
             waiting("ImagePullBackOff", "Back-off pulling image"),
             waiting("ErrImagePull", "still not found"),
         ]);
-        let trouble = memory.trouble.unwrap();
+        let start_problem = history.start_problem.unwrap();
         assert_eq!(
-            (trouble.since, &*trouble.message),
+            (start_problem.since, &*start_problem.message),
             (at(0), "still not found")
         );
-        let memory = seen(&[
+        let history = seen(&[
             waiting("ErrImagePull", "x"),
             json!({"state": {"running": {}}}),
         ]);
-        assert!(memory.trouble.is_none());
+        assert!(history.start_problem.is_none());
     }
 
     #[test]
     fn each_run_is_remembered_once() {
         let end = |code: i32| json!({"terminated": {"exitCode": code}});
-        let memory = seen(&[
+        let history = seen(&[
             json!({"state": end(1)}),
             json!({"restartCount": 1, "state": {"running": {}}, "lastState": end(1)}),
             json!({"restartCount": 1, "state": end(2), "lastState": end(1)}),
         ]);
-        let runs: Vec<_> = memory
+        let runs: Vec<_> = history
             .ends
             .iter()
             .map(|end| (end.run, end.terminated.exit_code))
@@ -267,10 +267,13 @@ mod tests {
 
     #[test]
     fn a_telling_message_outlives_the_back_off() {
-        let memory = seen(&[
+        let history = seen(&[
             waiting("PostStartHookError", "exited with 1: no route"),
             waiting("CrashLoopBackOff", "back-off 10s"),
         ]);
-        assert_eq!(memory.telling.unwrap().message, "exited with 1: no route");
+        assert_eq!(
+            history.last_message.unwrap().message,
+            "exited with 1: no route"
+        );
     }
 }

@@ -7,15 +7,15 @@
 use argo_core::resource::Terminated;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
+use crate::diagnosis::{
     code::Code,
+    context::{ContainerView, Role},
+    facts::End,
+    facts::Line,
     finding::Severity,
-    hit::{Hit, kubectl},
-    memory::End,
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::{ContainerView, Role},
     span::{secs, span},
-    world::Line,
 };
 
 /// How often a container ended in this rollout, and how it did so the last time.
@@ -33,8 +33,8 @@ pub(super) struct Crashes<'a> {
 impl<'a> Crashes<'a> {
     /// Nothing where the container never failed, or has recovered.
     pub(super) fn of(view: &ContainerView<'a>) -> Option<Self> {
-        let memory = view.memory;
-        let ends = &memory.ends;
+        let history = view.history;
+        let ends = &history.ends;
         let last = ends
             .last()
             .filter(|end| is_failure(view, &end.terminated))?;
@@ -81,14 +81,14 @@ impl<'a> Crashes<'a> {
 /// Where counting starts. Restarts before this rollout are not its own, unless the
 /// container is in its back-off even now.
 fn counted_from(view: &ContainerView<'_>, last: &End) -> i64 {
-    let scene = view.scene();
+    let context = view.context();
     // One look sees no second end: a short run that ended lately stands for all of them.
-    let lately = |time| scene.age(time) <= secs(600);
+    let lately = |time| context.age(time) <= secs(600);
     let is_short = ran_for(&last.terminated).is_some_and(|ran| ran <= secs(600));
-    let blocked = last.run < view.memory.baseline
+    let blocked = last.run < view.history.baseline
         && (view.waiting_reason() == "CrashLoopBackOff"
-            || (scene.thresholds.is_one_look() && is_short && lately(last.time())));
-    if blocked { 0 } else { view.memory.baseline }
+            || (context.thresholds.is_one_look() && is_short && lately(last.time())));
+    if blocked { 0 } else { view.history.baseline }
 }
 
 /// What runs for ever should not end at all; what runs once should not fail.
@@ -106,7 +106,7 @@ fn is_failure(view: &ContainerView<'_>, end: &Terminated) -> bool {
 fn has_recovered(view: &ContainerView<'_>, longest: SignedDuration) -> bool {
     let since = view.running_since();
     let needed = secs(60).max(longest.saturating_mul(2));
-    since.is_some_and(|since| view.scene().age(since) > needed)
+    since.is_some_and(|since| view.context().age(since) > needed)
 }
 
 /// True if the pod did what it was for.
@@ -121,13 +121,13 @@ fn ran_for(end: &Terminated) -> Option<SignedDuration> {
 }
 
 /// What a crash is called: the most special cause first.
-fn reading(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Code {
+fn classify(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Code {
     let end = &crashes.last.terminated;
     let text = start_error(view, end).unwrap_or_default();
     let is_start = is_start_error(view, end);
     if end.reason.as_deref() == Some("OOMKilled") {
         Code::OomKilled
-    } else if super::probe::killer(view, crashes.last).is_some() {
+    } else if super::probe::probe_kill(view, crashes.last).is_some() {
         Code::ProbeFailing
     } else if text.contains("exec format error") || log_says(view, "exec format error") {
         Code::ExecFormat
@@ -149,22 +149,22 @@ pub(super) fn crashed_as<'a>(
     allowed: u32,
 ) -> Option<Crashes<'a>> {
     let crashes = Crashes::of(view)?;
-    (crashes.exceed(view, allowed) && reading(view, &crashes) == code).then_some(crashes)
+    (crashes.exceed(view, allowed) && classify(view, &crashes) == code).then_some(crashes)
 }
 
 /// What is the same each time needs no third try; other crashes may have waited for
 /// something.
 fn allowed_if_certain(view: &ContainerView<'_>) -> u32 {
-    view.scene().thresholds.allow_restarts.min(1)
+    view.context().thresholds.allow_restarts.min(1)
 }
 
 /// A Job starts new pods until its limit: its crashes are a warning.
-pub(super) fn hit(
+pub(super) fn observation(
     view: &ContainerView<'_>,
     crashes: &Crashes<'_>,
     key: &str,
     cause: String,
-) -> Hit {
+) -> Observation {
     let severity = match view.pod.job() {
         Some(_) => Severity::Suspicious,
         None => Severity::Doomed,
@@ -175,7 +175,7 @@ pub(super) fn hit(
     if previous || view.waiting_reason() == "CrashLoopBackOff" {
         arguments.push("--previous");
     }
-    Hit::new(severity, crashes.first, cause)
+    Observation::new(severity, crashes.first, cause)
         .key(format!("{} {key}", view.label()))
         .weight(crashes.count)
         .evidence(end_fact(view, crashes))
@@ -204,7 +204,7 @@ fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
 }
 
 /// The lines of the run that ended; those of the one that runs now prove nothing.
-fn dying_words(lines: &[Line], end: &End) -> Vec<Line> {
+fn lines_before_end(lines: &[Line], end: &End) -> Vec<Line> {
     let until = end.time().saturating_add(secs(1)).unwrap_or(end.time());
     let of_dead: Vec<Line> = lines
         .iter()
@@ -224,7 +224,7 @@ fn log_says(view: &ContainerView<'_>, text: &str) -> bool {
 
 /// A container killed at its memory limit. The kernel's kill of a child shows as
 /// `OOMKilled` with the shell's own exit code on cgroup v1.
-pub(super) fn oom_killed(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn oom_killed(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::OomKilled, allowed_if_certain(view))?;
     let limit = view.container.resources.limits.get("memory");
     let limit = match limit {
@@ -233,29 +233,29 @@ pub(super) fn oom_killed(view: &ContainerView<'_>) -> Option<Hit> {
     };
     let (label, after, times) = (view.label(), span(crashes.longest), crashes.times());
     let cause = format!("{label} is killed {limit}, {after} after its start, {times}");
-    let lines = dying_words(view.lines(), crashes.last);
-    let hit = hit(view, &crashes, "oom", cause).log(&lines);
+    let lines = lines_before_end(view.lines(), crashes.last);
+    let observation = observation(view, &crashes, "oom", cause).log(&lines);
     // The log of a killed program ends anywhere: no line of it is the error.
-    Some(Hit {
+    Some(Observation {
         error_line: None,
-        ..hit
+        ..observation
     })
 }
 
 /// A program of another processor, or a script that does not say what runs it. The runtime
 /// says so in the log only (exit 1 or 255).
-pub(super) fn exec_format(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn exec_format(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::ExecFormat, allowed_if_certain(view))?;
     let image = clean(view.image());
     let label = view.label();
     let cause = format!(
         "{label} cannot run its program: it is for another processor, or a script without #! (exec format error; image {image})"
     );
-    Some(hit(view, &crashes, "exec-format", cause).log(view.lines()))
+    Some(observation(view, &crashes, "exec-format", cause).log(view.lines()))
 }
 
 /// A program that may not be executed.
-pub(super) fn permission_denied(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn permission_denied(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::PermissionDenied, allowed_if_certain(view))?;
     let end = &crashes.last.terminated;
     let what = start_error(view, end).map_or_else(
@@ -263,64 +263,70 @@ pub(super) fn permission_denied(view: &ContainerView<'_>) -> Option<Hit> {
         |text| start_phrase(&text),
     );
     let cause = format!("{} cannot start: {what}", view.label());
-    let lines = dying_words(view.lines(), crashes.last);
-    Some(hit(view, &crashes, "permission", cause).log(&lines))
+    let lines = lines_before_end(view.lines(), crashes.last);
+    Some(observation(view, &crashes, "permission", cause).log(&lines))
 }
 
 /// A container that the runtime cannot start: the program is missing, a mount is wrong, a
 /// hook fails. Exit code 128 alone is no proof (krane): it must happen twice.
-pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::StartFailed, allowed_if_certain(view))?;
     let text = start_error(view, &crashes.last.terminated).unwrap_or_default();
     let phrase = start_phrase(&text);
     let cause = format!("{} cannot start: {phrase}", view.label());
     let (namespace, pod) = (view.pod.namespace(), view.pod.name());
-    let hit = hit(view, &crashes, &super::events::normal(&phrase), cause);
+    let observation = observation(
+        view,
+        &crashes,
+        &crate::diagnosis::facts::normal(&phrase),
+        cause,
+    );
     // There is no log of what never started.
     Some(
-        hit.evidence(text)
+        observation
+            .evidence(text)
             .next(kubectl(namespace, &["describe", "pod", pod])),
     )
 }
 
 /// An init container that fails keeps the pod from starting.
-pub(super) fn init_failed(view: &ContainerView<'_>) -> Option<Hit> {
-    let allowed = view.scene().thresholds.allow_restarts;
+pub(super) fn init_failed(view: &ContainerView<'_>) -> Option<Observation> {
+    let allowed = view.context().thresholds.allow_restarts;
     let crashes = crashed_as(view, Code::InitFailed, allowed)?;
-    Some(plain(view, &crashes))
+    Some(describe(view, &crashes))
 }
 
 /// An init container that runs on, most often waiting for something.
-pub(super) fn init_hangs(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn init_hangs(view: &ContainerView<'_>) -> Option<Observation> {
     let since = view.running_since().filter(|_| view.role == Role::Init)?;
-    let ran = span(view.scene().age(since));
+    let ran = span(view.context().age(since));
     let mut cause = format!("{} has not ended after {ran}", view.label());
     if let Some(line) = view.lines().last() {
         cause = format!("{cause}; last line: {}", clean(&line.text));
     }
     let (namespace, pod) = (view.pod.namespace(), view.pod.name());
-    let hit = Hit::suspicious(since, cause)
+    let observation = Observation::suspicious(since, cause)
         .key(format!("{} hangs", view.label()))
         .log(view.lines())
         .next(kubectl(namespace, &["logs", pod, "-c", view.name()]));
-    Some(Hit {
+    Some(Observation {
         error_line: None,
-        ..hit
+        ..observation
     })
 }
 
 /// A container that ends again and again, for whatever reason of its own.
-pub(super) fn crash_loop(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn crash_loop(view: &ContainerView<'_>) -> Option<Observation> {
     // A pod that runs once does not loop: job-failed.
     if view.pod.restart_policy() == "Never" {
         return None;
     }
-    let allowed = view.scene().thresholds.allow_restarts;
+    let allowed = view.context().thresholds.allow_restarts;
     let crashes = crashed_as(view, Code::CrashLoop, allowed)?;
-    Some(plain(view, &crashes))
+    Some(describe(view, &crashes))
 }
 
-fn plain(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Hit {
+fn describe(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Observation {
     let end = &crashes.last.terminated;
     let (label, when, times) = (view.label(), crashes.when(), crashes.times());
     let cause = if end.exit_code == 0 {
@@ -328,8 +334,8 @@ fn plain(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Hit {
     } else {
         format!("{label} crashes {when} ({}, {times})", exit(end))
     };
-    let lines = dying_words(view.lines(), crashes.last);
-    hit(view, crashes, &exit(end), cause).log(&lines)
+    let lines = lines_before_end(view.lines(), crashes.last);
+    observation(view, crashes, &exit(end), cause).log(&lines)
 }
 
 /// `exit 1`, `exit 139: SIGSEGV`, `exit 127: command not found`.
@@ -353,8 +359,8 @@ pub(super) fn exit(end: &Terminated) -> String {
 /// `StartError` with exit code 128; Docker called it `ContainerCannotRun`.
 fn is_start_error(view: &ContainerView<'_>, end: &Terminated) -> bool {
     let reason = end.reason.as_deref().unwrap_or_default();
-    let hook = view.memory.telling.as_ref();
-    let hook = hook.is_some_and(|telling| telling.reason == "PostStartHookError");
+    let hook = view.history.last_message.as_ref();
+    let hook = hook.is_some_and(|last_message| last_message.reason == "PostStartHookError");
     matches!(reason, "StartError" | "ContainerCannotRun" | "CannotRun") || hook
 }
 
@@ -363,8 +369,8 @@ fn start_error(view: &ContainerView<'_>, end: &Terminated) -> Option<String> {
     if !is_start_error(view, end) {
         return None;
     }
-    let telling = view.memory.telling.as_ref();
-    let told = telling.map(|telling| telling.message.clone());
+    let last_message = view.history.last_message.as_ref();
+    let told = last_message.map(|last_message| last_message.message.clone());
     let own = end.message.clone().filter(|text| !text.is_empty());
     own.or(told)
 }

@@ -6,11 +6,11 @@
 
 use jiff::Timestamp;
 
-use super::{
-    hit::{Hit, kubectl},
-    memory::Family,
+use crate::diagnosis::{
+    context::{ContainerView, PodView},
+    facts::StartProblemKind,
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::{ContainerView, PodView},
 };
 
 /// A reference that leads nowhere.
@@ -87,32 +87,39 @@ fn object(message: &str) -> Option<Missing> {
 }
 
 /// A container that cannot be made for want of a ConfigMap, a Secret or a key.
-pub(super) fn missing(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn missing(view: &ContainerView<'_>) -> Option<Observation> {
     let (since, message) = config_error(view)?;
     let missing = Missing::of(message)?;
     let cause = format!("{} ({})", missing.cause, view.label());
     let key = missing.cause.clone();
-    Some(with_next(Hit::doomed(since, cause).key(key), &missing, view.pod).evidence(message))
+    Some(
+        with_next(
+            Observation::doomed(since, cause).key(key),
+            &missing,
+            view.pod,
+        )
+        .evidence(message),
+    )
 }
 
 /// A volume that cannot be mounted for want of a ConfigMap, a Secret or a key. Only
 /// events tell; the status stays `ContainerCreating`.
-pub(super) fn missing_volume(view: PodView<'_>) -> Option<Hit> {
+pub(super) fn missing_volume(view: PodView<'_>) -> Option<Observation> {
     let fits = |message: &str| Missing::of(message);
-    let event =
-        view.obstacle(|event| event.reason == "FailedMount" && fits(&event.message).is_some())?;
+    let event = view
+        .blocking_event(|event| event.reason == "FailedMount" && fits(&event.message).is_some())?;
     let missing = Missing::of(&event.message)?;
     let cause = match volume(&event.message) {
         Some(volume) => format!("{} (volume {volume})", missing.cause),
         None => missing.cause.clone(),
     };
     let key = missing.cause.clone();
-    let hit = Hit::doomed(event.first, cause).key(key);
-    Some(with_next(hit, &missing, view).evidence(&event.message))
+    let observation = Observation::doomed(event.first, cause).key(key);
+    Some(with_next(observation, &missing, view).evidence(&event.message))
 }
 
 /// The security context wants another user than the image's.
-pub(super) fn runs_as_root(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn runs_as_root(view: &ContainerView<'_>) -> Option<Observation> {
     let (since, message) = config_error(view)?;
     if !message.contains("runAsNonRoot") {
         return None;
@@ -123,29 +130,33 @@ pub(super) fn runs_as_root(view: &ContainerView<'_>) -> Option<Hit> {
         clean(view.image())
     );
     let next = kubectl(view.pod.namespace(), &["describe", "pod", view.pod.name()]);
-    Some(Hit::doomed(since, cause).evidence(message).next(next))
+    Some(
+        Observation::doomed(since, cause)
+            .evidence(message)
+            .next(next),
+    )
 }
 
 /// A container that cannot be created for any other reason, over and over.
-pub(super) fn cannot_create(view: &ContainerView<'_>) -> Option<Hit> {
-    let trouble = view.trouble()?;
-    let other = match trouble.family {
-        Family::Config => {
-            let delay = trouble.message.contains("failed to sync");
+pub(super) fn cannot_create(view: &ContainerView<'_>) -> Option<Observation> {
+    let start_problem = view.start_problem()?;
+    let other = match start_problem.kind {
+        StartProblemKind::Config => {
+            let delay = start_problem.message.contains("failed to sync");
             !delay
-                && Missing::of(&trouble.message).is_none()
-                && !trouble.message.contains("runAsNonRoot")
+                && Missing::of(&start_problem.message).is_none()
+                && !start_problem.message.contains("runAsNonRoot")
         }
         // What was started and ended is a crash.
-        Family::Create => view.memory.ends.is_empty(),
-        Family::Image => false,
+        StartProblemKind::Create => view.history.ends.is_empty(),
+        StartProblemKind::Image => false,
     };
-    let phrase = super::crash::start_phrase(&trouble.message);
+    let phrase = super::crash::start_phrase(&start_problem.message);
     let cause = format!("{} cannot be created: {phrase}", view.label());
     let next = kubectl(view.pod.namespace(), &["describe", "pod", view.pod.name()]);
     other.then(|| {
-        Hit::doomed(trouble.since, cause)
-            .evidence(&trouble.message)
+        Observation::doomed(start_problem.since, cause)
+            .evidence(&start_problem.message)
             .next(next)
     })
 }
@@ -157,9 +168,12 @@ fn config_error<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str)> {
         event.reason == "Failed"
             && (Missing::of(&event.message).is_some() || event.message.contains("runAsNonRoot"))
     });
-    if let Some(trouble) = view.trouble() {
-        let first = event.map_or(trouble.since, |event| event.first.min(trouble.since));
-        return (trouble.family == Family::Config).then_some((first, trouble.message.as_str()));
+    if let Some(start_problem) = view.start_problem() {
+        let first = event.map_or(start_problem.since, |event| {
+            event.first.min(start_problem.since)
+        });
+        return (start_problem.kind == StartProblemKind::Config)
+            .then_some((first, start_problem.message.as_str()));
     }
     let waits = matches!(
         view.waiting_reason(),
@@ -178,12 +192,12 @@ fn volume(message: &str) -> Option<String> {
     Some(clean(name))
 }
 
-fn with_next(hit: Hit, missing: &Missing, pod: PodView<'_>) -> Hit {
+fn with_next(observation: Observation, missing: &Missing, pod: PodView<'_>) -> Observation {
     let command = match &missing.object {
         Some((kind, name)) => kubectl(pod.namespace(), &["get", kind, name]),
         None => kubectl(pod.namespace(), &["describe", "pod", pod.name()]),
     };
-    hit.next(command)
+    observation.next(command)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Nodes that drop pods, and pods that do not go.
 
-use super::{
-    hit::{Hit, kubectl},
+use crate::diagnosis::{
+    context::{PodView, WorkloadView},
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::{PodView, WorkloadView},
     span::{age, secs, span},
 };
 
@@ -11,7 +11,7 @@ use super::{
 const EVICTIONS: usize = 3;
 
 /// Pods of one workload that are evicted again and again.
-pub(super) fn evicted(view: WorkloadView<'_>) -> Option<Hit> {
+pub(super) fn evicted(view: WorkloadView<'_>) -> Option<Observation> {
     if !view.is_root() || view.state.complete {
         return None;
     }
@@ -26,14 +26,18 @@ pub(super) fn evicted(view: WorkloadView<'_>) -> Option<Hit> {
         let created = pod.fact.pod.metadata.creation_timestamp.as_ref();
         created.map(|time| time.0)
     });
-    let since = times.min().unwrap_or(view.scene.now);
+    let since = times.min().unwrap_or(view.context.now);
     let cause = format!("{count} pods were evicted: {}", clean(message));
     let next = kubectl(last.namespace(), &["describe", "pod", last.name()]);
-    Some(Hit::suspicious(since, cause).key("evicted").next(next))
+    Some(
+        Observation::suspicious(since, cause)
+            .key("evicted")
+            .next(next),
+    )
 }
 
 /// A pod whose node does not answer.
-pub(super) fn lost(view: PodView<'_>) -> Option<Hit> {
+pub(super) fn lost(view: PodView<'_>) -> Option<Observation> {
     let status = &view.fact.pod.status;
     let ready = view.fact.pod.condition("Ready")?;
     let is_lost = status.reason.as_deref() == Some("NodeLost")
@@ -52,7 +56,11 @@ pub(super) fn lost(view: PodView<'_>) -> Option<Hit> {
         .unwrap_or("(unknown)");
     let cause = format!("node {} does not answer", clean(node));
     let next = kubectl("", &["describe", "node", node]);
-    is_lost.then(|| Hit::suspicious(since, cause).key("node lost").next(next))
+    is_lost.then(|| {
+        Observation::suspicious(since, cause)
+            .key("node lost")
+            .next(next)
+    })
 }
 
 fn last_change(view: PodView<'_>) -> Option<jiff::Timestamp> {
@@ -62,13 +70,13 @@ fn last_change(view: PodView<'_>) -> Option<jiff::Timestamp> {
 
 /// An old pod that does not go while the workload waits for it. `Recreate` shows no other
 /// sign: no new ReplicaSet, no Warning, only the pod's finalizers.
-pub(super) fn stuck(view: PodView<'_>) -> Option<Hit> {
+pub(super) fn stuck(view: PodView<'_>) -> Option<Observation> {
     let metadata = &view.fact.pod.metadata;
     // The time of deletion is the end of the grace period, not its start.
     let since = metadata.deletion_timestamp.as_ref()?.0;
-    let state = view.scene.state(&view.fact.root.uid);
+    let state = view.context.state(&view.fact.root.uid);
     let matters = state.is_some_and(|state| !state.complete);
-    let overdue = view.scene.age(since);
+    let overdue = view.context.age(since);
     if !matters || overdue < secs(1) {
         return None;
     }
@@ -85,16 +93,20 @@ pub(super) fn stuck(view: PodView<'_>) -> Option<Hit> {
     };
     let key = format!("stuck {}", finalizers.first().map_or("", String::as_str));
     let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
-    Some(Hit::suspicious(since, cause).key(clean(&key)).next(next))
+    Some(
+        Observation::suspicious(since, cause)
+            .key(clean(&key))
+            .next(next),
+    )
 }
 
 /// A StatefulSet waits for each pod before it replaces the next, also for a broken one of
 /// an old revision: the fix never reaches it (recording 06; kubernetes documentation,
 /// "Forced rollback").
-pub(super) fn old_pod_blocks(view: PodView<'_>) -> Option<Hit> {
+pub(super) fn old_pod_blocks(view: PodView<'_>) -> Option<Observation> {
     let fact = view.fact;
-    let set = view.scene.world.workloads.get(&fact.root.uid)?;
-    let state = view.scene.state(&fact.root.uid)?;
+    let set = view.context.facts.workloads.get(&fact.root.uid)?;
+    let state = view.context.state(&fact.root.uid)?;
     let is_ordered = &*set.object.kind.kind == "StatefulSet"
         && set.workload.spec.pod_management_policy.as_deref() != Some("Parallel");
     let ready = fact.pod.condition("Ready")?;
@@ -104,11 +116,15 @@ pub(super) fn old_pod_blocks(view: PodView<'_>) -> Option<Hit> {
     }
     let unready = ready.last_transition_time.as_ref()?.0;
     let since = unready.max(set.revision_since);
-    let lasted = span(age(view.scene.now, unready));
+    let lasted = span(age(view.context.now, unready));
     let cause = format!(
         "pod {} of an old revision has not been ready for {lasted}, and the StatefulSet replaces no pod before it is",
         clean(view.name())
     );
     let next = kubectl(view.namespace(), &["delete", "pod", view.name()]);
-    Some(Hit::doomed(since, cause).key("old pod blocks").next(next))
+    Some(
+        Observation::doomed(since, cause)
+            .key("old pod blocks")
+            .next(next),
+    )
 }

@@ -3,7 +3,7 @@
 use argo_core::ObjectRef;
 use jiff::Timestamp;
 
-use super::redact;
+use crate::diagnosis::redact;
 
 /// Different events of one object that are remembered.
 const KINDS: usize = 40;
@@ -33,12 +33,12 @@ pub struct EventFact {
 
 /// The events of one object.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Events(Vec<EventFact>);
+pub(crate) struct Events(Vec<EventFact>);
 
 impl Events {
     /// Takes in an event. Those that differ in generated names only are one: a quota
     /// makes an event for each pod that it refuses (recording 11).
-    pub(super) fn add(&mut self, mut event: EventFact) {
+    pub(crate) fn add(&mut self, mut event: EventFact) {
         if event.message.len() > MESSAGE {
             event.message = redact::cap(&event.message, MESSAGE / 4);
         }
@@ -64,7 +64,7 @@ impl Events {
     }
 
     /// The latest event that fits.
-    pub(super) fn latest(&self, fits: impl Fn(&EventFact) -> bool) -> Option<&EventFact> {
+    pub(crate) fn latest(&self, fits: impl Fn(&EventFact) -> bool) -> Option<&EventFact> {
         self.0
             .iter()
             .filter(|event| fits(event))
@@ -103,7 +103,7 @@ fn merge(known: &mut EventFact, event: EventFact) {
 
 /// A message without what differs between two occurrences of one cause: numbers and the
 /// generated endings of names.
-pub(super) fn normal(message: &str) -> String {
+pub(crate) fn normal(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
     for word in message.split(' ') {
         if !out.is_empty() {

@@ -10,11 +10,11 @@ const FAILURES: usize = 100;
 
 /// The results that stand as failed, by kind, namespace and name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Failures(Vec<ResourceResult>);
+pub(crate) struct SyncFailures(Vec<ResourceResult>);
 
-impl Failures {
+impl SyncFailures {
     /// The operation is like this now.
-    pub(super) fn see(&mut self, operation: &OperationState) {
+    pub(crate) fn see(&mut self, operation: &OperationState) {
         let results = &operation.sync_result.resources;
         // Another operation owes nothing to the one before.
         let is_retry = operation.is_running() && operation.retry_count > Some(0);
@@ -30,12 +30,12 @@ impl Failures {
     }
 
     /// Objects that the server refused.
-    pub(super) fn refused(&self) -> impl Iterator<Item = &ResourceResult> {
+    pub(crate) fn refused(&self) -> impl Iterator<Item = &ResourceResult> {
         self.0.iter().filter(|result| is_refused(result))
     }
 
     /// Hooks that failed.
-    pub(super) fn hooks(&self) -> impl Iterator<Item = &ResourceResult> {
+    pub(crate) fn hooks(&self) -> impl Iterator<Item = &ResourceResult> {
         self.0.iter().filter(|result| is_failed_hook(result))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{code::Code, rule::RULES};
+use crate::diagnosis::{code::Code, rules::RULES};
 
 /// The text of `docs/findings.md`: for each code what it means, when it counts and what to
 /// do. Markdown, one heading a code.

@@ -6,20 +6,20 @@
 use argo_core::resource::Probe;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
+use super::crash::{self, crashed_as};
+use crate::diagnosis::{
     code::Code,
-    crash::{self, crashed_as},
-    events::EventFact,
-    hit::{Hit, kubectl},
-    memory::End,
+    context::{ContainerView, PodView},
+    facts::End,
+    facts::EventFact,
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::{ContainerView, PodView},
     span::{secs, span},
 };
 
 /// The event of the kubelet that killed this run for a probe. The event is Normal, the
 /// exit code the program's own (143, or 137 where it ignores TERM).
-pub(super) fn killer<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a EventFact> {
+pub(super) fn probe_kill<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a EventFact> {
     let event = view.event(|event| {
         event.reason == "Killing"
             && event.message.contains("probe")
@@ -38,17 +38,17 @@ pub(super) fn killer<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a Even
     let code = end.terminated.exit_code;
     // The kubelet stops telling of a pod that has many events: one look, which has not seen
     // the first end, knows a kill by its signal.
-    let untold = view.scene().thresholds.is_one_look() && matches!(code, 137 | 143);
-    let killed = view.memory.ends.iter().find(fits);
+    let untold = view.context().thresholds.is_one_look() && matches!(code, 137 | 143);
+    let killed = view.history.ends.iter().find(fits);
     let same = killed.is_some_and(|killed| killed.terminated.exit_code == code);
     (same || (untold && event.last <= end.time())).then_some(event)
 }
 
 /// A container that is killed for a probe again and again.
-pub(super) fn killed(view: &ContainerView<'_>) -> Option<Hit> {
-    let allowed = view.scene().thresholds.allow_restarts;
+pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
+    let allowed = view.context().thresholds.allow_restarts;
     let crashes = crashed_as(view, Code::ProbeFailing, allowed)?;
-    let event = killer(view, crashes.last)?;
+    let event = probe_kill(view, crashes.last)?;
     let (kind, probe) = if event.message.contains("startup") {
         ("startup", view.container.startup_probe.as_ref())
     } else {
@@ -58,13 +58,13 @@ pub(super) fn killed(view: &ContainerView<'_>) -> Option<Hit> {
     let answer = answer_phrase(probe, answer);
     let (label, times) = (view.label(), crashes.times());
     let cause = format!("{label} is killed because its {kind} probe fails: {answer}, {times}");
-    Some(crash::hit(view, &crashes, kind, cause).log(view.lines()))
+    Some(crash::observation(view, &crashes, kind, cause).log(view.lines()))
 }
 
 /// A container that runs and is not ready. The grace is the longest of a minute and what
 /// the probe itself allows; pods of the same revision that became ready show how long it
 /// takes and shorten it (recording 06: one of three stuck, the others ready after 1 s).
-pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Observation> {
     let probe = view.readiness()?;
     let status = view.status?;
     if status.ready || status.started == Some(false) {
@@ -78,28 +78,28 @@ pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Hit> {
     }
     let since = started.max(unready_since(view.pod).unwrap_or(started));
     let answer = answer_phrase(Some(probe), &event.message);
-    let (name, lasted) = (view.name(), span(view.scene().age(since)));
+    let (name, lasted) = (view.name(), span(view.context().age(since)));
     let never = if since > started.saturating_add(secs(2)).unwrap_or(started) {
         "no longer passes"
     } else {
         "never passed"
     };
     let cause = format!("readiness of {name} {never}: {answer} for {lasted}");
-    let hit = Hit::suspicious(since, cause)
+    let observation = Observation::suspicious(since, cause)
         .key(format!(
             "readiness of {name}: {}",
-            super::events::normal(&answer)
+            crate::diagnosis::facts::normal(&answer)
         ))
-        .weight(view.scene().age(since).as_secs())
-        .evidence(telling(&event.message))
+        .weight(view.context().age(since).as_secs())
+        .evidence(last_message(&event.message))
         .log(view.lines())
         .next(kubectl(
             view.pod.namespace(),
             &["logs", view.pod.name(), "-c", name],
         ));
-    let hit = Hit {
+    let observation = Observation {
         error_line: None,
-        ..hit
+        ..observation
     };
     let allowed = allowed_by(probe);
     Some(match slowest_sibling(view) {
@@ -107,17 +107,17 @@ pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Hit> {
             let grace = took
                 .saturating_mul(5)
                 .clamp(secs(20), secs(60).max(allowed));
-            hit.grace(grace).evidence(format!(
+            observation.grace(grace).evidence(format!(
                 "{sibling} of the same revision was ready after {}",
                 span(took)
             ))
         }
-        None => hit.grace(secs(60).max(allowed)),
+        None => observation.grace(secs(60).max(allowed)),
     })
 }
 
 /// A condition that something outside of the pod sets (a load balancer, above all).
-pub(super) fn gate(view: PodView<'_>) -> Option<Hit> {
+pub(super) fn gate(view: PodView<'_>) -> Option<Observation> {
     let ready = view.fact.pod.condition("Ready")?;
     if ready.status != "False" || ready.reason.as_deref() != Some("ReadinessGatesNotReady") {
         return None;
@@ -126,7 +126,7 @@ pub(super) fn gate(view: PodView<'_>) -> Option<Hit> {
     let message = clean(ready.message.as_deref().unwrap_or_default());
     let cause = format!("containers are ready but a readiness gate is not: {message}");
     let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
-    Some(Hit::suspicious(since, cause).next(next))
+    Some(Observation::suspicious(since, cause).next(next))
 }
 
 /// The latest event of a probe of this kind that failed.
@@ -161,7 +161,7 @@ fn slowest_sibling<'a>(view: &ContainerView<'a>) -> Option<(&'a str, SignedDurat
     let own = &view.pod.fact.object.uid;
     let root = &view.pod.fact.root.uid;
     let siblings = view
-        .scene()
+        .context()
         .all_pods()
         .filter(|pod| pod.is_newest() && pod.fact.root.uid == *root && pod.fact.object.uid != *own);
     let took = siblings.filter_map(|pod| {
@@ -197,13 +197,16 @@ fn answer_phrase(probe: Option<&Probe>, message: &str) -> String {
     let is_command = probe.is_some_and(|probe| probe.exec.is_some());
     match (said.is_empty(), is_command) {
         (true, _) => format!("{asked} fails"),
-        (false, true) => format!("{asked} fails (\"{}\")", super::redact::cap(&said, 120)),
+        (false, true) => format!(
+            "{asked} fails (\"{}\")",
+            crate::diagnosis::redact::cap(&said, 120)
+        ),
         (false, false) => format!("{asked}: {said}"),
     }
 }
 
 /// A probe without an answer (`Readiness probe failed: `) proves no more than the sentence.
-fn telling(message: &str) -> &str {
+fn last_message(message: &str) -> &str {
     let message = message.trim();
     if message.ends_with("failed:") {
         ""

@@ -5,21 +5,21 @@
 
 use jiff::Timestamp;
 
-use super::{
+use crate::diagnosis::{
+    context::PodView,
     finding::Severity,
-    hit::{Hit, kubectl},
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::PodView,
     span::secs,
 };
 
 /// A pod without a node. A cluster may be adding one: kstatus' 15 s are too hasty.
-pub(super) fn unschedulable(view: PodView<'_>) -> Option<Hit> {
+pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
     let (since, message) = unscheduled(view)?;
     if claim_trouble(message).is_some() || node_is_promised(view) {
         return None;
     }
-    let severity = if view.scene.age(since) >= secs(180) {
+    let severity = if view.context.age(since) >= secs(180) {
         Severity::Doomed
     } else {
         Severity::Suspicious
@@ -33,13 +33,14 @@ pub(super) fn unschedulable(view: PodView<'_>) -> Option<Hit> {
         }
     };
     let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
-    let hit = Hit::new(severity, since, cause).key(super::events::normal(&key));
+    let observation =
+        Observation::new(severity, since, cause).key(crate::diagnosis::facts::normal(&key));
     let refused = view.event(|event| event.reason == "NotTriggerScaleUp");
-    let hit = match refused {
-        Some(event) => hit.evidence(&event.message),
-        None => hit,
+    let observation = match refused {
+        Some(event) => observation.evidence(&event.message),
+        None => observation,
     };
-    Some(hit.evidence(without_preemption(message)).next(next))
+    Some(observation.evidence(without_preemption(message)).next(next))
 }
 
 /// What the scheduler tells of preemption says nothing that its first sentence does not.
@@ -51,20 +52,20 @@ fn without_preemption(message: &str) -> &str {
 
 /// A pod that waits for a claim. The reason stands in an event of the claim, which has no
 /// tracking id: the pod's volumes lead to it.
-pub(super) fn claim_pending(view: PodView<'_>) -> Option<Hit> {
+pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
     let (since, message) = unscheduled(view)?;
     let named = claim_trouble(message)?;
-    let world = view.scene.world;
+    let facts = view.context.facts;
     let volumes = view.fact.pod.spec.volumes.iter();
     let claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
     let claims: Vec<&str> = claims.map(|claim| claim.claim_name.as_str()).collect();
     let failure = claims.iter().find_map(|name| {
-        let claim = world.others.values().find(|object| {
+        let claim = facts.others.values().find(|object| {
             &*object.kind.kind == "PersistentVolumeClaim"
                 && object.namespace == view.fact.object.namespace
                 && *object.name == **name
         })?;
-        let event = view.scene.event(&claim.uid, |event| {
+        let event = view.context.event(&claim.uid, |event| {
             matches!(&*event.reason, "ProvisioningFailed" | "FailedBinding")
         })?;
         Some((*name, event))
@@ -79,7 +80,11 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Hit> {
         None => format!("claim {name} gets no volume"),
     };
     let next = kubectl(view.namespace(), &["describe", "pvc", claim.unwrap_or("")]);
-    Some(Hit::suspicious(since, cause).evidence(message).next(next))
+    Some(
+        Observation::suspicious(since, cause)
+            .evidence(message)
+            .next(next),
+    )
 }
 
 /// Since when the scheduler, or a gate, has refused the pod, and with which words.
@@ -108,7 +113,7 @@ fn claim_trouble(message: &str) -> Option<Option<&str>> {
 fn node_is_promised(view: PodView<'_>) -> bool {
     let promise = |reason: &str| matches!(reason, "TriggeredScaleUp" | "Nominated");
     let promised = view.event(|event| promise(&event.reason));
-    promised.is_some_and(|event| view.scene.age(event.last) < secs(300))
+    promised.is_some_and(|event| view.context.age(event.last) < secs(300))
 }
 
 /// How many nodes there are, and why each does not do.
@@ -137,7 +142,7 @@ fn reasons(message: &str) -> Option<Reasons> {
     let list = rest[..end.unwrap_or(rest.len())].trim_end_matches('.');
     let each = list.split(", ").filter_map(|part| {
         let (count, why) = part.trim().split_once(' ')?;
-        Some((count.parse().ok()?, plain(why)))
+        Some((count.parse().ok()?, describe(why)))
     });
     let each: Vec<_> = each.take(8).collect();
     let nodes = nodes.parse().ok()?;
@@ -145,7 +150,7 @@ fn reasons(message: &str) -> Option<Reasons> {
 }
 
 /// The scheduler's words in plain ones, where they are known.
-fn plain(why: &str) -> String {
+fn describe(why: &str) -> String {
     if let Some(resource) = why.strip_prefix("Insufficient ") {
         return format!("too small ({})", clean(resource));
     }

@@ -5,21 +5,21 @@
 
 use jiff::Timestamp;
 
-use super::{
-    hit::{Hit, kubectl},
+use crate::diagnosis::{
+    context::WorkloadView,
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::WorkloadView,
 };
 
 /// A quota that allows no more pods.
-pub(super) fn quota(view: WorkloadView<'_>) -> Option<Hit> {
+pub(super) fn quota(view: WorkloadView<'_>) -> Option<Observation> {
     let refusal = refusal(view)?;
     let (name, phrase) = exceeded(refusal.message).or_else(|| unspecified(refusal.message))?;
     let cause = format!("quota \"{name}\" {phrase}{}", refusal.counts());
-    let key = super::events::normal(&format!("quota \"{name}\""));
+    let key = crate::diagnosis::facts::normal(&format!("quota \"{name}\""));
     let next = kubectl(&view.fact.object.namespace, &["describe", "quota", &name]);
     Some(
-        Hit::doomed(refusal.since, cause)
+        Observation::doomed(refusal.since, cause)
             .key(key)
             .evidence(refusal.message)
             .next(next),
@@ -27,7 +27,7 @@ pub(super) fn quota(view: WorkloadView<'_>) -> Option<Hit> {
 }
 
 /// Anything else that refuses them: a webhook, Pod Security, a missing service account.
-pub(super) fn denied(view: WorkloadView<'_>) -> Option<Hit> {
+pub(super) fn denied(view: WorkloadView<'_>) -> Option<Observation> {
     let refusal = refusal(view)?;
     if exceeded(refusal.message).is_some() || unspecified(refusal.message).is_some() {
         return None;
@@ -43,8 +43,8 @@ pub(super) fn denied(view: WorkloadView<'_>) -> Option<Hit> {
         }
     };
     Some(
-        Hit::doomed(refusal.since, cause)
-            .key(super::events::normal(&phrase))
+        Observation::doomed(refusal.since, cause)
+            .key(crate::diagnosis::facts::normal(&phrase))
             .evidence(refusal.message)
             .next(next),
     )
@@ -99,10 +99,10 @@ fn refusal<'a>(view: WorkloadView<'a>) -> Option<Refusal<'a>> {
     }
     let uid = &view.fact.object.uid;
     let event = view
-        .scene
+        .context
         .event(uid, |event| event.reason == "FailedCreate")?;
     let made = view
-        .scene
+        .context
         .event(uid, |event| event.reason == "SuccessfulCreate");
     let made_since = made.is_some_and(|made| made.last > event.last);
     (!made_since && there < wanted).then_some(Refusal {

@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 use argo_core::resource::{OperationState, ResourceResult};
 use jiff::Timestamp;
 
-use super::{
-    attempt::Failures,
-    events::normal,
+use super::job;
+use crate::diagnosis::{
+    context::{ApplicationView, WorkloadView},
+    facts::SyncFailures,
+    facts::normal,
     finding::Severity,
-    hit::{Hit, kubectl},
-    job,
+    observation::{Observation, kubectl},
     redact::{cap, clean},
-    scene::{ApplicationView, WorkloadView},
     span::{age, secs},
 };
 
@@ -25,18 +25,22 @@ const RESULTS: usize = 5;
 
 /// Hooks that failed, as the operation tells it. Where the hook's Job is followed its own
 /// rule says more.
-pub(super) fn hook_failed(view: &ApplicationView<'_>) -> Vec<Hit> {
+pub(super) fn hook_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
     let Some(operation) = current(view) else {
         return Vec::new();
     };
-    let failed = view.failures().into_iter().flat_map(Failures::hooks);
+    let failed = view.failures().into_iter().flat_map(SyncFailures::hooks);
     failed
         .filter(|_| !was_terminated(operation))
         .map(|result| hook(view, operation, result))
         .collect()
 }
 
-fn hook(view: &ApplicationView<'_>, operation: &OperationState, result: &ResourceResult) -> Hit {
+fn hook(
+    view: &ApplicationView<'_>,
+    operation: &OperationState,
+    result: &ResourceResult,
+) -> Observation {
     let phase = clean(result.hook_type.as_deref().unwrap_or_default());
     let (kind, name) = (clean(&result.kind), clean(&result.name));
     let message = job::hook_message(result.message.as_deref().unwrap_or_default());
@@ -44,54 +48,59 @@ fn hook(view: &ApplicationView<'_>, operation: &OperationState, result: &Resourc
         true => String::new(),
         false => format!(": {message}"),
     };
-    let aftermath = match phase == "PreSync" && nothing_deployed(operation) {
+    let consequence = match phase == "PreSync" && nothing_deployed(operation) {
         true => "; nothing was deployed",
         false => "",
     };
     let cause = format!("{phase} hook {kind}/{name} failed{why}");
-    let mut facts = view.scene.world.workloads.values();
+    let mut facts = view.context.facts.workloads.values();
     let fact = facts.find(|fact| job::same_object(fact, result));
     let object = fact.map(|fact| fact.object.clone());
     let next = kubectl(
         &result.namespace,
         &["describe", &result.kind.to_ascii_lowercase(), &result.name],
     );
-    let hit = Hit::new(severity(operation), since(view, operation), cause)
-        .aftermath(aftermath)
+    let observation = Observation::new(severity(operation), since(view, operation), cause)
+        .consequence(consequence)
         .evidence(operation.message.as_deref().unwrap_or_default())
         .next(next);
     match object {
-        Some(object) => hit.about(object),
-        None => hit,
+        Some(object) => observation.about(object),
+        None => observation,
     }
 }
 
 /// A sync that failed for anything but a hook.
-pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Hit> {
+pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
     let Some(operation) = current(view) else {
         return Vec::new();
     };
     let failures = || view.failures().into_iter();
-    let refused: Vec<&ResourceResult> = failures().flat_map(Failures::refused).collect();
+    let refused: Vec<&ResourceResult> = failures().flat_map(SyncFailures::refused).collect();
     let ended = matches!(operation.phase.as_str(), "Failed" | "Error");
-    let hook = failures().flat_map(Failures::hooks).next().is_some();
+    let hook = failures().flat_map(SyncFailures::hooks).next().is_some();
     let hook_alone = hook && refused.is_empty() && !was_terminated(operation);
     if (!ended && refused.is_empty()) || hook_alone {
         return Vec::new();
     }
     let phrase = sync_phrase(operation, &refused);
-    let hit = Hit::new(severity(operation), since(view, operation), phrase);
-    let hit = match refused.is_empty() || was_terminated(operation) {
-        true => hit,
-        false => hit.key(reasons(&refused)),
+    let observation = Observation::new(severity(operation), since(view, operation), phrase);
+    let observation = match refused.is_empty() || was_terminated(operation) {
+        true => observation,
+        false => observation.key(reasons(&refused)),
     };
-    let hit = refused
+    let observation = refused
         .iter()
         .take(RESULTS)
-        .fold(hit, |hit, result| hit.evidence(result_phrase(result)));
+        .fold(observation, |observation, result| {
+            observation.evidence(result_phrase(result))
+        });
     let name = view.name();
-    let hit = hit.next(format!("argocd app get {}", super::hit::quoted(name)));
-    vec![hit]
+    let observation = observation.next(format!(
+        "argocd app get {}",
+        crate::diagnosis::observation::quoted(name)
+    ));
+    vec![observation]
 }
 
 /// Why objects were refused, each reason once, in an order of its own: one webhook that
@@ -139,7 +148,7 @@ fn result_phrase(result: &ResourceResult) -> String {
 }
 
 /// Argo CD cannot work out what to deploy.
-pub(super) fn comparison_error(view: &ApplicationView<'_>) -> Vec<Hit> {
+pub(super) fn comparison_error(view: &ApplicationView<'_>) -> Vec<Observation> {
     let conditions = view.application.status.conditions.iter();
     let errors = conditions.filter(|condition| {
         matches!(
@@ -147,20 +156,20 @@ pub(super) fn comparison_error(view: &ApplicationView<'_>) -> Vec<Hit> {
             "ComparisonError" | "InvalidSpecError"
         )
     });
-    let hits = errors.take(RESULTS).map(|condition| {
+    let observations = errors.take(RESULTS).map(|condition| {
         let since = condition.last_transition_time.as_ref();
-        let since = since.map_or(view.scene.world.started, |time| time.0);
+        let since = since.map_or(view.context.facts.started, |time| time.0);
         let message = clean(innermost(&condition.message));
         let cause = format!("Argo CD cannot work out what to deploy: {message}");
         let next = format!(
             "argocd app get {} --hard-refresh",
-            super::hit::quoted(view.name())
+            crate::diagnosis::observation::quoted(view.name())
         );
-        Hit::doomed(since, cause)
+        Observation::doomed(since, cause)
             .evidence(&condition.message)
             .next(next)
     });
-    hits.collect()
+    observations.collect()
 }
 
 /// The end of a chain of gRPC errors.
@@ -169,34 +178,33 @@ fn innermost(message: &str) -> &str {
 }
 
 /// Health is Suspended: `argocd app wait --health` never ends by itself.
-pub(super) fn suspended(view: &ApplicationView<'_>) -> Vec<Hit> {
+pub(super) fn suspended(view: &ApplicationView<'_>) -> Vec<Observation> {
     let health = &view.application.status.health;
     if health.status.as_deref() != Some("Suspended") {
         return Vec::new();
     }
     let since = health.last_transition_time.as_ref();
-    let since = since.map_or(view.scene.world.started, |time| time.0);
+    let since = since.map_or(view.context.facts.started, |time| time.0);
     let cause = "the application is Suspended: someone has to resume it".to_owned();
     let paused = view
-        .scene
+        .context
         .workloads()
         .filter(|workload| workload.state.paused);
-    let hit = paused
-        .take(RESULTS)
-        .fold(Hit::suspicious(since, cause), |hit, workload| {
-            hit.evidence(format!("{} is paused", workload.fact.object))
-        });
-    vec![hit]
+    let observation = paused.take(RESULTS).fold(
+        Observation::suspicious(since, cause),
+        |observation, workload| observation.evidence(format!("{} is paused", workload.fact.object)),
+    );
+    vec![observation]
 }
 
 /// A Deployment, Rollout or Job that someone paused.
-pub(super) fn paused(view: WorkloadView<'_>) -> Option<Hit> {
+pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
     if !view.state.paused || view.state.complete || view.state.failed.is_some() {
         return None;
     }
     let since = ["Progressing", "Paused", "Suspended"];
     let since = since.iter().find_map(|type_| view.condition_time(type_));
-    let since = since.unwrap_or(view.scene.world.started);
+    let since = since.unwrap_or(view.context.facts.started);
     let waiting = view.state.waiting_for.as_deref().unwrap_or_default();
     let namespace = &view.fact.object.namespace;
     let name = &view.fact.object.name;
@@ -216,18 +224,18 @@ pub(super) fn paused(view: WorkloadView<'_>) -> Option<Hit> {
         }
         _ => ("it is paused".to_owned(), None),
     };
-    let hit = Hit::suspicious(since, cause);
+    let observation = Observation::suspicious(since, cause);
     Some(match next {
-        Some(next) => hit.next(next),
-        None => hit,
+        Some(next) => observation.next(next),
+        None => observation,
     })
 }
 
 /// Health was Degraded before, and still is: `argocd app wait` fails on a change to
 /// Degraded only, so it waits for its timeout (argo-cd issue 8496).
-pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Hit> {
+pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Observation> {
     let health = &view.application.status.health;
-    let started = view.scene.world.started;
+    let started = view.context.facts.started;
     let since = health.last_transition_time.as_ref().map(|time| time.0);
     let Some(since) = since.filter(|since| *since < started) else {
         return Vec::new();
@@ -235,22 +243,23 @@ pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Hit> {
     if health.status.as_deref() != Some("Degraded") {
         return Vec::new();
     }
-    let ago = super::span::span(age(started, since));
+    let ago = crate::diagnosis::span::span(age(started, since));
     let cause = format!(
         "the application was Degraded {ago} before this rollout began and still is; argocd waits for it to recover"
     );
-    let hit = Hit::suspicious(since, cause).key("already degraded");
+    let observation = Observation::suspicious(since, cause).key("already degraded");
     // Its grace runs from the start of the rollout.
     let grace = age(started, since).saturating_add(secs(60));
     let message = health.message.as_deref().unwrap_or_default();
     let resources = view.application.status.resources.iter();
     let degraded = resources.filter(|r| r.health.status.as_deref() == Some("Degraded"));
-    let hit = degraded
-        .take(RESULTS)
-        .fold(hit.evidence(message), |hit, resource| {
-            hit.evidence(format!("{}/{} is Degraded", resource.kind, resource.name))
-        });
-    vec![hit.grace(grace)]
+    let observation =
+        degraded
+            .take(RESULTS)
+            .fold(observation.evidence(message), |observation, resource| {
+                observation.evidence(format!("{}/{} is Degraded", resource.kind, resource.name))
+            });
+    vec![observation.grace(grace)]
 }
 
 /// The operation, unless it ended well before this rollout began: then another one is yet
@@ -259,9 +268,9 @@ fn current<'a>(view: &ApplicationView<'a>) -> Option<&'a OperationState> {
     let operation = view.application.status.operation_state.as_ref()?;
     let finished = operation.finished_at.as_ref().map(|time| time.0);
     let is_past = finished.is_some_and(|finished| {
-        age(view.scene.world.started, finished) > secs(120) && !operation.is_running()
+        age(view.context.facts.started, finished) > secs(120) && !operation.is_running()
     });
-    let one_look = view.scene.thresholds.is_one_look();
+    let one_look = view.context.thresholds.is_one_look();
     (!is_past || one_look).then_some(operation)
 }
 
@@ -276,7 +285,7 @@ fn severity(operation: &OperationState) -> Severity {
 fn since(view: &ApplicationView<'_>, operation: &OperationState) -> Timestamp {
     let finished = operation.finished_at.as_ref();
     let time = finished.or(operation.started_at.as_ref());
-    time.map_or(view.scene.now, |time| time.0)
+    time.map_or(view.context.now, |time| time.0)
 }
 
 fn was_terminated(operation: &OperationState) -> bool {

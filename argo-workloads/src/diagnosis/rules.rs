@@ -3,16 +3,23 @@
 use jiff::SignedDuration;
 
 use super::{
-    admission,
     code::Code,
-    config, crash, deadline,
-    hit::Hit,
-    image, job, node, operation, probe,
-    scene::{ApplicationView, ContainerView, PodView, Scene, WorkloadView},
-    scheduling,
+    context::{ApplicationView, ContainerView, Context, PodView, WorkloadView},
+    observation::Observation,
     span::secs,
-    volume,
 };
+
+mod admission;
+mod config;
+mod crash;
+mod deadline;
+mod image;
+mod job;
+mod node;
+mod operation;
+mod probe;
+mod scheduling;
+mod volume;
 
 /// One rule: what it looks for, and how long that must hold before it counts.
 pub(super) struct Rule {
@@ -26,12 +33,12 @@ pub(super) struct Rule {
 
 /// What a rule looks at.
 pub(super) enum Check {
-    Container(fn(&ContainerView<'_>) -> Option<Hit>),
-    Pod(fn(PodView<'_>) -> Option<Hit>),
+    Container(fn(&ContainerView<'_>) -> Option<Observation>),
+    Pod(fn(PodView<'_>) -> Option<Observation>),
     /// Pods that do not count otherwise: old ones, and those about to go.
-    OldPod(fn(PodView<'_>) -> Option<Hit>),
-    Workload(fn(WorkloadView<'_>) -> Option<Hit>),
-    Application(fn(&ApplicationView<'_>) -> Vec<Hit>),
+    OldPod(fn(PodView<'_>) -> Option<Observation>),
+    Workload(fn(WorkloadView<'_>) -> Option<Observation>),
+    Application(fn(&ApplicationView<'_>) -> Vec<Observation>),
 }
 
 const fn rule(code: Code, grace: i64, check: Check, counts: &'static str) -> Rule {
@@ -273,38 +280,39 @@ pub(super) const RULES: &[Rule] = &[
 
 impl Rule {
     /// Everything that this rule finds, ripe or not.
-    pub(super) fn hits(&self, scene: &Scene<'_>) -> Vec<Hit> {
+    pub(super) fn observations(&self, context: &Context<'_>) -> Vec<Observation> {
         match self.check {
             Check::Container(check) => {
-                let views = scene.pods().flat_map(PodView::containers);
+                let views = context.pods().flat_map(PodView::containers);
                 views
                     .filter_map(|view| Some(check(&view)?.at_container(&view)))
                     .collect()
             }
             Check::Pod(check) => {
-                let views = scene.pods();
+                let views = context.pods();
                 views
                     .filter_map(|view| Some(check(view)?.at_pod(view)))
                     .collect()
             }
             Check::OldPod(check) => {
-                let views = scene.all_pods();
+                let views = context.all_pods();
                 views
                     .filter_map(|view| Some(check(view)?.at_pod(view)))
                     .collect()
             }
             Check::Workload(check) => {
-                let views = scene.workloads();
+                let views = context.workloads();
                 views
                     .filter_map(|view| Some(check(view)?.at_workload(view)))
                     .collect()
             }
             Check::Application(check) => {
-                let views = scene.applications();
+                let views = context.applications();
                 views
                     .flat_map(|view| {
-                        let hits = check(&view).into_iter();
-                        hits.map(|hit| hit.at_application(&view))
+                        let observations = check(&view).into_iter();
+                        observations
+                            .map(|observation| observation.at_application(&view))
                             .collect::<Vec<_>>()
                     })
                     .collect()

@@ -13,21 +13,22 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Thresholds,
-    attempt::Failures,
-    events::EventFact,
-    memory::{Memory, Trouble},
-    revision,
+    facts::EventFact,
+    facts::SyncFailures,
+    facts::{ContainerHistory, StartProblem},
+    facts::{Facts, Line, PodFact, WorkloadFact},
     span::age,
-    world::{Line, PodFact, WorkloadFact, World},
 };
 use crate::rollout::{self, RolloutState};
+
+mod revision;
 
 /// How long a sync may take to bring the revision that mends what was broken before.
 const REPLACED_WITHIN: SignedDuration = super::span::secs(60);
 
 /// The world at one moment.
-pub(super) struct Scene<'a> {
-    pub(super) world: &'a World,
+pub(super) struct Context<'a> {
+    pub(super) facts: &'a Facts,
     pub(super) thresholds: &'a Thresholds,
     pub(super) now: Timestamp,
     states: BTreeMap<&'a str, RolloutState>,
@@ -40,7 +41,7 @@ pub(super) struct ContainerView<'a> {
     pub(super) pod: PodView<'a>,
     pub(super) container: &'a Container,
     pub(super) status: Option<&'a ContainerStatus>,
-    pub(super) memory: &'a Memory,
+    pub(super) history: &'a ContainerHistory,
     pub(super) role: Role,
 }
 
@@ -58,14 +59,14 @@ pub(super) enum Role {
 /// One pod that counts.
 #[derive(Clone, Copy)]
 pub(super) struct PodView<'a> {
-    pub(super) scene: &'a Scene<'a>,
+    pub(super) context: &'a Context<'a>,
     pub(super) fact: &'a PodFact,
 }
 
 /// One workload.
 #[derive(Clone, Copy)]
 pub(super) struct WorkloadView<'a> {
-    pub(super) scene: &'a Scene<'a>,
+    pub(super) context: &'a Context<'a>,
     pub(super) fact: &'a WorkloadFact,
     pub(super) state: &'a RolloutState,
 }
@@ -73,38 +74,38 @@ pub(super) struct WorkloadView<'a> {
 /// One Application.
 #[derive(Clone, Copy)]
 pub(super) struct ApplicationView<'a> {
-    pub(super) scene: &'a Scene<'a>,
+    pub(super) context: &'a Context<'a>,
     pub(super) application: &'a Application,
 }
 
-impl<'a> Scene<'a> {
-    pub(super) fn new(world: &'a World, thresholds: &'a Thresholds, now: Timestamp) -> Self {
+impl<'a> Context<'a> {
+    pub(super) fn new(facts: &'a Facts, thresholds: &'a Thresholds, now: Timestamp) -> Self {
         let state = |fact: &WorkloadFact| RolloutState::of(&fact.object.kind, &fact.workload);
-        let states = world
+        let states = facts
             .workloads
             .iter()
             .map(|(uid, fact)| (&**uid, state(fact)))
             .collect();
         Self {
-            world,
+            facts,
             thresholds,
             now,
             states,
-            newest: revision::newest(world),
+            newest: revision::newest(facts),
         }
     }
 
     /// How far a workload or a bare pod is.
     pub(super) fn state(&self, uid: &str) -> Option<RolloutState> {
-        let pod = || self.world.pods.get(uid).map(|fact| rollout::pod(&fact.pod));
+        let pod = || self.facts.pods.get(uid).map(|fact| rollout::pod(&fact.pod));
         self.states.get(uid).cloned().or_else(pod)
     }
 
     pub(super) fn workloads(&'a self) -> impl Iterator<Item = WorkloadView<'a>> {
-        self.world.workloads.iter().filter_map(|(uid, fact)| {
+        self.facts.workloads.iter().filter_map(|(uid, fact)| {
             let state = self.states.get(&**uid)?;
             Some(WorkloadView {
-                scene: self,
+                context: self,
                 fact,
                 state,
             })
@@ -114,21 +115,27 @@ impl<'a> Scene<'a> {
     /// The pods that may be blamed: of the newest revision, not about to go, and of a
     /// workload that is not done without them.
     pub(super) fn pods(&'a self) -> impl Iterator<Item = PodView<'a>> {
-        let facts = self.world.pods.values();
-        let views = facts.map(|fact| PodView { scene: self, fact });
+        let facts = self.facts.pods.values();
+        let views = facts.map(|fact| PodView {
+            context: self,
+            fact,
+        });
         views.filter(|view| view.counts())
     }
 
     /// Every pod there is.
     pub(super) fn all_pods(&'a self) -> impl Iterator<Item = PodView<'a>> {
-        let facts = self.world.pods.values();
-        facts.map(|fact| PodView { scene: self, fact })
+        let facts = self.facts.pods.values();
+        facts.map(|fact| PodView {
+            context: self,
+            fact,
+        })
     }
 
     pub(super) fn applications(&'a self) -> impl Iterator<Item = ApplicationView<'a>> {
-        let applications = self.world.applications.values();
+        let applications = self.facts.applications.values();
         applications.map(|application| ApplicationView {
-            scene: self,
+            context: self,
             application,
         })
     }
@@ -159,14 +166,14 @@ impl<'a> Scene<'a> {
         uid: &str,
         fits: impl Fn(&EventFact) -> bool,
     ) -> Option<&'a EventFact> {
-        self.world.events_of(uid)?.latest(fits)
+        self.facts.events_of(uid)?.latest(fits)
     }
 }
 
 impl<'a> PodView<'a> {
     /// True if the pod is of the newest revision of its workload.
     pub(super) fn is_newest(self) -> bool {
-        self.scene.newest.contains(&*self.fact.object.uid)
+        self.context.newest.contains(&*self.fact.object.uid)
     }
 
     /// True if someone deleted it.
@@ -179,7 +186,7 @@ impl<'a> PodView<'a> {
         if self.is_going() || !self.is_newest() {
             return false;
         }
-        let done = |uid: &str| self.scene.state(uid).is_some_and(|state| state.complete);
+        let done = |uid: &str| self.context.state(uid).is_some_and(|state| state.complete);
         // A Job that succeeded in the end forgives its failed pods.
         let forgiven = self
             .job()
@@ -192,12 +199,12 @@ impl<'a> PodView<'a> {
     /// The Job that owns it.
     pub(super) fn job(self) -> Option<&'a WorkloadFact> {
         let owner = self.fact.owner.as_ref()?;
-        let job = self.scene.world.workloads.get(&owner.uid)?;
+        let job = self.context.facts.workloads.get(&owner.uid)?;
         (&*job.object.kind.kind == "Job").then_some(job)
     }
 
     fn desired(self) -> Option<i64> {
-        self.scene.state(&self.fact.root.uid)?.desired
+        self.context.state(&self.fact.root.uid)?.desired
     }
 
     /// True if the pod was there before the rollout.
@@ -207,14 +214,14 @@ impl<'a> PodView<'a> {
 
     /// True if what began then is no work of this rollout. One look has no beginning.
     pub(super) fn was_so_before(self, since: Timestamp) -> bool {
-        let scene = self.scene;
-        !scene.thresholds.is_one_look() && self.is_older() && since <= scene.world.started
+        let context = self.context;
+        !context.thresholds.is_one_look() && self.is_older() && since <= context.facts.started
     }
 
     /// True as long as a new revision may be on its way: a rollout often mends what it
     /// finds broken.
     pub(super) fn may_be_replaced(self) -> bool {
-        self.scene.age(self.scene.world.started) < REPLACED_WITHIN
+        self.context.age(self.context.facts.started) < REPLACED_WITHIN
     }
 
     pub(super) fn restart_policy(self) -> &'a str {
@@ -243,7 +250,7 @@ impl<'a> PodView<'a> {
                 pod,
                 container,
                 status: statuses.iter().find(|status| status.name == container.name),
-                memory: pod.fact.containers.get(&container.name)?,
+                history: pod.fact.containers.get(&container.name)?,
                 role,
             })
         })
@@ -251,12 +258,12 @@ impl<'a> PodView<'a> {
 
     /// The latest event of the pod that fits.
     pub(super) fn event(self, fits: impl Fn(&EventFact) -> bool) -> Option<&'a EventFact> {
-        self.scene.event(&self.fact.object.uid, fits)
+        self.context.event(&self.fact.object.uid, fits)
     }
 
     /// The latest event of the pod with a reason that fits, unless the pod has got
     /// further since: a mount that worked in the end leaves its failures behind.
-    pub(super) fn obstacle(self, fits: impl Fn(&EventFact) -> bool) -> Option<&'a EventFact> {
+    pub(super) fn blocking_event(self, fits: impl Fn(&EventFact) -> bool) -> Option<&'a EventFact> {
         const FURTHER: [&str; 4] = ["Pulling", "Pulled", "Created", "Started"];
         let event = self.event(fits)?;
         let further = self.event(|event| FURTHER.contains(&&*event.reason));
@@ -285,8 +292,8 @@ impl<'a> PodView<'a> {
 }
 
 impl<'a> ContainerView<'a> {
-    pub(super) fn scene(&self) -> &'a Scene<'a> {
-        self.pod.scene
+    pub(super) fn context(&self) -> &'a Context<'a> {
+        self.pod.context
     }
 
     pub(super) fn name(&self) -> &'a str {
@@ -303,8 +310,8 @@ impl<'a> ContainerView<'a> {
         format!("{role} {}", self.name())
     }
 
-    pub(super) fn trouble(&self) -> Option<&'a Trouble> {
-        self.memory.trouble.as_ref()
+    pub(super) fn start_problem(&self) -> Option<&'a StartProblem> {
+        self.history.start_problem.as_ref()
     }
 
     pub(super) fn image(&self) -> &'a str {
@@ -326,15 +333,15 @@ impl<'a> ContainerView<'a> {
 
     /// True until it ran for the first time.
     pub(super) fn never_ran(&self) -> bool {
-        self.memory.ends.is_empty()
+        self.history.ends.is_empty()
             && self
                 .status
                 .is_none_or(|status| status.state.running.is_none())
     }
 
     pub(super) fn lines(&self) -> &'a [Line] {
-        let world = self.scene().world;
-        world.lines_of(self.pod.fact, self.name())
+        let facts = self.context().facts;
+        facts.lines_of(self.pod.fact, self.name())
     }
 
     /// The latest event about this container that fits.
@@ -362,7 +369,7 @@ impl<'a> WorkloadView<'a> {
     /// The newest pods of it, by the root that they belong to.
     pub(super) fn pods(self) -> impl Iterator<Item = PodView<'a>> {
         let root: &'a Arc<str> = &self.fact.root.uid;
-        self.scene
+        self.context
             .all_pods()
             .filter(move |view| view.fact.root.uid == *root && view.is_newest() && !view.is_going())
     }
@@ -389,8 +396,8 @@ impl ApplicationView<'_> {
     }
 
     /// What its sync was refused, over all attempts.
-    pub(super) fn failures(&self) -> Option<&Failures> {
+    pub(super) fn failures(&self) -> Option<&SyncFailures> {
         let uid = self.application.metadata.uid.as_deref();
-        self.scene.world.failures_of(uid.unwrap_or_default())
+        self.context.facts.failures_of(uid.unwrap_or_default())
     }
 }

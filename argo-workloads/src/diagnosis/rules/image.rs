@@ -4,11 +4,11 @@
 
 use jiff::Timestamp;
 
-use super::{
-    hit::{Hit, kubectl},
-    memory::Family,
+use crate::diagnosis::{
+    context::ContainerView,
+    facts::StartProblemKind,
+    observation::{Observation, kubectl},
     redact::clean,
-    scene::ContainerView,
 };
 
 /// Why an image cannot be had, as far as the message tells.
@@ -98,7 +98,7 @@ impl Refusal {
 
 /// Images that no second try will bring. krane `lib/krane/kubernetes_resource/pod.rb`
 /// waits for all but `not found`; skaffold for none.
-pub(super) fn refused(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn refused(view: &ContainerView<'_>) -> Option<Observation> {
     let (since, reason, message) = pull(view)?;
     let image = clean(view.image());
     let cause = match reason {
@@ -111,11 +111,15 @@ pub(super) fn refused(view: &ContainerView<'_>) -> Option<Hit> {
             refusal.is_final().then(|| phrase(refusal, &image))?
         }
     };
-    Some(with_context(Hit::doomed(since, cause), view, message))
+    Some(with_context(
+        Observation::doomed(since, cause),
+        view,
+        message,
+    ))
 }
 
 /// Registries that do not answer may answer again.
-pub(super) fn unreachable(view: &ContainerView<'_>) -> Option<Hit> {
+pub(super) fn unreachable(view: &ContainerView<'_>) -> Option<Observation> {
     let (since, reason, message) = pull(view)?;
     if matches!(reason, "InvalidImageName" | "ErrImageNeverPull") {
         return None;
@@ -125,8 +129,9 @@ pub(super) fn unreachable(view: &ContainerView<'_>) -> Option<Hit> {
         return None;
     }
     let phrase = phrase(refusal, &clean(view.image()));
-    let hit = Hit::doomed(since, phrase.clone() + &reached(refusal, message)).key(phrase);
-    Some(with_context(hit, view, message))
+    let observation =
+        Observation::doomed(since, phrase.clone() + &reached(refusal, message)).key(phrase);
+    Some(with_context(observation, view, message))
 }
 
 /// The trouble with the image, from the status; from events until the status has it
@@ -135,15 +140,17 @@ fn pull<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str, &'a str)> {
     let event = view.event(|event| {
         event.reason == "Failed" && event.message.starts_with("Failed to pull image")
     });
-    if let Some(trouble) = view.trouble() {
-        let first = event.map_or(trouble.since, |event| event.first.min(trouble.since));
-        let image = trouble.family == Family::Image;
+    if let Some(start_problem) = view.start_problem() {
+        let first = event.map_or(start_problem.since, |event| {
+            event.first.min(start_problem.since)
+        });
+        let image = start_problem.kind == StartProblemKind::Image;
         // A back-off that nothing came before (first sight) may not name the cause.
         let message = match event {
-            Some(event) if trouble.reason.ends_with("BackOff") => event.message.as_str(),
-            _ => &trouble.message,
+            Some(event) if start_problem.reason.ends_with("BackOff") => event.message.as_str(),
+            _ => &start_problem.message,
         };
-        return image.then_some((first, &trouble.reason, message));
+        return image.then_some((first, &start_problem.reason, message));
     }
     let event = event.filter(|_| view.never_ran())?;
     let pulled = view.event(|event| event.reason == "Pulled");
@@ -199,18 +206,18 @@ fn registry(image: &str) -> &str {
     }
 }
 
-fn with_context(hit: Hit, view: &ContainerView<'_>, message: &str) -> Hit {
+fn with_context(observation: Observation, view: &ContainerView<'_>, message: &str) -> Observation {
     // The chain of wrappers is long; what counts stands at its end.
     let end = message.rfind("failed to ").unwrap_or(0);
-    let hit = hit.evidence(&message[end..]);
+    let observation = observation.evidence(&message[end..]);
     let secret = view
         .pod
         .event(|event| event.reason == "FailedToRetrieveImagePullSecret");
-    let hit = match secret {
-        Some(event) => hit.evidence(&event.message),
-        None => hit,
+    let observation = match secret {
+        Some(event) => observation.evidence(&event.message),
+        None => observation,
     };
-    hit.next(kubectl(
+    observation.next(kubectl(
         view.pod.namespace(),
         &["describe", "pod", view.pod.name()],
     ))

@@ -25,7 +25,7 @@ struct Scenario {
 
 /// A recording, played.
 struct Player {
-    world: World,
+    facts: Facts,
     tracked: BTreeMap<String, Tracked>,
     lines: BTreeMap<(String, String), Vec<Line>>,
     start: Timestamp,
@@ -41,7 +41,7 @@ struct First {
 impl Player {
     fn new(start: Timestamp) -> Self {
         Self {
-            world: World::new(start),
+            facts: Facts::new(start),
             tracked: BTreeMap::new(),
             lines: BTreeMap::new(),
             start,
@@ -50,7 +50,7 @@ impl Player {
 
     fn step(&mut self, row: &Value, now: Timestamp) {
         match row["kind"].as_str().unwrap() {
-            "Event" => self.world.event(event(&row["object"])),
+            "Event" => self.facts.event(event(&row["object"])),
             "Line" => self.line(row),
             kind => self.object(kind, row, now),
         }
@@ -66,7 +66,7 @@ impl Player {
         let meta: ObjectMeta = serde_json::from_value(value["metadata"].clone()).unwrap();
         let object = ObjectRef::from_meta(GroupKind::new(group, kind), &meta);
         if row["type"] == "DELETED" {
-            self.world.remove(&object);
+            self.facts.remove(&object);
             return;
         }
         let owners = meta.owner_references.unwrap_or_default();
@@ -89,7 +89,7 @@ impl Player {
             object,
             body,
         };
-        self.world.apply(&tracked, now);
+        self.facts.apply(&tracked, now);
         self.tracked.insert(tracked.object.uid.to_string(), tracked);
     }
 
@@ -118,7 +118,7 @@ impl Player {
             time,
             text: line.to_owned(),
         });
-        self.world.last_lines(&uid, &container, lines.clone());
+        self.facts.last_lines(&uid, &container, lines.clone());
     }
 }
 
@@ -173,19 +173,19 @@ fn play(recording: &str) -> (Timestamp, BTreeMap<String, First>) {
     let mut tick = start;
     for (time, row) in &rows {
         while tick < *time {
-            look(&player.world, tick, &mut firsts);
+            look(&player.facts, tick, &mut firsts);
             tick += SignedDuration::from_secs(1);
         }
         player.step(row, *time);
         if row["kind"] != "Line" {
-            look(&player.world, *time, &mut firsts);
+            look(&player.facts, *time, &mut firsts);
         }
     }
     (start, firsts)
 }
 
-fn look(world: &World, now: Timestamp, firsts: &mut BTreeMap<String, First>) {
-    for finding in examine(world, &Thresholds::default(), now) {
+fn look(facts: &Facts, now: Timestamp, firsts: &mut BTreeMap<String, First>) {
+    for finding in examine(facts, &Thresholds::default(), now) {
         let key = format!("{} {}", finding.workload, finding.code);
         let first = firsts.entry(key).or_insert_with(|| First {
             at: now,
