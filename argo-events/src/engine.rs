@@ -6,7 +6,7 @@
 pub use crate::{
     deduplicator::{Deduplicator, Observation},
     follower::Follower,
-    occurrence,
+    occurrence::{count, first_time, time},
     pending::PendingEvents,
     similar::normalised,
 };

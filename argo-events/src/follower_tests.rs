@@ -53,7 +53,7 @@ fn records(follower: &mut Follower) -> Vec<EventRecord> {
     items
         .map(|item| match item {
             EventItem::Event(record) => record,
-            EventItem::Notice(notice) => panic!("{notice:?}"),
+            other => panic!("{other:?}"),
         })
         .collect()
 }

@@ -22,7 +22,7 @@ const SECRET_PARAMETERS: &[&str] = &[
 ///
 /// The kubelet writes the image reference and the registry's answer into `Failed` and
 /// `BackOff` as they are.
-pub fn redact(message: &str) -> Cow<'_, str> {
+pub(crate) fn redact(message: &str) -> Cow<'_, str> {
     let suspicious =
         message.contains(['@', '?', '=']) || SCHEMES.iter().any(|scheme| message.contains(scheme));
     if !suspicious {

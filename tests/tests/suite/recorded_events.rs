@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use argo_core::{GroupKind, Level, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
 use argo_events::{
     Event, EventConfig, EventItem, EventRecord, Scope,
-    engine::{Follower, normalised, occurrence},
+    engine::{self, Follower, normalised},
 };
 use jiff::Timestamp;
 use simcluster::player::{Act, Recording};
@@ -77,7 +77,7 @@ fn records(follower: &mut Follower) -> Vec<EventRecord> {
     items
         .map(|item| match item {
             EventItem::Event(record) => record,
-            EventItem::Notice(notice) => panic!("{notice:?}"),
+            other => panic!("{other:?}"),
         })
         .collect()
 }
@@ -158,7 +158,7 @@ fn nothing_is_lost_in_any_recording() {
         let mut expected = BTreeMap::<_, u32>::new();
         for event in last.values() {
             let key = (event.object_uid().to_owned(), event.reason.clone().unwrap());
-            *expected.entry(key).or_default() += occurrence::count(event);
+            *expected.entry(key).or_default() += engine::count(event);
         }
         // The last record of each line has its whole count; lines differ in the message.
         let mut lines_told = BTreeMap::new();
@@ -267,7 +267,7 @@ fn listing_again_tells_nothing_again() {
 #[test]
 fn events_of_real_applications() {
     let events: Vec<Event> = serde_json::from_str(APPLICATIONS).unwrap();
-    let mut times: Vec<_> = events.iter().map(occurrence::time).collect();
+    let mut times: Vec<_> = events.iter().map(engine::time).collect();
     times.sort();
     let since = times[times.len() / 2];
     let second = Timestamp::from_second(since.as_second()).unwrap();
