@@ -37,21 +37,25 @@
 mod app;
 pub mod backoff;
 pub mod client;
+mod kind_traits;
 mod level;
 mod notice;
 mod object;
 pub mod record;
 pub mod resource;
+mod rollout_state;
 mod track;
 mod tracking;
 mod watch;
 
 pub use app::AppRef;
 pub use backoff::Backoff;
+pub use kind_traits::{KindTraits, Newest, OwnedRevision, RefusedPods, RevisionLabel, Runs};
 pub use level::{Level, ParseLevelError};
 pub use notice::{Notice, NoticeCode};
 pub use object::{GroupKind, ObjectRef};
 pub use record::Record;
+pub use rollout_state::RolloutState;
 pub use track::{PodEvent, TrackEvent, Tracked, TrackedBody};
 pub use tracking::{ParseTrackingIdError, TrackingId};
 pub use watch::{Degraded, DegradedReason, WatchConfig, WatchEvent, watch};

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use argo_core::{GroupKind, ObjectRef, TrackedBody};
+use argo_core::{GroupKind, KindTraits, ObjectRef, TrackedBody};
 use serde::Deserialize;
 
 use super::*;
@@ -52,6 +52,8 @@ fn tracked(event: &Event) -> Tracked {
         owner: None,
         hook: None,
         is_new: true,
+        rollout: None,
+        traits: KindTraits::default(),
         body: TrackedBody::Other(Arc::default()),
     }
 }

@@ -13,7 +13,8 @@ use std::{
 
 use crate::{Event, EventItem, EventRecord, EventSource, EventStream, Scope};
 use argo_core::{
-    GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent, client::Connection,
+    GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
+    client::Connection,
 };
 use futures::{
     Stream, StreamExt,
@@ -52,6 +53,8 @@ fn tracked(namespace: &str, uid: &str) -> TrackEvent {
         owner: None,
         hook: None,
         is_new: true,
+        rollout: None,
+        traits: KindTraits::default(),
         body: TrackedBody::Other(Arc::default()),
     })
 }
