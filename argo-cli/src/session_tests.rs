@@ -1,6 +1,7 @@
 // A run as a table of what happens and what is done about it.
 
-use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody};
+use argo_core::{GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody};
+use argo_workloads::{builtin, describe};
 use serde_json::{Value, json};
 
 use super::*;
@@ -119,14 +120,17 @@ fn pod(status: &Value) -> Input {
 }
 
 fn applied(object: ObjectRef, root: ObjectRef, body: TrackedBody) -> Input {
-    Input::Track(TrackEvent::Applied(Tracked {
+    let tracked = Tracked {
         object,
         owner: None,
         root,
         hook: None,
         is_new: true,
+        rollout: None,
+        traits: KindTraits::default(),
         body,
-    }))
+    };
+    Input::Track(TrackEvent::Applied(describe(&builtin(), tracked)))
 }
 
 fn running(restarts: i32) -> Input {

@@ -34,24 +34,32 @@
 //! It knows no kind of workload, decides nothing about who belongs to an application,
 //! prints nothing and reads no environment variable of the user.
 
+pub mod access;
 mod app;
 pub mod backoff;
 pub mod client;
+mod kind_traits;
 mod level;
 mod notice;
 mod object;
 pub mod record;
 pub mod resource;
+mod rollout_state;
+pub mod text;
+mod timer;
 mod track;
 mod tracking;
 mod watch;
 
 pub use app::AppRef;
 pub use backoff::Backoff;
+pub use kind_traits::{KindTraits, Newest, OwnedRevision, RefusedPods, RevisionLabel, Runs};
 pub use level::{Level, ParseLevelError};
 pub use notice::{Notice, NoticeCode};
-pub use object::{GroupKind, ObjectRef};
+pub use object::{GroupKind, ObjectName, ObjectRef};
 pub use record::Record;
+pub use rollout_state::RolloutState;
+pub use timer::sleep_until;
 pub use track::{PodEvent, TrackEvent, Tracked, TrackedBody};
 pub use tracking::{ParseTrackingIdError, TrackingId};
 pub use watch::{Degraded, DegradedReason, WatchConfig, WatchEvent, watch};

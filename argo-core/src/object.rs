@@ -76,6 +76,35 @@ impl ObjectRef {
             uid: owner.uid.as_str().into(),
         }
     }
+
+    /// True if both name the same thing of the cluster, whichever of its incarnations: kind,
+    /// namespace and name agree, the uid may differ.
+    pub fn same_name(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+
+    /// Returns kind, namespace and name, to be compared or used as a key: the object without
+    /// its uid.
+    pub fn name(&self) -> ObjectName {
+        ObjectName {
+            kind: self.kind.clone(),
+            namespace: Arc::clone(&self.namespace),
+            name: Arc::clone(&self.name),
+        }
+    }
+}
+
+/// An object by its name, whichever of its incarnations is there: kind, namespace and name.
+///
+/// It is the key for what is remembered of a workload that may be deleted and created again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectName {
+    /// Group and kind.
+    pub kind: GroupKind,
+    /// Namespace; empty for cluster-scoped objects.
+    pub namespace: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
 }
 
 impl fmt::Display for ObjectRef {
@@ -98,5 +127,20 @@ mod tests {
         let rollout = GroupKind::from_api_version("argoproj.io/v1alpha1", "Rollout");
         assert_eq!(rollout, GroupKind::new("argoproj.io", "Rollout"));
         assert_eq!(rollout.to_string(), "Rollout.argoproj.io");
+    }
+
+    #[test]
+    fn an_object_that_was_created_again_has_the_same_name() {
+        let web = |kind: &str, namespace: &str, name: &str, uid: &str| ObjectRef {
+            kind: GroupKind::new("apps", kind),
+            namespace: namespace.into(),
+            name: name.into(),
+            uid: uid.into(),
+        };
+        let first = web("Deployment", "shop", "web", "1");
+        assert!(first.same_name(&web("Deployment", "shop", "web", "2")));
+        assert!(!first.same_name(&web("StatefulSet", "shop", "web", "1")));
+        assert!(!first.same_name(&web("Deployment", "cart", "web", "1")));
+        assert!(!first.same_name(&web("Deployment", "shop", "db", "1")));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::{
-    Notice, ObjectRef,
+    KindTraits, Notice, ObjectRef, RolloutState,
     resource::{Application, Pod, WorkloadObject},
 };
 
@@ -46,7 +46,12 @@ pub struct Tracked {
     /// True if it came into being with this rollout: created after the operation (or
     /// the follower) started. Logs of new pods are shown from their start.
     pub is_new: bool,
-    /// What else is known.
+    /// The progress of a workload, by the rule of its kind, or of a pod that no workload
+    /// owns. Computed once for each change.
+    pub rollout: Option<RolloutState>,
+    /// The traits of the object's kind; the default where it is no workload.
+    pub traits: KindTraits,
+    /// The object itself.
     pub body: TrackedBody,
 }
 

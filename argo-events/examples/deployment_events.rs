@@ -5,7 +5,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use argo_core::{GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, client};
+use argo_core::{GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, client};
 use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use futures::{StreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -28,6 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         owner: None,
         hook: None,
         is_new: true,
+        rollout: None,
+        traits: KindTraits::default(),
         body: TrackedBody::Other(Arc::new(metadata)),
     });
     let tracked = stream::iter([tracked]).chain(stream::pending());

@@ -8,5 +8,4 @@ pub use crate::{
     follower::Follower,
     occurrence::{count, first_time, time},
     pending::PendingEvents,
-    similar::normalised,
 };

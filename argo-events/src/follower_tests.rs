@@ -1,4 +1,4 @@
-use argo_core::{GroupKind, ObjectRef, TrackedBody};
+use argo_core::{GroupKind, KindTraits, ObjectRef, TrackedBody};
 use serde_json::json;
 
 use super::*;
@@ -36,6 +36,8 @@ fn tracked(event: &Event) -> Tracked {
         owner: None,
         hook: None,
         is_new: true,
+        rollout: None,
+        traits: KindTraits::default(),
         body: TrackedBody::Other(Arc::default()),
     }
 }

@@ -180,7 +180,7 @@ fn is_application(object: &ObjectRef) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use argo_core::{GroupKind, TrackedBody};
+    use argo_core::{GroupKind, KindTraits, TrackedBody};
 
     use super::*;
 
@@ -197,6 +197,8 @@ mod tests {
             owner: None,
             hook: None,
             is_new: true,
+            rollout: None,
+            traits: KindTraits::default(),
             body: TrackedBody::Other(Arc::default()),
         }
     }

@@ -14,7 +14,7 @@ pub(crate) fn without_prefix(message: &str) -> &str {
 ///
 /// A ReplicaSet over its quota tries with a new pod name each time and writes nine
 /// events in 1.5 s before client-go combines them (recordings `11-owner-events`).
-pub fn normalised(message: &str) -> String {
+pub(crate) fn normalised(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
     let mut rest = without_prefix(message);
     while !rest.is_empty() {

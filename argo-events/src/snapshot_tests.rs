@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use argo_core::{Degraded, DegradedReason, GroupKind, NoticeCode, ObjectRef, Tracked, TrackedBody};
+use argo_core::{
+    Degraded, DegradedReason, GroupKind, KindTraits, NoticeCode, ObjectRef, Tracked, TrackedBody,
+};
 use futures::stream::BoxStream;
 use serde_json::json;
 
@@ -22,6 +24,8 @@ fn applied(object: ObjectRef) -> TrackEvent {
         owner: None,
         hook: None,
         is_new: true,
+        rollout: None,
+        traits: KindTraits::default(),
         body: TrackedBody::Other(Arc::default()),
     })
 }

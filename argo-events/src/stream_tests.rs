@@ -15,7 +15,8 @@ use crate::{
     ClusterEvents, Event, EventConfig, EventItem, EventRecord, EventSource, EventStream, Scope,
 };
 use argo_core::{
-    GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent, client::Connection,
+    GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
+    client::Connection,
 };
 use futures::{
     Stream, StreamExt,
@@ -53,6 +54,8 @@ fn tracked(namespace: &str, uid: &str) -> TrackEvent {
         owner: None,
         hook: None,
         is_new: true,
+        rollout: None,
+        traits: KindTraits::default(),
         body: TrackedBody::Other(Arc::default()),
     })
 }

@@ -86,4 +86,4 @@ pub use scope::Scope;
 pub use selector::{AppSelector, INSTANCE_LABEL, Membership, TrackingMethod};
 pub use snapshot::{explain, snapshot};
 pub use track::track;
-pub use workload::{Workload, WorkloadEvent, WorkloadKind, builtin};
+pub use workload::{Workload, WorkloadEvent, WorkloadKind, builtin, describe};

@@ -7,8 +7,8 @@ use std::{
 };
 
 use argo_core::{
-    AppRef, Degraded, DegradedReason, GroupKind, Level, Notice, NoticeCode, ObjectRef, TrackEvent,
-    Tracked, TrackedBody, WatchEvent, resource::Application,
+    AppRef, Degraded, DegradedReason, GroupKind, KindTraits, Level, Notice, NoticeCode, ObjectRef,
+    TrackEvent, Tracked, TrackedBody, WatchEvent, resource::Application,
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     source::{Object, Source},
     trouble::{Trouble, refused_resource, rule},
     unread::stand_in,
+    workload::describe,
 };
 
 /// What was asked for and refused is not asked for again before this is over.
@@ -401,6 +402,8 @@ impl Tracker {
             owner: parent,
             hook: None,
             is_new: false,
+            rollout: None,
+            traits: KindTraits::default(),
             body: TrackedBody::Other(Arc::new(found.metadata.clone())),
         };
         self.events.push_back(TrackEvent::Applied(tracked));
@@ -657,6 +660,7 @@ impl Tracker {
             match change {
                 Change::Applied(tracked) => {
                     self.found = true;
+                    let tracked = describe(&self.config.kinds, tracked);
                     self.events.push_back(TrackEvent::Applied(tracked));
                 }
                 Change::Removed(object) => self.events.push_back(TrackEvent::Removed(object)),

@@ -2,21 +2,24 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use argo_core::{GroupKind, WatchEvent, resource::WorkloadObject};
+use argo_core::{
+    GroupKind, KindTraits, RolloutState, Tracked, TrackedBody, WatchEvent, resource::WorkloadObject,
+};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 
-use crate::{AppSelector, Scope, rollout::RolloutState, scan};
+use crate::{AppSelector, Scope, rollout, scan};
 
+#[path = "workload/rollout.rs"]
+mod argo_rollout;
 mod cronjob;
 mod daemonset;
 mod deployment;
 mod job;
 pub(crate) mod kind;
 mod replicaset;
-mod rollout;
 mod statefulset;
 
 pub use kind::WorkloadKind;
@@ -52,6 +55,28 @@ pub trait Workload: Debug + Send + Sync {
 
     /// How far the rollout of an object is.
     fn rollout(&self, object: &WorkloadObject) -> RolloutState;
+
+    /// Reads the traits of the kind from an object. The default suits a kind that makes
+    /// all its pods alike.
+    fn traits(&self, _object: &WorkloadObject) -> KindTraits {
+        KindTraits::default()
+    }
+}
+
+/// Fills in the progress and the traits of a tracked object by the rules of its kind. The
+/// tracker does this once for each change.
+pub fn describe(kinds: &[Arc<dyn Workload>], mut tracked: Tracked) -> Tracked {
+    let is_root = tracked.root.uid == tracked.object.uid;
+    match &tracked.body {
+        TrackedBody::Pod(pod) => tracked.rollout = is_root.then(|| rollout::pod(pod)),
+        TrackedBody::Workload(object) => {
+            let kind = kinds.iter().find(|kind| kind.kind() == tracked.object.kind);
+            tracked.rollout = kind.map(|kind| kind.rollout(object));
+            tracked.traits = kind.map(|kind| kind.traits(object)).unwrap_or_default();
+        }
+        TrackedBody::Other(_) => {}
+    }
+    tracked
 }
 
 /// The kinds that come with this crate.
@@ -63,6 +88,6 @@ pub fn builtin() -> Vec<Arc<dyn Workload>> {
         Arc::new(daemonset::daemonset()),
         Arc::new(job::job()),
         Arc::new(cronjob::cronjob()),
-        Arc::new(rollout::rollout()),
+        Arc::new(argo_rollout::rollout()),
     ]
 }

@@ -4,7 +4,7 @@
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-use argo_core::{GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
+use argo_core::{GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
 use argo_events::{Event, EventConfig, Scope, engine::Follower};
 use argo_workloads::Index;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -112,6 +112,8 @@ fn events(c: &mut Criterion) {
                     owner: None,
                     hook: None,
                     is_new: true,
+                    rollout: None,
+                    traits: KindTraits::default(),
                     body: TrackedBody::Other(Arc::default()),
                 };
                 follower.track(&TrackEvent::Applied(tracked), Duration::ZERO);

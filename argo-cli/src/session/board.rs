@@ -388,7 +388,7 @@ fn state(tracked: &Tracked) -> Option<RolloutState> {
         // A pod that is being deleted ends as it likes.
         TrackedBody::Pod(pod) if pod.metadata.deletion_timestamp.is_some() => None,
         TrackedBody::Pod(pod) => Some(rollout::pod(pod)),
-        TrackedBody::Workload(workload) => Some(RolloutState::of(kind, workload)),
+        TrackedBody::Workload(workload) => Some(rollout::of(kind, workload)),
         TrackedBody::Other(_) => None,
     }
 }
@@ -446,7 +446,8 @@ fn ready_for(pod: &Pod, settle: Duration, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use argo_core::GroupKind;
+    use argo_core::{GroupKind, KindTraits};
+    use argo_workloads::{builtin, describe};
     use serde_json::{Value, json};
 
     use super::*;
@@ -462,14 +463,17 @@ mod tests {
             name: name.into(),
             uid: name.into(),
         };
-        Tracked {
+        let tracked = Tracked {
             root: object.clone(),
             object,
             owner: None,
             hook: None,
             is_new: false,
+            rollout: None,
+            traits: KindTraits::default(),
             body,
-        }
+        };
+        describe(&builtin(), tracked)
     }
 
     fn deployment(updated: i64, ready: i64) -> Tracked {

@@ -80,7 +80,7 @@ pub(super) struct ApplicationView<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(facts: &'a Facts, thresholds: &'a Thresholds, now: Timestamp) -> Self {
-        let state = |fact: &WorkloadFact| RolloutState::of(&fact.object.kind, &fact.workload);
+        let state = |fact: &WorkloadFact| rollout::of(&fact.object.kind, &fact.workload);
         let states = facts
             .workloads
             .iter()

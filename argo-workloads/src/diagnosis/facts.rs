@@ -12,7 +12,7 @@ use argo_core::{
 use jiff::Timestamp;
 
 use super::redact;
-use crate::rollout::RolloutState;
+use crate::rollout;
 
 mod events;
 mod history;
@@ -182,7 +182,7 @@ impl Facts {
             revision_since,
             is_gone: false,
         };
-        let state = RolloutState::of(&fact.object.kind, workload);
+        let state = rollout::of(&fact.object.kind, workload);
         if fact.hook.is_some() && (state.complete || state.failed.is_some()) {
             self.forget_gone(|gone| gone.is_same(&fact.object));
         }
@@ -310,7 +310,7 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use argo_core::GroupKind;
+    use argo_core::{GroupKind, KindTraits};
 
     use super::*;
 
@@ -348,6 +348,8 @@ mod tests {
                 root: object("root"),
                 hook: None,
                 is_new: true,
+                rollout: None,
+                traits: KindTraits::default(),
                 body: TrackedBody::Pod(Arc::default()),
             };
             facts.apply(&tracked, Timestamp::UNIX_EPOCH);

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use argo_core::{
-    GroupKind, ObjectRef, Tracked, TrackedBody,
+    GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody,
     resource::{Pod, WorkloadObject},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 use super::*;
+use crate::{builtin, describe};
 
 /// What one recording is, and what it must and may bring.
 struct Scenario {
@@ -87,8 +88,11 @@ impl Player {
             hook: None,
             is_new: created.is_some_and(|time| time >= self.start - SignedDuration::from_secs(1)),
             object,
+            rollout: None,
+            traits: KindTraits::default(),
             body,
         };
+        let tracked = describe(&builtin(), tracked);
         self.facts.apply(&tracked, now);
         self.tracked.insert(tracked.object.uid.to_string(), tracked);
     }

@@ -109,7 +109,7 @@ impl Looking {
 
 #[cfg(test)]
 mod tests {
-    use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody};
+    use argo_core::{GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody};
     use serde_json::json;
 
     use super::*;
@@ -130,6 +130,8 @@ mod tests {
             owner: None,
             hook: None,
             is_new: true,
+            rollout: None,
+            traits: KindTraits::default(),
             body: TrackedBody::Pod(Arc::new(serde_json::from_value(value).unwrap())),
         }))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody, resource::Pod};
+use argo_core::{GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody, resource::Pod};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
@@ -140,6 +140,8 @@ impl Node {
             root: place.root.clone(),
             hook: place.hook.clone(),
             is_new: self.is_new,
+            rollout: None,
+            traits: KindTraits::default(),
             body: self.body.open(),
         })
     }

@@ -5,18 +5,16 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use argo_core::{GroupKind, WatchConfig, resource::WorkloadObject, watch};
+use argo_core::{
+    GroupKind, KindTraits, RolloutState, WatchConfig, resource::WorkloadObject, watch,
+};
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Client, core::ApiResource};
 
 use super::{Workload, WorkloadEvent};
-use crate::{
-    AppSelector, Scope,
-    rollout::{RolloutState, generic},
-    scan,
-};
+use crate::{AppSelector, Scope, rollout::generic, scan};
 
 /// A kind of workload whose objects look like a Deployment's: an own `spec` and `status`
 /// with the usual counts.
@@ -35,6 +33,7 @@ pub struct WorkloadKind {
     kind: GroupKind,
     resource: ApiResource,
     rollout: fn(&WorkloadObject) -> RolloutState,
+    traits: fn(&WorkloadObject) -> KindTraits,
 }
 
 impl WorkloadKind {
@@ -55,6 +54,7 @@ impl WorkloadKind {
                 plural: plural.to_owned(),
             },
             rollout: generic,
+            traits: |_| KindTraits::default(),
         }
     }
 
@@ -62,6 +62,13 @@ impl WorkloadKind {
     #[must_use]
     pub fn rollout(mut self, rule: fn(&WorkloadObject) -> RolloutState) -> Self {
         self.rollout = rule;
+        self
+    }
+
+    /// Replaces the traits of the kind.
+    #[must_use]
+    pub fn traits(mut self, traits: fn(&WorkloadObject) -> KindTraits) -> Self {
+        self.traits = traits;
         self
     }
 
@@ -103,6 +110,10 @@ impl Workload for WorkloadKind {
 
     fn rollout(&self, object: &WorkloadObject) -> RolloutState {
         (self.rollout)(object)
+    }
+
+    fn traits(&self, object: &WorkloadObject) -> KindTraits {
+        (self.traits)(object)
     }
 }
 

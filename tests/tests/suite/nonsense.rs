@@ -6,10 +6,13 @@ use argo_cli::{
     session::{Input, Session},
     verdict,
 };
-use argo_core::{GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody};
+use argo_core::{GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody};
 use argo_events::{EventItem, EventRecord};
 use argo_logs::{Batch, Line};
-use argo_workloads::diagnosis::{EventFact, Facts, Thresholds, examine};
+use argo_workloads::{
+    builtin, describe,
+    diagnosis::{EventFact, Facts, Thresholds, examine},
+};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -218,8 +221,11 @@ impl Play {
             hook: numbers[3].is_multiple_of(3).then(|| "PreSync".into()),
             is_new: numbers[3].is_multiple_of(2),
             object,
+            rollout: None,
+            traits: KindTraits::default(),
             body,
         };
+        let tracked = describe(&builtin(), tracked);
         self.accepted += 1;
         self.facts.apply(&tracked, self.now);
         self.session

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use argo_core::{GroupKind, Level, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
+use argo_core::{
+    GroupKind, KindTraits, Level, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
+};
 use argo_events::{
     Event, EventConfig, EventItem, EventRecord, Scope,
-    engine::{self, Follower, normalised},
+    engine::{self, Follower},
 };
 use jiff::Timestamp;
 use simcluster::player::{Act, Recording};
@@ -60,6 +62,8 @@ fn tracked(event: &Event) -> Tracked {
         owner: None,
         hook: None,
         is_new: true,
+        rollout: None,
+        traits: KindTraits::default(),
         body: TrackedBody::Other(Arc::default()),
     }
 }

@@ -14,11 +14,11 @@ use argo_cli::{
     verdict,
 };
 use argo_core::{
-    AppRef, GroupKind, ObjectRef, Record, TrackEvent, Tracked, TrackedBody, WatchEvent,
+    AppRef, GroupKind, KindTraits, ObjectRef, Record, TrackEvent, Tracked, TrackedBody, WatchEvent,
     record::Body, resource::Application,
 };
 use argo_logs::{Batch, Line};
-use argo_workloads::{AppSelector, Change, Index, Scope, builtin};
+use argo_workloads::{AppSelector, Change, Index, Scope, builtin, describe};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 use simcluster::{
@@ -353,7 +353,10 @@ impl Stage {
     fn changes(&mut self, changes: Vec<Change>) {
         for change in changes {
             match change {
-                Change::Applied(tracked) => self.tell(Input::Track(TrackEvent::Applied(tracked))),
+                Change::Applied(tracked) => {
+                    let tracked = describe(&builtin(), tracked);
+                    self.tell(Input::Track(TrackEvent::Applied(tracked)));
+                }
                 Change::Removed(object) => self.tell(Input::Track(TrackEvent::Removed(object))),
                 Change::Want(_) => {}
             }
@@ -370,6 +373,8 @@ impl Stage {
             owner: None,
             hook: None,
             is_new: false,
+            rollout: None,
+            traits: KindTraits::default(),
             body: TrackedBody::Other(Arc::new(application.metadata.clone())),
         };
         self.tell(Input::Track(TrackEvent::Applied(tracked)));

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody, resource::Application};
+use argo_core::{GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody, resource::Application};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::diagnosis::{Code, Facts, Finding, Line, Thresholds, examine};
+use crate::{builtin, describe};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -131,14 +132,17 @@ fn job(uid: &str, condition: &str) -> Tracked {
     let value = json!({"spec": {"completions": 1}, "status": {"conditions": [
         {"type": condition, "status": "True", "lastTransitionTime": at(4).to_string()}]}});
     let object = object(GroupKind::new("batch", "Job"), "migrate", uid);
-    Tracked {
+    let tracked = Tracked {
         root: object.clone(),
         object,
         owner: None,
         hook: Some("PreSync".into()),
         is_new: true,
+        rollout: None,
+        traits: KindTraits::default(),
         body: TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
-    }
+    };
+    describe(&builtin(), tracked)
 }
 
 /// The pod of a run that ended with code 3.
@@ -150,6 +154,8 @@ fn pod(job: &Tracked) -> Tracked {
     Tracked {
         object: object(GroupKind::new("", "Pod"), "migrate-1", "p"),
         owner: Some(job.object.clone()),
+        rollout: None,
+        traits: KindTraits::default(),
         body: TrackedBody::Pod(Arc::new(serde_json::from_value(value).unwrap())),
         ..job.clone()
     }

@@ -1,0 +1,80 @@
+//! The progress of one workload, as its kind reads it from the object.
+
+use crate::resource::WorkloadObject;
+
+/// The progress of a workload. Counts are pods, unless the kind documents another unit.
+///
+/// A rule for a kind starts from the counts and closes with one of
+/// [`done`](Self::done), [`waits`](Self::waits) and [`fails`](Self::fails):
+///
+/// ```
+/// use argo_core::{RolloutState, resource::WorkloadObject};
+///
+/// fn rule(object: &WorkloadObject) -> RolloutState {
+///     let state = RolloutState::replicas(object);
+///     let (desired, ready) = (state.desired.unwrap_or(1), state.ready.unwrap_or(0));
+///     if ready < desired {
+///         return state.waits(format!("{ready} of {desired} ready"));
+///     }
+///     state.done()
+/// }
+/// # assert!(!rule(&WorkloadObject::default()).complete);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RolloutState {
+    /// Pods wanted; for a Job successful ones.
+    pub desired: Option<i64>,
+    /// Pods of the newest revision.
+    pub updated: Option<i64>,
+    /// Pods that are ready; for a Job those that succeeded.
+    pub ready: Option<i64>,
+    /// Pods that have been ready for `minReadySeconds`.
+    pub available: Option<i64>,
+    /// True once nothing is left to do for the newest spec.
+    pub complete: bool,
+    /// Why the controller itself has given up.
+    pub failed: Option<String>,
+    /// True while the workload is paused or suspended.
+    pub paused: bool,
+    /// The missing step in a few words (`2 of 3 updated`); absent once the workload is
+    /// complete or failed.
+    pub waiting_for: Option<String>,
+}
+
+impl RolloutState {
+    /// Reads the four counts that Deployments, StatefulSets, ReplicaSets and Rollouts
+    /// share, and whether the workload is paused. Absent replicas count as 1.
+    #[must_use]
+    pub fn replicas(object: &WorkloadObject) -> Self {
+        let (spec, status) = (&object.spec, &object.status);
+        Self {
+            desired: Some(spec.replicas.unwrap_or(1)),
+            updated: Some(status.updated_replicas.unwrap_or(0)),
+            ready: Some(status.ready_replicas.unwrap_or(0)),
+            available: Some(status.available_replicas.unwrap_or(0)),
+            paused: spec.paused,
+            ..Self::default()
+        }
+    }
+
+    /// Marks the rollout as complete.
+    #[must_use]
+    pub fn done(mut self) -> Self {
+        self.complete = true;
+        self
+    }
+
+    /// Names the step that is missing.
+    #[must_use]
+    pub fn waits(mut self, for_what: impl Into<String>) -> Self {
+        self.waiting_for = Some(for_what.into());
+        self
+    }
+
+    /// Marks the rollout as failed, with the controller's reason.
+    #[must_use]
+    pub fn fails(mut self, why: impl Into<String>) -> Self {
+        self.failed = Some(why.into());
+        self
+    }
+}

@@ -1,0 +1,15 @@
+//! Plain functions on text that more than one crate shows to people.
+
+pub mod cap;
+pub mod chain;
+pub mod duration;
+pub mod listed;
+pub mod plural;
+pub mod redact;
+pub mod similar;
+
+pub use cap::{cap, one_line};
+pub use chain::chain;
+pub use listed::listed;
+pub use plural::counted;
+pub use redact::redacted;

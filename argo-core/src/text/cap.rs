@@ -1,0 +1,75 @@
+//! Text of any length made fit for one line.
+
+use std::borrow::Cow;
+
+/// Stands at the end of a text that was cut.
+const CUT: char = '…';
+
+/// Returns at most `max` characters of a text. The last one is `…` if some were cut.
+pub fn cap(text: &str, max: usize) -> Cow<'_, str> {
+    if text.char_indices().nth(max).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
+    let mut kept = kept.trim_end().to_owned();
+    kept.push(CUT);
+    Cow::Owned(kept)
+}
+
+/// Returns the longest start of a text that has at most `max` bytes and ends between two
+/// characters.
+pub fn head(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Joins the words of a text by single spaces and drops its control characters, so that it
+/// takes one line and no terminal obeys it.
+pub fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let is_gap = |c: char| c.is_whitespace() || c.is_control();
+    for word in text.split(is_gap).filter(|word| !word.is_empty()) {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_ends_with_an_ellipsis() {
+        for (text, max, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("äöü", 3, "äöü"),
+            ("äöüß", 3, "äö…"),
+            ("ab cd", 4, "ab…"),
+            ("", 0, ""),
+            ("a", 0, "…"),
+        ] {
+            assert_eq!(cap(text, max), expected);
+        }
+        assert_eq!(cap(&"ä".repeat(100_000), 300).chars().count(), 300);
+    }
+
+    #[test]
+    fn a_head_ends_between_two_characters() {
+        assert_eq!(head("aä", 2), "a");
+        assert_eq!(head("aä", 3), "aä");
+        assert_eq!(head("aä", 9), "aä");
+    }
+
+    #[test]
+    fn a_text_of_several_lines_becomes_one() {
+        let text = "two\n  lines\tand \u{1b}[31mcolour\r\n";
+        assert_eq!(one_line(text), "two lines and [31mcolour");
+    }
+}

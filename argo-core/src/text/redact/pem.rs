@@ -1,0 +1,64 @@
+//! Private keys in PEM, on lines of their own, joined by spaces or by escaped line breaks.
+
+use super::{Cuts, words::words};
+
+const BEGIN: &str = "-BEGIN ";
+const END: &str = "-END ";
+
+/// Cuts the body of private keys. One whose beginning or end is missing (messages are cut to
+/// a length at either side) is cut up to there.
+pub(super) fn blocks(text: &str, cuts: &mut Cuts) {
+    let mut rest = 0;
+    while let Some(label) = text[rest..].find(BEGIN).map(|at| rest + at + BEGIN.len()) {
+        let body = label + label_len(&text[label..]);
+        rest = body;
+        if is_private(&text[label..body]) {
+            let end = text[body..].find(END).map_or(text.len(), |at| body + at);
+            cuts.push(body..trim_dashes(text, end));
+            rest = end;
+        }
+    }
+    if let Some(end) = end_without_beginning(text) {
+        cuts.push(tail_of_key(text, end)..trim_dashes(text, end));
+    }
+}
+
+/// Returns the bytes of `RSA PRIVATE KEY-----`.
+fn label_len(text: &str) -> usize {
+    let name = text.find('-').unwrap_or(text.len());
+    let dashes = text[name..].find(|c| c != '-');
+    name + dashes.unwrap_or(text.len() - name)
+}
+
+fn is_private(label: &str) -> bool {
+    label.contains("PRIVATE KEY") || label.contains("SECRET KEY")
+}
+
+fn trim_dashes(text: &str, end: usize) -> usize {
+    text[..end].trim_end_matches('-').len()
+}
+
+fn end_without_beginning(text: &str) -> Option<usize> {
+    let end = text.find(END)?;
+    let label = end + END.len();
+    let is_key = is_private(&text[label..label + label_len(&text[label..])]);
+    (is_key && !text[..end].contains(BEGIN)).then_some(end)
+}
+
+/// Returns the start of the lines of base64 before the end mark. Only the last of them may be
+/// short.
+fn tail_of_key(text: &str, end: usize) -> usize {
+    const SHORTEST: usize = 16;
+    let before = &text[..trim_dashes(text, end)];
+    let mut start = before.len();
+    for (number, (at, word)) in words(before).into_iter().rev().enumerate() {
+        let is_base64 = word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+        if !is_base64 || (number > 0 && word.len() < SHORTEST) {
+            break;
+        }
+        start = at;
+    }
+    start
+}

@@ -1,0 +1,203 @@
+//! Names of variables, flags, headers and fields that hold secrets.
+
+/// How certain it is that a value is secret, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Secrecy {
+    /// The value may be one: `auth`, `key`, `secretName`, `tokens`. Its look decides.
+    Possible,
+    /// The value of an assignment is one. In prose the word has other uses: `token: expired`.
+    Token,
+    /// The value is one wherever it stands: `password`.
+    Password,
+}
+
+const PASSWORDS: &[&str] = &["password", "passwd", "passphrase", "passcode", "passwort"];
+
+const TOKENS: &[&str] = &[
+    "token",
+    "secret",
+    "apikey",
+    "accesskey",
+    "secretkey",
+    "privatekey",
+    "authkey",
+    "accountkey",
+    "sharedkey",
+    "signingkey",
+    "encryptionkey",
+    "masterkey",
+    "sharedaccesskey",
+    "licensekey",
+    "sshkey",
+    "deploykey",
+    "storagekey",
+    "subscriptionkey",
+    "signature",
+    "credential",
+    "authorization",
+    "connectionstring",
+];
+
+const POSSIBLE: &[&str] = &[
+    "assertion",
+    "auth",
+    "bearer",
+    "code",
+    "cookie",
+    "cred",
+    "creds",
+    "hmac",
+    "jwt",
+    "key",
+    "nonce",
+    "otp",
+    "pass",
+    "pat",
+    "psk",
+    "pw",
+    "pwd",
+    "sas",
+    "session",
+    "sessionid",
+    "sid",
+    "sig",
+    "tok",
+];
+
+/// Last parts of names that tell something about a secret and are none: `secretName`,
+/// `password_file`.
+const ABOUT: &[&str] = &[
+    "age",
+    "algorithm",
+    "audience",
+    "class",
+    "count",
+    "dir",
+    "enabled",
+    "endpoint",
+    "expiration",
+    "expires",
+    "expiry",
+    "file",
+    "format",
+    "generator",
+    "id",
+    "issuer",
+    "kind",
+    "length",
+    "lifetime",
+    "limit",
+    "mount",
+    "name",
+    "names",
+    "namespace",
+    "path",
+    "policy",
+    "provider",
+    "ref",
+    "refs",
+    "required",
+    "size",
+    "source",
+    "store",
+    "ttl",
+    "type",
+    "uri",
+    "url",
+    "version",
+];
+
+/// Returns how secret the value of a name is; `None` for all other names.
+pub(super) fn secrecy(name: &str) -> Option<Secrecy> {
+    let parts = parts(name);
+    let last = parts.last()?;
+    let found = parts
+        .iter()
+        .cloned()
+        .chain(parts.windows(2).map(|pair| pair.concat()))
+        .chain(parts.windows(3).map(|three| three.concat()))
+        .filter_map(|part| of_part(&part))
+        .max()?;
+    // The name of a Secret, or the file of a password, may be shown.
+    let is_about = ABOUT.contains(&last.as_str()) && parts.len() > 1;
+    Some(if is_about { Secrecy::Possible } else { found })
+}
+
+fn of_part(part: &str) -> Option<Secrecy> {
+    let is_plural = part.ends_with('s') && !part.ends_with("ss");
+    let single = part.strip_suffix('s').filter(|_| is_plural);
+    if PASSWORDS.iter().any(|name| part.ends_with(name)) {
+        Some(Secrecy::Password)
+    } else if TOKENS.iter().any(|name| part.ends_with(name)) {
+        Some(Secrecy::Token)
+    } else if POSSIBLE.contains(&part) || single.is_some_and(|part| of_part(part).is_some()) {
+        Some(Secrecy::Possible)
+    } else {
+        None
+    }
+}
+
+/// Returns the words of a name in lower case: `awsSecretAccessKey` and `AWS_SECRET_ACCESS_KEY` are
+/// the same four. Numbers at their ends are dropped.
+pub(super) fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let chars: Vec<char> = name.chars().collect();
+    for (at, c) in chars.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| chars[at]);
+        let after = chars.get(at + 1);
+        let begins_word = c.is_ascii_uppercase()
+            && (before.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+                || (before.is_some_and(|c| c.is_ascii_uppercase())
+                    && after.is_some_and(char::is_ascii_lowercase)));
+        if begins_word || !c.is_ascii_alphanumeric() {
+            parts.push(String::new());
+        }
+        if let Some(part) = parts.last_mut().filter(|_| c.is_ascii_alphanumeric()) {
+            part.push(c.to_ascii_lowercase());
+        }
+    }
+    let bare = |part: String| {
+        part.trim_end_matches(|c: char| c.is_ascii_digit())
+            .to_owned()
+    };
+    let parts = parts.into_iter().map(bare);
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_how_secret_its_value_is() {
+        use Secrecy::{Password, Possible, Token};
+        for (name, expected) in [
+            ("password", Some(Password)),
+            ("--password", Some(Password)),
+            ("PGPASSWORD", Some(Password)),
+            ("DB_PASSWORD_PROD", Some(Password)),
+            ("dbPassword2", Some(Password)),
+            ("aws_secret_access_key", Some(Token)),
+            ("SecretAccessKey", Some(Token)),
+            ("X-Amz-Security-Token", Some(Token)),
+            ("X-API-Key", Some(Token)),
+            ("apikey", Some(Token)),
+            ("AccountKey", Some(Token)),
+            ("SharedAccessSignature", Some(Token)),
+            ("tokens", Some(Possible)),
+            ("secretName", Some(Possible)),
+            ("password_file", Some(Possible)),
+            ("sig", Some(Possible)),
+            ("key", Some(Possible)),
+            ("replicas", None),
+            ("monkey", None),
+            ("compass", None),
+            ("classes", None),
+            ("address", None),
+            ("", None),
+            ("...", None),
+        ] {
+            assert_eq!(secrecy(name), expected, "{name}");
+        }
+    }
+}
