@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use argo_core::{
     GroupKind, KindTraits, Level, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
+    text::similar::normalised,
 };
 use argo_events::{
     Event, EventConfig, EventItem, EventRecord, Scope,
