@@ -12,7 +12,7 @@ use std::{
 
 use argo_core::{AppRef, TrackEvent, client};
 use argo_events::{EventItem, EventStream};
-use argo_logs::{LogEvent, LogStream};
+use argo_logs::{LogConfig, LogEvent, LogStream};
 use argo_workloads::{TrackConfig, track};
 use futures::StreamExt;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -37,7 +37,8 @@ pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
     let app = AppRef::new("shop", "argocd");
     let events =
         EventStream::builder(connection.clone()).build(UnboundedReceiverStream::new(events));
-    let logs = LogStream::builder(connection.clone()).build(UnboundedReceiverStream::new(pods));
+    let pods = UnboundedReceiverStream::new(pods);
+    let logs = LogStream::new(connection.clone(), pods, LogConfig::default());
     let mut tracked = pin!(track(connection.into(), app, TrackConfig::default()));
     let (mut events, mut logs) = (pin!(events), pin!(logs));
     let mut orders = orders();
