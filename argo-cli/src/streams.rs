@@ -2,7 +2,7 @@
 
 use argo_core::{PodEvent, TrackEvent};
 use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
-use argo_logs::{LogEvent, LogStream};
+use argo_logs::{LogConfig, LogEvent, LogStream};
 use argo_workloads::{Clients, TrackConfig, TrackingMethod, track};
 use futures::{
     StreamExt,
@@ -44,8 +44,11 @@ impl Streams {
             args.target.app(),
             track_config(&args.target, started),
         );
-        let logs =
-            log_builder(&args.logs, clusters, started).build(UnboundedReceiverStream::new(pods));
+        let logs = LogStream::new(
+            clusters.workloads.clone(),
+            UnboundedReceiverStream::new(pods),
+            log_config(&args.logs, started),
+        );
         let events = EventStream::new(
             event_source(clusters),
             UnboundedReceiverStream::new(events),
@@ -109,33 +112,20 @@ pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
     }
 }
 
-fn log_builder(args: &LogArgs, clusters: &Clusters, started: Timestamp) -> argo_logs::Builder {
-    let mut builder = LogStream::builder(clusters.workloads.clone()).tail(args.tail);
-    if let Some(since) = args.since {
-        builder = builder.since(span::earlier(started, since));
-    }
-    if let Some(regex) = &args.container {
-        builder = builder.containers(regex.clone());
-    }
-    if let Some(regex) = &args.exclude_container {
-        builder = builder.exclude_containers(regex.clone());
-    }
-    if let Some(regex) = &args.include {
-        builder = builder.include(regex.clone());
-    }
-    if let Some(regex) = &args.exclude {
-        builder = builder.exclude(regex.clone());
-    }
-    if let Some(lines) = args.max_lines_per_container {
-        builder = builder.max_lines_per_container(lines);
-    }
-    if let Some(lines) = args.max_rate {
-        builder = builder.rate(lines);
-    }
-    if let Some(pods) = args.replicas {
-        builder = builder.replicas(pods);
-    }
-    builder
+fn log_config(args: &LogArgs, started: Timestamp) -> LogConfig {
+    let mut config = LogConfig::default();
+    config.tail = Some(args.tail);
+    config.since = args.since.map(|since| span::earlier(started, since));
+    config.containers.clone_from(&args.container);
+    config
+        .exclude_containers
+        .clone_from(&args.exclude_container);
+    config.include.clone_from(&args.include);
+    config.exclude.clone_from(&args.exclude);
+    config.max_lines_per_container = args.max_lines_per_container;
+    config.rate = args.max_rate;
+    config.replicas = args.replicas;
+    config
 }
 
 /// Reads the events of both clusters.

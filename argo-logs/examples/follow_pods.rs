@@ -1,6 +1,6 @@
 //! Prints the logs of all pods of a namespace: `follow_pods NAMESPACE`.
 //!
-//! Which pods are meant is usually told by a tracker; here a watch of them is enough.
+//! A tracker usually chooses the pods; here a watch of them is enough.
 #![expect(clippy::print_stdout, reason = "an example prints what it found")]
 
 use std::{error::Error, future::ready, sync::Arc};
@@ -8,7 +8,7 @@ use std::{error::Error, future::ready, sync::Arc};
 use argo_core::{
     GroupKind, ObjectRef, PodEvent, WatchConfig, WatchEvent, client, resource::Pod, watch,
 };
-use argo_logs::{LogEvent, LogStream};
+use argo_logs::{LogConfig, LogEvent, LogStream};
 use futures::StreamExt;
 use kube::Api;
 
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let connection = client::connect(&client::Options::default()).await?;
     let pods: Api<Pod> = Api::namespaced(connection.client.clone(), &namespace);
     let pods = watch(pods, WatchConfig::default()).filter_map(|event| ready(pod_event(event)));
-    let mut logs = Box::pin(LogStream::builder(connection).tail(10).build(pods));
+    let mut logs = LogStream::new(connection, pods, LogConfig::default().tail(10));
     while let Some(event) = logs.next().await {
         match event {
             LogEvent::Lines(lines) => {
@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
             LogEvent::Notice(notice) => println!("{}", notice.message),
             LogEvent::Ended(origin) => println!("{}/{} ended", origin.pod.name, origin.container),
+            _ => {}
         }
     }
     Ok(())

@@ -1,4 +1,6 @@
-//! One container: carries out what its follower decides, and tells it what happens.
+//! The task of one container: carries out its follower's actions, and reports back to it.
+
+mod response;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -9,18 +11,17 @@ use tokio::{
     time::Instant,
 };
 
+use self::response::{Response, ResponseEvent};
 use crate::{
     Action, AskError, Batch, ContainerView, Follower, FollowerConfig, Lines, LogEvent, Origin,
-    limits::Limits,
-    transfer::{Gate, Heard, Transfer},
-    turns::Health,
+    limits::Limits, slots::Priority, source::SharedSource,
 };
 
-/// What an actor is told from outside. There are as many of these as a container has
-/// changes of state, so they need no bound.
+/// A message to an actor. The channel needs no bound, since a container changes its state
+/// rarely.
 #[derive(Debug)]
-pub(crate) enum Told {
-    /// In a box: a channel has room for 32 of these before there is one.
+pub(crate) enum Message {
+    /// Boxed, because an mpsc channel allocates its first block for 32 messages up front.
     Status(Box<ContainerView>),
     Finish,
 }
@@ -30,25 +31,25 @@ pub(crate) struct Actor {
     origin: Arc<Origin>,
     follower: Follower,
     limits: Limits,
-    gate: Arc<Gate>,
-    health: Arc<Health>,
-    response: Transfer,
-    probe: Transfer,
+    source: Arc<SharedSource>,
+    priority: Arc<Priority>,
+    response: Response,
+    probe: Response,
     question: Option<BoxFuture<'static, Result<ContainerView, AskError>>>,
-    told: UnboundedReceiver<Told>,
+    messages: UnboundedReceiver<Message>,
     output: Sender<LogEvent>,
     started: Instant,
 }
 
 enum Input {
-    Told(Told),
-    Response(Heard),
-    Probe(Heard),
+    Message(Message),
+    Response(ResponseEvent),
+    Probe(ResponseEvent),
     Answer(Result<ContainerView, AskError>),
     Timer,
 }
 
-/// Nobody takes the output any more, or nothing will come.
+/// The end of an actor: its output was dropped, or nothing will come any more.
 struct Over;
 
 impl Actor {
@@ -56,25 +57,25 @@ impl Actor {
         origin: Arc<Origin>,
         config: FollowerConfig,
         limits: Limits,
-        (gate, health): (Arc<Gate>, Arc<Health>),
-        (told, output): (UnboundedReceiver<Told>, Sender<LogEvent>),
+        (source, priority): (Arc<SharedSource>, Arc<Priority>),
+        (messages, output): (UnboundedReceiver<Message>, Sender<LogEvent>),
     ) -> Self {
         Self {
-            response: Transfer::new(&gate, &origin.pod, &health, config.seed),
-            probe: Transfer::new(&gate, &origin.pod, &health, !config.seed),
+            response: Response::new(&source, &origin.pod, &priority, config.seed),
+            probe: Response::new(&source, &origin.pod, &priority, !config.seed),
             follower: Follower::new(config),
             origin,
             limits,
-            gate,
-            health,
+            source,
+            priority,
             question: None,
-            told,
+            messages,
             output,
             started: Instant::now(),
         }
     }
 
-    /// Ends when the follower has nothing to do any more.
+    /// Runs until the follower is done or the output is dropped.
     pub(crate) async fn run(mut self) {
         while let Ok(()) = self.carry_out().await {
             let input = self.input().await;
@@ -106,27 +107,28 @@ impl Actor {
         let deadlines = [self.follower.deadline(), self.limits.deadline()];
         let deadline = deadlines.into_iter().flatten().min();
         tokio::select! {
-            Some(told) = self.told.recv() => Input::Told(told),
-            heard = self.response.next() => Input::Response(heard),
-            heard = self.probe.next() => Input::Probe(heard),
+            Some(message) = self.messages.recv() => Input::Message(message),
+            event = self.response.next() => Input::Response(event),
+            event = self.probe.next() => Input::Probe(event),
             answer = answer(&mut self.question) => Input::Answer(answer),
-            () = at(deadline.map(|deadline| self.started + deadline)) => Input::Timer,
+            () = sleep_until(deadline.map(|deadline| self.started + deadline)) => Input::Timer,
         }
     }
 
     async fn handle(&mut self, input: Input) -> Result<(), Over> {
         let now = self.now();
         match input {
-            Input::Told(Told::Status(view)) => self.follower.status(*view, now),
-            Input::Told(Told::Finish) => self.follower.finish(now),
-            Input::Response(Heard::Opened(date)) => self.follower.opened(date, now),
-            Input::Response(Heard::Bytes(bytes)) => self.follower.bytes(bytes),
-            Input::Response(Heard::End(end)) => self.follower.end(end, now),
-            Input::Probe(Heard::Bytes(bytes)) => self.follower.probe_bytes(&bytes),
-            Input::Probe(Heard::End(end)) => self.follower.probe_end(&end, now),
-            Input::Probe(Heard::Opened(_)) => {}
-            Input::Response(Heard::Shortage(limit)) | Input::Probe(Heard::Shortage(limit)) => {
-                if let Some(notice) = self.gate.shortage(limit) {
+            Input::Message(Message::Status(view)) => self.follower.status(*view, now),
+            Input::Message(Message::Finish) => self.follower.finish(now),
+            Input::Response(ResponseEvent::Opened(date)) => self.follower.opened(date, now),
+            Input::Response(ResponseEvent::Bytes(bytes)) => self.follower.bytes(bytes),
+            Input::Response(ResponseEvent::End(end)) => self.follower.end(end, now),
+            Input::Probe(ResponseEvent::Bytes(bytes)) => self.follower.probe_bytes(&bytes),
+            Input::Probe(ResponseEvent::End(end)) => self.follower.probe_end(&end, now),
+            Input::Probe(ResponseEvent::Opened(_)) => {}
+            Input::Response(ResponseEvent::Shortage(limit))
+            | Input::Probe(ResponseEvent::Shortage(limit)) => {
+                if let Some(notice) = self.source.shortage(limit) {
                     self.send(LogEvent::Notice(notice)).await?;
                 }
             }
@@ -143,10 +145,10 @@ impl Actor {
     }
 
     fn ask(&mut self) {
-        let gate = Arc::clone(&self.gate);
+        let source = Arc::clone(&self.source);
         let (pod, container) = (self.origin.pod.clone(), self.origin.container.clone());
-        let health = Arc::clone(&self.health);
-        self.question = Some(Box::pin(gate.ask(pod, container, health)));
+        let priority = Arc::clone(&self.priority);
+        self.question = Some(Box::pin(source.view(pod, container, priority)));
     }
 
     async fn emit(&mut self, mut batch: Batch) -> Result<(), Over> {
@@ -200,7 +202,8 @@ async fn answer(
     }
 }
 
-async fn at(deadline: Option<Instant>) {
+/// Sleeps until the deadline, forever if there is none.
+pub(crate) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => pending().await,

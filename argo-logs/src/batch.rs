@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 const NO_TIME: i64 = i64::MIN;
 
-/// Lines that arrived together: one buffer, and where in it each line lies. Nothing is
-/// allocated for a line.
+/// Lines that arrived together: one buffer, and the position of each line in it. Nothing
+/// is allocated for a single line.
 #[derive(Clone, Debug)]
 pub struct Batch {
     container_id: Arc<str>,
@@ -17,7 +17,7 @@ pub struct Batch {
     lines: Vec<Span>,
 }
 
-/// Where one line lies.
+/// The position of a line in the buffer.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     time: i64,
@@ -31,22 +31,22 @@ struct Span {
 pub struct Line<'a> {
     /// The bytes as the container wrote them, without line end; not always UTF-8.
     pub text: &'a [u8],
-    /// True if the line goes on in the next one: it is longer than the cap.
+    /// True if the line is longer than 1 MiB and continues in the next one.
     pub continues: bool,
-    /// True if this goes on with the line before.
+    /// True if this is a later piece of the line before.
     pub continuation: bool,
     time: i64,
 }
 
 impl Line<'_> {
-    /// When the runtime read the line. Fragments of long lines have none.
+    /// Time at which the runtime read the line. Pieces of long lines may have none.
     pub fn time(&self) -> Option<Timestamp> {
         let nanos = self.nanos()?;
         let subsecond = i32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?;
         Timestamp::new(nanos.div_euclid(1_000_000_000), subsecond).ok()
     }
 
-    /// The same in nanoseconds since 1970.
+    /// [`time`](Self::time) in nanoseconds since 1970.
     pub fn nanos(&self) -> Option<i64> {
         (self.time != NO_TIME).then_some(self.time)
     }
@@ -61,8 +61,8 @@ impl Batch {
     pub(crate) const CONTINUES: u8 = 1;
     pub(crate) const CONTINUATION: u8 = 2;
 
-    /// No lines yet, of the run `container_id`, which came after `restart` others, all to
-    /// lie in `bytes`.
+    /// Creates an empty batch for lines that lie in `bytes`, written by the run
+    /// `container_id` with `restart` runs before it.
     pub fn new(container_id: Arc<str>, restart: i32, bytes: Bytes) -> Self {
         Self {
             container_id,
@@ -72,7 +72,7 @@ impl Batch {
         }
     }
 
-    /// Copies lines into a batch of their own: for a batch that was put aside on disk.
+    /// Copies lines into a new batch, for example lines that were put aside on disk.
     pub fn from_lines<'a>(
         container_id: Arc<str>,
         restart: i32,
@@ -97,27 +97,27 @@ impl Batch {
         }
     }
 
-    /// The run of the container that wrote the lines.
+    /// The id of the run that wrote the lines.
     pub fn container_id(&self) -> &Arc<str> {
         &self.container_id
     }
 
-    /// How many runs came before that one.
+    /// Number of runs before that one.
     pub fn restart(&self) -> i32 {
         self.restart
     }
 
-    /// How many lines there are.
+    /// Number of lines.
     pub fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// True if there are none.
+    /// True if the batch has no lines.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// How much memory this keeps: the buffer with what is between the lines.
+    /// Bytes of memory that the batch keeps, with the bytes between its lines.
     pub fn memory(&self) -> usize {
         self.bytes.len() + self.lines.capacity() * size_of::<Span>()
     }
@@ -127,7 +127,7 @@ impl Batch {
         self.lines.iter().map(|span| self.line(*span))
     }
 
-    /// Keeps the lines that `keep` says yes to.
+    /// Removes the lines for which `keep` returns false.
     pub fn retain(&mut self, mut keep: impl FnMut(Line<'_>) -> bool) {
         let mut lines = std::mem::take(&mut self.lines);
         lines.retain(|span| keep(self.line(*span)));
@@ -175,7 +175,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A buffer is at most a chunk of a response and a capped line: far below 4 GiB.
+/// Converts an offset. A buffer holds at most a chunk of a response and a capped line, far
+/// below 4 GiB.
 fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! What comes out.
+//! The items of a log stream.
 
 use std::sync::Arc;
 
@@ -8,20 +8,21 @@ use crate::Batch;
 
 /// An item of a log stream.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum LogEvent {
     /// Lines of one container, in the order of its log.
     Lines(Lines),
-    /// What cannot be known, cannot be read, or was left out.
+    /// A message about lines that may be missing, cannot be read, or were left out.
     Notice(Notice),
-    /// Everything of this container was told: it will not write again, or the deploy is
-    /// over. What could not be read in time has a notice instead.
+    /// The end of a container's log: it will not write again, or the deploy is over. If the
+    /// rest could not be read in time, a notice came instead.
     Ended(Arc<Origin>),
 }
 
 /// Lines that arrived together.
 #[derive(Clone, Debug)]
 pub struct Lines {
-    /// Whose they are.
+    /// The container that wrote the lines.
     pub origin: Arc<Origin>,
     /// The lines.
     pub batch: Batch,
@@ -38,21 +39,21 @@ pub struct Origin {
     pub workload: Option<ObjectRef>,
     /// True if the pod came into being with this rollout.
     pub is_new: bool,
-    /// What the container is for.
+    /// The container's kind.
     pub kind: ContainerKind,
-    /// A number that no other container of the stream has, counted from 0.
+    /// A number unique among the containers of the stream, counted from 0.
     pub id: u32,
 }
 
-/// What a container is for.
+/// The kinds of containers of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContainerKind {
-    /// It runs to its end before the main containers start.
+    /// A container that runs to its end before the main containers start.
     Init,
-    /// An init container with restart policy `Always`: it runs beside the main ones.
+    /// An init container with restart policy `Always`, which runs beside the main ones.
     Sidecar,
-    /// A container of the pod.
+    /// An ordinary container of the pod.
     Main,
-    /// `kubectl debug` added it.
+    /// A container added by `kubectl debug`.
     Ephemeral,
 }

@@ -1,290 +1,186 @@
-//! Decides what to read of one container and which of the lines are news.
+//! Decides what to read of one container and which of the lines are new.
 
-mod beginning;
-mod choice;
-mod ends;
-mod gaps;
+mod action;
+mod checkpoints;
+mod drain;
+mod gap;
 mod notices;
-mod open;
+mod printed;
 mod request;
+mod response;
+mod retry;
 mod run;
+mod runs;
+mod start_check;
+mod watchdog;
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
-use argo_core::{Backoff, Notice, NoticeCode, ObjectRef};
 use bytes::Bytes;
 use jiff::Timestamp;
 
+pub use self::action::{Action, End, FollowerConfig};
 use self::{
-    gaps::Gap,
-    open::{Health, Open},
-    run::Run,
+    drain::{Drain, DrainPass},
+    gap::Gap,
+    notices::{Report, Reports, Trouble},
+    printed::Printed,
+    request::{Request, RequestFacts},
+    response::OpenResponse,
+    retry::{Failure, Next, POLL, POLLING, Retry, Wake},
+    run::LastResponse,
+    runs::Runs,
+    start_check::StartCheck,
+    watchdog::{Health, Watchdog},
 };
 use crate::{
-    Batch, ContainerView, PodState, Refused,
-    reading::{News, Sink},
-    window::Window,
+    ContainerView, Refusal, Refused,
+    reader::{ReadItem, nanos},
 };
 
-/// How long what is left may take when the deploy is over.
+/// The last reads are given up after this, once the deploy is over.
 const LAST_READ: Duration = Duration::from_secs(3);
-/// A pod that tells of a run whose log is not there yet tells more soon; if not, it is
-/// asked.
-const POLL: Duration = Duration::from_secs(5);
-/// A response that ended cleanly ended with its run in most cases: the pod says so within
-/// about a second.
+/// A follow that ended cleanly ended with its run in most cases. The pod says so within
+/// about this time.
 const STATUS_LAG: Duration = Duration::from_secs(1);
-
-/// What is to be followed and how.
-#[derive(Clone, Debug)]
-pub struct FollowerConfig {
-    /// The pod, with its uid: notices are about it.
-    pub pod: ObjectRef,
-    /// The container.
-    pub container: Arc<str>,
-    /// True if the pod came into being with this rollout: everything of it is news.
-    pub is_new: bool,
-    /// How many lines of a pod that is not new are shown first.
-    pub tail: Option<i64>,
-    /// Lines of a pod that is not new are shown from here on.
-    pub since: Option<Timestamp>,
-    /// Where the jitter of delays comes from.
-    pub seed: u64,
-}
-
-/// One request for a log. `timestamps=true` is always part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenParams {
-    /// The container.
-    pub container: Arc<str>,
-    /// Keep the connection and send what is written later.
-    pub follow: bool,
-    /// The run before the current one.
-    pub previous: bool,
-    /// Only what was written since; always a whole second.
-    pub since_time: Option<Timestamp>,
-    /// Only so many last records.
-    pub tail_lines: Option<i64>,
-}
-
-/// How a response ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// As HTTP has it: the final chunk. It does not say that the container ended.
-    Clean,
-    /// The connection broke, or none came about.
-    Lost(String),
-    /// There was an answer, but no log.
-    Refused(Refused),
-}
-
-/// What the shell is to do. Of the log there is at most one response at a time: the one
-/// that the last [`Open`](Self::Open) asked for. Of the probe likewise.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Action {
-    /// Ask for the log; tell [`opened`](Follower::opened), [`bytes`](Follower::bytes) and
-    /// at last [`end`](Follower::end), also where it could not be asked for.
-    Open(OpenParams),
-    /// Drop the response, without another word about it: no [`end`](Follower::end).
-    Close,
-    /// Ask for the log beside the open response, tell
-    /// [`probe_bytes`](Follower::probe_bytes) and [`probe_end`](Follower::probe_end).
-    Probe(OpenParams),
-    /// Read the pod afresh, not from a cache, and tell [`answer`](Follower::answer) or
-    /// [`no_answer`](Follower::no_answer).
-    AskStatus,
-    /// These lines are news.
-    Emit(Batch),
-    /// This is to be said.
-    Notice(Notice),
-    /// Nothing will come any more; any response and probe may be dropped.
-    Done,
-}
 
 /// The rules for one container of one pod, whatever happens to its log.
 ///
-/// It is told what happens (one method each; `now` is of any clock that does not go
-/// back), answers by [actions](Self::next_action), and wants [`timer`](Self::timer) to be
-/// called at its [`deadline`](Self::deadline). It opens the first response when
-/// [`status`](Self::status) shows the first run.
+/// The shell reports everything that happens (one method each; `now` is of any clock that
+/// does not go back), carries out the [actions](Self::next_action), and calls
+/// [`timer`](Self::timer) at the [`deadline`](Self::deadline). The first response is opened
+/// when [`status`](Self::status) shows the first run.
 ///
-/// The runs of the container are read one after another. No response says that its run
-/// is over, only the pod does; then the run is read once more, without following, until
-/// that brings nothing new. A response that begins in the past is held against the
-/// window of what was shown.
+/// The runs of the container are read one after another. No response says that its run is
+/// over, only the pod does. Then the run is read again, without following, until that brings
+/// nothing new. A response that begins in the past is compared with the lines printed lately.
 #[derive(Debug)]
 pub struct Follower {
     config: FollowerConfig,
     actions: VecDeque<Action>,
     phase: Phase,
-    view: ContainerView,
-    /// The run being read.
-    run: Option<Run>,
-    /// The one before, should it turn out to have been misread.
-    retired: Option<Run>,
-    window: Window,
-    /// What was shown of later runs, while an earlier one is read once more.
-    later: Option<Window>,
-    /// How many lines of the next run were shown as the one before's, and whether that is
-    /// in doubt.
-    shown_early: (usize, bool),
-    /// Runs that are read to their end or lost.
-    done: HashSet<Arc<str>>,
-    /// All runs that the pod ever told of, and the newest with whether it ended.
-    seen: HashSet<Arc<str>>,
-    newest: Option<(Arc<str>, bool)>,
-    /// How many restarts the next run should have behind it.
-    next_restart: i32,
-    is_first: bool,
-    backoff: Backoff,
-    has_failed: bool,
-    /// The node cannot follow.
-    polling: bool,
+    runs: Runs,
+    printed: Printed,
+    reports: Reports,
+    retry: Retry,
+    /// Time at which the last reads are given up, once the deploy is over.
     finishing: Option<Duration>,
-    told: HashSet<Told>,
-    news: Vec<News>,
 }
 
-/// What it is at.
+/// The follower's current step.
 #[derive(Debug)]
 enum Phase {
-    /// Nothing to read.
+    /// There is nothing to read.
     Idle,
+    /// The pod is being read.
     Asking,
-    /// Until then; any word of the pod ends it, or only one about the run.
+    /// The pod will be read at this time.
     Pausing {
         until: Duration,
-        eager: bool,
+        wake: Wake,
     },
-    Reading(Box<Open>),
+    Reading(Box<OpenResponse>),
     Done,
 }
 
-/// What is said once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Told {
-    Waiting,
-    Unauthorized,
-    Forbidden,
-    Unavailable,
-    Other,
-    Polling,
-}
-
 impl Follower {
-    /// Nothing is known of the container yet.
+    /// Creates a follower that knows nothing of the container yet.
     pub fn new(config: FollowerConfig) -> Self {
-        let first = Duration::from_millis(500);
-        let backoff = Backoff::new(first, Duration::from_secs(15), config.seed);
         Self {
-            config,
             actions: VecDeque::new(),
             phase: Phase::Idle,
-            view: ContainerView::default(),
-            run: None,
-            retired: None,
-            window: Window::default(),
-            later: None,
-            shown_early: (0, false),
-            done: HashSet::new(),
-            seen: HashSet::new(),
-            newest: None,
-            next_restart: 0,
-            is_first: true,
-            backoff,
-            has_failed: false,
-            polling: false,
+            runs: Runs::default(),
+            printed: Printed::default(),
+            reports: Reports::new(&config),
+            retry: Retry::new(config.seed),
             finishing: None,
-            told: HashSet::new(),
-            news: Vec::new(),
+            config,
         }
     }
 
-    /// What it was made with.
+    /// Returns the settings.
     pub fn config(&self) -> &FollowerConfig {
         &self.config
     }
 
-    /// The next thing to do; none until something happens.
+    /// Takes the next action; `None` until something happens.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
-    /// When [`timer`](Self::timer) is to be called at the latest. It changes with every
-    /// call; calling too early does no harm.
+    /// Latest time at which [`timer`](Self::timer) has to be called. Every call changes it;
+    /// calling the timer too early does no harm.
     pub fn deadline(&self) -> Option<Duration> {
         let own = match &self.phase {
             Phase::Done => return None,
             Phase::Idle | Phase::Asking => None,
             Phase::Pausing { until, .. } => Some(*until),
-            Phase::Reading(open) => Some(open.deadline()),
+            Phase::Reading(open) => Some(open.watchdog.deadline()),
         };
-        let others = self.finishing.into_iter().chain(self.gaps_due());
+        let others = self.finishing.into_iter().chain(self.runs.gaps_due());
         own.into_iter().chain(others).min()
     }
 
-    /// True while there is nothing to read: every run that the pod told of is read to
-    /// its end, and no response is open or about to be.
+    /// True while there is nothing to read: every run that the pod told of was read to its
+    /// end, and no response is open or about to be.
     pub fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Done)
     }
 
-    /// The watch of pods says this.
+    /// Takes the state of the container from the watch of pods.
     pub fn status(&mut self, view: ContainerView, now: Duration) {
-        let before = self.place();
-        if self.is_done() || !self.learn(view) {
+        let before = self.runs.place();
+        if self.is_done() || !self.runs.learn(view) {
             return;
         }
-        let moved = self.place() != before;
-        let is_over = self.has_moved();
+        let has_changed = self.runs.place() != before;
+        let is_over = self.runs.has_moved();
         match &mut self.phase {
             Phase::Idle => self.decide(now),
-            Phase::Pausing { eager, .. } if *eager || moved => self.decide(now),
-            Phase::Reading(open) if is_over => open.run_is_over(now),
+            Phase::Pausing { wake, .. } if *wake == Wake::Any || has_changed => self.decide(now),
+            Phase::Reading(open) if is_over => open.watchdog.run_is_over(now),
+            // An answer that is awaited, or the end of the response, decides later.
             _ => {}
         }
     }
 
-    /// The pod says this when [asked](Action::AskStatus).
+    /// Takes the answer to [`AskStatus`](Action::AskStatus).
     pub fn answer(&mut self, view: ContainerView, now: Duration) {
         if matches!(self.phase, Phase::Asking) {
-            self.learn(view);
+            self.runs.learn(view);
             self.decide(now);
         }
     }
 
-    /// The pod could not be [asked](Action::AskStatus).
+    /// The pod could not be read after [`AskStatus`](Action::AskStatus).
     pub fn no_answer(&mut self, error: &str, now: Duration) {
         if matches!(self.phase, Phase::Asking) {
             log::debug!("{} {}: {error}", self.config.pod, self.config.container);
-            let delay = self.delay().max(Duration::from_millis(500));
-            self.pause(now + delay, true);
+            let delay = self.retry.delay().max(Duration::from_millis(500));
+            self.pause(now + delay, Wake::Any);
         }
     }
 
-    /// The response begins: 200. `date` is the header of that name.
+    /// The response begins (200). `date` is the header of that name.
     pub fn opened(&mut self, date: Option<Timestamp>, now: Duration) {
         if let Phase::Reading(open) = &mut self.phase {
-            open.begin(date, self.window.newest(), now);
-            self.restored();
+            open.begin(date, self.printed.window().newest(), now);
+            if self.reports.restore() {
+                self.report(Report::Restored);
+            }
         }
     }
 
-    /// The next bytes of the response.
+    /// Takes the next bytes of the response.
     pub fn bytes(&mut self, bytes: Bytes) {
         if let Phase::Reading(open) = &mut self.phase {
-            open.heard = true;
-            let (window, news, len) = (&mut self.window, &mut self.news, bytes.len());
-            open.reading.feed(bytes, &mut Sink { window, news });
+            open.watchdog.heard();
+            let len = bytes.len();
+            self.printed.feed(&mut open.reader, bytes);
             let late = open.begins_late(len);
             self.publish();
             if let Some((first, seconds)) = late {
-                self.say(self.config.missing(notices::begins_late(first, seconds)));
+                self.report(Report::BeginsLate { first, seconds });
             }
         }
     }
@@ -296,17 +192,17 @@ impl Follower {
         }
     }
 
-    /// The next bytes of the [probe](Action::Probe).
+    /// Takes the next bytes of the [probe](Action::Probe).
     pub fn probe_bytes(&mut self, bytes: &Bytes) {
         if let Phase::Reading(open) = &mut self.phase {
-            open.probe_bytes(bytes);
+            open.watchdog.probe_bytes(bytes);
         }
     }
 
     /// The probe is over.
     pub fn probe_end(&mut self, end: &End, now: Duration) {
         if let Phase::Reading(open) = &mut self.phase {
-            open.probe_end(now);
+            open.watchdog.probe_end(now);
             if matches!(end, End::Refused(refused) if refused.refusal().is_about_the_run()) {
                 self.break_off(now);
             }
@@ -318,25 +214,23 @@ impl Follower {
         if self.finishing.is_some_and(|until| now >= until) {
             return self.give_up(now);
         }
-        self.check_gaps(now);
+        for gap in self.runs.take_due_gaps(now) {
+            self.report(Report::Gap(gap));
+        }
         let is_misread = self.reads_past_the_end();
         match &mut self.phase {
             Phase::Pausing { until, .. } if now >= *until => self.ask(now),
-            Phase::Reading(open) => match open.check(now) {
-                Health::Good if !is_misread => {}
-                Health::Doubtful if !is_misread => self.probe(),
-                _ => self.break_off(now),
-            },
+            Phase::Reading(open) => {
+                let can_probe = open.has_begun() && open.params.follow;
+                match open.watchdog.check(can_probe, now) {
+                    // The next run is read instead of this one, and does not end.
+                    _ if is_misread => self.break_off(now),
+                    Health::Good => {}
+                    Health::Doubtful => self.probe(),
+                    Health::Dead => self.break_off(now),
+                }
+            }
             _ => {}
-        }
-    }
-
-    /// What comes is later than the end of the run: the next one was read instead, and
-    /// that does not end.
-    fn reads_past_the_end(&self) -> bool {
-        match (&self.phase, &self.run) {
-            (Phase::Reading(open), Some(run)) => run.has_ended_before(open.reading.newest()),
-            _ => false,
         }
     }
 
@@ -345,51 +239,348 @@ impl Follower {
         if self.is_done() || self.finishing.is_some() {
             return;
         }
-        if self.told.contains(&Told::Forbidden) {
+        if self.reports.is_forbidden() {
             return self.done();
         }
         self.finishing = Some(now + LAST_READ);
         if let Phase::Reading(open) = &self.phase {
+            // A read that does not follow ends by itself.
             if !open.params.follow {
                 return;
             }
-            self.actions.push_back(Action::Close);
-            let was_open = open.opened;
-            if let Some(open) = self.take_open() {
-                self.count(open, false, now);
-            }
-            if let Some(run) = &mut self.run {
-                (run.is_cut, run.was_open) = (true, was_open);
-            }
+            self.stop_following(now);
         }
         self.decide(now);
     }
 
-    /// The run that the response is meant to be of.
+    /// Number of restarts before the run that the response is meant to be of.
     #[cfg(test)]
     pub(crate) fn target(&self) -> Option<i32> {
-        self.run.as_ref().map(|run| run.instance.restart)
+        self.runs.current().map(|run| run.run.restart)
     }
 
     fn is_done(&self) -> bool {
         matches!(self.phase, Phase::Done)
     }
 
-    /// Nothing is open: what now?
+    /// True if lines came that are later than the end of the run.
+    fn reads_past_the_end(&self) -> bool {
+        match (&self.phase, self.runs.current()) {
+            (Phase::Reading(open), Some(run)) => run.has_ended_before(open.reader.newest()),
+            _ => false,
+        }
+    }
+
+    /// Chooses the next step while no response is open.
     fn decide(&mut self, now: Duration) {
         self.phase = Phase::Idle;
-        if self.view.pod == PodState::Gone {
+        if self.runs.pod_is_gone() {
             return self.pod_is_gone();
         }
-        if self.run.is_some() && !self.go_on(now) {
+        if self.runs.current().is_some() && !self.go_on(now) {
             return;
         }
-        if let Some(run) = self.next_run() {
-            self.run = Some(run);
+        let mut reports = Vec::new();
+        let is_new = self.config.is_new;
+        let has_next = self
+            .runs
+            .start_next(is_new, &mut self.printed, &mut reports);
+        reports.into_iter().for_each(|report| self.report(report));
+        if has_next {
+            self.retry.forget_answers();
             self.open(now);
-        } else if self.view.is_over() || self.finishing.is_some() {
+        } else if self.runs.are_over() || self.finishing.is_some() {
             self.done();
         }
+    }
+
+    /// Goes on with the current run. Returns true if it is done with.
+    fn go_on(&mut self, now: Duration) -> bool {
+        let is_finishing = self.finishing.is_some();
+        let is_gone = self.runs.current_is_gone();
+        let is_unknown = self.runs.are_unknown();
+        let Some(run) = self.runs.current_mut() else {
+            return true;
+        };
+        if run.is_complete() {
+            self.retire();
+            return true;
+        }
+        if is_gone {
+            // A pod that tells of no run at all may only be late.
+            if is_unknown && !is_finishing {
+                self.pause(now + POLL, Wake::Any);
+                return false;
+            }
+            self.lose();
+            return true;
+        }
+        // The pod will say soon that the run has ended: reopening now would replay it.
+        if !run.has_ended() && run.last.take_follow_ended() && !is_finishing {
+            self.pause(now + STATUS_LAG, Wake::RunMoved);
+            return false;
+        }
+        self.runs.rewind(&mut self.printed);
+        self.open(now);
+        false
+    }
+
+    /// Requests the log of the current run.
+    fn open(&mut self, now: Duration) {
+        let checkpoint = self.printed.checkpoint();
+        let Some(run) = self.runs.current_mut() else {
+            return;
+        };
+        run.begin_response(checkpoint);
+        let (looked_at, last_words) = (run.looked_at, run.last_words());
+        let started = run.run.started_at.filter(|_| run.tail.is_none()).map(nanos);
+        let can_follow = !self.retry.is_polling() && self.finishing.is_none();
+        let follow = can_follow && !run.has_ended();
+        let Some(mut request) = self.request(follow) else {
+            return;
+        };
+        request.reader.expect(last_words);
+        self.actions.push_back(Action::Open(request.params.clone()));
+        let start_check = started.filter(|_| request.is_whole).map(StartCheck::new);
+        let watchdog = Watchdog::new(now, self.config.seed, looked_at);
+        let open = OpenResponse::new(request, start_check, now, watchdog);
+        self.phase = Phase::Reading(Box::new(open));
+    }
+
+    fn request(&self, follow: bool) -> Option<Request> {
+        let open = match &self.phase {
+            Phase::Reading(open) => Some(&open.reader),
+            _ => None,
+        };
+        let facts = RequestFacts {
+            config: &self.config,
+            run: self.runs.current()?,
+            open,
+            window: self.printed.window(),
+            successor: self.runs.successor(),
+        };
+        Some(facts.request(follow))
+    }
+
+    /// Requests the log beside the open response.
+    fn probe(&mut self) {
+        let Some(request) = self.request(false) else {
+            return;
+        };
+        if let Phase::Reading(open) = &mut self.phase {
+            let window = self.printed.window().clone();
+            open.watchdog.probe(request.reader, window);
+            self.actions.push_back(Action::Probe(request.params));
+        }
+    }
+
+    /// A response ended by itself. That never means that the run is over.
+    fn close(&mut self, mut open: OpenResponse, end: End, now: Duration) {
+        let message = open.reader.take_message();
+        let is_clean = end == End::Clean && message.is_none();
+        let is_last = self.runs.are_over();
+        let run = self.runs.current();
+        let pass = run.map(|run| run.pass(&open, is_clean, is_last));
+        let is_gone = retry::is_gone(&end, message.as_ref(), open.reader.lines());
+        let (follow, unseen) = (open.params.follow, open.reader.unseen());
+        if open.has_worked(now) {
+            self.retry.worked();
+        }
+        self.count(open, message.is_some(), now);
+        if let Some(run) = self.runs.current_mut() {
+            run.last = match is_clean {
+                _ if is_gone => run.last.gone(),
+                true => run.last.clean(follow),
+                false => run.last.cut(),
+            };
+        }
+        if is_clean {
+            self.retry.forget_answers();
+        }
+        match (end, message) {
+            (End::Refused(refused), _) => self.refused(&refused, now),
+            (End::Lost(error), None) => self.failed(Failure::Lost(&error), now),
+            _ if self.finishing.is_some() => self.read_last(now),
+            (_, Some((message, text))) => self.failed(Failure::Message(message, &text), now),
+            (End::Clean, None) if follow => self.ask(now),
+            (End::Clean, None) => self.passed(pass, unseen, now),
+        }
+    }
+
+    /// Counts the lines of a response, and keeps the piece behind its last line end.
+    fn count(&mut self, mut open: OpenResponse, has_message: bool, now: Duration) {
+        self.printed.close(&mut open.reader);
+        self.publish();
+        let Some(run) = self.runs.current_mut() else {
+            return;
+        };
+        run.count(&open.reader);
+        run.was_empty(open.empty_at(now));
+        // A response that tells nothing of this run does not replace one that does.
+        let tells_nothing = has_message && open.reader.lines() == 0;
+        if !open.has_begun() || tells_nothing || open.reader.is_foreign() {
+            return;
+        }
+        let is_passed = open.reader.has_passed_the_piece();
+        let before = run.reader.replace(open.reader);
+        run.drain = run.drain.unproven();
+        // The last line of the run has no line end, and what came since is another run's.
+        if let Some(mut reader) = before.filter(|_| is_passed) {
+            self.printed.flush(&mut reader);
+            self.publish();
+        }
+    }
+
+    /// A read without following came to its end.
+    fn passed(&mut self, pass: Option<DrainPass>, unseen: Option<i64>, now: Duration) {
+        let (Some(run), Some(pass)) = (self.runs.current_mut(), pass) else {
+            return;
+        };
+        if !run.has_ended() {
+            return self.pause(now + POLLING, Wake::RunMoved);
+        }
+        run.drain = run.drain.judge(pass, run.previous, now);
+        let (drain, in_doubt) = (run.drain, run.in_doubt);
+        if drain.is_complete() {
+            if let Some(unseen) = unseen {
+                self.hold(Gap::new(unseen, None, in_doubt));
+            }
+            return self.decide(now);
+        }
+        self.ask_after(drain.next_delay(pass), now);
+    }
+
+    /// The one read after the end of the deploy is over.
+    fn read_last(&mut self, now: Duration) {
+        if let Some(run) = self.runs.current_mut() {
+            if run.last.is_cut() {
+                self.report(Report::EndUnread);
+            } else {
+                run.drain = Drain::Complete;
+                if let Some(gap) = run.last_gap() {
+                    self.hold(gap);
+                }
+            }
+            self.retire();
+        }
+        self.decide(now);
+    }
+
+    /// A response ended without the log, or before its end.
+    fn failed(&mut self, failure: Failure<'_>, now: Duration) {
+        let (report, next) = self.retry.after(failure, &self.runs);
+        report.into_iter().for_each(|report| self.report(report));
+        match next {
+            Next::Ask(delay) => self.ask_after(delay, now),
+            Next::Pause(time, wake) => self.pause(now + time, wake),
+            Next::Lose => {
+                self.lose();
+                self.decide(now);
+            }
+        }
+    }
+
+    fn refused(&mut self, refused: &Refused, now: Duration) {
+        let is_forbidden = refused.refusal() == Refusal::Forbidden;
+        if self.finishing.is_none() {
+            return self.failed(Failure::Refused(refused), now);
+        }
+        if !is_forbidden {
+            return self.read_last(now);
+        }
+        let text = refused.message.clone();
+        self.report(Report::Trouble(Trouble::Forbidden, text));
+        self.done();
+    }
+
+    /// Stops the response at the end of the deploy.
+    fn stop_following(&mut self, now: Duration) {
+        self.actions.push_back(Action::Close);
+        let Some(open) = self.take_open() else {
+            return;
+        };
+        let was_open = open.has_begun();
+        self.count(open, false, now);
+        if let Some(run) = self.runs.current_mut() {
+            run.last = if was_open {
+                LastResponse::CutAfterFollow
+            } else {
+                LastResponse::Cut
+            };
+        }
+    }
+
+    /// Drops a response of which nothing is to be expected any more.
+    fn break_off(&mut self, now: Duration) {
+        self.actions.push_back(Action::Close);
+        let mut looked_at = None;
+        if let Some(open) = self.take_open() {
+            looked_at = open.watchdog.is_early().then_some(now);
+            self.count(open, false, now);
+        }
+        if let Some(run) = self.runs.current_mut() {
+            run.last = run.last.cut();
+            run.looked_at = looked_at.or(run.looked_at);
+        }
+        self.ask(now);
+    }
+
+    /// Gives the current run up: it cannot be read any more.
+    fn lose(&mut self) {
+        let report = self.runs.lose();
+        report.into_iter().for_each(|report| self.report(report));
+        self.retire();
+    }
+
+    /// Ends the current run.
+    fn retire(&mut self) {
+        if self.runs.keep_early_lines() {
+            self.report(Report::NextBeginLost);
+        }
+        self.flush();
+        self.printed.go_forward();
+        for gap in self.runs.retire() {
+            self.report(Report::Gap(gap));
+        }
+    }
+
+    /// Prints the last piece of the log, which has no line end.
+    fn flush(&mut self) {
+        if let Some(mut reader) = self.runs.take_last_words() {
+            self.printed.flush(&mut reader);
+            self.publish();
+        }
+    }
+
+    fn pod_is_gone(&mut self) {
+        if let Some(run) = self.runs.current()
+            && !run.is_complete()
+            && run.last.is_cut()
+        {
+            self.report(Report::EndLost {
+                restart: run.run.restart,
+                printed: run.printed,
+                is_tail: false,
+                in_doubt: false,
+            });
+        }
+        self.flush();
+        self.done();
+    }
+
+    /// The time for the last read is up.
+    fn give_up(&mut self, now: Duration) {
+        if self.is_done() {
+            return;
+        }
+        if let Some(open) = self.take_open() {
+            self.count(open, false, now);
+        }
+        if self.runs.current().is_some() {
+            self.report(Report::EndUnread);
+        }
+        self.flush();
+        self.done();
     }
 
     fn ask(&mut self, now: Duration) {
@@ -400,20 +591,19 @@ impl Follower {
         self.actions.push_back(Action::AskStatus);
     }
 
-    fn pause(&mut self, until: Duration, eager: bool) {
-        self.phase = Phase::Pausing { until, eager };
-    }
-
-    /// At once after the first failure, then later and later.
-    fn delay(&mut self) -> Duration {
-        if std::mem::replace(&mut self.has_failed, true) {
-            self.backoff.next_delay()
+    fn ask_after(&mut self, delay: Duration, now: Duration) {
+        if delay.is_zero() {
+            self.ask(now);
         } else {
-            Duration::ZERO
+            self.pause(now + delay, Wake::RunMoved);
         }
     }
 
-    fn take_open(&mut self) -> Option<Open> {
+    fn pause(&mut self, until: Duration, wake: Wake) {
+        self.phase = Phase::Pausing { until, wake };
+    }
+
+    fn take_open(&mut self) -> Option<OpenResponse> {
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Reading(open) => Some(*open),
             other => {
@@ -423,47 +613,42 @@ impl Follower {
         }
     }
 
+    /// Hands out the items that the response brought.
     fn publish(&mut self) {
-        let in_doubt = self.run.as_ref().is_some_and(|run| run.in_doubt);
-        let mut news = std::mem::take(&mut self.news);
-        for news in news.drain(..) {
-            match news {
-                News::Lines(batch) => self.actions.push_back(Action::Emit(batch)),
-                News::Gap { after, before } => self.hold(Gap::new(after, Some(before), in_doubt)),
-                News::Repeat(from, to) => {
-                    self.say(self.config.missing(notices::repeated(from, to)));
+        let in_doubt = self.runs.current().is_some_and(|run| run.in_doubt);
+        let mut items = self.printed.take_items();
+        for item in items.drain(..) {
+            match item {
+                ReadItem::Lines(batch) => self.actions.push_back(Action::Emit(batch)),
+                ReadItem::Gap { after, before } => {
+                    self.hold(Gap::new(after, Some(before), in_doubt));
                 }
+                ReadItem::Repeat(since) => self.report(Report::Repeated { since }),
             }
         }
-        // Its room is used again.
-        self.news = news;
+        self.printed.reuse(items);
     }
 
-    /// Of a log that may not be read nothing else is worth a word.
-    fn say(&mut self, notice: Notice) {
-        if self.told.contains(&Told::Forbidden) && notice.code != NoticeCode::Forbidden {
-            return;
+    /// Holds a gap back until the pod had time to tell of a next run.
+    fn hold(&mut self, gap: Gap) {
+        if let Some(gap) = self.runs.hold(gap) {
+            self.report(Report::Gap(gap));
         }
-        self.actions.push_back(Action::Notice(notice));
+    }
+
+    fn report(&mut self, report: Report) {
+        let notice = self.reports.notice(&report);
+        self.actions.extend(notice.map(Action::Notice));
     }
 
     fn done(&mut self) {
-        for mut run in self.retired.take().into_iter().chain(self.run.take()) {
-            self.say_gaps(&mut run);
+        for gap in self.runs.take_all_gaps() {
+            self.report(Report::Gap(gap));
         }
         self.phase = Phase::Done;
         self.actions.push_back(Action::Done);
     }
 }
 
-fn nanos(time: Timestamp) -> i64 {
-    i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
-}
-
-fn second(second: i64) -> Option<Timestamp> {
-    Timestamp::from_second(second).ok()
-}
-
 #[cfg(test)]
-#[path = "follower_tests.rs"]
 mod tests;

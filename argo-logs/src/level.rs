@@ -1,17 +1,18 @@
 //! Finds the level that a program wrote into a line.
 //!
-//! A guess from the few notations that most programs use. It looks at the beginning of a
-//! line only, goes over it once, and says nothing rather than something wrong: a word
-//! like `error` within a sentence is no level.
+//! The search knows the few notations that most programs use. It reads the beginning of a
+//! line once, and prefers no answer to a wrong one: a word like `error` within a sentence
+//! is no level.
 
 use argo_core::Level;
 
-/// A level stands at the beginning, or not at all.
+/// Bytes; a level further behind is not found.
 const LOOKED_AT: usize = 4096;
-/// So many words before the level may be a time, a thread or a name.
+/// Words; a level further behind is not found. Words before it may be a time, a thread or
+/// a name.
 const WORDS: usize = 6;
 
-/// The level of a line, if it names one: as a JSON or logfmt field (`level`, `lvl`,
+/// Returns the level of a line if it names one: as a JSON or logfmt field (`level`, `lvl`,
 /// `severity`, `log.level`), as a klog header (`E0102 15:04:05.678901`), or as one of the
 /// first words (`ERROR`, `[warn]`, `error:`).
 pub fn detect(line: &[u8]) -> Option<Level> {
@@ -35,8 +36,8 @@ fn klog(line: &[u8]) -> Option<Level> {
     }
 }
 
-/// The first word that is a level, where only what is no word of a sentence comes before
-/// it: numbers, dashes, `[main]`.
+/// Returns the first word that is a level, if only numbers, dashes or marks like `[main]`
+/// come before it.
 fn words(line: &[u8]) -> Option<Level> {
     let mut timed = false;
     let words = line
@@ -54,7 +55,7 @@ fn words(line: &[u8]) -> Option<Level> {
         let is_mark =
             matches!(word[0], b'[' | b'(' | b'<') || !word.iter().any(u8::is_ascii_alphanumeric);
         timed |= is_time;
-        // Behind a time a name may come: `2026-11-24 10:00:00 - shop.cart - ERROR - …`.
+        // Behind a time there may be a name: `2026-11-24 10:00:00 - shop.cart - ERROR - …`.
         if !(timed || is_mark) {
             return None;
         }
@@ -62,7 +63,7 @@ fn words(line: &[u8]) -> Option<Level> {
     None
 }
 
-/// A word that is a level by its looks: in capitals, in brackets, or before a colon.
+/// Parses a word that looks like a level: in capitals, in brackets, or before a colon.
 fn marked(word: &[u8]) -> Option<Level> {
     let is_bracket = |byte: &u8| matches!(byte, b'[' | b']' | b'(' | b')' | b'<' | b'>' | b'|');
     let from = word.iter().position(|byte| !is_bracket(byte))?;
@@ -92,7 +93,7 @@ fn logfmt(line: &[u8]) -> Option<Level> {
     None
 }
 
-/// The value of a key of the outermost object; text of JSON that need not be whole.
+/// Returns the value of a level key of the outermost object. The JSON need not be complete.
 fn json(line: &[u8]) -> Option<Level> {
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(byte) = line.get(at) {
@@ -115,7 +116,7 @@ fn json(line: &[u8]) -> Option<Level> {
     None
 }
 
-/// The text of a string, its escapes left as they are.
+/// Returns the text of a JSON string with its escapes.
 fn quoted(json: &[u8]) -> Option<&[u8]> {
     let mut at = 1;
     loop {
@@ -135,7 +136,7 @@ fn value(json: &[u8]) -> Option<Level> {
     numbered(&json[..len.unwrap_or(json.len())])
 }
 
-/// As bunyan and pino number them.
+/// Maps the numbers of bunyan and pino.
 fn numbered(digits: &[u8]) -> Option<Level> {
     match digits {
         b"10" => Some(Level::Trace),
@@ -201,7 +202,7 @@ fn skip_blank(text: &[u8]) -> &[u8] {
     &text[start.unwrap_or(text.len())..]
 }
 
-/// A word without the colour sequences (`ESC[…m`) around it.
+/// Strips colour sequences (`ESC[…m`) from a word.
 fn strip_colours(mut word: &[u8]) -> &[u8] {
     while word.starts_with(b"\x1b[") {
         match memchr::memchr(b'm', word) {

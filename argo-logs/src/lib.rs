@@ -1,17 +1,18 @@
-//! A pod log follower that loses no line and prints none twice.
+//! Follows the logs of the pods of an Argo CD application: loses no line and prints none
+//! twice. Not related to Argo Events or Argo Workflows.
 //!
-//! A [`LogStream`] is told of pods ([`PodEvent`](argo_core::PodEvent)) and tells their
-//! lines ([`LogEvent`]). Which pods, is decided elsewhere: by `argo-workloads`, or by any
-//! watch.
+//! A [`LogStream`] takes pods ([`PodEvent`](argo_core::PodEvent)) and hands out the lines of
+//! their containers ([`LogEvent`]). The pods are chosen elsewhere: by `argo-workloads`, or
+//! by any watch.
 //!
 //! ```no_run
 //! use argo_core::{PodEvent, client};
-//! use argo_logs::{LogEvent, LogStream};
+//! use argo_logs::{LogConfig, LogEvent, LogStream};
 //! use futures::{Stream, StreamExt};
 //!
 //! # async fn run(pods: impl Stream<Item = PodEvent> + Send + 'static) -> Result<(), client::Error> {
 //! let connection = client::connect(&client::Options::default()).await?;
-//! let mut logs = Box::pin(LogStream::builder(connection).tail(10).build(pods));
+//! let mut logs = LogStream::new(connection, pods, LogConfig::default().tail(10));
 //! while let Some(event) = logs.next().await {
 //!     match event {
 //!         LogEvent::Lines(lines) => {
@@ -20,89 +21,100 @@
 //!             }
 //!         }
 //!         LogEvent::Notice(notice) => println!("{}", notice.message),
-//!         LogEvent::Ended(_) => {}
+//!         _ => {}
 //!     }
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! When `pods` ends the deploy is over: what is left of each log is read once more, and
-//! the stream ends. Until then it is one task of your runtime a container, and nothing of
-//! it is global: two streams know nothing of each other.
+//! When `pods` ends, the deploy is over: the rest of each log is read once more, and the
+//! stream ends. Each container takes one task of your runtime. Nothing is global: two
+//! streams know nothing of each other.
+//!
+//! [`tail()`] is for one look: it reads the last lines of some containers and is done.
 //!
 //! # You must drain it
 //!
-//! **Poll the stream all the time, whatever your output does.** Each container has room
-//! for a few buffers here, in memory, and no more: this crate has no file to put lines
-//! aside. While nobody takes them the container is not read, and a kubelet that cannot
-//! send goes on rotating: it skips whole files, or sends some twice. So never wait for a
-//! slow terminal, pipe or server between two polls. Take the batches and put them aside
-//! yourself, for example in a file; [`Batch::from_lines`] makes a batch again of what was
-//! put there. The program `argo-assistant` does so in its `output` module: 32 MiB in
-//! memory, then an unnamed file.
+//! **Poll the stream all the time, whatever your output does.** Each container has room for
+//! a few buffers in memory, and this crate has no file to put lines aside. While nobody
+//! takes the lines of a container, its log is not read, and a kubelet that cannot send
+//! goes on rotating: it skips whole files, or sends some twice. So never wait for a slow
+//! terminal, pipe or server between two polls. Take the batches and put them aside
+//! yourself, for example in a file; [`Batch::from_lines`] makes a batch of them again. The
+//! program `argo-assistant` does so in its `output` module: 32 MiB in memory, then an
+//! unnamed file.
 //!
 //! # Theory of operation
 //!
 //! Four facts make following hard: the end of a response does not say that the container
-//! ended (a kubelet's restart and a load balancer's cut look the same); a log is asked for
-//! by name, and which run of the container answers is the kubelet's choice; one can resume
-//! only from a whole second; and lines have neither unique nor ordered times.
+//! has ended (a kubelet's restart and a load balancer's cut look the same); a log is
+//! requested by name, and the kubelet chooses the run of the container that answers; a
+//! response can be resumed only from a whole second; and the times of lines are neither
+//! unique nor ordered.
 //!
-//! - **Runs one after another.** A container is followed from the first status that names
-//!   a run of it; init containers, sidecars, main and ephemeral ones alike. A run is known
-//!   by its container id. It is read to its end before the next one begins, and there is
-//!   never more than one response for a container, so its lines are in order.
-//! - **An end is a question.** When a response ends, however it ended, the pod is read.
-//!   If the run goes on the log is opened again, after a delay that grows. If it ended it
-//!   is *drained*: read without following, until a read that ends well brings nothing new.
-//!   A drained run is never opened again, whatever a status says later. If the pod is gone
-//!   or is another one of the same name, that is all.
+//! - **Runs one after another.** A container is followed from the first status that names a
+//!   run of it; init containers, sidecars, main and ephemeral ones alike. A run is
+//!   identified by its container id. It is read to its end before the next one begins, and
+//!   a container never has more than one response, so its lines are in order.
+//! - **An end is a question.** When a response ends, however it ended, the pod is read. If
+//!   the run goes on, the log is opened again, after a delay that grows. If the run has
+//!   ended, it is *drained*: read without following, until a read that ends well brings
+//!   nothing new. A drained run is never opened again, whatever a status says later. If the
+//!   pod is gone, or another pod has its name, the log is over.
 //! - **The floor.** A resume asks for lines from a second before the second of the newest
-//!   line. Asking later would lose lines: the two output streams of a container overtake
-//!   each other.
-//! - **The window.** So lines come again, and are held against those shown in the last
-//!   seconds: a multiset of time and hash of the text. What is in it is dropped as often
-//!   as it was shown; what is not is news, even if its time is older. That the last line
-//!   shown does *not* come again says that the file was rotated, and there is a notice
-//!   with both times.
-//! - **First sight.** Of a new pod everything is shown, the run before the present one
-//!   too; of others the last lines ([`Builder::tail`], [`Builder::since`]).
-//! - **Holes.** A kubelet may know of the next run before the pod tells of it, and answer
-//!   with that. Then nothing is missing, so the notice of a hole waits for the pod for two
-//!   seconds, and while the pod tells that the run is over, until that was read. A new run
-//!   whose log is opened late, begins late and grows fast may have lost its beginning.
+//!   line. Asking for later ones would lose lines: the two output streams of a container
+//!   overtake each other.
+//! - **The window.** So lines come again, and are compared with those printed in the last
+//!   seconds: a multiset of the time and the hash of the text. A line in the window is
+//!   dropped as often as it was printed; any other line is new, even if its time is older.
+//!   If the last printed line does *not* come again, the file was rotated, and a notice
+//!   names both times.
+//! - **First sight.** Everything of a new pod is shown, including the run before the
+//!   present one; of others the last lines ([`LogConfig::tail`], [`LogConfig::since`]).
+//! - **Gaps.** A kubelet may know of the next run before the pod tells of it, and answer
+//!   with that. Then nothing is missing, so the notice of a gap waits for the pod for two
+//!   seconds, and for the end of a run that the pod says is over. A new run whose log is
+//!   opened late, begins late and grows fast may have lost its beginning.
 //! - **Silence.** A follow that is silent for most of a minute is compared with a second,
-//!   short read; one that goes on with a busy log, if nothing comes after its first second.
-//!   That one only detects; if the follow is dead it is opened again.
-//! - **Turns.** Sixteen requests wait for an answer at one time; containers in a back-off,
+//!   short read; one that resumes a busy log, if nothing comes after its first second. The
+//!   second read only detects: if the follow is dead, it is opened again.
+//! - **Slots.** Sixteen requests wait for an answer at one time. Containers in a back-off,
 //!   that ended with an error or that are not ready go first.
 //!
 //! # Its parts
 //!
-//! [`Follower`] holds these rules for one container. It is a plain state machine without
-//! connection, clock or task: bytes, statuses and time go in, [`Action`]s come out. A task
-//! a container carries them out and puts batches into a queue of its own, and the stream
-//! takes from the queues in turn, so that one at full speed does not hold up another.
+//! The follower (`engine::Follower`, with the feature `unstable-engine`) holds these rules
+//! for one container. It is a plain state machine without connection, clock or task: bytes,
+//! statuses and time go in, actions come out. A task for each container carries them out
+//! and puts batches into a queue of its own. The stream takes from the queues in turn, so
+//! that one at full speed does not hold up another.
 //!
-//! A [`LogSource`] is the way to the logs. [`DirectSource`] has a connection of its own
-//! for each log, HTTP/1.1 with TCP keepalive, whose buffers are handed on as they were
-//! read: a [`Batch`] is one of them with the places of its lines, and nothing is allocated
-//! or copied for a line. [`KubeSource`] goes through kube's client, where a proxy stands
-//! between. [`LogStream::from_source`] takes your own.
+//! A [`LogSource`] is the way to the logs. `DirectSource` has a connection of its own for
+//! each log, HTTP/1.1 with TCP keepalive, whose buffers are handed on as they were read: a
+//! [`Batch`] is one of them with the positions of its lines, and nothing is allocated or
+//! copied for a line. [`KubeSource`] goes through kube's client, where a proxy stands in
+//! between. [`LogStream::from_source`] takes a source of your own.
 //!
-//! # What a pod says itself
+//! # Features
 //!
-//! A pod says by annotations which of its logs are of interest, for example in the
-//! template of a Deployment: `argo-assistant/logs: "false"` for none,
+//! - `direct` (default): `DirectSource`. Without it, logs are read through kube's client,
+//!   and rustls, tokio-rustls, httparse and hyper-util are no dependencies of this crate.
+//! - `unstable-engine`: the module `engine` with the state machine. It may change in any
+//!   release.
+//!
+//! # Annotations of pods
+//!
+//! A pod says by annotations which of its logs are of interest, for example in the template
+//! of a Deployment: `argo-assistant/logs: "false"` for none,
 //! `argo-assistant/log-containers: a,b` for some. Those of werf (`werf.io/skip-logs`,
 //! `werf.io/skip-logs-for-containers`, `werf.io/show-logs-only-for-containers`) and kapp
 //! (`kapp.k14s.io/deploy-logs`, `kapp.k14s.io/deploy-logs-container-names`) count too.
 //!
 //! # What it does not do
 //!
-//! It does not decide which pods belong to an application, does not make lines safe for
-//! a terminal ([`Line::text`] is what the program wrote), does not order the lines of
+//! It does not decide which pods belong to an application, does not make lines safe for a
+//! terminal ([`Line::text`] is what the program wrote), does not order the lines of
 //! different containers by time, and does not raise the limit of open files: each followed
 //! log is one. A line of more than 1 MiB comes in pieces ([`Line::continues`]).
 //!
@@ -113,52 +125,73 @@
 //!
 //! - lines that were rotated away before they were read, or while a connection was lost;
 //! - runs that came and went between two looks: the kubelet keeps one run that ended;
-//! - what was not read yet of a pod whose object is deleted or whose node is lost;
-//! - lines that a node's clock, set back by more than a second while a connection was
-//!   lost, has put before the floor;
+//! - the unread rest of a pod whose object is deleted or whose node is lost;
+//! - lines that lie before the floor because a node's clock was set back by more than a
+//!   second while a connection was lost;
 //! - under a flood of some MB a second, or while an API server hangs: a kubelet skips files
 //!   by itself, or repeats them, within one response;
-//! - of a container that writes more than 130,000 lines a second: of what was shown, two to
-//!   four seconds of log time are remembered and at most half a million lines, so what the
-//!   kubelet skipped and sends after a lost connection may count as shown.
+//! - of a container that writes more than 130,000 lines a second: two to four seconds of
+//!   log time are remembered, and at most half a million lines, so lines that the kubelet
+//!   skipped and sends after a lost connection may count as printed.
 //!
-//! What a container writes beyond 16 KiB without a line end is cut by the runtime and
-//! joined again by the kubelet; a resume in the midst of it may lose a piece. Standard
-//! output and standard error cannot be told apart, and their order is that of the runtime.
+//! A container's output beyond 16 KiB without a line end is cut by the runtime and joined
+//! again by the kubelet; a resume in the midst of it may lose a piece. Standard output and
+//! standard error cannot be told apart, and their order is that of the runtime.
 
 mod actor;
+mod annotations;
 mod batch;
-mod choice;
-mod container;
+mod config;
+#[cfg_attr(
+    not(feature = "unstable-engine"),
+    allow(unreachable_pub, reason = "public in `engine`")
+)]
+mod container_view;
+mod containers;
+#[cfg(feature = "direct")]
 mod credentials;
-mod direct_source;
 mod event;
+#[cfg_attr(
+    not(feature = "unstable-engine"),
+    allow(dead_code, unreachable_pub, reason = "public in `engine`")
+)]
 mod follower;
-mod http1;
-mod kube_source;
-mod kubelet;
+mod forbidden;
 pub mod level;
 mod limits;
-mod line;
 #[cfg(test)]
 mod model;
-mod mutant;
-mod reading;
-mod refusals;
-mod refused;
-mod roster;
+mod reader;
+mod slots;
 mod source;
 mod stream;
-mod transfer;
-mod turns;
-mod window;
+mod tail;
 
-pub use batch::{Batch, Line};
-pub use container::{ContainerView, Instance, PodState};
-pub use direct_source::DirectSource;
-pub use event::{ContainerKind, Lines, LogEvent, Origin};
-pub use follower::{Action, End, Follower, FollowerConfig, OpenParams};
-pub use kube_source::KubeSource;
-pub use kubelet::{Refusal, Refused};
-pub use source::{AskError, LogBody, LogResponse, LogSource, Lost, OpenError};
-pub use stream::{Builder, LogStream};
+#[cfg(feature = "direct")]
+pub use source::DirectSource;
+pub use {
+    batch::{Batch, Line},
+    config::LogConfig,
+    event::{ContainerKind, Lines, LogEvent, Origin},
+    source::{
+        AskError, KubeSource, LogBody, LogResponse, LogSource, Lost, OpenError, OpenParams,
+        Refusal, Refused,
+    },
+    stream::LogStream,
+    tail::{Tail, TailTarget, tail, tail_from},
+};
+pub(crate) use {
+    container_view::{ContainerView, PodState, Run},
+    follower::{Action, End, Follower, FollowerConfig},
+};
+
+/// The pure core of the stream, for tests and benchmarks.
+///
+/// Everything here may change in any release.
+#[cfg(feature = "unstable-engine")]
+pub mod engine {
+    pub use crate::{
+        container_view::{ContainerView, PodState, Run},
+        follower::{Action, End, Follower, FollowerConfig},
+    };
+}

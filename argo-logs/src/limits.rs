@@ -1,23 +1,23 @@
-//! Which lines are shown of those that are news.
+//! The user's limits on the lines that are shown.
 
 use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use crate::Batch;
+use crate::{Batch, LogConfig};
 
 /// The least time between two notices about one container.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 /// A burst may be this many seconds' worth of lines.
 const BURST: u64 = 5;
 
-/// What the user lets through of one container. What is left out by a number is counted
-/// and told; what a pattern leaves out is not.
+/// The limits for one container. Lines left out because of a number are counted and
+/// reported; lines left out because of a pattern are not.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
     include: Option<Regex>,
     exclude: Option<Regex>,
-    /// A piece of a long line is shown if its first piece was.
+    /// True if the last whole line or first piece was shown; later pieces follow it.
     shows_line: bool,
     max_lines: Option<u64>,
     shown: u64,
@@ -28,39 +28,36 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn new(
-        (include, exclude): (Option<Regex>, Option<Regex>),
-        max_lines: Option<u64>,
-        rate: Option<u64>,
-    ) -> Self {
+    pub(crate) fn new(config: &LogConfig) -> Self {
         Self {
-            include,
-            exclude,
-            max_lines,
-            rate: rate.map(Bucket::full),
+            include: config.include.clone(),
+            exclude: config.exclude.clone(),
+            max_lines: config.max_lines_per_container,
+            rate: config.rate.map(Bucket::full),
             ..Self::default()
         }
     }
 
-    /// Leaves out of a batch what is not shown. What is to be said comes after it.
+    /// Removes lines that are not shown from a batch. Returns a message to be shown after
+    /// it.
     pub(crate) fn admit(&mut self, batch: &mut Batch, now: Duration) -> Option<String> {
         self.match_lines(batch);
         self.limit_rate(batch, now);
         self.limit_lines(batch)
     }
 
-    /// When [`due`](Self::due) has something to say.
+    /// Time at which [`due`](Self::due) has a message.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         (self.beyond_rate > 0).then(|| self.told.unwrap_or_default() + TELL_EVERY)
     }
 
-    /// What is to be said by now.
+    /// Returns the message about lines left out, if it is due.
     pub(crate) fn due(&mut self, now: Duration) -> Option<String> {
         let due = self.deadline().is_some_and(|deadline| now >= deadline);
         due.then(|| self.tell_rate(now)).flatten()
     }
 
-    /// What is to be said at the end.
+    /// Returns the messages about lines left out and not reported yet.
     pub(crate) fn finish(&mut self, now: Duration) -> Vec<String> {
         let more = std::mem::take(&mut self.beyond_max);
         let more = (more > 0).then(|| format!("{} left out at the end", lines(more)));
@@ -121,11 +118,11 @@ impl Limits {
     }
 }
 
-/// A bucket of tokens: one a line.
+/// A token bucket, one token a line.
 #[derive(Debug)]
 struct Bucket {
     rate: u64,
-    /// In thousandths.
+    /// Thousandths of a token.
     tokens: u64,
     filled: Duration,
 }
@@ -146,7 +143,7 @@ impl Bucket {
     fn take(&mut self, wanted: u64, now: Duration) -> u64 {
         let millis = now.saturating_sub(self.filled).as_millis();
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-        // Counted in whole milliseconds, the rest is for the next time.
+        // The part below a millisecond counts next time.
         self.filled += Duration::from_millis(millis);
         let fresh = millis.saturating_mul(self.rate);
         self.tokens = self.tokens.saturating_add(fresh).min(Self::room(self.rate));
@@ -184,8 +181,9 @@ mod tests {
 
     #[test]
     fn patterns_decide_for_whole_lines() {
-        let regex = |text| Some(Regex::new(text).unwrap());
-        let mut limits = Limits::new((regex("a"), regex("b")), None, None);
+        let regex = |text| Regex::new(text).unwrap();
+        let config = LogConfig::default().include(regex("a")).exclude(regex("b"));
+        let mut limits = Limits::new(&config);
         let piece = |text: &'static [u8], continues, continuation| {
             let mut line = Line::new(Some(0), text);
             (line.continues, line.continuation) = (continues, continuation);
@@ -205,7 +203,7 @@ mod tests {
 
     #[test]
     fn beyond_the_maximum_is_told_once_and_counted_at_the_end() {
-        let mut limits = Limits::new((None, None), Some(3), None);
+        let mut limits = Limits::new(&LogConfig::default().max_lines_per_container(3));
         let (mut first, mut second, mut third) =
             (batch(&["1", "2"]), batch(&["3", "4"]), batch(&["5"]));
         assert_eq!(limits.admit(&mut first, Duration::ZERO), None);
@@ -222,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_a_flood_is_counted_every_ten_seconds() {
-        let mut limits = Limits::new((None, None), None, Some(2));
+        let mut limits = Limits::new(&LogConfig::default().rate(2));
         let mut shown = 0;
         let (mut told, second) = (Vec::new(), Duration::from_secs(1));
         for now in 0..30 {

@@ -1,13 +1,16 @@
 //! The follower against a log that is known line by line, under hostile schedules.
 //!
-//! [`world`] makes up a container: its runs, what each writes, when its file is rotated,
-//! and when kubelet and API get to know. [`kubelet`] answers requests as recorded, and
-//! breaks its answers in every recorded way. This file plays one schedule and compares.
+//! [`world`] makes up a container: its runs, the lines of each, the rotations of its file,
+//! and the times at which kubelet and API learn of all that. [`kubelet`] answers requests as
+//! recorded, and breaks its answers in every recorded way. This file plays a schedule and
+//! compares.
 //!
-//! Left out, as nobody can tell: two responses that end cleanly at the very same byte
-//! before the end of the log, and a clock that goes back by more than two streams do.
+//! Left out, because no follower can tell: two responses that end cleanly at the very same
+//! byte before the end of the log, and a clock that goes back further than two streams
+//! overtake each other. [`mutant`] makes the mistakes of other followers.
 
 mod kubelet;
+mod mutant;
 mod random;
 mod verdict;
 mod world;
@@ -19,14 +22,12 @@ use bytes::Bytes;
 
 use self::{
     kubelet::{Piece, Response, Server},
+    mutant::{Mutant, Mutation},
     random::Random,
     verdict::Verdict,
     world::World,
 };
-use crate::{
-    Action, Follower, FollowerConfig, OpenParams,
-    mutant::{self, Mutant},
-};
+use crate::{Action, Batch, Follower, FollowerConfig, OpenParams};
 
 const MILLI: i64 = 1_000_000;
 const SECOND: i64 = 1_000_000_000;
@@ -37,6 +38,7 @@ struct Play {
     server: Server,
     random: Random,
     follower: Follower,
+    mutation: Mutation,
     verdict: Verdict,
     now: i64,
     opening: Option<(i64, OpenParams)>,
@@ -75,6 +77,7 @@ impl Play {
                 .map(|at| at.max(world.api[world.api.len() - 1].0 + 3 * SECOND)),
             server: Server::new(&world, &mut random),
             follower: Follower::new(config),
+            mutation: Mutation::default(),
             verdict: Verdict::default(),
             now: world.begin,
             watch_at: world.api[0].0,
@@ -133,6 +136,7 @@ impl Play {
                         self.response.is_none() && self.opening.is_none(),
                         "two responses"
                     );
+                    let params = self.mutation.request(params);
                     self.opening = Some((self.now + self.random.between(4, 40) * MILLI, params));
                     self.server.target = self.follower.target();
                 }
@@ -146,14 +150,22 @@ impl Play {
                 Action::AskStatus => {
                     self.asked = Some(self.now + self.random.between(2, 50) * MILLI);
                 }
-                Action::Emit(batch) => self.verdict.emit(&batch),
+                Action::Emit(batch) => self.emit(&batch),
                 Action::Notice(notice) => self.verdict.notice(&notice),
                 Action::Done => self.is_done = true,
             }
         }
     }
 
-    /// The next thing that happens.
+    fn emit(&mut self, batch: &Batch) {
+        for line in batch.lines() {
+            if self.mutation.shows(batch.container_id(), line) {
+                self.verdict.emit(line);
+            }
+        }
+    }
+
+    /// Plays the next thing that happens.
     fn step(&mut self) -> Result<(), String> {
         let deadline = self
             .follower
@@ -262,6 +274,7 @@ impl Play {
                     self.server.ended(&self.world, &response);
                 }
                 self.note(|| format!("end {end:?}"));
+                self.mutation.ended(&end);
                 self.follower.end(end, self.clock());
             }
         }
@@ -293,16 +306,15 @@ impl Play {
     }
 }
 
-fn play(seed: u64) -> Result<(), String> {
-    Play::new(seed, false).run().0
+fn play(seed: u64, mutant: Option<Mutant>) -> Result<(), String> {
+    let mut play = Play::new(seed, false);
+    play.mutation = Mutation::new(mutant);
+    play.run().0
 }
 
-/// How many schedules of `seeds` go wrong.
+/// Returns the seeds whose schedules go wrong.
 fn failures(seeds: std::ops::Range<u64>, mutant: Option<Mutant>) -> Vec<u64> {
-    mutant::set(mutant);
-    let failed = seeds.filter(|seed| play(*seed).is_err()).collect();
-    mutant::set(None);
-    failed
+    seeds.filter(|seed| play(*seed, mutant).is_err()).collect()
 }
 
 fn count(name: &str, default: u64) -> u64 {
@@ -321,7 +333,7 @@ fn nothing_is_lost_or_repeated_without_a_notice() {
     }
     let failed = failures(0..count("MODEL_SCHEDULES", 5000), None);
     if let Some(first) = failed.first() {
-        let error = play(*first).unwrap_err();
+        let error = play(*first, None).unwrap_err();
         let some: Vec<_> = failed.iter().take(10).collect();
         panic!(
             "{} schedules went wrong, MODEL_SEED={some:?}: {error}",

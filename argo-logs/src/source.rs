@@ -1,109 +1,168 @@
-//! Where logs come from.
+//! Sources of logs: the trait, its requests and its answers.
 
-use std::{error::Error, fmt, io, time::Duration};
+#[cfg(feature = "direct")]
+pub(crate) mod direct;
+#[cfg(feature = "direct")]
+mod http1;
+mod kube;
+mod request;
+mod shared;
+mod status_response;
 
-use argo_core::{ObjectRef, resource::Pod};
+use std::{error::Error, fmt, io, sync::Arc, time::Duration};
+
+use argo_core::{ObjectRef, client::Connection, resource::Pod};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use jiff::Timestamp;
 
-use crate::{OpenParams, Refused, http1::Body};
+#[cfg(feature = "direct")]
+pub use self::direct::DirectSource;
+pub(crate) use self::shared::{Counted, SharedSource};
+pub use self::{
+    kube::KubeSource,
+    status_response::{Refusal, Refused},
+};
 
-/// An API server waits up to 30 s for a kubelet before it says that there is none.
+/// A request is given up after this: an API server waits up to 30 s for a kubelet before it
+/// answers for it.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(45);
-/// How long the text of an error may take.
+/// The text of an error is given up after this.
 pub(crate) const TEXT_WITHIN: Duration = Duration::from_secs(5);
-/// How long it may take to read a pod.
+/// Reading a pod is given up after this.
 pub(crate) const ASK_WITHIN: Duration = Duration::from_secs(10);
+
+/// One request for a log. `timestamps=true` is always part of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenParams {
+    /// The container.
+    pub container: Arc<str>,
+    /// True if the connection is kept and later lines are sent as they are written.
+    pub follow: bool,
+    /// True for the run before the current one.
+    pub previous: bool,
+    /// Only lines written since this time, which is always a whole second.
+    pub since_time: Option<Timestamp>,
+    /// Only this many records from the end of the log.
+    pub tail_lines: Option<i64>,
+}
 
 /// A way to the logs of pods. Kubernetes is one; tests bring another.
 #[async_trait]
 pub trait LogSource: Send + Sync {
-    /// Asks for a log, and returns with the head of the answer.
+    /// Requests a log, and returns with the head of the answer.
     ///
     /// # Errors
     ///
-    /// When the answer is no log, or there is none. It is tried again by the caller.
+    /// If the answer is no log, or none came. The caller tries again.
     async fn open(&self, pod: &ObjectRef, params: &OpenParams) -> Result<LogResponse, OpenError>;
 
-    /// Reads the pod of that name as it is now, not from a cache; none if there is none.
-    /// Its uid may be another.
+    /// Reads the pod of that name as it is now, not from a cache; `None` if none exists.
+    /// The pod may have another uid.
     ///
     /// # Errors
     ///
-    /// When it cannot be known now.
+    /// If the pod cannot be read at the moment.
     async fn pod(&self, pod: &ObjectRef) -> Result<Option<Pod>, AskError>;
 }
 
-/// A log that is on its way.
+/// The head of an answer, and a body that is on its way.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct LogResponse {
-    /// When the server answered, by its own clock.
+    /// Time of the answer by the server's clock.
     pub date: Option<Timestamp>,
-    /// What comes.
+    /// The bytes of the log.
     pub body: LogBody,
 }
 
-/// The bytes of a log. Dropping it drops the connection.
+/// The bytes of a log. Dropping the body drops the connection.
 pub struct LogBody(Inner);
 
 enum Inner {
-    Http1(Box<Body>),
+    #[cfg(feature = "direct")]
+    Http1(Box<http1::Body>),
     Stream(BoxStream<'static, Result<Bytes, Lost>>),
 }
 
-/// Why there is no log.
+/// The reason why a log could not be opened. Every one of them is worth another try.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
-    /// There was an answer, but no log.
+    /// The server answered with something other than a log.
     #[error("the server refused with {}: {}", .0.status, .0.message)]
     Refused(Refused),
-    /// No connection came about, or it broke before the answer.
+    /// No connection was made, or it broke before the answer.
     #[error("{0}")]
     Lost(String),
     /// This process has as many files open as it may.
     #[error("too many open files{}", limit.map_or_else(String::new, |n| format!(" (limit {n})")))]
     TooManyFiles {
-        /// How many it may have, where that is known.
+        /// The process's limit, if it is known.
         limit: Option<u64>,
     },
 }
 
-/// Why a pod could not be read.
+/// The reason why a pod could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct AskError(pub String);
 
-/// How a connection broke.
+/// The way in which a connection broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Lost(pub String);
 
+/// Returns the source for the logs of a cluster: own connections where the feature `direct`
+/// is on, or kube's client, which knows proxies, where `proxy-url` or `HTTPS_PROXY` puts one
+/// in between.
+///
+/// Client certificates from a plugin need no exception: they are fetched anew when the
+/// server refuses them. Neither source speaks HTTP/2; a server that offers nothing else
+/// would not serve kube's client either.
+pub(crate) fn of_cluster(connection: Connection) -> Arc<dyn LogSource> {
+    #[cfg(feature = "direct")]
+    if DirectSource::can_reach(&connection.config) {
+        return Arc::new(DirectSource::new(connection));
+    }
+    Arc::new(KubeSource::new(connection.client))
+}
+
+impl LogResponse {
+    /// A log whose answer came at `date`, by the server's clock.
+    pub fn new(date: Option<Timestamp>, body: LogBody) -> Self {
+        Self { date, body }
+    }
+}
+
 impl LogBody {
-    /// The body that a stream delivers. Its end is a clean end; an error is the last item.
+    /// Makes a body of a stream. The stream's end is a clean end; an error is the last item.
     pub fn from_stream(stream: impl Stream<Item = Result<Bytes, Lost>> + Send + 'static) -> Self {
         Self(Inner::Stream(stream.boxed()))
     }
 
-    pub(crate) fn http1(body: Body) -> Self {
+    #[cfg(feature = "direct")]
+    fn http1(body: http1::Body) -> Self {
         Self(Inner::Http1(Box::new(body)))
     }
 
-    /// The next bytes; none at a clean end. It may be dropped and called again: no byte
-    /// gets lost.
+    /// Returns the next bytes, or `None` at a clean end. The future may be dropped and made
+    /// anew: no byte gets lost.
     ///
     /// # Errors
     ///
-    /// When the connection broke: more bytes would have come.
+    /// If the connection broke: more bytes would have come.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Lost> {
         match &mut self.0 {
+            #[cfg(feature = "direct")]
             Inner::Http1(body) => body.next_chunk().await.map_err(|error| Lost::of(&error)),
             Inner::Stream(stream) => stream.next().await.transpose(),
         }
     }
 }
 
+#[cfg(feature = "direct")]
 impl Lost {
     fn of(error: &io::Error) -> Self {
         Self(chain(error))
@@ -111,7 +170,7 @@ impl Lost {
 }
 
 impl OpenError {
-    /// What an error of a connection means.
+    /// Interprets an error of a connection.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         if causes(error).any(is_too_many_files) {
             return Self::TooManyFiles {
@@ -121,13 +180,13 @@ impl OpenError {
         Self::Lost(chain(error))
     }
 
-    /// There was no answer in time.
+    /// The error for an answer that did not come in time.
     pub(crate) fn late() -> Self {
         Self::Lost(format!("no answer within {ANSWER_WITHIN:?}"))
     }
 }
 
-/// An error with its causes. What a cause says that was said already is left out.
+/// Joins an error with its causes. A cause whose text is there already is left out.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     for cause in causes(error).skip(1) {
@@ -139,7 +198,7 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// An error, its cause, the cause of that.
+/// Iterates over an error and its causes.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }

@@ -1,9 +1,10 @@
-//! The stream: pods in, lines of their containers out.
+//! The stream: takes pods, hands out the lines of their containers.
 
 use std::{
     collections::{HashMap, VecDeque},
-    future::pending,
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -13,7 +14,6 @@ use futures::{
     stream::{BoxStream, Fuse, SelectAll},
 };
 use jiff::Timestamp;
-use regex::{Regex, bytes};
 use tokio::{
     sync::mpsc::{self, UnboundedSender},
     task::{JoinError, JoinSet},
@@ -22,218 +22,100 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
-    ContainerView, FollowerConfig, LogEvent, LogSource, Origin,
-    actor::{Actor, Told},
-    direct_source::of_cluster,
+    ContainerView, FollowerConfig, LogConfig, LogEvent, LogSource, Origin,
+    actor::{Actor, Message, sleep_until},
+    containers::{Containers, Order},
+    forbidden::ForbiddenLogs,
     limits::Limits,
-    refusals::Refusals,
-    roster::{Order, Roster},
-    transfer::Gate,
-    turns::Health,
+    slots::Priority,
+    source::{SharedSource, of_cluster},
 };
 
-/// So many items of one container wait for the consumer; then it is not read any more. A
-/// batch is at most one buffer of a connection, 256 KiB.
+/// Items of one container that wait for the consumer; while the queue is full the container
+/// is not read. A batch is at most one buffer of a connection, 256 KiB.
 const QUEUE: usize = 2;
-/// Followers give up by themselves, and know best what may be missing.
+/// Added to the time for the last reads: followers give up by themselves, and know best
+/// which lines may be missing.
 const GRACE: Duration = Duration::from_millis(100);
-/// So many names are told of logs that were not read to their end.
+/// At most this many containers are named in the notice about unfinished logs.
 const NAMED: usize = 5;
 
-/// The logs of pods as a stream.
-#[derive(Debug)]
-pub struct LogStream;
+/// The logs of pods as a stream of [`LogEvent`]s.
+///
+/// When the pods end, the deploy is over: what is left of every log is read once, and the
+/// stream ends. Dropping the stream drops every connection at once.
+///
+/// The stream has to be polled all the time, whatever the output does: see the
+/// [crate's page](crate#you-must-drain-it). It must be polled within a tokio runtime with
+/// time and I/O.
+#[must_use = "streams do nothing unless polled"]
+pub struct LogStream(BoxStream<'static, LogEvent>);
 
 impl LogStream {
-    /// Logs from a cluster.
-    pub fn builder(connection: Connection) -> Builder {
-        Self::from_source(of_cluster(connection))
-    }
-
-    /// Logs from somewhere else.
-    pub fn from_source(source: Arc<dyn LogSource>) -> Builder {
-        Builder {
-            source,
-            config: Config::default(),
-        }
-    }
-}
-
-/// How a log stream is made.
-#[must_use]
-pub struct Builder {
-    source: Arc<dyn LogSource>,
-    config: Config,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Config {
-    /// None for all.
-    pub(crate) tail: Option<i64>,
-    pub(crate) tail_chosen: bool,
-    pub(crate) since: Option<Timestamp>,
-    pub(crate) containers: Option<Regex>,
-    pub(crate) exclude_containers: Option<Regex>,
-    pub(crate) include: Option<bytes::Regex>,
-    pub(crate) exclude: Option<bytes::Regex>,
-    pub(crate) max_lines: Option<u64>,
-    pub(crate) rate: Option<u64>,
-    pub(crate) replicas: Option<usize>,
-    pub(crate) concurrent_opens: usize,
-    pub(crate) finish_within: Duration,
-    pub(crate) seed: u64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            tail: Some(10),
-            tail_chosen: false,
-            since: None,
-            containers: None,
-            exclude_containers: None,
-            include: None,
-            exclude: None,
-            max_lines: None,
-            rate: None,
-            replicas: None,
-            concurrent_opens: 16,
-            finish_within: Duration::from_secs(3),
-            seed: 1,
-        }
-    }
-}
-
-impl Builder {
-    /// How many lines are shown first of a pod that is not new; a negative number means
-    /// all. Default 10, and all where [`since`](Self::since) is given. Of a new pod
-    /// everything is shown.
-    pub fn tail(mut self, lines: i64) -> Self {
-        self.config.tail_chosen = true;
-        self.config.tail = (lines >= 0).then_some(lines);
-        self
-    }
-
-    /// Shows lines of pods that are not new from here on only.
-    pub fn since(mut self, since: Timestamp) -> Self {
-        self.config.since = Some(since);
-        if !self.config.tail_chosen {
-            self.config.tail = None;
-        }
-        self
-    }
-
-    /// Follows only containers with such a name. It may match anywhere in the name.
-    pub fn containers(mut self, name: Regex) -> Self {
-        self.config.containers = Some(name);
-        self
-    }
-
-    /// Does not follow containers with such a name. It may match anywhere in the name.
-    pub fn exclude_containers(mut self, name: Regex) -> Self {
-        self.config.exclude_containers = Some(name);
-        self
-    }
-
-    /// Shows only lines in which this is found.
-    pub fn include(mut self, text: bytes::Regex) -> Self {
-        self.config.include = Some(text);
-        self
-    }
-
-    /// Does not show lines in which this is found.
-    pub fn exclude(mut self, text: bytes::Regex) -> Self {
-        self.config.exclude = Some(text);
-        self
-    }
-
-    /// Shows at most so many lines of one container of one pod; a notice tells how many
-    /// were left out.
-    pub fn max_lines_per_container(mut self, lines: u64) -> Self {
-        self.config.max_lines = Some(lines);
-        self
-    }
-
-    /// Shows at most so many lines a second of one container of one pod, on average over
-    /// a few seconds; notices tell how many were left out.
-    pub fn rate(mut self, lines_per_second: u64) -> Self {
-        self.config.rate = Some(lines_per_second);
-        self
-    }
-
-    /// Follows at most so many new pods of a workload, and so many that are not new. A
-    /// pod in which a container failed is always followed.
-    pub fn replicas(mut self, pods: usize) -> Self {
-        self.config.replicas = Some(pods);
-        self
-    }
-
-    /// How many requests may wait for the head of an answer at one time. Default 16. One
-    /// that waits longer than two seconds does not count any more. Containers in a
-    /// back-off, that ended with an error or that are not ready ask before others.
-    pub fn concurrent_opens(mut self, opens: usize) -> Self {
-        self.config.concurrent_opens = opens.max(1);
-        self
-    }
-
-    /// How long the last reads may take when `pods` has ended, all together. Default 3 s.
-    pub fn finish_within(mut self, time: Duration) -> Self {
-        self.config.finish_within = time;
-        self
-    }
-
-    /// Where the jitter of delays comes from.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.config.seed = seed;
-        self
-    }
-
-    /// Follows the containers of `pods`.
-    ///
-    /// When `pods` ends, the deploy is over: what is left of every log is read once, and
-    /// the stream ends. Dropping the stream drops every connection at once.
-    ///
-    /// The stream has to be polled all the time, whatever the output does: each container
-    /// has room for a few buffers and is not read while they are full, and a kubelet that
-    /// cannot send skips files that are rotated meanwhile. An embedder whose output is
-    /// slow puts the batches aside, for example in a file. It must be polled within a
-    /// tokio runtime with time and I/O.
-    pub fn build(
-        self,
+    /// Follows the containers of `pods` in a cluster.
+    pub fn new(
+        connection: Connection,
         pods: impl Stream<Item = PodEvent> + Send + 'static,
-    ) -> impl Stream<Item = LogEvent> + Send {
+        config: LogConfig,
+    ) -> Self {
+        Self::from_source(of_cluster(connection), pods, config)
+    }
+
+    /// Follows the containers of `pods`, whose logs another source provides.
+    pub fn from_source(
+        source: Arc<dyn LogSource>,
+        pods: impl Stream<Item = PodEvent> + Send + 'static,
+        config: LogConfig,
+    ) -> Self {
+        let source = SharedSource::new(source, config.concurrent_opens.max(1));
         let running = Running {
             pods: pods.boxed().fuse(),
-            gate: Arc::new(Gate::new(self.source, self.config.concurrent_opens)),
-            roster: Roster::new(self.config.clone()),
-            config: self.config,
+            source: Arc::new(source),
+            containers: Containers::new(config.clone()),
+            config,
             actors: HashMap::new(),
             tasks: JoinSet::new(),
             outputs: SelectAll::new(),
-            refusals: Refusals::default(),
-            said: VecDeque::new(),
+            forbidden: ForbiddenLogs::default(),
+            notices: VecDeque::new(),
             deadline: None,
         };
-        futures::stream::unfold(running, |mut running| async move {
+        let events = futures::stream::unfold(running, |mut running| async move {
             let item = running.next().await?;
             Some((item, running))
-        })
+        });
+        Self(events.boxed())
+    }
+}
+
+impl Stream for LogStream {
+    type Item = LogEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<LogEvent>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+impl std::fmt::Debug for LogStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogStream").finish_non_exhaustive()
     }
 }
 
 struct Running {
-    config: Config,
+    config: LogConfig,
     pods: Fuse<BoxStream<'static, PodEvent>>,
-    gate: Arc<Gate>,
-    roster: Roster,
-    actors: HashMap<u32, (Arc<Origin>, UnboundedSender<Told>)>,
-    /// Dropping them ends them.
+    source: Arc<SharedSource>,
+    containers: Containers,
+    actors: HashMap<u32, (Arc<Origin>, UnboundedSender<Message>)>,
+    /// Dropping the set ends the tasks.
     tasks: JoinSet<()>,
-    /// It takes from each in turn.
+    /// Takes from each container in turn.
     outputs: SelectAll<ReceiverStream<LogEvent>>,
-    refusals: Refusals,
-    said: VecDeque<Notice>,
-    /// Until when the last reads may take.
+    forbidden: ForbiddenLogs,
+    /// Notices to be handed out next.
+    notices: VecDeque<Notice>,
+    /// End of the last reads.
     deadline: Option<Instant>,
 }
 
@@ -247,7 +129,7 @@ enum Input {
 impl Running {
     async fn next(&mut self) -> Option<LogEvent> {
         loop {
-            if let Some(notice) = self.said.pop_front() {
+            if let Some(notice) = self.notices.pop_front() {
                 return Some(LogEvent::Notice(notice));
             }
             if self.pods.is_done() && self.outputs.is_empty() {
@@ -261,7 +143,7 @@ impl Running {
                 Input::Stopped(Err(error)) => self.stopped(&error),
                 Input::Output(None) => {}
                 Input::Output(Some(LogEvent::Notice(notice))) => {
-                    self.said.extend(self.refusals.said(notice));
+                    self.notices.extend(self.forbidden.merge(notice));
                 }
                 Input::Output(Some(event)) => {
                     if let LogEvent::Ended(origin) = &event {
@@ -273,37 +155,37 @@ impl Running {
         }
     }
 
-    /// Pods first, they are rare: a container that is new shall not wait for the lines
-    /// of others.
+    /// Takes pods first. They are rare, and a new container shall not wait for the lines of
+    /// others.
     async fn input(&mut self) -> Input {
         tokio::select! {
             biased;
             event = self.pods.next(), if !self.pods.is_done() => Input::Pod(event),
-            () = at(self.deadline) => Input::Deadline,
+            () = sleep_until(self.deadline) => Input::Deadline,
             stopped = self.tasks.join_next(), if !self.tasks.is_empty() => {
                 Input::Stopped(stopped.unwrap_or(Ok(())))
             }
-            // None when the last of them ended.
+            // `None` once the last of them has ended.
             event = self.outputs.next(), if !self.outputs.is_empty() => Input::Output(event),
         }
     }
 
     fn pod(&mut self, event: &PodEvent) {
-        for order in self.roster.handle(event, Timestamp::now()) {
+        for order in self.containers.handle(event, Timestamp::now()) {
             match order {
                 Order::Follow {
                     origin,
                     config,
                     view,
-                    health,
-                } => self.follow(origin, config, (view, health)),
-                Order::Tell { id, view } => {
+                    priority,
+                } => self.follow(origin, config, (view, priority)),
+                Order::Update { id, view } => {
                     if let Some((_, actor)) = self.actors.get(&id) {
-                        // One that has ended needs no news.
-                        let _ = actor.send(Told::Status(Box::new(view)));
+                        // A follower that is done does not listen any more.
+                        let _ = actor.send(Message::Status(Box::new(view)));
                     }
                 }
-                Order::Say(notice) => self.said.push_back(notice),
+                Order::Report(notice) => self.notices.push_back(notice),
             }
         }
     }
@@ -312,29 +194,30 @@ impl Running {
         &mut self,
         origin: Arc<Origin>,
         config: FollowerConfig,
-        (view, health): (ContainerView, Arc<Health>),
+        (view, priority): (ContainerView, Arc<Priority>),
     ) {
         log::debug!("following {} {}", origin.pod, origin.container);
-        let (tell, told) = mpsc::unbounded_channel();
+        let (sender, messages) = mpsc::unbounded_channel();
         let (output, events) = mpsc::channel(QUEUE);
-        let patterns = (self.config.include.clone(), self.config.exclude.clone());
-        let limits = Limits::new(patterns, self.config.max_lines, self.config.rate);
-        let shared = (Arc::clone(&self.gate), health);
-        let actor = Actor::new(Arc::clone(&origin), config, limits, shared, (told, output));
-        let _ = tell.send(Told::Status(Box::new(view)));
+        let limits = Limits::new(&self.config);
+        let shared = (Arc::clone(&self.source), priority);
+        let channels = (messages, output);
+        let actor = Actor::new(Arc::clone(&origin), config, limits, shared, channels);
+        let _ = sender.send(Message::Status(Box::new(view)));
         self.tasks.spawn(actor.run());
         self.outputs.push(ReceiverStream::new(events));
-        self.actors.insert(origin.id, (origin, tell));
+        self.actors.insert(origin.id, (origin, sender));
     }
 
     fn finish(&mut self) {
         self.deadline = Some(Instant::now() + self.config.finish_within + GRACE);
         for (_, actor) in self.actors.values() {
-            let _ = actor.send(Told::Finish);
+            let _ = actor.send(Message::Finish);
         }
     }
 
-    /// The last reads took too long. What they have found so far is still taken.
+    /// Ends the last reads, which took too long. Lines that they have found are still
+    /// handed out.
     fn cut(&mut self) {
         self.deadline = None;
         let unfinished = self.actors.values().filter(|(_, actor)| !actor.is_closed());
@@ -345,7 +228,7 @@ impl Running {
         if !names.is_empty() {
             names.sort_unstable();
             let notice = unread(&names, self.config.finish_within);
-            self.said.push_back(notice);
+            self.notices.push_back(notice);
         }
     }
 
@@ -354,7 +237,7 @@ impl Running {
             log::error!("a log follower failed: {error}");
             let message = "a log is not followed any more: an internal error";
             let notice = Notice::new(NoticeCode::LogUnreadable, Level::Error, message);
-            self.said.push_back(notice);
+            self.notices.push_back(notice);
         }
     }
 }
@@ -370,13 +253,6 @@ fn unread(names: &[String], within: Duration) -> Notice {
         shown.join(", ")
     );
     Notice::new(NoticeCode::LinesMissing, Level::Warning, message)
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
-    }
 }
 
 #[cfg(test)]

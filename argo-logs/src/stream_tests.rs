@@ -8,9 +8,9 @@ use std::{
     },
 };
 
-use ::bytes::Bytes;
 use argo_core::{ObjectRef, resource::Pod};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
@@ -115,8 +115,16 @@ impl Cluster {
         }
     }
 
-    fn stream(self: &Arc<Self>) -> Builder {
-        LogStream::from_source(Arc::new(Arc::clone(self)))
+    fn stream(self: &Arc<Self>, pods: impl Stream<Item = PodEvent> + Send + 'static) -> LogStream {
+        self.stream_with(pods, LogConfig::default())
+    }
+
+    fn stream_with(
+        self: &Arc<Self>,
+        pods: impl Stream<Item = PodEvent> + Send + 'static,
+        config: LogConfig,
+    ) -> LogStream {
+        LogStream::from_source(Arc::new(Arc::clone(self)), pods, config)
     }
 
     fn opened(&self) -> usize {
@@ -258,7 +266,7 @@ async fn a_pod_is_shown_from_its_first_line_until_it_ends() {
     cluster.write("web", 0..3);
     let (feed, pods) = pods();
     feed.unbounded_send(cluster.event("web")).unwrap();
-    let mut stream = Box::pin(cluster.stream().build(pods));
+    let mut stream = cluster.stream(pods);
     assert_eq!(take(&mut stream, 3).await, ["web/0", "web/1", "web/2"]);
     cluster.write("web", 3..4);
     assert_eq!(take(&mut stream, 1).await, ["web/3"]);
@@ -279,7 +287,7 @@ async fn a_connection_that_breaks_again_and_again_loses_and_repeats_nothing() {
     cluster.change("web", |pod| pod.breaks_after = Some(5));
     let (feed, pods) = pods();
     feed.unbounded_send(cluster.event("web")).unwrap();
-    let mut stream = Box::pin(cluster.stream().build(pods));
+    let mut stream = cluster.stream(pods);
     let expected: Vec<_> = (0..20).map(|n| format!("web/{n}")).collect();
     assert_eq!(take(&mut stream, 20).await, expected);
     assert!(cluster.opened() > 4);
@@ -291,7 +299,7 @@ async fn the_end_of_the_deploy_reads_what_is_left_and_ends() {
     cluster.write("web", 0..2);
     let (feed, pods) = pods();
     feed.unbounded_send(cluster.event("web")).unwrap();
-    let mut stream = Box::pin(cluster.stream().build(pods));
+    let mut stream = cluster.stream(pods);
     assert_eq!(take(&mut stream, 2).await, ["web/0", "web/1"]);
     cluster.write("web", 2..3);
     drop(feed);
@@ -303,8 +311,7 @@ async fn a_server_that_does_not_answer_does_not_hold_up_the_end() {
     let cluster = Cluster::new();
     cluster.write("web", 0..2);
     cluster.answers.forget_permits(Semaphore::MAX_PERMITS);
-    let stream = cluster.stream();
-    let stream = stream.build(futures::stream::iter([cluster.event("web")]));
+    let stream = cluster.stream(futures::stream::iter([cluster.event("web")]));
     let started = Instant::now();
     let told = all(stream).await;
     assert!(started.elapsed() < Duration::from_millis(3200), "{told:?}");
@@ -321,8 +328,8 @@ async fn what_takes_longer_than_allowed_is_named() {
         cluster.write(name, 0..1);
     }
     let events: Vec<_> = names.iter().map(|name| cluster.event(name)).collect();
-    let stream = cluster.stream().finish_within(Duration::from_secs(1));
-    let told = all(stream.build(futures::stream::iter(events))).await;
+    let config = LogConfig::default().finish_within(Duration::from_secs(1));
+    let told = all(cluster.stream_with(futures::stream::iter(events), config)).await;
     assert_eq!(
         told,
         [
@@ -342,7 +349,7 @@ async fn only_so_many_wait_for_an_answer_at_one_time() {
         cluster.write(&name, 0..1);
         feed.unbounded_send(cluster.event(&name)).unwrap();
     }
-    let mut stream = Box::pin(cluster.stream().concurrent_opens(3).build(pods));
+    let mut stream = cluster.stream_with(pods, LogConfig::default().concurrent_opens(3));
     let mut waiting = cluster.waiting.subscribe();
     let most = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&most);
@@ -369,7 +376,7 @@ async fn logs_of_containers_in_trouble_are_opened_first() {
         cluster.change(&name, |pod| pod.ready = ![7, 28].contains(&n));
         feed.unbounded_send(cluster.event(&name)).unwrap();
     }
-    let mut stream = Box::pin(cluster.stream().concurrent_opens(1).build(pods));
+    let mut stream = cluster.stream_with(pods, LogConfig::default().concurrent_opens(1));
     take(&mut stream, 30).await;
     let opened = cluster.opened.lock().unwrap();
     let names: Vec<_> = opened.iter().map(|(name, _)| name.as_str()).collect();
@@ -386,7 +393,7 @@ async fn who_gets_no_answer_does_not_keep_others_from_asking() {
         cluster.write(name, 0..1);
         feed.unbounded_send(cluster.event(name)).unwrap();
     }
-    let mut stream = Box::pin(cluster.stream().concurrent_opens(3).build(pods));
+    let mut stream = cluster.stream_with(pods, LogConfig::default().concurrent_opens(3));
     for (seconds, opened) in [(1, 3), (2, 4)] {
         let idle = tokio::time::timeout(Duration::from_secs(seconds), stream.next()).await;
         assert!(idle.is_err());
@@ -404,7 +411,7 @@ async fn a_want_of_files_is_told_once_and_waited_for() {
     let (feed, pods) = pods();
     feed.unbounded_send(cluster.event("a")).unwrap();
     feed.unbounded_send(cluster.event("b")).unwrap();
-    let mut stream = Box::pin(cluster.stream().build(pods));
+    let mut stream = cluster.stream(pods);
     let mut told = take(&mut stream, 3).await;
     assert_eq!(
         told.remove(0),
@@ -426,7 +433,7 @@ async fn one_at_full_speed_does_not_delay_the_first_line_of_another() {
     for name in ["x", "y", "z"] {
         feed.unbounded_send(cluster.event(name)).unwrap();
     }
-    let mut stream = Box::pin(cluster.stream().build(pods));
+    let mut stream = cluster.stream(pods);
     for _ in 0..50 {
         stream.next().await.unwrap();
     }
@@ -444,7 +451,7 @@ async fn a_consumer_that_does_not_take_stops_the_reading() {
     cluster.change("web", |pod| pod.floods = true);
     let (feed, pods) = pods();
     feed.unbounded_send(cluster.event("web")).unwrap();
-    let mut stream = Box::pin(cluster.stream().build(pods));
+    let mut stream = cluster.stream(pods);
     stream.next().await.unwrap();
     let mut taken = 0;
     // Time goes on only when no task can: that it does says that the reading stopped.
@@ -461,7 +468,7 @@ async fn dropping_the_stream_drops_the_connections() {
     cluster.write("web", 0..1);
     let (feed, pods) = pods();
     feed.unbounded_send(cluster.event("web")).unwrap();
-    let mut stream = Box::pin(cluster.stream().build(pods));
+    let mut stream = cluster.stream(pods);
     take(&mut stream, 1).await;
     assert_eq!(cluster.bodies.load(Ordering::Relaxed), 1);
     drop(stream);
@@ -476,7 +483,7 @@ async fn another_pod_of_the_same_name_is_followed_beside_the_first() {
     cluster.write("db-0", 0..2);
     let (feed, pods) = pods();
     feed.unbounded_send(cluster.event("db-0")).unwrap();
-    let mut stream = Box::pin(cluster.stream().build(pods));
+    let mut stream = cluster.stream(pods);
     assert_eq!(take(&mut stream, 2).await, ["db-0/0", "db-0/1"]);
     cluster.change("db-0", |pod| {
         pod.uid = "uid-other".into();
@@ -493,11 +500,13 @@ async fn lines_are_chosen_and_counted() {
     let cluster = Cluster::new();
     cluster.write("web", 0..30);
     cluster.change("web", |pod| pod.ends = true);
-    let even = bytes::Regex::new("[02468]$").unwrap();
-    let stream = cluster.stream().include(even).max_lines_per_container(4);
+    let even = regex::bytes::Regex::new("[02468]$").unwrap();
+    let config = LogConfig::default()
+        .include(even)
+        .max_lines_per_container(4);
     let (feed, pods) = pods();
     feed.unbounded_send(cluster.event("web")).unwrap();
-    let mut stream = Box::pin(stream.build(pods));
+    let mut stream = cluster.stream_with(pods, config);
     assert_eq!(
         take(&mut stream, 7).await,
         [

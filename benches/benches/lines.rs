@@ -11,7 +11,10 @@ use argo_cli::{
     settings::Settings,
 };
 use argo_core::{GroupKind, Level, ObjectRef};
-use argo_logs::{Action, Batch, ContainerView, Follower, FollowerConfig, Instance, Line};
+use argo_logs::{
+    Batch, Line,
+    engine::{Action, ContainerView, Follower, FollowerConfig, Run},
+};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -33,7 +36,7 @@ fn followed() -> Follower {
         seed: 1,
     });
     let view = ContainerView {
-        current: Some(Instance {
+        current: Some(Run {
             id: "containerd://1".into(),
             restart: 0,
             started_at: None,

@@ -1,46 +1,199 @@
-//! The sentences about what cannot be known or read.
+//! The sentences about lines that cannot be known or read.
 
-use argo_core::{Level, Notice, NoticeCode};
+use std::collections::HashSet;
+
+use argo_core::{Level, Notice, NoticeCode, ObjectRef};
 use jiff::Timestamp;
 
-use super::FollowerConfig;
-use crate::Instance;
+use super::{FollowerConfig, gap::Gap};
 
-impl FollowerConfig {
-    pub(super) fn notice(
-        &self,
-        code: NoticeCode,
-        level: Level,
-        message: impl Into<String>,
-    ) -> Notice {
-        let mut notice = Notice::new(code, level, message).about(self.pod.clone());
-        notice.container = Some(self.container.to_string());
-        notice
-    }
+/// An event worth a notice.
+#[derive(Clone, Debug)]
+pub(super) enum Report {
+    /// Lines may be missing between two responses.
+    Gap(Gap),
+    /// The first line of a log comes `seconds` after the start of a run that writes fast.
+    BeginsLate { first: i64, seconds: i64 },
+    /// A response went back to this time, further than lines are remembered.
+    Repeated { since: i64 },
+    /// Runs that came and went unread, by the number of restarts before the first and the
+    /// last of them.
+    RunsLost { first: i32, last: i32 },
+    /// The log of a run is gone before it was read to its end.
+    EndLost {
+        restart: i32,
+        printed: usize,
+        /// True if the printed lines may be the tail of a run that was not known yet.
+        is_tail: bool,
+        /// True if it is in doubt whether anything is missing.
+        in_doubt: bool,
+    },
+    /// A tail was cut off the log of a run that was not known yet.
+    NextBeginLost,
+    /// The last read did not come to its end in time.
+    EndUnread,
+    /// A trouble, which is reported once.
+    Trouble(Trouble, String),
+    /// The log can be read again.
+    Restored,
+}
 
-    pub(super) fn missing(&self, what: impl Into<String>) -> Notice {
-        self.notice(NoticeCode::LinesMissing, Level::Warning, what)
-    }
+/// A trouble with a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Trouble {
+    Waiting,
+    Unauthorized,
+    Forbidden,
+    Unavailable,
+    Unreadable,
+    Polling,
+}
 
-    /// The same, where nearly always nothing is missing: for who looks closely.
-    pub(super) fn doubtful(&self, what: impl Into<String>, in_doubt: bool) -> Notice {
-        let mut notice = self.missing(what);
-        if in_doubt {
-            notice.level = Level::Debug;
+/// Makes notices of reports, each trouble once.
+#[derive(Debug)]
+pub(super) struct Reports {
+    pod: ObjectRef,
+    container: String,
+    /// Troubles with a notice.
+    reported: HashSet<Trouble>,
+}
+
+impl Reports {
+    pub(super) fn new(config: &FollowerConfig) -> Self {
+        Self {
+            pod: config.pod.clone(),
+            container: config.container.to_string(),
+            reported: HashSet::new(),
         }
-        notice
+    }
+
+    /// True while reading the log is forbidden.
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.reported.contains(&Trouble::Forbidden)
+    }
+
+    /// Returns the notice of a report, if it is worth one. Nothing else is worth a notice
+    /// while reading the log is forbidden.
+    pub(super) fn notice(&mut self, report: &Report) -> Option<Notice> {
+        let was_forbidden = self.is_forbidden();
+        if let Report::Trouble(trouble, _) = report
+            && !self.reported.insert(*trouble)
+        {
+            return None;
+        }
+        let (code, level) = report.kind();
+        if was_forbidden && code != NoticeCode::Forbidden {
+            return None;
+        }
+        let mut notice = Notice::new(code, level, report.message()).about(self.pod.clone());
+        notice.container = Some(self.container.clone());
+        Some(notice)
+    }
+
+    /// Forgets the troubles that are over once a log opens. Returns true if there were any.
+    pub(super) fn restore(&mut self) -> bool {
+        let over = [
+            Trouble::Unavailable,
+            Trouble::Unauthorized,
+            Trouble::Forbidden,
+        ];
+        let before = self.reported.len();
+        self.reported.retain(|trouble| !over.contains(trouble));
+        self.reported.len() < before
     }
 }
 
-pub(super) fn rotated(after: i64, before: Option<i64>) -> String {
-    let range = match before {
-        Some(before) => format!("between {} and {}", clock(after), clock(before)),
-        None => format!("after {}", clock(after)),
+impl Report {
+    fn kind(&self) -> (NoticeCode, Level) {
+        match self {
+            Self::Gap(gap) => (NoticeCode::LinesMissing, doubtful(gap.in_doubt)),
+            Self::EndLost {
+                printed: 0,
+                in_doubt,
+                ..
+            } => (NoticeCode::InstancesLost, doubtful(*in_doubt)),
+            Self::EndLost { in_doubt, .. } => (NoticeCode::LinesMissing, doubtful(*in_doubt)),
+            Self::RunsLost { .. } => (NoticeCode::InstancesLost, Level::Warning),
+            Self::BeginsLate { .. }
+            | Self::Repeated { .. }
+            | Self::NextBeginLost
+            | Self::EndUnread => (NoticeCode::LinesMissing, Level::Warning),
+            Self::Trouble(trouble, _) => trouble.kind(),
+            Self::Restored => (NoticeCode::Restored, Level::Info),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Gap(gap) => rotated(gap),
+            Self::BeginsLate { first, seconds } => begins_late(*first, *seconds),
+            Self::Repeated { since } => format!(
+                "lines since {} may appear twice (the kubelet sent the log again)",
+                clock(*since)
+            ),
+            Self::RunsLost { first, last } => runs_lost(*first, *last),
+            Self::EndLost {
+                restart,
+                printed,
+                is_tail,
+                ..
+            } => end_lost(*restart, *printed, *is_tail),
+            Self::NextBeginLost => {
+                "the first lines of the next run may be missing: it was not known yet".to_owned()
+            }
+            Self::EndUnread => {
+                "the last lines may be missing: the log could not be read to its end in time"
+                    .to_owned()
+            }
+            Self::Trouble(trouble, text) => trouble.message(text),
+            Self::Restored => "the log can be read again".to_owned(),
+        }
+    }
+}
+
+impl Trouble {
+    fn kind(self) -> (NoticeCode, Level) {
+        match self {
+            Self::Waiting => (NoticeCode::LogUnreadable, Level::Info),
+            Self::Unauthorized | Self::Unavailable => (NoticeCode::Unreachable, Level::Warning),
+            Self::Forbidden => (NoticeCode::Forbidden, Level::Warning),
+            Self::Unreadable => (NoticeCode::LogUnreadable, Level::Warning),
+            Self::Polling => (NoticeCode::Other, Level::Info),
+        }
+    }
+
+    fn message(self, text: &str) -> String {
+        match self {
+            Self::Waiting if text.is_empty() => "the pod has no node yet".to_owned(),
+            Self::Waiting => text.to_owned(),
+            Self::Unauthorized | Self::Unavailable => {
+                format!("the log cannot be read now: {text}")
+            }
+            Self::Forbidden => format!("the log may not be read: {text}"),
+            Self::Unreadable => format!("the kubelet cannot read the log: {text}"),
+            Self::Polling => format!("the log is read every 2 s, not followed: {text}"),
+        }
+    }
+}
+
+/// Returns the level of a warning, or `Debug` where nearly always nothing is missing.
+fn doubtful(in_doubt: bool) -> Level {
+    if in_doubt {
+        Level::Debug
+    } else {
+        Level::Warning
+    }
+}
+
+fn rotated(gap: &Gap) -> String {
+    let range = match gap.before {
+        Some(before) => format!("between {} and {}", clock(gap.after), clock(before)),
+        None => format!("after {}", clock(gap.after)),
     };
     format!("lines may be missing {range}: the log was rotated before it was read on")
 }
 
-pub(super) fn begins_late(first: i64, seconds: i64) -> String {
+fn begins_late(first: i64, seconds: i64) -> String {
     format!(
         "lines before {} may be missing: the log could be read only {seconds} s after the start, \
          and grows so fast that its file may have been rotated",
@@ -48,43 +201,31 @@ pub(super) fn begins_late(first: i64, seconds: i64) -> String {
     )
 }
 
-pub(super) fn repeated(from: i64, to: i64) -> String {
+fn runs_lost(first: i32, last: i32) -> String {
+    if first == last {
+        return format!(
+            "{} ended before it could be read; its log is gone",
+            run(first)
+        );
+    }
     format!(
-        "lines from {} on may come twice: the log went back from {}",
-        clock(to),
-        clock(from)
+        "{} runs ({} to {}) ended before they could be read; their logs are gone",
+        last - first + 1,
+        short(first),
+        short(last)
     )
 }
 
-/// Runs that nobody could read, told by how many restarts came before the first and the
-/// last of them.
-pub(super) fn lost(first: i32, last: i32) -> String {
-    match last - first {
-        0 => format!(
-            "{} ended before it could be read; its log is gone",
-            run(first)
-        ),
-        more => format!(
-            "{} runs ({} to {}) ended before they could be read; their logs are gone",
-            more + 1,
-            short(first),
-            short(last)
-        ),
-    }
-}
-
-/// `is_tail`: what was shown may have been the tail of a run that nobody knew of yet.
-pub(super) fn end_unread(instance: &Instance, shown: usize, is_tail: bool) -> String {
-    let restarts = instance.restart;
-    match shown {
-        0 => lost(restarts, restarts),
+fn end_lost(restart: i32, printed: usize, is_tail: bool) -> String {
+    match printed {
+        0 => runs_lost(restart, restart),
         _ if is_tail => format!(
-            "lines of {} and of the next one may be missing or come twice: its log is gone",
-            run(restarts)
+            "lines of {} and of the next one may be missing or appear twice: its log is gone",
+            run(restart)
         ),
         _ => format!(
             "the last lines of {} may be missing: its log is gone",
-            run(restarts)
+            run(restart)
         ),
     }
 }
@@ -103,8 +244,73 @@ fn short(restarts: i32) -> String {
     }
 }
 
-/// The time of day to the millisecond, as a log has it.
+/// Formats a time to the millisecond.
 fn clock(nanos: i64) -> String {
     Timestamp::from_nanosecond(i128::from(nanos))
         .map_or_else(|_| nanos.to_string(), |time| format!("{time:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use argo_core::GroupKind;
+
+    use super::*;
+
+    fn reports() -> Reports {
+        Reports {
+            pod: ObjectRef {
+                kind: GroupKind::new("", "Pod"),
+                namespace: "n".into(),
+                name: "p".into(),
+                uid: "u".into(),
+            },
+            container: "c".to_owned(),
+            reported: HashSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_trouble_is_reported_once_until_it_is_over() {
+        let mut reports = reports();
+        let trouble = Report::Trouble(Trouble::Unavailable, "503".to_owned());
+        assert!(reports.notice(&trouble).is_some());
+        assert!(reports.notice(&trouble).is_none());
+        assert!(reports.restore());
+        assert!(!reports.restore());
+        assert!(reports.notice(&trouble).is_some());
+    }
+
+    #[test]
+    fn a_forbidden_log_is_worth_no_other_notice() {
+        let mut reports = reports();
+        let forbidden = Report::Trouble(Trouble::Forbidden, "no".to_owned());
+        assert!(reports.notice(&forbidden).is_some());
+        assert!(reports.notice(&Report::EndUnread).is_none());
+        assert!(reports.restore());
+        assert!(reports.notice(&Report::EndUnread).is_some());
+    }
+
+    #[test]
+    fn lost_runs_are_named_by_their_restarts() {
+        for (first, last, message) in [
+            (
+                0,
+                0,
+                "the first run ended before it could be read; its log is gone",
+            ),
+            (
+                2,
+                2,
+                "the run after restart 2 ended before it could be read; its log is gone",
+            ),
+            (
+                0,
+                2,
+                "3 runs (the first to after restart 2) ended before they could be read; \
+                 their logs are gone",
+            ),
+        ] {
+            assert_eq!(Report::RunsLost { first, last }.message(), message);
+        }
+    }
 }

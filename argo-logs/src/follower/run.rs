@@ -1,331 +1,379 @@
-//! One run of the container: what was read of it, and whether that is all.
+//! One run of the container: the lines read of it, and whether they are all.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::gaps::Gap;
+use super::{
+    checkpoints::{Checkpoint, Checkpoints},
+    drain::{Drain, DrainPass, PassLines},
+    gap::{Gap, Gaps},
+    response::OpenResponse,
+};
 use crate::{
-    Instance,
-    reading::{OVERTAKEN, Reading},
-    window::{Entry, Window},
+    Run,
+    reader::{Entry, OVERTAKEN, ResponseReader, Window},
 };
 
-/// So long a kubelet may be ahead of what the API says of the pod: two reads within this
-/// may both have been answered from the run after.
-const STATUS_LAG: Duration = Duration::from_millis(1500);
-/// So many earlier states are enough: responses that follow each other within the lag.
-const CHECKPOINTS: usize = 4;
-
-/// The run being read.
+/// A run as far as it was read.
 #[derive(Debug)]
-pub(super) struct Run {
-    pub(super) instance: Instance,
-    /// It takes `previous` to get at it.
+pub(super) struct ReadRun {
+    pub(super) run: Run,
+    /// True if a request for the run needs `previous`.
     pub(super) previous: bool,
-    /// Of a pod that is not new: the rules of [`FollowerConfig`](crate::FollowerConfig)
-    /// for its beginning hold.
-    pub(super) is_tail: bool,
-    /// Lines shown.
-    pub(super) shown: usize,
-    /// When the log was empty, in seconds of the server's clock.
-    pub(super) empty_at: Option<i64>,
-    /// The first line shown of a tail: earlier ones are not wanted.
-    pub(super) tail_from: Option<Entry>,
-    /// Everything was read.
-    pub(super) complete: bool,
-    /// The last response ended as if the run had, and nothing was asked again since.
-    pub(super) just_ended: bool,
-    /// How often in a row the kubelet said that it has no such run.
-    pub(super) missed: u32,
-    /// How often in a row it had something else to say.
-    pub(super) causes: u32,
-    /// The last read says that it is complete.
-    pub(super) is_proven: bool,
-    /// The last response was cut off.
-    pub(super) is_cut: bool,
-    /// When a response was broken off by a look soon after it was opened.
-    pub(super) looked_at: Option<Duration>,
-    /// Its response was alive when the deploy ended.
-    pub(super) was_open: bool,
-    /// The last response, for what came after its last line end.
-    pub(super) reading: Option<Reading>,
-    /// The reads before, the latest last.
-    checkpoints: Vec<Checkpoint>,
-    pub(super) is_rewound: bool,
-    /// It was complete for all one could tell, before it was rewound.
-    pub(super) was_complete: bool,
-    doubt: Option<Doubt>,
-    /// The first line of the next run, if it was read as this one's.
-    bound: Option<i64>,
-    /// Whether the last line shown is of this run is in doubt.
+    /// Set for the first run of a pod that is older than the rollout: `tail` and `since` of
+    /// [`FollowerConfig`](crate::FollowerConfig) apply to it.
+    pub(super) tail: Option<Tail>,
+    /// Number of lines printed.
+    pub(super) printed: usize,
+    /// True if the last printed line may be of another run.
     pub(super) in_doubt: bool,
-    alike_since: Option<Duration>,
-    /// Responses asked for.
-    pub(super) responses: usize,
-    /// Not said yet.
-    pub(super) gaps: Vec<Gap>,
+    pub(super) drain: Drain,
+    pub(super) last: LastResponse,
+    /// Time of the last response that was broken off because of an early look.
+    pub(super) looked_at: Option<Duration>,
+    /// The last response that told anything of the run; it holds the piece behind the last
+    /// line end.
+    pub(super) reader: Option<ResponseReader>,
+    pub(super) gaps: Gaps,
+    checkpoints: Checkpoints,
+    misread: Option<SuspectedMisread>,
 }
 
-/// What was shown before a response.
-#[derive(Debug)]
-struct Checkpoint {
-    /// Which one, counted.
-    response: usize,
-    window: Window,
-    shown: usize,
-    /// The first line that was news in it.
-    first: Option<Entry>,
-    /// The greatest time of all its lines.
-    newest: i64,
+/// The beginning of a log of which only the last lines are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tail {
+    /// Time at which the log was empty, in seconds of the server's clock.
+    pub(super) empty_at: Option<i64>,
+    /// The first printed line. Lines before it are not wanted.
+    pub(super) first: Option<Entry>,
 }
 
-/// Lines that may be the next run's.
+/// The end of the last response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LastResponse {
+    /// None ended yet, or the last one ended cleanly.
+    #[default]
+    Clean,
+    /// A follow ended with a clean final chunk, and the pod has not been read since.
+    FollowEnded,
+    /// The last response was cut off.
+    Cut,
+    /// Like `Cut`; the follow before it was alive when the deploy ended.
+    CutAfterFollow,
+    /// Like `Clean`; the follow before it was alive when the deploy ended.
+    CleanAfterFollow,
+}
+
+/// Lines that were printed as this run's and may be the next one's: the kubelet knew of the
+/// next run before the pod told of it.
 #[derive(Debug)]
-struct Doubt {
+struct SuspectedMisread {
+    /// The first of the lines.
     first: Entry,
+    /// Number of the lines.
     lines: usize,
-    /// They are.
-    is_certain: bool,
-    /// Before them nothing was shown of this run.
-    is_whole: bool,
+    doubt: Doubt,
+    /// Number of lines of this run printed before them.
+    printed_before: usize,
+    /// The run wrote before this time: it is that of the first line of the next run.
+    bound: Option<i64>,
 }
 
-/// What one read of a run that ended says.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pass {
-    /// It ended cleanly, without lines that are news, with the same tail as the one before.
-    pub(super) is_quiet: bool,
-    /// The last line shown came again: it is the right run, and it was read so far.
-    pub(super) is_proven: bool,
-    /// It ended inside a line: the last words of this run, or what the next one is about
-    /// to write.
-    pub(super) has_tail: bool,
-    /// Lines of another run came.
-    pub(super) is_foreign: bool,
-    /// There cannot be another run.
-    pub(super) is_last: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// The lines certainly belong to the next run.
+    Certain,
+    /// The run seemed to be complete when the doubt came up.
+    AfterComplete,
+    /// The run was not complete.
+    Open,
 }
 
-impl Run {
-    pub(super) fn new(instance: Instance, previous: bool, is_tail: bool) -> Self {
+/// Lines of the next run that were printed as this one's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EarlyLines {
+    pub(super) count: usize,
+    pub(super) in_doubt: bool,
+}
+
+impl ReadRun {
+    pub(super) fn new(run: Run, previous: bool, is_tail: bool, early: EarlyLines) -> Self {
         Self {
-            instance,
+            run,
             previous,
-            is_tail,
-            shown: 0,
-            empty_at: None,
-            tail_from: None,
-            complete: false,
-            just_ended: false,
-            missed: 0,
-            causes: 0,
-            is_proven: false,
-            is_cut: false,
+            tail: is_tail.then(Tail::default),
+            printed: early.count,
+            in_doubt: early.in_doubt,
+            drain: Drain::default(),
+            last: LastResponse::default(),
             looked_at: None,
-            was_open: false,
-            reading: None,
-            checkpoints: Vec::new(),
-            is_rewound: false,
-            was_complete: false,
-            doubt: None,
-            bound: None,
-            in_doubt: false,
-            alike_since: None,
-            responses: 0,
-            gaps: Vec::new(),
+            reader: None,
+            gaps: Gaps::default(),
+            checkpoints: Checkpoints::default(),
+            misread: None,
         }
     }
 
-    /// It will not write any more.
-    pub(super) fn ended(&self) -> bool {
-        !self.instance.running
+    /// True once the run will not write any more.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.run.running
     }
 
-    /// Lines were shown, and the last response that brought any was not cut off.
+    pub(super) fn is_complete(&self) -> bool {
+        self.drain.is_complete()
+    }
+
+    /// True if lines were printed, and the last response that brought any was not cut off.
     pub(super) fn has_ended_cleanly(&self) -> bool {
-        self.shown > 0 && !self.is_cut && self.reading.is_some()
+        self.printed > 0 && !self.last.is_cut() && self.reader.is_some()
     }
 
-    /// When the log was empty, in seconds of the server's clock. If the run ended before
-    /// that, it was the next one's.
+    /// Number of requests so far.
+    pub(super) fn responses(&self) -> usize {
+        self.checkpoints.responses()
+    }
+
+    /// Time at which the log was empty, in seconds of the server's clock. If the run had
+    /// ended by then, the empty log was the next run's.
     pub(super) fn was_empty_at(&self) -> Option<i64> {
-        let finished = self.instance.finished_at.map(Timestamp::as_second);
-        let ran = |date: &i64| finished.is_none_or(|finished| finished > *date);
-        self.empty_at.filter(ran)
+        let empty_at = self.tail?.empty_at?;
+        let finished = self.run.finished_at.map(Timestamp::as_second);
+        let had_ended = finished.is_some_and(|finished| finished <= empty_at);
+        (!had_ended).then_some(empty_at)
     }
 
-    /// The last response was this run's for all one can tell by its lines: they began before
-    /// the next run, which began at `next`.
+    /// True if the last response seems to be this run's: its lines begin before `next`, at
+    /// which the next run began.
     pub(super) fn was_read_before(&self, next: Option<i64>) -> bool {
-        let begins = self.reading.as_ref().and_then(Reading::begins);
-        begins.is_none_or(|begins| next.is_none_or(|next| begins < next))
-    }
-
-    /// The last response ended at the same place.
-    pub(super) fn ended_as(&self, reading: &Reading) -> bool {
-        let before = self
-            .reading
-            .as_ref()
-            .map_or((None, 0, &[][..]), Reading::mark);
-        before == reading.mark()
-    }
-
-    /// When the piece was written that is the run's last line for all one can tell: two
-    /// responses ended with it.
-    pub(super) fn last_words(&mut self) -> Option<i64> {
-        let reading = self
-            .reading
-            .as_mut()
-            .filter(|_| self.alike_since.is_some())?;
-        reading.tail_time()
-    }
-
-    /// A response is about to begin.
-    pub(super) fn keep(&mut self, window: &mut Window) {
-        // A response without news changed nothing.
-        self.checkpoints
-            .pop_if(|checkpoint| checkpoint.first.is_none());
-        if self.checkpoints.len() == CHECKPOINTS {
-            self.checkpoints.remove(0);
-        }
-        self.responses += 1;
-        self.checkpoints.push(Checkpoint {
-            response: self.responses,
-            window: window.state(),
-            shown: self.shown,
-            first: None,
-            newest: i64::MIN,
-        });
-    }
-
-    /// A response is over.
-    pub(super) fn count(&mut self, reading: &Reading) {
-        self.shown += reading.counts().1;
-        self.in_doubt &= reading.counts().1 == 0;
-        if self.is_tail && self.tail_from.is_none() {
-            self.tail_from = reading.first();
-        }
-        if let Some(checkpoint) = self.checkpoints.last_mut() {
-            checkpoint.first = reading.first();
-            checkpoint.newest = reading.newest();
+        let begins = self.reader.as_ref().and_then(ResponseReader::begins);
+        match (begins, next) {
+            (Some(begins), Some(next)) => begins < next,
+            _ => true,
         }
     }
 
-    /// Judges a read of a run that ended: one that brings nothing new and ends with the
-    /// line shown last is enough. Without such a line (nothing was shown, or the file was
-    /// rotated) it takes two, further apart than the kubelet can be ahead of the pod.
-    pub(super) fn judge(&mut self, pass: Pass, now: Duration) {
-        self.is_proven = pass.is_quiet && pass.is_proven;
-        if !pass.is_quiet {
-            self.alike_since = None;
-            return;
+    /// True if the last response ended at the same place of the log as `reader`.
+    fn ended_like(&self, reader: &ResponseReader) -> bool {
+        match &self.reader {
+            Some(before) => before.ends_like(reader),
+            None => reader.ends_like_nothing(),
         }
-        let lag = if pass.is_last {
-            Duration::ZERO
+    }
+
+    /// Judges a response by itself. `is_clean` is true if it ended cleanly with the log,
+    /// `is_last` if there cannot be another run.
+    pub(super) fn pass(&self, open: &OpenResponse, is_clean: bool, is_last: bool) -> DrainPass {
+        let reader = &open.reader;
+        // A run that ends or is followed by another one meanwhile is requested otherwise.
+        let is_same = self.previous == open.params.previous && self.ended_like(reader);
+        let lines = if reader.is_foreign() {
+            PassLines::Foreign
+        } else if is_clean && is_same && reader.printed() == 0 {
+            PassLines::None
         } else {
-            STATUS_LAG
+            PassLines::Some
         };
-        let since = self.alike_since.replace(self.alike_since.unwrap_or(now));
-        let is_proven = pass.is_proven && (pass.is_last || self.previous || !pass.has_tail);
-        self.complete = is_proven || since.is_some_and(|since| now >= since + lag);
-    }
-
-    /// When the next read makes sense.
-    pub(super) fn next_pass(&self, pass: Pass) -> Duration {
-        match self.alike_since {
-            Some(_) if !pass.is_last => STATUS_LAG,
-            _ if pass.is_foreign => STATUS_LAG / 4,
-            _ => Duration::ZERO,
+        DrainPass {
+            lines,
+            has_tail: reader.has_tail(),
+            is_proven: open.is_tied && reader.unseen().is_none(),
+            is_last,
         }
     }
 
-    /// The latest responses brought lines of the run that began at `start` (whole
-    /// seconds, in nanoseconds) instead of this one's, for all one can tell by their
-    /// times: the kubelet knew of the next run before the pod told of it.
+    /// Returns the gap at the end of the last read, if the last printed line did not come
+    /// again.
+    pub(super) fn last_gap(&self) -> Option<Gap> {
+        let reader = self.reader.as_ref()?;
+        let unseen = reader.unseen()?;
+        // The file was rotated after its last line, which the follow before had brought.
+        let was_rotated = self.last == LastResponse::CleanAfterFollow && reader.lines() == 0;
+        Some(Gap::new(unseen, None, self.in_doubt || was_rotated))
+    }
+
+    /// Returns the time of the piece with which two responses ended: the run's last line
+    /// has no line end.
+    pub(super) fn last_words(&mut self) -> Option<i64> {
+        self.drain.quiet_since()?;
+        self.reader.as_mut()?.tail_time()
+    }
+
+    /// Keeps the state before a request.
+    pub(super) fn begin_response(&mut self, window: Window) {
+        self.checkpoints.push(window, self.printed);
+    }
+
+    /// Counts the lines of a response that is over.
+    pub(super) fn count(&mut self, reader: &ResponseReader) {
+        self.printed += reader.printed();
+        self.in_doubt &= reader.printed() == 0;
+        if let Some(tail) = &mut self.tail
+            && tail.first.is_none()
+        {
+            tail.first = reader.first();
+        }
+        self.checkpoints.count(reader);
+    }
+
+    /// Notes that the log was empty at `date`, in seconds of the server's clock.
+    pub(super) fn was_empty(&mut self, date: Option<i64>) {
+        if let Some(tail) = &mut self.tail
+            && tail.empty_at.is_none()
+        {
+            tail.empty_at = date;
+        }
+    }
+
+    /// True if the latest responses seem to have brought lines of the run that began at
+    /// `start` (whole seconds, in nanoseconds): the kubelet knew of the next run before the
+    /// pod told of it.
     pub(super) fn is_misread(&self, start: i64) -> bool {
-        !self.is_rewound && self.first_misread(start).is_some()
+        self.misread.is_none() && self.checkpoints.first_response_after(start).is_some()
     }
 
-    /// Takes those responses back: the states before each, of which the first is the one
-    /// to read this run from.
+    /// Takes those responses back. Returns the windows before each of them; the run has to
+    /// be read again from the first.
     pub(super) fn rewind(&mut self, start: i64) -> Option<Vec<Window>> {
-        let at = self.first_misread(start)?;
         self.forget_gaps(start);
-        let checkpoints = self.checkpoints.split_off(at);
-        let shown = checkpoints.first()?.shown;
-        let first = checkpoints.iter().find(|c| c.first.is_some())?;
-        let is_certain = self.has_ended_before(first.newest);
-        let mut others = checkpoints
-            .iter()
-            .filter(|c| self.has_ended_before(c.newest));
-        let end = others
-            .find_map(|c| c.first)
-            .map(|line| line.time - OVERTAKEN);
-        let first = first.first?;
-        self.bound = self.bound.into_iter().chain(end).min();
-        self.doubt = Some(Doubt {
-            first,
-            lines: self.shown - shown,
-            is_certain,
-            is_whole: shown == 0,
+        let taken = self.checkpoints.take_after(start)?;
+        let printed = taken.first()?.printed;
+        let first = taken.iter().find(|kept| kept.first.is_some())?;
+        let doubt = self.doubt_of(first);
+        self.misread = Some(SuspectedMisread {
+            first: first.first?,
+            lines: self.printed - printed,
+            doubt,
+            printed_before: printed,
+            bound: self.first_of_next(&taken),
         });
-        self.shown = shown;
-        self.is_proven = false;
-        self.tail_from = self.tail_from.filter(|_| shown > 0);
-        self.is_rewound = true;
-        self.was_complete = std::mem::take(&mut self.complete) && !is_certain;
-        self.reading = None;
-        self.alike_since = None;
-        Some(checkpoints.into_iter().map(|c| c.window).collect())
+        self.printed = printed;
+        if let Some(tail) = &mut self.tail
+            && printed == 0
+        {
+            tail.first = None;
+        }
+        self.reader = None;
+        self.drain = Drain::Open;
+        Some(taken.into_iter().map(|kept| kept.window).collect())
     }
 
-    /// Forgets the holes in responses that are the next run's, which began at `start`:
-    /// that it does not go on where this one ended is no hole.
+    pub(super) fn is_rewound(&self) -> bool {
+        self.misread.is_some()
+    }
+
+    /// True if the run seemed to be complete before it was rewound.
+    pub(super) fn was_complete(&self) -> bool {
+        let misread = self.misread.as_ref();
+        misread.is_some_and(|misread| misread.doubt == Doubt::AfterComplete)
+    }
+
+    fn doubt_of(&self, first: &Checkpoint) -> Doubt {
+        if self.has_ended_before(first.newest) {
+            Doubt::Certain
+        } else if self.is_complete() {
+            Doubt::AfterComplete
+        } else {
+            Doubt::Open
+        }
+    }
+
+    /// Returns the time before the first line that this run cannot have written.
+    fn first_of_next(&self, taken: &[Checkpoint]) -> Option<i64> {
+        let mut others = taken
+            .iter()
+            .filter(|kept| self.has_ended_before(kept.newest));
+        let first = others.find_map(|kept| kept.first)?;
+        Some(first.time - OVERTAKEN)
+    }
+
+    /// Forgets the gaps in responses of the next run, which began at `start`: it need not
+    /// continue where this one ended.
     pub(super) fn forget_gaps(&mut self, start: i64) {
-        if let Some(at) = self.first_misread(start) {
-            let response = self.checkpoints[at].response;
-            self.gaps.retain(|gap| gap.response < response);
+        if let Some(response) = self.checkpoints.first_response_after(start) {
+            self.gaps.forget_from(response);
         }
     }
 
-    /// How many lines of the next run were shown as this one's, and whether that is in
-    /// doubt. If this one has been read again, what did not come with it is the next one's.
-    pub(super) fn others(&self) -> (usize, bool) {
-        let Some(doubt) = &self.doubt else {
-            return (0, false);
+    /// Returns the lines of the next run that were printed as this one's.
+    pub(super) fn early_lines(&self) -> EarlyLines {
+        let Some(misread) = &self.misread else {
+            return EarlyLines::default();
         };
-        match self.reading.as_ref().filter(|_| self.complete) {
-            _ if doubt.is_certain => (doubt.lines, false),
-            Some(reading) => (reading.lacks_from(doubt.first.time), false),
-            None => (doubt.lines, true),
+        let reader = self.reader.as_ref().filter(|_| self.is_complete());
+        match reader {
+            _ if misread.doubt == Doubt::Certain => EarlyLines {
+                count: misread.lines,
+                in_doubt: false,
+            },
+            // Lines that did not come again with this run are the next one's.
+            Some(reader) => EarlyLines {
+                count: reader.lacks_from(misread.first.time),
+                in_doubt: false,
+            },
+            None => EarlyLines {
+                count: misread.lines,
+                in_doubt: true,
+            },
         }
     }
 
-    /// The tail that was asked for was the next run's.
-    pub(super) fn is_tail_of_others(&self) -> bool {
-        self.is_tail && self.doubt.as_ref().is_some_and(|doubt| doubt.is_whole)
+    /// True if the tail that was asked for was the next run's.
+    pub(super) fn is_tail_of_next(&self) -> bool {
+        let misread = self.misread.as_ref();
+        self.tail.is_some() && misread.is_some_and(|misread| misread.printed_before == 0)
     }
 
-    /// From here on it cannot have written: its end is told in whole seconds, and what it
-    /// wrote last is stamped a little later. All of it is before the first line of the
-    /// next one.
+    /// Returns the time from which on the run cannot have written. Its end is given in
+    /// whole seconds, and its last line is stamped a little later; all of its lines are
+    /// before the first line of the next run.
     pub(super) fn bound(&self) -> Option<i64> {
-        let finished = self.instance.finished_at?;
+        let finished = self.run.finished_at?;
         let end = (finished.as_second() + 2) * 1_000_000_000;
-        Some(self.bound.map_or(end, |bound| bound.min(end)))
+        let bound = self.misread.as_ref().and_then(|misread| misread.bound);
+        Some(bound.map_or(end, |bound| bound.min(end)))
     }
 
     pub(super) fn has_ended_before(&self, time: i64) -> bool {
         self.bound().is_some_and(|bound| time >= bound)
     }
+}
 
-    fn first_misread(&self, start: i64) -> Option<usize> {
-        let later =
-            |checkpoint: &&Checkpoint| checkpoint.first.is_none_or(|first| first.time >= start);
-        let count = self.checkpoints.iter().rev().take_while(later).count();
-        let at = self.checkpoints.len() - count;
-        let any = self.checkpoints[at..].iter().any(|c| c.first.is_some());
-        any.then_some(at)
+impl LastResponse {
+    pub(super) fn is_cut(self) -> bool {
+        matches!(self, Self::Cut | Self::CutAfterFollow)
+    }
+
+    /// Returns true once after a follow that ended cleanly.
+    pub(super) fn take_follow_ended(&mut self) -> bool {
+        let has_ended = *self == Self::FollowEnded;
+        if has_ended {
+            *self = Self::Clean;
+        }
+        has_ended
+    }
+
+    /// The state after a response that was cut off.
+    pub(super) fn cut(self) -> Self {
+        match self {
+            Self::CutAfterFollow | Self::CleanAfterFollow => Self::CutAfterFollow,
+            _ => Self::Cut,
+        }
+    }
+
+    /// The state after a response that ended cleanly.
+    pub(super) fn clean(self, follow: bool) -> Self {
+        match self {
+            _ if follow => Self::FollowEnded,
+            Self::CutAfterFollow | Self::CleanAfterFollow => Self::CleanAfterFollow,
+            _ => Self::Clean,
+        }
+    }
+
+    /// The state after the answer that there is no such log any more, which says nothing
+    /// about how far the log was read.
+    pub(super) fn gone(mut self) -> Self {
+        self.take_follow_ended();
+        self
     }
 }

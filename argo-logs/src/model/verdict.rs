@@ -1,11 +1,11 @@
-//! What came out, against what the container wrote.
+//! Compares the printed lines with those that the container wrote.
 
 use std::collections::HashMap;
 
 use argo_core::{Level, Notice, NoticeCode};
 
 use super::{MILLI, kubelet::Server, world::World};
-use crate::Batch;
+use crate::Line;
 
 const ALL_LATER: usize = 9;
 
@@ -17,7 +17,7 @@ pub(super) struct Verdict {
     pub(super) is_warned: bool,
 }
 
-/// What a notice says about lines.
+/// The lines that a notice excuses.
 #[derive(Debug)]
 enum Excuse {
     /// Missing between the times.
@@ -31,14 +31,12 @@ enum Excuse {
 }
 
 impl Verdict {
-    pub(super) fn emit(&mut self, batch: &Batch) {
-        for line in batch.lines() {
-            assert!(!line.continues && !line.continuation);
-            let text = String::from_utf8(line.text.to_vec()).unwrap();
-            match line.nanos() {
-                Some(time) => *self.lines.entry((time, text)).or_insert(0) += 1,
-                None => self.stray.push(text),
-            }
+    pub(super) fn emit(&mut self, line: Line<'_>) {
+        assert!(!line.continues && !line.continuation);
+        let text = String::from_utf8(line.text.to_vec()).unwrap();
+        match line.nanos() {
+            Some(time) => *self.lines.entry((time, text)).or_insert(0) += 1,
+            None => self.stray.push(text),
         }
     }
 
@@ -234,7 +232,7 @@ fn excuse(message: &str) -> Excuse {
     match (message, stamps.as_slice()) {
         (text, [after, before]) if text.contains("rotated") => Excuse::Between(*after, *before),
         (text, [after]) if text.contains("rotated") => Excuse::Between(*after, i64::MAX / 2),
-        (text, [to, _]) if text.contains("twice") => Excuse::Twice(*to),
+        (text, [to]) if text.contains("twice") => Excuse::Twice(*to),
         (text, _) if text.starts_with("the last lines may") => Excuse::End,
         (text, _) if text.starts_with("the first lines of the next") => Excuse::Runs(0, 9),
         (text, _) if text.starts_with("lines of the ") => {

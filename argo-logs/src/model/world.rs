@@ -1,9 +1,9 @@
-//! A container: its runs, what each writes and when, and when that gets known.
+//! A container: its runs, the lines of each with their times, and when each fact gets known.
 
 use jiff::Timestamp;
 
 use super::{MILLI, SECOND, random::Random};
-use crate::{ContainerView, Instance, PodState};
+use crate::{ContainerView, PodState, Run};
 
 /// One CRI record.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Life {
     pub(super) rotations: Vec<(i64, usize)>,
 }
 
-/// What the pod may say.
+/// The states of the container that the pod may tell of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Creating,
@@ -45,7 +45,7 @@ pub(super) struct World {
     pub(super) begin: i64,
     pub(super) is_new: bool,
     pub(super) lives: Vec<Life>,
-    /// What the kubelet knows from when on, and what the API tells.
+    /// The states that the kubelet and the API know of, each from a time on.
     pub(super) kubelet: Vec<(i64, State)>,
     pub(super) api: Vec<(i64, State)>,
     /// The deploy ends while the last run goes on.
@@ -87,12 +87,12 @@ impl World {
     }
 
     pub(super) fn view(&self, state: State) -> ContainerView {
-        let last = |n: usize| n.checked_sub(1).map(|n| self.instance(n, false));
+        let last = |n: usize| n.checked_sub(1).map(|n| self.run(n, false));
         let (current, last) = match state {
             State::Creating => (None, None),
-            State::Running(n) => (Some(self.instance(n, true)), last(n)),
-            State::Ended(n) => (Some(self.instance(n, false)), last(n)),
-            State::BackOff(n) => (None, Some(self.instance(n, false))),
+            State::Running(n) => (Some(self.run(n, true)), last(n)),
+            State::Ended(n) => (Some(self.run(n, false)), last(n)),
+            State::BackOff(n) => (None, Some(self.run(n, false))),
         };
         let is_over = state == State::Ended(self.lives.len() - 1);
         let pod = if is_over {
@@ -108,10 +108,10 @@ impl World {
         }
     }
 
-    fn instance(&self, n: usize, running: bool) -> Instance {
+    fn run(&self, n: usize, running: bool) -> Run {
         let life = &self.lives[n];
         let second = |at: i64| Timestamp::from_second(at.div_euclid(SECOND)).ok();
-        Instance {
+        Run {
             id: life.id.as_str().into(),
             restart: i32::try_from(n).unwrap(),
             started_at: second(life.start),

@@ -12,7 +12,7 @@ use std::{
 
 use argo_core::{AppRef, TrackEvent, client};
 use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
-use argo_logs::{LogEvent, LogStream};
+use argo_logs::{LogConfig, LogEvent, LogStream};
 use argo_workloads::{TrackConfig, track};
 use futures::StreamExt;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -40,7 +40,8 @@ pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
         UnboundedReceiverStream::new(events),
         EventConfig::default(),
     );
-    let logs = LogStream::builder(connection.clone()).build(UnboundedReceiverStream::new(pods));
+    let pods = UnboundedReceiverStream::new(pods);
+    let logs = LogStream::new(connection.clone(), pods, LogConfig::default());
     let mut tracked = pin!(track(connection.into(), app, TrackConfig::default()));
     let mut logs = pin!(logs);
     let mut orders = orders();

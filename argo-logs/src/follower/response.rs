@@ -1,0 +1,107 @@
+//! A response that is requested or open.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{request::Request, start_check::StartCheck, watchdog::Watchdog};
+use crate::{OpenParams, reader::ResponseReader};
+
+const SECOND: i64 = 1_000_000_000;
+/// A log whose last line is at most this many seconds old is busy.
+const RECENT: i64 = 30;
+/// A response that lived this long worked.
+const WORKED: Duration = Duration::from_secs(30);
+/// If nothing came for this long, the log was empty when it was opened.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// The one response of a container.
+#[derive(Debug)]
+pub(super) struct OpenResponse {
+    pub(super) params: OpenParams,
+    pub(super) reader: ResponseReader,
+    /// True if the response has to bring the last printed line again.
+    pub(super) is_tied: bool,
+    /// Time of the request.
+    requested: Duration,
+    head: Option<Head>,
+    /// Set for the first response of a run until the check is done.
+    start_check: Option<StartCheck>,
+    pub(super) watchdog: Watchdog,
+}
+
+/// The head of the answer (200).
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    /// Time of the answer, in seconds of the server's clock.
+    date: Option<i64>,
+}
+
+impl OpenResponse {
+    pub(super) fn new(
+        request: Request,
+        start_check: Option<StartCheck>,
+        requested: Duration,
+        watchdog: Watchdog,
+    ) -> Self {
+        Self {
+            is_tied: request.reader.unseen().is_some(),
+            params: request.params,
+            reader: request.reader,
+            requested,
+            head: None,
+            start_check,
+            watchdog,
+        }
+    }
+
+    /// True once the head of the answer came.
+    pub(super) fn has_begun(&self) -> bool {
+        self.head.is_some()
+    }
+
+    /// Takes the head of the answer. `newest` is the time of the newest printed line.
+    pub(super) fn begin(&mut self, date: Option<Timestamp>, newest: Option<i64>, now: Duration) {
+        let date = date.map(Timestamp::as_second);
+        self.head = Some(Head { date });
+        let is_recent = match (date, newest) {
+            (Some(date), Some(newest)) => date - newest.div_euclid(SECOND) <= RECENT,
+            _ => false,
+        };
+        let resumes = self.params.follow && self.is_tied;
+        self.watchdog.begin(resumes && is_recent, now);
+    }
+
+    /// Counts bytes that came. Returns the time of the first line, and the seconds from the
+    /// start of the run until the log was opened, if lines before it may be gone.
+    pub(super) fn begins_late(&mut self, bytes: usize) -> Option<(i64, i64)> {
+        let check = self.start_check.as_mut()?;
+        check.feed(bytes);
+        if !check.is_ready(&self.reader) {
+            return None;
+        }
+        let check = self.start_check.take()?;
+        check.missing(&self.reader, self.date())
+    }
+
+    /// True if the response brought new lines, or lived long.
+    pub(super) fn has_worked(&self, now: Duration) -> bool {
+        let has_lived = self.has_begun() && self.params.follow && self.lived(now) >= WORKED;
+        self.reader.printed() > 0 || has_lived
+    }
+
+    /// Returns the time at which the log was empty, in seconds of the server's clock.
+    pub(super) fn empty_at(&self, now: Duration) -> Option<i64> {
+        let has_settled = self.lived(now) >= SETTLED;
+        let is_empty = has_settled && self.reader.is_empty();
+        self.date().filter(|_| is_empty)
+    }
+
+    fn lived(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.requested)
+    }
+
+    fn date(&self) -> Option<i64> {
+        self.head?.date
+    }
+}

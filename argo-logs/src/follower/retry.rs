@@ -1,0 +1,239 @@
+//! Decides what to do after a request that brought no log: the delays between tries, and
+//! the number of failures in a row.
+
+use std::time::Duration;
+
+use argo_core::Backoff;
+
+use super::{
+    End,
+    notices::{Report, Trouble},
+    run::ReadRun,
+    runs::Runs,
+};
+use crate::{Refusal, Refused, reader::KubeletMessage};
+
+/// A pod that tells of a run whose log does not exist yet is read again after this.
+pub(super) const POLL: Duration = Duration::from_secs(5);
+/// A log that cannot be followed is read again after this.
+pub(super) const POLLING: Duration = Duration::from_millis(1500);
+/// The delay before the second try after a failure; the first comes at once.
+const FIRST: Duration = Duration::from_millis(500);
+/// The delays between tries grow up to this.
+const SLOWEST: Duration = Duration::from_secs(15);
+/// A forbidden log is asked for again after this: the right may be granted meanwhile.
+const FORBIDDEN: Duration = Duration::from_secs(300);
+/// A log for which the credentials are not accepted is asked for again after this.
+const UNAUTHORIZED: Duration = Duration::from_secs(15);
+/// A run that the kubelet denies is asked for again after this.
+const DENIED: Duration = Duration::from_millis(500);
+/// Failures in a row before they are reported.
+const TROUBLE: u32 = 5;
+/// A run that the kubelet denies this often in a row is lost.
+const DENIALS: u32 = 3;
+
+/// A response that was no log, or broke off.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Failure<'a> {
+    Lost(&'a str),
+    Message(KubeletMessage, &'a str),
+    Refused(&'a Refused),
+}
+
+/// The step after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Read the pod after a delay.
+    Ask(Duration),
+    /// Wait this long for a word of the pod.
+    Pause(Duration, Wake),
+    /// Give the current run up.
+    Lose,
+}
+
+/// The status that ends a pause early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// Any status of the pod.
+    Any,
+    /// A status by which the current run has ended or moved.
+    RunMoved,
+}
+
+/// Counts the failures of a container's requests.
+#[derive(Debug)]
+pub(super) struct Retry {
+    backoff: Backoff,
+    has_failed: bool,
+    /// Answers in a row that deny the present run.
+    denials: u32,
+    /// Answers in a row that hold a message of the kubelet instead of the log.
+    messages: u32,
+    /// True once the node turned out to be unable to follow logs.
+    is_polling: bool,
+}
+
+impl Retry {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            backoff: Backoff::new(FIRST, SLOWEST, seed),
+            has_failed: false,
+            denials: 0,
+            messages: 0,
+            is_polling: false,
+        }
+    }
+
+    /// True once the node turned out to be unable to follow logs.
+    pub(super) fn is_polling(&self) -> bool {
+        self.is_polling
+    }
+
+    /// Returns the delay before the next try: none after the first failure.
+    pub(super) fn delay(&mut self) -> Duration {
+        if std::mem::replace(&mut self.has_failed, true) {
+            self.backoff.next_delay()
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Begins anew: a response has worked.
+    pub(super) fn worked(&mut self) {
+        self.backoff.reset();
+        self.has_failed = false;
+    }
+
+    /// Forgets the answers about a run: it was read, or another one is next.
+    pub(super) fn forget_answers(&mut self) {
+        (self.denials, self.messages) = (0, 0);
+    }
+
+    /// Decides about the step after a failure, and whether it is worth a report.
+    pub(super) fn after(&mut self, failure: Failure<'_>, runs: &Runs) -> (Option<Report>, Next) {
+        match failure {
+            Failure::Lost(error) => {
+                log::debug!("a log broke off: {error}");
+                (None, Next::Ask(self.delay()))
+            }
+            Failure::Message(KubeletMessage::Removed, _) => (None, self.denied(runs)),
+            Failure::Message(KubeletMessage::NoWatches, text) => {
+                self.is_polling = true;
+                (trouble(Trouble::Polling, text), Next::Ask(POLLING))
+            }
+            Failure::Message(KubeletMessage::Failed, text) => self.failed(text, runs),
+            Failure::Refused(refused) => self.refused(refused, runs),
+        }
+    }
+
+    /// The kubelet sent a message instead of the log.
+    fn failed(&mut self, text: &str, runs: &Runs) -> (Option<Report>, Next) {
+        let delay = self.delay();
+        self.messages += 1;
+        if self.messages < TROUBLE {
+            return (None, Next::Ask(delay));
+        }
+        // A run that ended will not become readable by waiting.
+        let has_ended = runs.current().is_some_and(ReadRun::has_ended);
+        let next = if has_ended && self.messages >= 2 * TROUBLE {
+            Next::Lose
+        } else {
+            Next::Ask(delay)
+        };
+        (trouble(Trouble::Unreadable, text), next)
+    }
+
+    fn refused(&mut self, refused: &Refused, runs: &Runs) -> (Option<Report>, Next) {
+        let text = refused.message.as_str();
+        match refused.refusal() {
+            Refusal::Waiting => (
+                trouble(Trouble::Waiting, text),
+                Next::Pause(POLL, Wake::Any),
+            ),
+            Refusal::NoPrevious | Refusal::Removed => (None, self.denied(runs)),
+            Refusal::Unauthorized => (
+                trouble(Trouble::Unauthorized, text),
+                Next::Pause(UNAUTHORIZED, Wake::RunMoved),
+            ),
+            Refusal::Forbidden => (
+                trouble(Trouble::Forbidden, text),
+                Next::Pause(FORBIDDEN, Wake::RunMoved),
+            ),
+            Refusal::PodGone | Refusal::Unavailable | Refusal::Other => self.unavailable(refused),
+        }
+    }
+
+    fn unavailable(&mut self, refused: &Refused) -> (Option<Report>, Next) {
+        let retry_after = refused.retry_after.unwrap_or_default();
+        let next = Next::Ask(self.delay().max(retry_after));
+        if self.backoff.failures() == TROUBLE {
+            return (trouble(Trouble::Unavailable, &refused.message), next);
+        }
+        (None, next)
+    }
+
+    /// The kubelet does not have the run that the pod tells of.
+    fn denied(&mut self, runs: &Runs) -> Next {
+        self.denials += 1;
+        let is_previous = runs.current().is_some_and(|run| run.previous);
+        // Beside a successor that ended, the denial is for good.
+        let is_removed = is_previous && runs.previous_is_removed();
+        if is_removed || self.denials >= DENIALS {
+            Next::Lose
+        } else {
+            Next::Ask(DENIED)
+        }
+    }
+}
+
+/// True if the answer was that there is no such log any more.
+pub(super) fn is_gone(end: &End, message: Option<&(KubeletMessage, String)>, lines: usize) -> bool {
+    match end {
+        End::Refused(refused) => matches!(
+            refused.refusal(),
+            Refusal::PodGone | Refusal::Removed | Refusal::NoPrevious
+        ),
+        _ => lines == 0 && matches!(message, Some((KubeletMessage::Removed, _))),
+    }
+}
+
+fn trouble(trouble: Trouble, text: &str) -> Option<Report> {
+    Some(Report::Trouble(trouble, text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOME: Failure<'static> = Failure::Message(KubeletMessage::Failed, "rpc error");
+    const DENIAL: Failure<'static> = Failure::Message(KubeletMessage::Removed, "");
+
+    #[test]
+    fn the_first_try_after_a_failure_comes_at_once() {
+        let mut retry = Retry::new(7);
+        assert_eq!(retry.delay(), Duration::ZERO);
+        assert!(retry.delay() > Duration::ZERO);
+        retry.worked();
+        assert_eq!(retry.delay(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_run_denied_three_times_in_a_row_is_lost() {
+        let (mut retry, runs) = (Retry::new(7), Runs::default());
+        let mut next = || retry.after(DENIAL, &runs).1;
+        assert_eq!([next(), next()], [Next::Ask(DENIED); 2]);
+        assert_eq!(next(), Next::Lose);
+        retry.forget_answers();
+        assert_eq!(retry.after(DENIAL, &runs).1, Next::Ask(DENIED));
+    }
+
+    #[test]
+    fn the_fifth_message_in_a_row_is_worth_a_report() {
+        let (mut retry, runs) = (Retry::new(7), Runs::default());
+        let reports = (0..5).map(|_| retry.after(SOME, &runs).0.is_some());
+        assert_eq!(
+            reports.collect::<Vec<_>>(),
+            [false, false, false, false, true]
+        );
+    }
+}

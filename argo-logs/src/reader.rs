@@ -1,0 +1,534 @@
+//! Reads one response: turns its bytes into lines and leaves out those printed before.
+
+mod hash;
+mod kubelet_messages;
+mod overlap;
+mod timestamp;
+mod window;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use memchr::{memchr, memchr_iter, memrchr};
+
+use self::{
+    hash::hash,
+    kubelet_messages::split_message,
+    overlap::{Comparison, Overlap},
+    window::JUMP,
+};
+pub(crate) use self::{
+    kubelet_messages::KubeletMessage,
+    overlap::Start,
+    timestamp::{TimestampParser, nanos},
+    window::{Entry, Window},
+};
+use crate::Batch;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// Bytes; a longer line is handed out in pieces of this size.
+pub(crate) const CAP: usize = 1 << 20;
+
+/// Nanoseconds by which stdout and stderr overtake each other on a machine that is not
+/// overloaded.
+pub(crate) const OVERTAKEN: i64 = SECOND / 500;
+
+/// An item found in a response.
+#[derive(Debug)]
+pub(crate) enum ReadItem {
+    /// Lines that were not printed before.
+    Lines(Batch),
+    /// The response does not continue where the one before ended.
+    Gap {
+        /// Time of the last line printed before.
+        after: i64,
+        /// Time of the first line behind the gap.
+        before: i64,
+    },
+    /// Within one response the time went back to this, further than lines are remembered.
+    Repeat(i64),
+}
+
+/// The state shared by all responses of a container that a reader updates.
+pub(crate) struct Sink<'a> {
+    pub(crate) window: &'a mut Window,
+    pub(crate) items: &'a mut Vec<ReadItem>,
+}
+
+/// Identifies the run whose log a response is meant to be.
+#[derive(Clone, Debug)]
+pub(crate) struct RunId {
+    pub(crate) container_id: Arc<str>,
+    pub(crate) restart: i32,
+}
+
+/// Reads one response of a log.
+#[derive(Debug)]
+pub(crate) struct ResponseReader {
+    run: RunId,
+    timestamps: TimestampParser,
+    partial: Partial,
+    overlap: Option<Overlap>,
+    progress: Progress,
+    /// The run cannot have written lines from this time on; later ones are another run's.
+    bound: i64,
+    /// Number of lines from `bound` on.
+    foreign: usize,
+    expected: Option<ExpectedPiece>,
+    /// True once a [`ReadItem::Repeat`] was reported.
+    has_repeated: bool,
+    /// Number of lines in the last chunk: the capacity reserved for the next.
+    usual: usize,
+}
+
+/// The beginning of a line whose end has not come yet.
+#[derive(Debug, Default)]
+struct Partial {
+    bytes: Vec<u8>,
+    /// `Some` once earlier pieces of this line were handed out; holds the time of the line.
+    goes_on: Option<Option<i64>>,
+}
+
+/// The lines that a response has brought so far.
+#[derive(Debug)]
+struct Progress {
+    lines: usize,
+    printed: usize,
+    /// The greatest time of the lines.
+    newest: i64,
+    /// Time of the first line, printed before or not.
+    begins: Option<i64>,
+    /// The first new line.
+    first: Option<Entry>,
+    /// The last line, printed before or not, and how often it came in a row.
+    last: Option<Entry>,
+    copies: usize,
+}
+
+/// The piece of a line with which the response before ended.
+#[derive(Clone, Copy, Debug)]
+struct ExpectedPiece {
+    time: i64,
+    has_come: bool,
+}
+
+/// The position of a line in a buffer.
+struct Position {
+    time: Option<i64>,
+    start: usize,
+    end: usize,
+    flags: u8,
+}
+
+impl ResponseReader {
+    /// Creates a reader for a response that is about to begin. Lines from `bound` on are
+    /// left out.
+    pub(crate) fn new(run: RunId, start: &Start, bound: Option<i64>, window: &Window) -> Self {
+        let bound = bound.unwrap_or(i64::MAX);
+        Self {
+            run,
+            timestamps: TimestampParser::default(),
+            partial: Partial::default(),
+            overlap: Overlap::new(start, bound, window),
+            progress: Progress::default(),
+            bound,
+            foreign: 0,
+            expected: None,
+            has_repeated: false,
+            usual: 0,
+        }
+    }
+
+    /// Expects the piece of a line of this time, with which the response before ended.
+    pub(crate) fn expect(&mut self, piece: Option<i64>) {
+        self.expected = piece.map(|time| ExpectedPiece {
+            time,
+            has_come: false,
+        });
+    }
+
+    /// True if lines later than the expected piece came, but not the piece itself.
+    pub(crate) fn has_passed_the_piece(&mut self) -> bool {
+        let Some(piece) = self.expected else {
+            return false;
+        };
+        let is_passed = self.progress.newest > piece.time && !piece.has_come;
+        is_passed && self.tail_time() != Some(piece.time)
+    }
+
+    /// True if lines of another run came.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign > 0
+    }
+
+    /// Number of lines that came.
+    pub(crate) fn lines(&self) -> usize {
+        self.progress.lines
+    }
+
+    /// Number of lines that came and were new.
+    pub(crate) fn printed(&self) -> usize {
+        self.progress.printed
+    }
+
+    /// True if the response brought neither a line nor a piece of one.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.progress.lines == 0 && self.partial.bytes.is_empty()
+    }
+
+    /// The greatest time of the lines.
+    pub(crate) fn newest(&self) -> i64 {
+        self.progress.newest
+    }
+
+    /// Time of the first line.
+    pub(crate) fn begins(&self) -> Option<i64> {
+        self.progress.begins
+    }
+
+    /// The first new line.
+    pub(crate) fn first(&self) -> Option<Entry> {
+        self.progress.first
+    }
+
+    /// Time of the last line printed before, if it should have come again and did not.
+    pub(crate) fn unseen(&self) -> Option<i64> {
+        self.overlap.as_ref()?.missing()
+    }
+
+    /// True if both responses ended at the same place of the log.
+    pub(crate) fn ends_like(&self, other: &Self) -> bool {
+        self.end_mark() == other.end_mark()
+    }
+
+    /// True if the response ended like one without any line.
+    pub(crate) fn ends_like_nothing(&self) -> bool {
+        self.end_mark() == (None, 0, &[][..])
+    }
+
+    fn end_mark(&self) -> (Option<Entry>, usize, &[u8]) {
+        let progress = &self.progress;
+        (progress.last, progress.copies, &self.partial.bytes)
+    }
+
+    /// True if the response ended inside a line.
+    pub(crate) fn has_tail(&self) -> bool {
+        !self.partial.bytes.is_empty()
+    }
+
+    /// Time of the piece behind the last line end; `None` if the piece ends inside its
+    /// timestamp.
+    pub(crate) fn tail_time(&mut self) -> Option<i64> {
+        if let Some(time) = self.partial.goes_on {
+            return time;
+        }
+        let (time, text) = self.timestamps.parse(&self.partial.bytes)?;
+        (text < self.partial.bytes.len()).then_some(time)
+    }
+
+    /// Removes a message of the kubelet from the end of the response and returns it.
+    pub(crate) fn take_message(&mut self) -> Option<(KubeletMessage, String)> {
+        let (line, message) = split_message(&self.partial.bytes);
+        let (message, text) = message?;
+        let (len, text) = (line.len(), String::from_utf8_lossy(text).into_owned());
+        self.partial.bytes.truncate(len);
+        Some((message, text))
+    }
+
+    /// Reads the next bytes.
+    pub(crate) fn feed(&mut self, mut bytes: Bytes, sink: &mut Sink<'_>) {
+        if self.partial.is_begun() {
+            let end = memchr(b'\n', &bytes);
+            let head = bytes.split_to(end.unwrap_or(bytes.len()));
+            self.partial.bytes.extend_from_slice(&head);
+            self.shorten(sink);
+            if end.is_none() {
+                return;
+            }
+            drop(bytes.split_to(1));
+            self.finish_partial(sink);
+        }
+        let whole = memrchr(b'\n', &bytes).map_or(0, |at| at + 1);
+        let tail = bytes.split_off(whole);
+        if !bytes.is_empty() {
+            self.whole_lines(&bytes, sink);
+        }
+        self.partial.bytes.extend_from_slice(&tail);
+        self.shorten(sink);
+    }
+
+    /// Ends the reading: reports a gap if the last printed line never came again.
+    pub(crate) fn close(&mut self, sink: &mut Sink<'_>) {
+        if let Some(overlap) = &mut self.overlap
+            && let Some((after, before)) = overlap.close()
+        {
+            sink.gap(after, before);
+        }
+    }
+
+    /// Counts the printed lines from `time` on that did not come again.
+    pub(crate) fn lacks_from(&self, time: i64) -> usize {
+        let overlap = self.overlap.as_ref();
+        overlap.map_or(0, |overlap| overlap.count_missing_from(time))
+    }
+
+    /// Hands out the piece behind the last line end as a line. Any gap before it has been
+    /// reported.
+    pub(crate) fn flush(&mut self, sink: &mut Sink<'_>) {
+        if let Some(overlap) = &mut self.overlap {
+            overlap.settle();
+        }
+        if !self.partial.bytes.is_empty() {
+            self.finish_partial(sink);
+        }
+    }
+
+    fn whole_lines(&mut self, bytes: &Bytes, sink: &mut Sink<'_>) {
+        let mut batch = self.batch(bytes.clone());
+        batch.reserve(self.usual);
+        let mut start = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            if end - start > CAP {
+                self.partial.bytes.extend_from_slice(&bytes[start..end]);
+                sink.emit(std::mem::replace(&mut batch, self.batch(bytes.clone())));
+                self.shorten(sink);
+                self.finish_partial(sink);
+            } else {
+                self.line(bytes, start, end, &mut batch, sink);
+            }
+            start = end + 1;
+        }
+        self.usual = batch.len();
+        sink.emit(batch);
+    }
+
+    #[inline]
+    fn line(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        batch: &mut Batch,
+        sink: &mut Sink<'_>,
+    ) {
+        let stamp = self.timestamps.parse(&bytes[start..end]);
+        let position = Position {
+            time: stamp.map(|(time, _)| time),
+            start: start + stamp.map_or(0, |(_, text)| text),
+            end,
+            flags: 0,
+        };
+        self.place(bytes, &position, batch, sink);
+    }
+
+    #[inline]
+    fn place(&mut self, bytes: &[u8], at: &Position, batch: &mut Batch, sink: &mut Sink<'_>) {
+        self.progress.lines += 1;
+        let text = &bytes[at.start..at.end];
+        let is_new = match at.time {
+            Some(time) => self.is_new(
+                Entry {
+                    time,
+                    hash: hash(text),
+                },
+                sink,
+            ),
+            None => !self.overlap.as_mut().is_some_and(Overlap::takes_tail),
+        };
+        if is_new {
+            self.progress.printed += 1;
+            // Docker and CRI-O keep the carriage return, containerd does not.
+            let end = at.end - usize::from(text.last() == Some(&b'\r'));
+            batch.push(at.time, at.start..end, at.flags);
+        }
+    }
+
+    #[inline]
+    fn is_new(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
+        self.progress.count(entry);
+        if let Some(piece) = &mut self.expected {
+            piece.has_come |= entry.time == piece.time;
+        }
+        if entry.time >= self.bound {
+            self.foreign += 1;
+            return false;
+        }
+        let goes_back = entry.time < self.progress.newest.saturating_sub(JUMP);
+        if (goes_back || self.overlap.is_some()) && self.is_printed(entry, goes_back, sink) {
+            return false;
+        }
+        self.progress.newest = self.progress.newest.max(entry.time);
+        self.progress.first.get_or_insert(entry);
+        sink.window.push(entry);
+        true
+    }
+
+    #[cold]
+    fn is_printed(&mut self, entry: Entry, goes_back: bool, sink: &mut Sink<'_>) -> bool {
+        if goes_back {
+            self.jump(entry.time, sink);
+        }
+        self.progress.newest = self.progress.newest.max(entry.time);
+        let Some(overlap) = &mut self.overlap else {
+            return false;
+        };
+        match overlap.compare(entry) {
+            Comparison::Printed => true,
+            Comparison::New { gap, is_over } => {
+                if let Some(after) = gap {
+                    sink.gap(after, entry.time);
+                }
+                if is_over {
+                    self.overlap = None;
+                }
+                false
+            }
+        }
+    }
+
+    /// Handles a jump back in time: the kubelet sends a file again. A node whose clock is
+    /// set back looks the same.
+    fn jump(&mut self, time: i64, sink: &mut Sink<'_>) {
+        if sink.window.has_forgotten(time) && !self.has_repeated {
+            self.has_repeated = true;
+            sink.items.push(ReadItem::Repeat(time));
+        }
+        let newest = self.progress.newest;
+        let overlap = Overlap::after_jump(self.overlap.take(), newest, sink.window);
+        self.overlap = Some(overlap);
+        self.progress.newest = time;
+    }
+
+    /// Hands out the partial line, whose end has come.
+    fn finish_partial(&mut self, sink: &mut Sink<'_>) {
+        let bytes = Bytes::from(std::mem::take(&mut self.partial.bytes));
+        let mut batch = self.batch(bytes.clone());
+        match self.partial.goes_on.take() {
+            None => self.line(&bytes, 0, bytes.len(), &mut batch, sink),
+            Some(time) => {
+                let position = Position {
+                    time,
+                    start: 0,
+                    end: bytes.len(),
+                    flags: Batch::CONTINUATION,
+                };
+                self.place(&bytes, &position, &mut batch, sink);
+            }
+        }
+        sink.emit(batch);
+    }
+
+    /// Hands out the beginning of a line longer than [`CAP`]. The pieces begin at the same
+    /// offsets whenever the line is sent again.
+    fn shorten(&mut self, sink: &mut Sink<'_>) {
+        while self.partial.bytes.len() > CAP {
+            let stamp = match self.partial.goes_on {
+                None => self.timestamps.parse(&self.partial.bytes),
+                Some(_) => None,
+            };
+            let start = stamp.map_or(0, |(_, text)| text);
+            if self.partial.bytes.len() - start <= CAP {
+                return;
+            }
+            let rest = self.partial.bytes.split_off(start + CAP);
+            let piece = Bytes::from(std::mem::replace(&mut self.partial.bytes, rest));
+            let is_later = self.partial.goes_on.is_some();
+            let position = Position {
+                time: self.partial.goes_on.unwrap_or(stamp.map(|(time, _)| time)),
+                start,
+                end: piece.len(),
+                flags: Batch::CONTINUES | (u8::from(is_later) * Batch::CONTINUATION),
+            };
+            self.partial.goes_on = Some(position.time);
+            let mut batch = self.batch(piece.clone());
+            self.place(&piece, &position, &mut batch, sink);
+            sink.emit(batch);
+        }
+    }
+
+    fn batch(&self, bytes: Bytes) -> Batch {
+        let container_id = Arc::clone(&self.run.container_id);
+        Batch::new(container_id, self.run.restart, bytes)
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            lines: 0,
+            printed: 0,
+            newest: i64::MIN,
+            begins: None,
+            first: None,
+            last: None,
+            copies: 0,
+        }
+    }
+}
+
+impl Progress {
+    #[inline]
+    fn count(&mut self, entry: Entry) {
+        self.begins.get_or_insert(entry.time);
+        let is_copy = self.last.replace(entry) == Some(entry);
+        self.copies = if is_copy { self.copies + 1 } else { 1 };
+    }
+}
+
+impl Partial {
+    fn is_begun(&self) -> bool {
+        !self.bytes.is_empty() || self.goes_on.is_some()
+    }
+}
+
+impl Sink<'_> {
+    fn emit(&mut self, batch: Batch) {
+        if !batch.is_empty() {
+            self.items.push(ReadItem::Lines(batch));
+        }
+    }
+
+    fn gap(&mut self, after: i64, before: i64) {
+        self.items.push(ReadItem::Gap { after, before });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resume_takes_what_is_forgotten_for_printed() {
+        let mut window = Window::default();
+        for time in 0..600_000 {
+            window.push(Entry {
+                time: time * 1000,
+                hash: 0,
+            });
+        }
+        let since = Window::since(window.newest().unwrap()) * SECOND;
+        let kept = window.printed_before(since, i64::MAX);
+        assert!(since < kept, "it is forgotten");
+        let start = Start::Again {
+            same_run: true,
+            from: None,
+            since: Some(since),
+        };
+        let run = RunId {
+            container_id: "A".into(),
+            restart: 0,
+        };
+        let mut reader = ResponseReader::new(run, &start, None, &window);
+        let line = |nanos: i64| format!("1970-01-01T00:00:00.{nanos:09}Z x\n");
+        let bytes = Bytes::from(line(kept - 1) + &line(kept + 1) + &line(599_999_001));
+        let mut items = Vec::new();
+        let mut sink = Sink {
+            window: &mut window,
+            items: &mut items,
+        };
+        reader.feed(bytes, &mut sink);
+        assert_eq!((reader.lines(), reader.printed()), (3, 2));
+        assert_eq!(reader.first().map(|entry| entry.time), Some(kept + 1));
+    }
+}

@@ -1,0 +1,218 @@
+//! The timestamps in front of lines.
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+
+/// The length of `2026-11-24T00:11:`, which the lines of one minute share.
+const MINUTE: usize = 17;
+const SECOND: i64 = 1_000_000_000;
+/// Seconds; more than a zone offset (two digits of hours) and a second of the minute can add.
+const MOST: i64 = 102 * 3600;
+
+/// Reads the timestamps in front of lines. The parser remembers the minute of the last
+/// one, since most lines of a log share their minute with the line before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TimestampParser {
+    minute: [u8; MINUTE],
+    second: i64,
+}
+
+impl TimestampParser {
+    /// Returns the time in nanoseconds since 1970 and the offset of the text. A timestamp
+    /// is RFC 3339 with up to nine digits, in the node's zone, and one space. Years before
+    /// 1677 and after 2262 do not fit in 64 bits and are no timestamps.
+    #[inline]
+    pub(crate) fn parse(&mut self, line: &[u8]) -> Option<(i64, usize)> {
+        let minute: &[u8; MINUTE] = line.first_chunk()?;
+        if *minute != self.minute {
+            self.learn(minute)?;
+        }
+        let second = self.second + i64::from(two(line.get(MINUTE..)?)?);
+        match line.get(19..31) {
+            Some([b'.', digits @ .., b'Z', b' ']) => {
+                Some((second * SECOND + i64::from(decimal(digits)?), 31))
+            }
+            _ => odd_length(second, line),
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, minute: &[u8; MINUTE]) -> Option<()> {
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', rest @ ..] = minute else {
+            return None;
+        };
+        let [h1, h2, b':', i1, i2, b':'] = rest else {
+            return None;
+        };
+        let year = i16::try_from(decimal(&[*y1, *y2, *y3, *y4])?).ok()?;
+        let (month, day) = (pair(*m1, *m2)?, pair(*d1, *d2)?);
+        let (hour, min) = (pair(*h1, *h2)?, pair(*i1, *i2)?);
+        let date = civil::Date::new(year, month, day).ok()?;
+        let time = civil::Time::new(hour, min, 0, 0).ok()?;
+        let zoned = date.to_datetime(time).to_zoned(TimeZone::UTC).ok()?;
+        let second = zoned.timestamp().as_second();
+        // Checked once a minute, so that `parse` can calculate without overflow checks: a
+        // zone and a second add less than `MOST`.
+        second.checked_sub(MOST)?.checked_mul(SECOND)?;
+        second.checked_add(MOST)?.checked_mul(SECOND)?;
+        self.minute = *minute;
+        self.second = second;
+        Some(())
+    }
+}
+
+/// Parses a timestamp with fewer digits, or with a zone other than UTC.
+#[cold]
+fn odd_length(second: i64, line: &[u8]) -> Option<(i64, usize)> {
+    let (mut at, mut nanos) = (19, 0);
+    if line.get(at) == Some(&b'.') {
+        let digits = &line[20..];
+        let len = digits
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        if !(1..=9).contains(&len) {
+            return None;
+        }
+        nanos = i64::from(decimal(&digits[..len])?) * 10_i64.pow(9 - u32::try_from(len).ok()?);
+        at = 20 + len;
+    }
+    let (offset, len) = zone(line.get(at..)?)?;
+    let text = at + len + 1;
+    (line.get(text - 1) == Some(&b' ')).then_some(((second - offset) * SECOND + nanos, text))
+}
+
+fn zone(rest: &[u8]) -> Option<(i64, usize)> {
+    match rest {
+        [b'Z', ..] => Some((0, 1)),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, ..] => {
+            let minutes = i64::from(pair(*h1, *h2)?) * 60 + i64::from(pair(*m1, *m2)?);
+            let sign = if *sign == b'-' { -1 } else { 1 };
+            Some((sign * minutes * 60, 6))
+        }
+        _ => None,
+    }
+}
+
+fn pair(tens: u8, ones: u8) -> Option<i8> {
+    i8::try_from(decimal(&[tens, ones])?).ok()
+}
+
+#[inline]
+fn two(bytes: &[u8]) -> Option<u32> {
+    decimal(bytes.get(..2)?).filter(|second| *second <= 60)
+}
+
+#[inline]
+fn decimal(digits: &[u8]) -> Option<u32> {
+    let (mut number, mut valid) = (0_u32, true);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        valid &= digit < 10;
+        number = number.wrapping_mul(10).wrapping_add(u32::from(digit));
+    }
+    valid.then_some(number)
+}
+
+/// Returns a time in nanoseconds since 1970.
+pub(crate) fn nanos(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn nanos(text: &str) -> i64 {
+        let time: Timestamp = text.parse().unwrap();
+        i64::try_from(time.as_nanosecond()).unwrap()
+    }
+
+    fn parse(line: &str) -> Option<(i64, usize)> {
+        TimestampParser::default().parse(line.as_bytes())
+    }
+
+    #[test]
+    fn every_form_that_a_kubelet_writes() {
+        for stamp in [
+            "2026-11-24T00:11:01.550173479Z",
+            "2026-11-24T02:11:01.550173479+02:00",
+            "2026-11-23T18:41:01.550173479-05:30",
+            "2026-11-24T00:11:01.5Z",
+            "2026-11-24T00:11:01Z",
+            "1969-12-31T23:59:59.999999999Z",
+            "2024-02-29T23:59:59.000000001Z",
+        ] {
+            let expected = Some((nanos(stamp), stamp.len() + 1));
+            assert_eq!(parse(&format!("{stamp} text")), expected, "{stamp}");
+            assert_eq!(parse(&format!("{stamp} ")), expected, "{stamp}");
+            assert_eq!(parse(stamp), None, "a space belongs to it: {stamp}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_timestamp() {
+        for line in [
+            "",
+            "stderr one",
+            "2026-11-24",
+            "2026-11-24T00:11:01.550173479Zx",
+            "2026-11-24T00:11:01.5501734790Z x",
+            "2026-11-24T00:11:01.Z x",
+            "2026-11-24 00:11:01.550173479Z x",
+            "2026-13-24T00:11:01.550173479Z x",
+            "2026-02-30T00:11:01.550173479Z x",
+            "2026-11-24T25:11:01.550173479Z x",
+            "2026-11-24T00:11:01.55017347aZ x",
+            "2026-11-24T00:11:01.550173479+0200 x",
+            "2262-04-11T23:47:16.854775808Z x",
+            "2262-04-11T23:47:00Z x",
+            "9999-12-31T23:59:59.999999999Z x",
+            "1677-09-21T00:12:43.145224192Z x",
+            "0001-01-01T00:00:00Z x",
+        ] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_year_that_64_bits_do_not_hold_is_no_timestamp() {
+        for year in 0..=9999 {
+            for zone in ["Z", ".999999999Z", "+99:99", "-99:99"] {
+                let read = parse(&format!("{year:04}-06-01T00:00:60{zone} x"));
+                assert_eq!(read.is_some(), (1678..2262).contains(&year), "{year}{zone}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_minute_is_read_anew_when_it_changes() {
+        let mut stamps = TimestampParser::default();
+        for text in [
+            "2026-11-24T00:11:59.1Z x",
+            "2026-11-24T00:12:00.1Z x",
+            "junk",
+            "2026-11-24T00:11:58.1Z x",
+        ] {
+            let expected = (text != "junk").then(|| nanos(text.split(' ').next().unwrap()));
+            assert_eq!(
+                stamps.parse(text.as_bytes()).map(|(time, _)| time),
+                expected
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_jiff(nanos in 0_i64..4_000_000_000_000_000_000) {
+            let time = Timestamp::from_nanosecond(i128::from(nanos)).unwrap();
+            prop_assert_eq!(parse(&format!("{time:.9} x")), Some((nanos, 31)));
+        }
+
+        #[test]
+        fn it_never_panics(line in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = TimestampParser::default().parse(&line);
+        }
+    }
+}
