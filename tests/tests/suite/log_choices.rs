@@ -279,6 +279,6 @@ async fn of_each_workload_some_pods_and_those_that_fail_from_their_beginning() {
     let notices = messages(&records, "notice");
     let told = notices
         .iter()
-        .filter(|text| text.contains("no more than 2"));
+        .filter(|text| text.contains("of 2 of its pods only"));
     assert_eq!(told.count(), 1, "{notices:?}");
 }

@@ -31,12 +31,6 @@ const OTHERWISE: [(&str, &str); 10] = [
     ("events of one object", "the objects are shorter"),
 ];
 
-/// Answers that this server does not give at all.
-const NOT_SERVED: [(&str, &str); 2] = [
-    ("SelfSubjectAccessReview pods/log", "the server only reads"),
-    ("SelfSubjectRulesReview", "the server only reads"),
-];
-
 /// Answers of a state of the cluster that another test covers.
 const ELSEWHERE: [(&str, &str); 8] = [
     ("watch of a single name, old form", "below"),
@@ -209,10 +203,6 @@ async fn the_recorded_requests_get_the_recorded_answers() {
             continue;
         }
         let answer = ask(&cluster, &line).await;
-        if named(&NOT_SERVED, name) {
-            assert_eq!(answer.status, 404, "{name}");
-            continue;
-        }
         assert_eq!(
             u64::from(answer.status),
             line["status"].as_u64().unwrap(),
