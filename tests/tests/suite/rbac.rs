@@ -435,9 +435,9 @@ async fn without_logs() {
     let ended = run.end().await;
     println!("without logs\n{}", ended.stdout);
     assert_ne!(ended.code(), Some(0));
-    let said = "may not get pods/log in shop-prod (403): logs are missing";
+    let said = "cannot get pods/log in shop-prod (403 forbidden): logs are missing";
     assert_eq!(
-        (ended.count(said), ended.count("--resource=pods/log &&")),
+        (ended.count(said), ended.count("--resource=pods/log ")),
         (1, 1)
     );
     let of_logs = ["listening", "proxying", "no password", "could be read"];
