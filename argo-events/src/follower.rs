@@ -1,13 +1,15 @@
 //! The rules together: tracked objects and events in, records out.
 
 use std::{
-    collections::{BTreeSet, HashSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use argo_core::{
     Degraded, DegradedReason, Level, Notice, NoticeCode, TrackEvent, Tracked, WatchEvent,
+    access::{self, Recovery, Reported},
+    text::{redacted, similar},
 };
 use jiff::Timestamp;
 
@@ -15,8 +17,6 @@ use crate::{
     Event, EventItem, EventRecord, Occurrences, Overrides, Park, Scope, Sighting, classify,
     objects::{Known, Objects},
     occurrence::{self, whole_second},
-    redact::redact,
-    similar,
 };
 
 /// What the rules need to know. Durations are of any clock that does not go back.
@@ -60,7 +60,7 @@ pub struct Follower {
     objects: Objects,
     park: Park<(Scope, Event)>,
     occurrences: Occurrences,
-    degraded: HashSet<Scope>,
+    degraded: Reported<Scope>,
     items: VecDeque<EventItem>,
 }
 
@@ -75,7 +75,7 @@ impl Follower {
             objects: Objects::new(config.wait, config.applications_apart),
             park: Park::new(config.wait, config.waiting),
             occurrences: Occurrences::new(config.quiet),
-            degraded: HashSet::new(),
+            degraded: Reported::default(),
             items: VecDeque::new(),
         }
     }
@@ -155,7 +155,7 @@ impl Follower {
         let type_ = event.type_.clone().unwrap_or_default();
         let reason = event.reason.clone().unwrap_or_default();
         let message = similar::without_prefix(event.message.as_deref().unwrap_or_default());
-        let message = redact(message.trim_end()).into_owned();
+        let message = redacted(message.trim_end()).into_owned();
         let time = occurrence::time(event);
         EventRecord {
             time,
@@ -175,13 +175,13 @@ impl Follower {
     }
 
     fn degraded(&mut self, scope: &Scope, degraded: &Degraded) {
-        self.degraded.insert(scope.clone());
+        self.degraded.failed(scope, ());
         self.items
             .push_back(EventItem::Notice(notice(scope, degraded)));
     }
 
     fn restored(&mut self, scope: &Scope) {
-        if self.degraded.remove(scope) {
+        if self.degraded.works(scope, ()) == Recovery::First {
             let message = format!(
                 "events in namespace \"{}\" can be read again",
                 scope.namespace
@@ -248,20 +248,14 @@ fn notice(scope: &Scope, degraded: &Degraded) -> Notice {
     );
     let notice = Notice::new(code, level, message);
     match degraded.reason {
-        DegradedReason::Forbidden => notice.hint(rule(namespace, &degraded.message)),
+        DegradedReason::Forbidden => notice.hint(access::grant(
+            Some(namespace),
+            &["list", "watch"],
+            &["events"],
+            &degraded.message,
+        )),
         _ => notice,
     }
-}
-
-/// The commands that would allow it to the user whom the server's answer names.
-fn rule(namespace: &str, said: &str) -> String {
-    let user = said.split_once("User \"").map(|(_, rest)| rest);
-    let user = user.and_then(|rest| rest.split_once('"'));
-    let user = user.map_or("USER", |(user, _)| user);
-    let name = "argo-assistant-events";
-    format!(
-        "kubectl create role {name} -n {namespace} --verb=list,watch --resource=events && kubectl create rolebinding {name} -n {namespace} --role={name} --user={user}"
-    )
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ fn nothing_is_lost_in_any_recording() {
         let mut lines_told = BTreeMap::new();
         for (_, record) in play(&lines, 10_000) {
             let message = if record.type_ == "Warning" {
-                similar::normalised(&record.message)
+                argo_core::text::similar::normalised(&record.message)
             } else {
                 record.message.clone()
             };

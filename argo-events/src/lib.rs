@@ -48,8 +48,6 @@ pub mod occurrence;
 mod occurrences;
 mod park;
 mod record;
-mod redact;
-mod similar;
 mod source;
 mod stream;
 
@@ -59,6 +57,5 @@ pub use follower::{Config, Follower};
 pub use occurrences::{Occurrences, Sighting};
 pub use park::Park;
 pub use record::{EventItem, EventRecord};
-pub use redact::redact;
 pub use source::{EventSource, Scope};
 pub use stream::{Builder, EventStream};

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{EventRecord, Scope, similar};
+use argo_core::text::similar;
+
+use crate::{EventRecord, Scope};
 
 /// One look at an event: in a list, or as it came or changed.
 #[derive(Clone, Debug)]

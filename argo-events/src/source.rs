@@ -1,12 +1,8 @@
 //! Where events come from.
 
-use std::{
-    collections::hash_map::DefaultHasher,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use argo_core::{WatchConfig, WatchEvent, client::Connection, watch};
+use argo_core::{WatchConfig, WatchEvent, backoff::seed, client::Connection, watch};
 use futures::{StreamExt, stream::BoxStream};
 use kube::{Api, Client};
 
@@ -59,11 +55,4 @@ impl EventSource for KubernetesEvents {
         };
         watch(Api::namespaced(client, &scope.namespace), config).boxed()
     }
-}
-
-/// Watches that were cut at one moment come back at different ones.
-fn seed(scope: &Scope) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    scope.hash(&mut hasher);
-    hasher.finish()
 }

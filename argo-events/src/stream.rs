@@ -1,8 +1,8 @@
 //! The stream: opens and closes watches, and keeps the time for the rules.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use argo_core::{TrackEvent, WatchEvent, client::Connection};
+use argo_core::{TrackEvent, WatchEvent, client::Connection, sleep_until};
 use futures::{
     Stream, StreamExt,
     stream::{BoxStream, Fuse},
@@ -232,13 +232,6 @@ impl Running {
                 self.watches.insert(scope, watch);
             }
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
     }
 }
 

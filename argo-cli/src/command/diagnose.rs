@@ -6,6 +6,7 @@ mod past_events;
 use std::io::{self, IsTerminal, Write};
 
 use argo_core::TrackEvent;
+use argo_core::text::chain;
 use argo_workloads::snapshot;
 use jiff::Timestamp;
 
@@ -13,7 +14,7 @@ use super::env;
 use crate::{
     args::{DiagnoseArgs, Events, OnDegraded},
     cluster,
-    error::{Failure, chain},
+    error::Failure,
     render::Renderer,
     session::{Config, Input, Session},
     settings::Settings,
