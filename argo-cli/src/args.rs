@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
-use argo_core::AppRef;
+use argo_core::{AppRef, ObjectRef};
 use argo_events::LevelOverride;
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
@@ -427,6 +427,13 @@ pub struct WorkloadName {
     pub kind: String,
     /// Name.
     pub name: String,
+}
+
+impl WorkloadName {
+    /// True if this names the workload; the case of the kind does not matter.
+    pub fn is(&self, workload: &ObjectRef) -> bool {
+        self.kind.eq_ignore_ascii_case(&workload.kind.kind) && *self.name == *workload.name
+    }
 }
 
 impl FromStr for WorkloadName {

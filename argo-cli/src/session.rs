@@ -5,35 +5,35 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use argo_core::text::counted;
+use argo_core::text::duration;
 use argo_core::{
-    AppRef, Level, Notice, ObjectRef, Record, TrackEvent, TrackedBody,
+    AppRef, Level, Notice, Record, TrackEvent,
     record::{Body, Status},
     resource::Application,
 };
 use argo_events::{EventItem, EventRecord};
 use argo_logs::Batch;
-use argo_workloads::diagnosis::{EventFact, Facts, Thresholds, examine};
+use argo_workloads::{
+    diagnosis::{EventFact, Facts, LAST_LINES, Thresholds, Timeline, examine},
+    progress::Progress,
+};
 use jiff::Timestamp;
 
 use crate::{
     argocd::{ArgocdExit, Signal},
     args::{Events, OnDegraded, WorkloadName},
     heartbeat::Heartbeat,
-    render, span,
+    render,
 };
 
-mod board;
-mod causes;
 mod closing;
-mod course;
 mod ending;
-mod tails;
+mod finding_log;
+mod status_lines;
 
-pub use board::{Board, Ends, Row};
-pub use causes::Causes;
-pub use course::Course;
 pub use ending::{Cause, Phase};
-use tails::Tails;
+use status_lines::StatusLines;
 
 /// How often the rules look at what is known, while something changes.
 const LOOK: Duration = Duration::from_millis(500);
@@ -119,15 +119,13 @@ pub enum Effect {
 pub struct Session {
     config: Config,
     facts: Facts,
-    board: Board,
-    causes: Causes,
-    tails: Tails,
+    progress: Progress,
+    timeline: Timeline,
+    status_lines: StatusLines,
     /// Warnings and errors among the events, each kind of each object once: evidence for the
     /// verdict.
     events: BTreeMap<(Arc<str>, String), EventRecord>,
-    application: Option<Arc<Application>>,
     phase: Phase,
-    synced: bool,
     looked: Timestamp,
     changed: bool,
     heartbeat: Heartbeat,
@@ -153,13 +151,11 @@ impl Session {
         let started = config.started;
         Self {
             facts: Facts::new(started),
-            board: Board::new(started),
-            causes: Causes::default(),
-            tails: Tails::default(),
+            progress: Progress::new(config.app.clone(), started),
+            timeline: Timeline::default(),
+            status_lines: StatusLines::default(),
             events: BTreeMap::new(),
-            application: None,
             phase: Phase::Waiting,
-            synced: false,
             looked: started,
             changed: false,
             heartbeat: Heartbeat::new(),
@@ -196,33 +192,26 @@ impl Session {
 
     /// A container wrote lines. They are shown without being asked here.
     pub fn lines(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
-        self.tails.keep(pod_uid, container, batch);
+        let last = batch.len().saturating_sub(LAST_LINES);
+        let lines = batch.lines().skip(last);
+        let lines = lines.map(|line| (line.time(), line.text));
+        self.facts
+            .lines(pod_uid, container, batch.container_id(), lines);
         self.changed = true;
     }
 
     fn track(&mut self, event: TrackEvent, now: Timestamp) {
+        // The lines and the state of a pod that is about to be forgotten may be evidence.
+        if matches!(event, TrackEvent::Removed(_)) {
+            self.look(now);
+        }
+        let was_synced = self.progress.is_synced();
+        self.facts.track(&event, now);
+        let workload = self.progress.track(&event, now);
+        let line = workload.and_then(|workload| self.status_lines.changed(workload, now));
+        self.say(line);
         match &event {
-            TrackEvent::Applied(tracked) => {
-                self.facts.apply(tracked, now);
-                if let TrackedBody::Pod(pod) = &tracked.body {
-                    self.tails.see(&tracked.object.uid, pod);
-                }
-                let said = self.board.apply(tracked, now);
-                self.say(said);
-            }
-            TrackEvent::Removed(object) => {
-                self.look(now);
-                self.facts.remove(object);
-                self.board.remove(object);
-                self.tails.forget(&object.uid);
-            }
-            TrackEvent::Synced => self.synced(),
-            TrackEvent::Application(application) => {
-                self.facts.application(application);
-                if self.is_ours(application) {
-                    self.application = Some(Arc::clone(application));
-                }
-            }
+            TrackEvent::Synced if !was_synced => self.synced(),
             TrackEvent::Notice(notice) => self.notice(notice),
             _ => {}
         }
@@ -230,33 +219,18 @@ impl Session {
         self.effects.push(Effect::Forward(event));
     }
 
-    /// A child of an app of apps may have the same name in another namespace. The namespace
-    /// that we were given may be that of the workloads.
-    fn is_ours(&self, application: &Application) -> bool {
-        let (meta, app) = (&application.metadata, &self.config.app);
-        let known = self
-            .application
-            .as_ref()
-            .is_some_and(|known| known.metadata.namespace != meta.namespace);
-        meta.name.as_deref() == Some(&app.name)
-            && (meta.namespace.as_deref() == Some(&app.namespace) || !known)
-    }
-
     /// What was there at the start is known.
     fn synced(&mut self) {
-        if std::mem::replace(&mut self.synced, true) {
-            return;
-        }
-        let rows = self.board.rows();
-        if rows.is_empty() && self.board.pods() == 0 {
+        let rows = self.progress.workloads();
+        if rows.is_empty() && self.progress.pods() == 0 {
             return;
         }
         let mut namespaces: Vec<_> = rows.iter().map(|row| &*row.object.namespace).collect();
         namespaces.dedup();
         let msg = format!(
             "Following {} and {} in {}",
-            count(rows.len(), "workload"),
-            count(self.board.pods(), "pod"),
+            counted(rows.len(), "workload"),
+            counted(self.progress.pods(), "pod"),
             namespaces.join(", ")
         );
         let notice = Notice::new(argo_core::NoticeCode::Other, Level::Info, msg);
@@ -289,9 +263,9 @@ impl Session {
     }
 
     fn tick(&mut self, now: Timestamp) {
-        if self.changed || span::between(self.looked, now) >= Duration::from_secs(1) {
+        if self.changed || duration::between(self.looked, now) >= Duration::from_secs(1) {
             self.look(now);
-            let held = self.board.tick(now);
+            let held = self.status_lines.held_back(&self.progress, now);
             self.say(held);
             self.heartbeat(now);
         }
@@ -300,7 +274,9 @@ impl Session {
 
     /// Lets the rules look at what is known.
     fn look(&mut self, now: Timestamp) {
-        if span::between(self.looked, now) < LOOK && !matches!(self.phase, Phase::Draining { .. }) {
+        if duration::between(self.looked, now) < LOOK
+            && !matches!(self.phase, Phase::Draining { .. })
+        {
             return;
         }
         self.examine(now);
@@ -313,15 +289,12 @@ impl Session {
     fn examine_with(&mut self, thresholds: &Thresholds, now: Timestamp) {
         self.looked = now;
         self.changed = false;
-        for (pod_uid, container, lines) in self.tails.take_changed() {
-            self.facts.last_lines(&pod_uid, &container, lines);
-        }
-        let findings = examine(&self.facts, thresholds, now);
-        let (board, application) = (&self.board, self.application.as_deref());
-        let course =
-            |object: &ObjectRef, pods: &[String]| Course::of(object, pods, board, application);
-        let said = self.causes.update(findings, course, now);
-        self.say(said);
+        let findings = examine(&mut self.facts, thresholds, now);
+        let events = self.timeline.update(findings, &self.progress, now);
+        let records = events
+            .iter()
+            .filter_map(|event| finding_log::record(event, now));
+        self.say(records);
     }
 
     fn thresholds(&self) -> Thresholds {
@@ -338,10 +311,10 @@ impl Session {
         if self.phase != Phase::Waiting {
             return;
         }
-        let elapsed = span::between(self.config.started, now);
+        let elapsed = duration::between(self.config.started, now);
         let line = self
             .heartbeat
-            .beat(elapsed, &self.rows(), self.causes.current());
+            .beat(elapsed, &self.rows(), self.timeline.current());
         let body = Body::Status(Status::default());
         self.say(line.map(|line| Record::at(now, Level::Info, line, body)));
     }
@@ -358,14 +331,8 @@ impl Session {
 
     /// What is known of the application itself.
     pub fn application(&self) -> Option<&Application> {
-        self.application.as_deref()
+        self.progress.application()
     }
-}
-
-/// `1 pod`, `2 pods`.
-fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 fn fact(event: &EventRecord) -> EventFact {

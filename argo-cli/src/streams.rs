@@ -1,5 +1,6 @@
 //! The three streams of a run, and how the tracked objects reach the other two.
 
+use argo_core::text::duration;
 use argo_core::{PodEvent, TrackEvent};
 use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use argo_logs::{LogConfig, LogEvent, LogStream};
@@ -15,7 +16,6 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use crate::{
     args::{EventArgs, FollowArgs, LogArgs, TargetArgs, Tracking},
     cluster::Clusters,
-    span,
 };
 
 /// What is read from the cluster.
@@ -115,7 +115,7 @@ pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
 fn log_config(args: &LogArgs, started: Timestamp) -> LogConfig {
     let mut config = LogConfig::default();
     config.tail = Some(args.tail);
-    config.since = args.since.map(|since| span::earlier(started, since));
+    config.since = args.since.map(|since| duration::earlier(started, since));
     config.containers.clone_from(&args.container);
     config
         .exclude_containers

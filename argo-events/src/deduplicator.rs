@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{EventRecord, Scope, similar};
+use argo_core::text::similar;
+
+use crate::{EventRecord, Scope};
 
 /// An event as one list or one watch message shows it.
 #[derive(Clone, Debug)]

@@ -2,13 +2,11 @@
 
 use std::borrow::Cow;
 
+use argo_core::resource::slim_metadata;
 use jiff::Timestamp;
-use k8s_openapi::{
-    NamespaceResourceScope,
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
-};
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::Resource;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// An event (core/v1), without the fields that this crate does not use.
 ///
@@ -18,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
     /// Name, namespace, uid, resource version and creation time.
-    #[serde(deserialize_with = "slim")]
+    #[serde(deserialize_with = "slim_metadata")]
     pub metadata: ObjectMeta,
     /// The object that the event is about.
     pub involved_object: InvolvedObject,
@@ -139,29 +137,6 @@ impl Resource for Event {
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
     }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct SlimMeta {
-    name: Option<String>,
-    namespace: Option<String>,
-    uid: Option<String>,
-    resource_version: Option<String>,
-    creation_timestamp: Option<Time>,
-}
-
-/// Half of an event on the wire is managed fields.
-fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let slim = SlimMeta::deserialize(deserializer)?;
-    Ok(ObjectMeta {
-        name: slim.name,
-        namespace: slim.namespace,
-        uid: slim.uid,
-        resource_version: slim.resource_version,
-        creation_timestamp: slim.creation_timestamp,
-        ..ObjectMeta::default()
-    })
 }
 
 #[cfg(test)]

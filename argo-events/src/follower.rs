@@ -1,13 +1,15 @@
 //! Combines the rules: takes tracked objects and watch events, produces records.
 
 use std::{
-    collections::{BTreeSet, HashSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use argo_core::{
     Degraded, DegradedReason, Level, Notice, NoticeCode, TrackEvent, Tracked, WatchEvent,
+    access::{self, Recovery, Reported},
+    text::{redacted, similar},
 };
 use jiff::Timestamp;
 
@@ -17,8 +19,6 @@ use crate::{
     objects::{Known, Objects},
     occurrence::{self, whole_second},
     pending::PendingEvents,
-    redact::redact,
-    similar,
 };
 
 /// Decides which events are reported.
@@ -34,7 +34,7 @@ pub struct Follower {
     objects: Objects,
     pending: PendingEvents<(Scope, Event)>,
     deduplicator: Deduplicator,
-    degraded: HashSet<Scope>,
+    degraded: Reported<Scope>,
     items: VecDeque<EventItem>,
 }
 
@@ -50,7 +50,7 @@ impl Follower {
             objects: Objects::new(config.wait, is_split),
             pending: PendingEvents::new(config.wait, config.max_pending),
             deduplicator: Deduplicator::new(config.repeat_after),
-            degraded: HashSet::new(),
+            degraded: Reported::default(),
             items: VecDeque::new(),
         }
     }
@@ -133,7 +133,7 @@ impl Follower {
         let type_ = event.type_.clone().unwrap_or_default();
         let reason = event.reason.clone().unwrap_or_default();
         let message = similar::without_prefix(event.message.as_deref().unwrap_or_default());
-        let message = redact(message.trim_end()).into_owned();
+        let message = redacted(message.trim_end()).into_owned();
         let time = occurrence::time(event);
         EventRecord {
             time,
@@ -153,13 +153,13 @@ impl Follower {
     }
 
     fn degraded(&mut self, scope: &Scope, degraded: &Degraded) {
-        self.degraded.insert(scope.clone());
+        self.degraded.failed(scope, ());
         self.items
             .push_back(EventItem::Notice(notice(scope, degraded)));
     }
 
     fn restored(&mut self, scope: &Scope) {
-        if self.degraded.remove(scope) {
+        if self.degraded.works(scope, ()) == Recovery::First {
             let message = format!(
                 "events in namespace \"{}\" can be read again",
                 scope.namespace
@@ -227,20 +227,14 @@ fn notice(scope: &Scope, degraded: &Degraded) -> Notice {
     );
     let notice = Notice::new(code, level, message);
     match degraded.reason {
-        DegradedReason::Forbidden => notice.hint(rule(namespace, &degraded.message)),
+        DegradedReason::Forbidden => notice.hint(access::grant(
+            Some(namespace),
+            &["list", "watch"],
+            &["events"],
+            &degraded.message,
+        )),
         _ => notice,
     }
-}
-
-/// The commands that would allow it to the user whom the server's answer names.
-fn rule(namespace: &str, said: &str) -> String {
-    let user = said.split_once("User \"").map(|(_, rest)| rest);
-    let user = user.and_then(|rest| rest.split_once('"'));
-    let user = user.map_or("USER", |(user, _)| user);
-    let name = "argo-assistant-events";
-    format!(
-        "kubectl create role {name} -n {namespace} --verb=list,watch --resource=events && kubectl create rolebinding {name} -n {namespace} --role={name} --user={user}"
-    )
 }
 
 #[cfg(test)]

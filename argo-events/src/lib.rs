@@ -63,8 +63,6 @@ mod objects;
 mod occurrence;
 mod pending;
 mod record;
-mod redact;
-mod similar;
 mod snapshot;
 mod source;
 mod stream;

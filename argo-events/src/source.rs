@@ -1,12 +1,8 @@
 //! Sources of events: a cluster, or a test's own.
 
-use std::{
-    collections::hash_map::DefaultHasher,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use argo_core::{WatchConfig, WatchEvent, client::Connection, watch};
+use argo_core::{WatchConfig, WatchEvent, backoff::seed, client::Connection, watch};
 use futures::{StreamExt, stream::BoxStream};
 use kube::{Api, Client};
 
@@ -102,11 +98,4 @@ impl EventSource for ClusterEvents {
     fn is_split(&self) -> bool {
         self.applications.is_some()
     }
-}
-
-/// Seeds the jitter, so that watches that were cut together reconnect one by one.
-fn seed(scope: &Scope) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    scope.hash(&mut hasher);
-    hasher.finish()
 }

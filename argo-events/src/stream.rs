@@ -2,13 +2,12 @@
 
 use std::{
     fmt,
-    future::pending,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use argo_core::{TrackEvent, WatchEvent};
+use argo_core::{TrackEvent, WatchEvent, sleep_until};
 use futures::{
     Stream, StreamExt,
     stream::{BoxStream, Fuse},
@@ -190,13 +189,6 @@ impl Hold {
             Self::Until(until) if now >= until => Self::Over,
             other => other,
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
     }
 }
 

@@ -4,7 +4,7 @@ mod response;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
-use argo_core::{Level, Notice, NoticeCode};
+use argo_core::{Level, Notice, NoticeCode, sleep_until};
 use futures::future::BoxFuture;
 use tokio::{
     sync::mpsc::{Sender, UnboundedReceiver},
@@ -198,14 +198,6 @@ async fn answer(
             *question = None;
             answer
         }
-        None => pending().await,
-    }
-}
-
-/// Sleeps until the deadline, forever if there is none.
-pub(crate) async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => pending().await,
     }
 }

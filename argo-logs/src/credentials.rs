@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use argo_core::text::chain;
 use futures::{FutureExt, future::ready};
 use http::HeaderMap;
 use kube::{
@@ -11,8 +12,6 @@ use kube::{
 use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
 use tokio_rustls::TlsConnector;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
-
-use crate::source::chain;
 
 /// New credentials are asked for no more often than this.
 const RENEW_EVERY: Duration = Duration::from_secs(60);

@@ -5,6 +5,7 @@ mod checkpoints;
 mod drain;
 mod gap;
 mod notices;
+mod phase;
 mod printed;
 mod request;
 mod response;
@@ -24,10 +25,11 @@ use self::{
     drain::{Drain, DrainPass},
     gap::Gap,
     notices::{Report, Reports, Trouble},
+    phase::Phase,
     printed::Printed,
     request::{Request, RequestFacts},
     response::OpenResponse,
-    retry::{Failure, Next, POLL, POLLING, Retry, Wake},
+    retry::{Failure, Next, POLL, POLLING, Retry, STATUS_LAG, Wake},
     run::LastResponse,
     runs::Runs,
     start_check::StartCheck,
@@ -40,9 +42,6 @@ use crate::{
 
 /// The last reads are given up after this, once the deploy is over.
 const LAST_READ: Duration = Duration::from_secs(3);
-/// A follow that ended cleanly ended with its run in most cases. The pod says so within
-/// about this time.
-const STATUS_LAG: Duration = Duration::from_secs(1);
 
 /// The rules for one container of one pod, whatever happens to its log.
 ///
@@ -67,22 +66,6 @@ pub struct Follower {
     finishing: Option<Duration>,
 }
 
-/// The follower's current step.
-#[derive(Debug)]
-enum Phase {
-    /// There is nothing to read.
-    Idle,
-    /// The pod is being read.
-    Asking,
-    /// The pod will be read at this time.
-    Pausing {
-        until: Duration,
-        wake: Wake,
-    },
-    Reading(Box<OpenResponse>),
-    Done,
-}
-
 impl Follower {
     /// Creates a follower that knows nothing of the container yet.
     pub fn new(config: FollowerConfig) -> Self {
@@ -98,11 +81,6 @@ impl Follower {
         }
     }
 
-    /// Returns the settings.
-    pub fn config(&self) -> &FollowerConfig {
-        &self.config
-    }
-
     /// Takes the next action; `None` until something happens.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
@@ -111,14 +89,11 @@ impl Follower {
     /// Latest time at which [`timer`](Self::timer) has to be called. Every call changes it;
     /// calling the timer too early does no harm.
     pub fn deadline(&self) -> Option<Duration> {
-        let own = match &self.phase {
-            Phase::Done => return None,
-            Phase::Idle | Phase::Asking => None,
-            Phase::Pausing { until, .. } => Some(*until),
-            Phase::Reading(open) => Some(open.watchdog.deadline()),
-        };
-        let others = self.finishing.into_iter().chain(self.runs.gaps_due());
-        own.into_iter().chain(others).min()
+        if self.phase.is_done() {
+            return None;
+        }
+        let deadlines = [self.phase.deadline(), self.finishing, self.runs.gaps_due()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// True while there is nothing to read: every run that the pod told of was read to its
@@ -130,7 +105,7 @@ impl Follower {
     /// Takes the state of the container from the watch of pods.
     pub fn status(&mut self, view: ContainerView, now: Duration) {
         let before = self.runs.place();
-        if self.is_done() || !self.runs.learn(view) {
+        if self.phase.is_done() || !self.runs.learn(view) {
             return;
         }
         let has_changed = self.runs.place() != before;
@@ -163,45 +138,45 @@ impl Follower {
 
     /// The response begins (200). `date` is the header of that name.
     pub fn opened(&mut self, date: Option<Timestamp>, now: Duration) {
-        if let Phase::Reading(open) = &mut self.phase {
+        if let Some(open) = self.phase.open_mut() {
             open.begin(date, self.printed.window().newest(), now);
             if self.reports.restore() {
-                self.report(Report::Restored);
+                self.report(&Report::Restored);
             }
         }
     }
 
     /// Takes the next bytes of the response.
     pub fn bytes(&mut self, bytes: Bytes) {
-        if let Phase::Reading(open) = &mut self.phase {
+        if let Some(open) = self.phase.open_mut() {
             open.watchdog.heard();
             let len = bytes.len();
             self.printed.feed(&mut open.reader, bytes);
             let late = open.begins_late(len);
             self.publish();
             if let Some((first, seconds)) = late {
-                self.report(Report::BeginsLate { first, seconds });
+                self.report(&Report::BeginsLate { first, seconds });
             }
         }
     }
 
     /// The response is over.
     pub fn end(&mut self, end: End, now: Duration) {
-        if let Some(open) = self.take_open() {
+        if let Some(open) = self.phase.take_open() {
             self.close(open, end, now);
         }
     }
 
     /// Takes the next bytes of the [probe](Action::Probe).
     pub fn probe_bytes(&mut self, bytes: &Bytes) {
-        if let Phase::Reading(open) = &mut self.phase {
+        if let Some(open) = self.phase.open_mut() {
             open.watchdog.probe_bytes(bytes);
         }
     }
 
     /// The probe is over.
     pub fn probe_end(&mut self, end: &End, now: Duration) {
-        if let Phase::Reading(open) = &mut self.phase {
+        if let Some(open) = self.phase.open_mut() {
             open.watchdog.probe_end(now);
             if matches!(end, End::Refused(refused) if refused.refusal().is_about_the_run()) {
                 self.break_off(now);
@@ -214,9 +189,8 @@ impl Follower {
         if self.finishing.is_some_and(|until| now >= until) {
             return self.give_up(now);
         }
-        for gap in self.runs.take_due_gaps(now) {
-            self.report(Report::Gap(gap));
-        }
+        let gaps = self.runs.take_due_gaps(now);
+        self.report_all(gaps);
         let is_misread = self.reads_past_the_end();
         match &mut self.phase {
             Phase::Pausing { until, .. } if now >= *until => self.ask(now),
@@ -236,14 +210,14 @@ impl Follower {
 
     /// The deploy is over: what is left is read once, then comes [`Action::Done`].
     pub fn finish(&mut self, now: Duration) {
-        if self.is_done() || self.finishing.is_some() {
+        if self.phase.is_done() || self.finishing.is_some() {
             return;
         }
         if self.reports.is_forbidden() {
             return self.done();
         }
         self.finishing = Some(now + LAST_READ);
-        if let Phase::Reading(open) = &self.phase {
+        if let Some(open) = self.phase.open() {
             // A read that does not follow ends by itself.
             if !open.params.follow {
                 return;
@@ -259,14 +233,10 @@ impl Follower {
         self.runs.current().map(|run| run.run.restart)
     }
 
-    fn is_done(&self) -> bool {
-        matches!(self.phase, Phase::Done)
-    }
-
     /// True if lines came that are later than the end of the run.
     fn reads_past_the_end(&self) -> bool {
-        match (&self.phase, self.runs.current()) {
-            (Phase::Reading(open), Some(run)) => run.has_ended_before(open.reader.newest()),
+        match (self.phase.open(), self.runs.current()) {
+            (Some(open), Some(run)) => run.has_ended_before(open.reader.newest()),
             _ => false,
         }
     }
@@ -280,13 +250,9 @@ impl Follower {
         if self.runs.current().is_some() && !self.go_on(now) {
             return;
         }
-        let mut reports = Vec::new();
         let is_new = self.config.is_new;
-        let has_next = self
-            .runs
-            .start_next(is_new, &mut self.printed, &mut reports);
-        reports.into_iter().for_each(|report| self.report(report));
-        if has_next {
+        if let Some(reports) = self.runs.start_next(is_new, &mut self.printed) {
+            self.report_all(reports);
             self.retry.forget_answers();
             self.open(now);
         } else if self.runs.are_over() || self.finishing.is_some() {
@@ -348,14 +314,10 @@ impl Follower {
     }
 
     fn request(&self, follow: bool) -> Option<Request> {
-        let open = match &self.phase {
-            Phase::Reading(open) => Some(&open.reader),
-            _ => None,
-        };
         let facts = RequestFacts {
             config: &self.config,
             run: self.runs.current()?,
-            open,
+            open: self.phase.open().map(|open| &open.reader),
             window: self.printed.window(),
             successor: self.runs.successor(),
         };
@@ -367,7 +329,7 @@ impl Follower {
         let Some(request) = self.request(false) else {
             return;
         };
-        if let Phase::Reading(open) = &mut self.phase {
+        if let Some(open) = self.phase.open_mut() {
             let window = self.printed.window().clone();
             open.watchdog.probe(request.reader, window);
             self.actions.push_back(Action::Probe(request.params));
@@ -441,20 +403,20 @@ impl Follower {
         }
         run.drain = run.drain.judge(pass, run.previous, now);
         let (drain, in_doubt) = (run.drain, run.in_doubt);
-        if drain.is_complete() {
-            if let Some(unseen) = unseen {
-                self.hold(Gap::new(unseen, None, in_doubt));
-            }
-            return self.decide(now);
+        if !drain.is_complete() {
+            return self.ask_after(drain.next_delay(pass), now);
         }
-        self.ask_after(drain.next_delay(pass), now);
+        if let Some(unseen) = unseen {
+            self.hold(Gap::new(unseen, None, in_doubt));
+        }
+        self.decide(now);
     }
 
     /// The one read after the end of the deploy is over.
     fn read_last(&mut self, now: Duration) {
         if let Some(run) = self.runs.current_mut() {
             if run.last.is_cut() {
-                self.report(Report::EndUnread);
+                self.report(&Report::EndUnread);
             } else {
                 run.drain = Drain::Complete;
                 if let Some(gap) = run.last_gap() {
@@ -469,7 +431,7 @@ impl Follower {
     /// A response ended without the log, or before its end.
     fn failed(&mut self, failure: Failure<'_>, now: Duration) {
         let (report, next) = self.retry.after(failure, &self.runs);
-        report.into_iter().for_each(|report| self.report(report));
+        self.report_all(report);
         match next {
             Next::Ask(delay) => self.ask_after(delay, now),
             Next::Pause(time, wake) => self.pause(now + time, wake),
@@ -481,32 +443,27 @@ impl Follower {
     }
 
     fn refused(&mut self, refused: &Refused, now: Duration) {
-        let is_forbidden = refused.refusal() == Refusal::Forbidden;
         if self.finishing.is_none() {
             return self.failed(Failure::Refused(refused), now);
         }
-        if !is_forbidden {
+        if refused.refusal() != Refusal::Forbidden {
             return self.read_last(now);
         }
         let text = refused.message.clone();
-        self.report(Report::Trouble(Trouble::Forbidden, text));
+        self.report(&Report::Trouble(Trouble::Forbidden, text));
         self.done();
     }
 
     /// Stops the response at the end of the deploy.
     fn stop_following(&mut self, now: Duration) {
         self.actions.push_back(Action::Close);
-        let Some(open) = self.take_open() else {
-            return;
-        };
-        let was_open = open.has_begun();
-        self.count(open, false, now);
+        let mut was_open = false;
+        if let Some(open) = self.phase.take_open() {
+            was_open = open.has_begun();
+            self.count(open, false, now);
+        }
         if let Some(run) = self.runs.current_mut() {
-            run.last = if was_open {
-                LastResponse::CutAfterFollow
-            } else {
-                LastResponse::Cut
-            };
+            run.last = LastResponse::at_finish(was_open);
         }
     }
 
@@ -514,7 +471,7 @@ impl Follower {
     fn break_off(&mut self, now: Duration) {
         self.actions.push_back(Action::Close);
         let mut looked_at = None;
-        if let Some(open) = self.take_open() {
+        if let Some(open) = self.phase.take_open() {
             looked_at = open.watchdog.is_early().then_some(now);
             self.count(open, false, now);
         }
@@ -527,21 +484,20 @@ impl Follower {
 
     /// Gives the current run up: it cannot be read any more.
     fn lose(&mut self) {
-        let report = self.runs.lose();
-        report.into_iter().for_each(|report| self.report(report));
+        let lost = self.runs.lose();
+        self.report_all(lost);
         self.retire();
     }
 
     /// Ends the current run.
     fn retire(&mut self) {
         if self.runs.keep_early_lines() {
-            self.report(Report::NextBeginLost);
+            self.report(&Report::NextBeginLost);
         }
         self.flush();
         self.printed.go_forward();
-        for gap in self.runs.retire() {
-            self.report(Report::Gap(gap));
-        }
+        let gaps = self.runs.retire();
+        self.report_all(gaps);
     }
 
     /// Prints the last piece of the log, which has no line end.
@@ -557,12 +513,7 @@ impl Follower {
             && !run.is_complete()
             && run.last.is_cut()
         {
-            self.report(Report::EndLost {
-                restart: run.run.restart,
-                printed: run.printed,
-                is_tail: false,
-                in_doubt: false,
-            });
+            self.report(&run.end_lost());
         }
         self.flush();
         self.done();
@@ -570,14 +521,14 @@ impl Follower {
 
     /// The time for the last read is up.
     fn give_up(&mut self, now: Duration) {
-        if self.is_done() {
+        if self.phase.is_done() {
             return;
         }
-        if let Some(open) = self.take_open() {
+        if let Some(open) = self.phase.take_open() {
             self.count(open, false, now);
         }
         if self.runs.current().is_some() {
-            self.report(Report::EndUnread);
+            self.report(&Report::EndUnread);
         }
         self.flush();
         self.done();
@@ -603,16 +554,6 @@ impl Follower {
         self.phase = Phase::Pausing { until, wake };
     }
 
-    fn take_open(&mut self) -> Option<OpenResponse> {
-        match std::mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Reading(open) => Some(*open),
-            other => {
-                self.phase = other;
-                None
-            }
-        }
-    }
-
     /// Hands out the items that the response brought.
     fn publish(&mut self) {
         let in_doubt = self.runs.current().is_some_and(|run| run.in_doubt);
@@ -623,7 +564,7 @@ impl Follower {
                 ReadItem::Gap { after, before } => {
                     self.hold(Gap::new(after, Some(before), in_doubt));
                 }
-                ReadItem::Repeat(since) => self.report(Report::Repeated { since }),
+                ReadItem::Repeat(since) => self.report(&Report::Repeated { since }),
             }
         }
         self.printed.reuse(items);
@@ -632,19 +573,22 @@ impl Follower {
     /// Holds a gap back until the pod had time to tell of a next run.
     fn hold(&mut self, gap: Gap) {
         if let Some(gap) = self.runs.hold(gap) {
-            self.report(Report::Gap(gap));
+            self.report(&Report::Gap(gap));
         }
     }
 
-    fn report(&mut self, report: Report) {
-        let notice = self.reports.notice(&report);
+    fn report(&mut self, report: &Report) {
+        let notice = self.reports.notice(report);
         self.actions.extend(notice.map(Action::Notice));
     }
 
+    fn report_all(&mut self, reports: impl IntoIterator<Item = Report>) {
+        reports.into_iter().for_each(|report| self.report(&report));
+    }
+
     fn done(&mut self) {
-        for gap in self.runs.take_all_gaps() {
-            self.report(Report::Gap(gap));
-        }
+        let gaps = self.runs.take_all_gaps();
+        self.report_all(gaps);
         self.phase = Phase::Done;
         self.actions.push_back(Action::Done);
     }

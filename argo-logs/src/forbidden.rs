@@ -1,18 +1,19 @@
 //! Merges the notices about forbidden logs: one a namespace, not one a container.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
-use argo_core::{Level, Notice, NoticeCode};
+use argo_core::{
+    Level, Notice, NoticeCode,
+    access::{Recovery, Reported, grant, refusal},
+};
 
-/// The namespaces in which logs are forbidden. Rights are granted by namespace, so one
-/// notice speaks for all containers of it.
+/// The containers whose logs are forbidden, by namespace. Rights are granted by namespace,
+/// so one notice speaks for all containers of it.
 #[derive(Debug, Default)]
-pub(crate) struct ForbiddenLogs {
-    /// Namespaces with a notice.
-    reported: HashSet<Arc<str>>,
-    /// Forbidden containers, by the uid of their pod and their name.
-    containers: HashSet<(Arc<str>, String)>,
-}
+pub(crate) struct ForbiddenLogs(Reported<Arc<str>, ContainerKey>);
+
+/// The uid of a pod, and the name of a container.
+type ContainerKey = (Arc<str>, String);
 
 impl ForbiddenLogs {
     /// Maps a follower's 403 notice to one notice per namespace; `None` if that was already
@@ -25,38 +26,33 @@ impl ForbiddenLogs {
         let key = (Arc::clone(&pod.uid), container.clone());
         match notice.code {
             NoticeCode::Forbidden => {
-                self.containers.insert(key);
-                let is_news = self.reported.insert(Arc::clone(&namespace));
-                is_news.then(|| forbidden(&namespace, &notice.message))
+                let is_first = self.0.failed(&namespace, key);
+                is_first.then(|| forbidden(&namespace, &notice.message))
             }
-            NoticeCode::Restored if self.containers.remove(&key) => {
-                let is_news = self.reported.remove(&namespace);
-                is_news.then(|| restored(&namespace))
-            }
+            NoticeCode::Restored => match self.0.works(&namespace, key) {
+                Recovery::First => Some(restored(&namespace)),
+                Recovery::Repeated => None,
+                // The container had another trouble.
+                Recovery::Unrelated => Some(notice),
+            },
             _ => Some(notice),
         }
     }
 }
 
-fn forbidden(namespace: &str, said: &str) -> Notice {
-    let message = format!("may not get pods/log in {namespace} (403): logs are missing");
-    Notice::new(NoticeCode::Forbidden, Level::Warning, message).hint(rule(namespace, said))
+/// `answer` is the server's message, which names the user.
+fn forbidden(namespace: &str, answer: &str) -> Notice {
+    let message = format!(
+        "{}: logs are missing",
+        refusal("get", &["pods/log"], namespace)
+    );
+    let hint = grant(Some(namespace), &["get"], &["pods/log"], answer);
+    Notice::new(NoticeCode::Forbidden, Level::Warning, message).hint(hint)
 }
 
 fn restored(namespace: &str) -> Notice {
     let message = format!("pods/log can be read again in {namespace}");
     Notice::new(NoticeCode::Restored, Level::Info, message)
-}
-
-/// Returns the commands that grant the right to the user named in the server's answer.
-fn rule(namespace: &str, said: &str) -> String {
-    let user = said.split_once("User \"").map(|(_, rest)| rest);
-    let user = user.and_then(|rest| rest.split_once('"'));
-    let user = user.map_or("USER", |(user, _)| user);
-    let name = "argo-assistant-logs";
-    format!(
-        "kubectl create role {name} -n {namespace} --verb=get --resource=pods/log && kubectl create rolebinding {name} -n {namespace} --role={name} --user={user}"
-    )
 }
 
 #[cfg(test)]
@@ -72,7 +68,7 @@ mod tests {
             name: pod.into(),
             uid: pod.into(),
         };
-        let said = r#"the log may not be read: pods "p" is forbidden: User "ci" cannot get resource "pods/log" in API group "" in the namespace "shop""#;
+        let said = r#"reading the log is forbidden: pods "p" is forbidden: User "ci" cannot get resource "pods/log" in API group "" in the namespace "shop""#;
         Notice {
             container: Some(container.to_owned()),
             ..Notice::new(code, Level::Warning, said).about(pod)
@@ -89,11 +85,13 @@ mod tests {
         let (message, hint) = say(NoticeCode::Forbidden, "shop", "a", "app").unwrap();
         assert_eq!(
             message,
-            "may not get pods/log in shop (403): logs are missing"
+            "cannot get pods/log in shop (403 forbidden): logs are missing"
         );
-        assert_eq!(
-            hint.unwrap(),
-            "kubectl create role argo-assistant-logs -n shop --verb=get --resource=pods/log && kubectl create rolebinding argo-assistant-logs -n shop --role=argo-assistant-logs --user=ci"
+        let hint = hint.unwrap();
+        assert!(hint.contains("--role=argo-assistant --user=ci"), "{hint}");
+        assert!(
+            hint.contains("-n shop --verb=get --resource=pods/log"),
+            "{hint}"
         );
         assert!(say(NoticeCode::Forbidden, "shop", "a", "proxy").is_none());
         assert!(say(NoticeCode::Forbidden, "shop", "b", "app").is_none());
@@ -103,7 +101,7 @@ mod tests {
         assert!(say(NoticeCode::Restored, "shop", "a", "app").is_none());
         // Of a container that was not refused it is another matter.
         let (message, _) = say(NoticeCode::Restored, "shop", "b", "app").unwrap();
-        assert!(message.starts_with("the log may not be read"));
+        assert!(message.starts_with("reading the log is forbidden"));
         assert!(say(NoticeCode::Forbidden, "shop", "a", "app").is_some());
     }
 }

@@ -11,7 +11,7 @@ mod status_response;
 
 use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 
-use argo_core::{ObjectRef, client::Connection, resource::Pod};
+use argo_core::{ObjectRef, client::Connection, resource::Pod, text::chain};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
@@ -186,18 +186,6 @@ impl OpenError {
     }
 }
 
-/// Joins an error with its causes. A cause whose text is there already is left out.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    for cause in causes(error).skip(1) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
-}
-
 /// Iterates over an error and its causes.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
@@ -257,13 +245,5 @@ mod tests {
         assert!(limited, "{of:?}");
         let of = OpenError::of(&error(Errno::ECONNREFUSED));
         assert!(matches!(of, OpenError::Lost(_)), "{of:?}");
-    }
-
-    #[test]
-    fn causes_are_told_once() {
-        let inner = io::Error::other("no route");
-        assert_eq!(chain(&Outer(inner)), "cannot connect: no route");
-        let wrapped = io::Error::other(io::Error::other("no route"));
-        assert_eq!(chain(&wrapped), "no route");
     }
 }

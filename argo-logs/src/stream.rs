@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use argo_core::{Level, Notice, NoticeCode, PodEvent, client::Connection};
+use argo_core::{Level, Notice, NoticeCode, PodEvent, client::Connection, sleep_until};
 use futures::{
     Stream, StreamExt,
     stream::{BoxStream, Fuse, SelectAll},
@@ -23,7 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     ContainerView, FollowerConfig, LogConfig, LogEvent, LogSource, Origin,
-    actor::{Actor, Message, sleep_until},
+    actor::{Actor, Message},
     containers::{Containers, Order},
     forbidden::ForbiddenLogs,
     limits::Limits,

@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    fn pod(statuses: serde_json::Value) -> Pod {
+    fn pod(statuses: &serde_json::Value) -> Pod {
         let containers = statuses.as_array().unwrap().iter();
         let containers: Vec<_> = containers.map(|s| json!({ "name": s["name"] })).collect();
         serde_json::from_value(json!({
@@ -192,7 +192,7 @@ mod tests {
     fn the_run_that_tells_why_is_chosen() {
         let ended = |code: i32| json!({ "terminated": { "exitCode": code } });
         let running = json!({ "running": {} });
-        let pod = pod(json!([
+        let pod = pod(&json!([
             { "name": "fine", "ready": true, "state": running },
             { "name": "unready", "ready": false, "state": running },
             { "name": "restarted", "ready": true, "state": running, "lastState": ended(0) },
@@ -219,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn lines_come_without_the_kubelets_messages_and_errors_are_kept() {
         let targets = ["app", "none"].map(|container| TailTarget {
-            pod: ObjectRef::from_meta(GroupKind::new("", "Pod"), &pod(json!([])).metadata),
+            pod: ObjectRef::from_meta(GroupKind::new("", "Pod"), &pod(&json!([])).metadata),
             container: container.into(),
             previous: true,
         });

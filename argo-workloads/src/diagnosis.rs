@@ -13,25 +13,33 @@
 //! blamed. Pods with one cause are one finding, and what another finding explains is left
 //! out.
 //!
+//! [`Timeline`] compares the findings of one moment with those before, and returns what is
+//! worth reporting: a finding that came, got worse, or is resolved.
+//!
 //! ```no_run
-//! use argo_core::TrackEvent;
-//! use argo_workloads::diagnosis::{Thresholds, Facts, doomed_workloads, examine};
+//! use argo_core::{AppRef, TrackEvent};
+//! use argo_workloads::{
+//!     diagnosis::{Facts, FindingEvent, Thresholds, Timeline, examine},
+//!     progress::Progress,
+//! };
 //! use futures::{Stream, StreamExt};
 //! use jiff::Timestamp;
 //!
 //! # async fn run(mut tracked: impl Stream<Item = TrackEvent> + Unpin) {
-//! let mut facts = Facts::new(Timestamp::now());
-//! let thresholds = Thresholds::default();
+//! let started = Timestamp::now();
+//! let mut facts = Facts::new(started);
+//! let mut progress = Progress::new(AppRef::new("shop", "argocd"), started);
+//! let mut timeline = Timeline::default();
 //! while let Some(event) = tracked.next().await {
 //!     let now = Timestamp::now();
-//!     match &event {
-//!         TrackEvent::Applied(tracked) => facts.apply(tracked, now),
-//!         TrackEvent::Removed(object) => facts.remove(object),
-//!         TrackEvent::Application(application) => facts.application(application),
-//!         _ => {}
+//!     facts.track(&event, now);
+//!     progress.track(&event, now);
+//!     let findings = examine(&mut facts, &Thresholds::default(), now);
+//!     for event in timeline.update(findings, &progress, now) {
+//!         if let FindingEvent::Found(finding) = event {
+//!             println!("{}: {}", finding.workload, finding.sentence);
+//!         }
 //!     }
-//!     let findings = examine(&facts, &thresholds, now);
-//!     drop(doomed_workloads(&findings));
 //! }
 //! # }
 //! ```
@@ -52,13 +60,13 @@ mod redact;
 mod report;
 mod rules;
 mod span;
-mod stream;
+mod timeline;
 
 pub use code::Code;
-pub use facts::{EventFact, Facts, Line};
+pub use facts::{EventFact, Facts, LAST_LINES, Line};
 pub use finding::{Finding, Severity, doomed_workloads};
 pub use report::findings_page;
-pub use stream::{Fact, findings};
+pub use timeline::{FindingEvent, Timeline};
 
 /// How patient the rules are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +119,8 @@ pub fn without_credentials(message: &str) -> String {
 
 /// What is wrong at this moment, the worst and oldest first. A finding stands as long as
 /// its cause does; what comes and goes is for the caller to remember.
-pub fn examine(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
+pub fn examine(facts: &mut Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
+    facts.evaluate_lines();
     let context = context::Context::new(facts, thresholds, now);
     let observations = rules::RULES
         .iter()

@@ -66,6 +66,7 @@ mod index;
 mod marks;
 mod nothing;
 mod owner;
+pub mod progress;
 pub mod rollout;
 pub mod scan;
 mod scope;

@@ -4,6 +4,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use argo_core::{
     GroupKind, WatchConfig, WatchEvent,
+    backoff::seed,
     resource::{Application, Pod, WorkloadObject},
     watch,
 };
@@ -20,7 +21,7 @@ use crate::{
     Scope, Workload,
     owner::slim,
     scan,
-    workload::kind::{rbac_name, seed, watch_config},
+    workload::kind::{rbac_name, watch_config},
 };
 
 /// One watch.

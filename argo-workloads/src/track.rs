@@ -1,11 +1,8 @@
 //! The stream: opens and closes watches, reads owners, and keeps the time for the rules.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    future::pending,
-};
+use std::collections::{HashMap, VecDeque};
 
-use argo_core::{AppRef, TrackEvent, WatchEvent};
+use argo_core::{AppRef, TrackEvent, WatchEvent, sleep_until};
 use futures::{
     Stream, StreamExt,
     future::BoxFuture,
@@ -154,13 +151,6 @@ impl Running {
                 (wanted, answer)
             }));
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
     }
 }
 

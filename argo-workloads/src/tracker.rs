@@ -8,7 +8,7 @@ use std::{
 
 use argo_core::{
     AppRef, Degraded, DegradedReason, GroupKind, KindTraits, Level, Notice, NoticeCode, ObjectRef,
-    TrackEvent, Tracked, TrackedBody, WatchEvent, resource::Application,
+    TrackEvent, Tracked, TrackedBody, WatchEvent, access::Forbidden, resource::Application,
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     nothing::Search,
     owner::Answer,
     source::{Object, Source},
-    trouble::{Trouble, refused_resource, rule},
+    trouble::{Trouble, grant},
     unread::stand_in,
     workload::describe,
 };
@@ -281,9 +281,9 @@ impl Tracker {
             owner.namespace
         );
         let mut notice = Notice::new(NoticeCode::Forbidden, Level::Info, sentence);
-        if let Some(resource) = refused_resource(message) {
+        if let Some(resource) = Forbidden::parse(message).resource {
             let scope = Scope::Namespace(Arc::clone(&owner.namespace));
-            notice = notice.hint(rule(&scope, &[&resource], message));
+            notice = notice.hint(grant(&scope, &[&resource], message));
         }
         self.say_once(key, notice.about(owner.clone()));
     }
@@ -613,7 +613,7 @@ impl Tracker {
                 self.lost(&self.app)
             );
             let notice = Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, sentence)
-                .hint(rule(&scope, &[&resource], message));
+                .hint(grant(&scope, &[&resource], message));
             return self.say_once(forbidden(namespace), notice);
         }
         self.trouble.forbidden(

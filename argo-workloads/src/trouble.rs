@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use argo_core::{Degraded, DegradedReason, Level, Notice, NoticeCode};
+use argo_core::{Degraded, DegradedReason, Level, Notice, NoticeCode, access, text::listed};
 
 use crate::Scope;
 
@@ -156,51 +156,20 @@ fn notice(scope: &Scope, gathered: &Gathered) -> Notice {
     } else {
         Level::Info
     };
-    Notice::new(NoticeCode::Forbidden, level, message).hint(rule(scope, &resources, &gathered.said))
+    Notice::new(NoticeCode::Forbidden, level, message).hint(grant(
+        scope,
+        &resources,
+        &gathered.said,
+    ))
 }
 
-/// The commands that would allow it to the user whom the server's answer names.
-pub(crate) fn rule(scope: &Scope, resources: &[&str], said: &str) -> String {
-    let (role, place) = match scope {
-        Scope::Cluster => ("clusterrole", String::new()),
-        Scope::Namespace(namespace) => ("role", format!(" -n {namespace}")),
+/// Returns the commands that allow reading the resources to the user whom a 403 names.
+pub(crate) fn grant(scope: &Scope, resources: &[&str], said: &str) -> String {
+    let namespace = match scope {
+        Scope::Cluster => None,
+        Scope::Namespace(namespace) => Some(&**namespace),
     };
-    let verbs = "--verb=get,list,watch";
-    let resources = resources.join(",");
-    let create =
-        format!("kubectl create {role} argo-assistant{place} {verbs} --resource={resources}");
-    let user = user(said).unwrap_or("USER");
-    format!(
-        "{create} && kubectl create {role}binding argo-assistant{place} --{role}=argo-assistant --user={user}"
-    )
-}
-
-/// The user that the server's answer names: `User "ci" cannot list resource …`.
-fn user(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("User \"")?;
-    rest.split_once('"').map(|(user, _)| user)
-}
-
-/// The resource that the server's answer names: `cannot get resource "clusters" in API group
-/// "db.example.com"`.
-pub(crate) fn refused_resource(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("resource \"")?;
-    let (plural, rest) = rest.split_once('"')?;
-    let group = rest.split_once("API group \"").map(|(_, rest)| rest);
-    let group = group.and_then(|rest| rest.split_once('"'));
-    Some(match group {
-        Some((group, _)) if !group.is_empty() => format!("{plural}.{group}"),
-        _ => plural.to_owned(),
-    })
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
+    access::grant(namespace, &["get", "list", "watch"], resources, said)
 }
 
 #[cfg(test)]
@@ -232,7 +201,7 @@ mod tests {
         assert_eq!(
             notice.hint.as_deref(),
             Some(
-                "kubectl create role argo-assistant -n shop --verb=get,list,watch --resource=jobs.batch,replicasets.apps && kubectl create rolebinding argo-assistant -n shop --role=argo-assistant --user=ci"
+                "kubectl create role argo-assistant -n shop --verb=get,list,watch --resource=jobs.batch,replicasets.apps --dry-run=client -o yaml | kubectl auth reconcile -n shop -f - && kubectl create rolebinding argo-assistant -n shop --role=argo-assistant --user=ci --dry-run=client -o yaml | kubectl auth reconcile -n shop -f -"
             )
         );
         trouble.forbidden(&shop(), "jobs.batch", true, said, SECOND);

@@ -4,7 +4,7 @@ mod last_lines;
 
 use std::io::{self, IsTerminal, Write};
 
-use argo_core::{Notice, TrackEvent};
+use argo_core::{Notice, TrackEvent, text::chain};
 use argo_events::{EventConfig, EventItem};
 use argo_workloads::snapshot;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use super::env;
 use crate::{
     args::{DiagnoseArgs, Events, OnDegraded},
     cluster,
-    error::{Failure, chain},
+    error::Failure,
     render::Renderer,
     session::{Config, Input, Session},
     settings::Settings,

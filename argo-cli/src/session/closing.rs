@@ -1,13 +1,17 @@
 //! What a run knows at its end.
 
 use argo_core::resource::Application;
-use argo_workloads::diagnosis::{Finding, Thresholds, without_credentials};
+use argo_core::text::duration;
+use argo_workloads::{
+    diagnosis::{Finding, Thresholds, without_credentials},
+    progress::WorkloadProgress,
+};
 use jiff::Timestamp;
 
-use super::{Cause, Exited, Row, Session};
+use super::{Cause, Exited, Session};
 use crate::{
     argocd::{ArgocdExit, ArgocdOutcome},
-    exit, span,
+    exit,
     summary::{self, Outcome, Summary},
 };
 
@@ -20,10 +24,10 @@ impl Session {
             reason: self.reason(argocd).to_owned(),
             argocd_exit: self.argocd.and_then(|exited| code(exited.exit)),
             argocd: argocd.map(ToString::to_string),
-            elapsed: span::between(self.config.started, self.ended_at(now)),
+            elapsed: duration::between(self.config.started, self.ended_at(now)),
             workloads: self.rows(),
-            pods: self.board.new_pods(),
-            findings: self.causes.current().to_vec(),
+            pods: self.progress.new_pods(),
+            findings: self.timeline.current().to_vec(),
             operation: self.operation(),
             events: self.events.values().map(Into::into).collect(),
             exit: self.exit_code(),
@@ -40,10 +44,10 @@ impl Session {
     /// One look at what is known: everything that is wrong counts at once.
     pub fn look_once(&mut self, now: Timestamp) -> Summary {
         self.examine_with(&Thresholds::one_look(), now);
-        let failed = self.causes.current().iter().any(Finding::is_doomed) || self.has_failed();
+        let failed = self.timeline.current().iter().any(Finding::is_doomed) || self.has_failed();
         let (outcome, exit) = if failed {
             (Outcome::Failed, exit::FAILED)
-        } else if self.board.is_complete() {
+        } else if self.progress.is_complete() {
             (Outcome::Succeeded, exit::OK)
         } else {
             (Outcome::Waiting, exit::TIMEOUT)
@@ -58,31 +62,34 @@ impl Session {
     fn has_failed(&self) -> bool {
         self.operation_failed()
             || self
-                .board
-                .rows()
+                .progress
+                .workloads()
                 .iter()
-                .any(|row| row.state.failed.is_some())
+                .any(|workload| workload.rollout.failed.is_some())
     }
 
     /// The workloads as they stand in the verdict.
     pub(super) fn rows(&self) -> Vec<summary::Row> {
-        let rows = self.board.rows();
-        rows.into_iter().map(|row| self.row(row)).collect()
+        let workloads = self.progress.workloads();
+        workloads
+            .into_iter()
+            .map(|workload| self.row(workload))
+            .collect()
     }
 
-    fn row(&self, row: &Row) -> summary::Row {
-        let shown = summary::Row::new(row.object.clone(), &row.state);
+    fn row(&self, workload: &WorkloadProgress) -> summary::Row {
+        let shown = summary::Row::new(workload.object.clone(), &workload.rollout);
         let clean = |text: Option<String>| text.map(|text| without_credentials(&text));
         summary::Row {
-            restarts: self.board.restarts(row),
-            held_up_by: row
+            restarts: self.progress.restarts(workload),
+            held_up_by: workload
                 .held_up_by
                 .as_ref()
                 .map(|pod| format!("readiness of {pod}")),
             // A CronJob is always complete: it is never the slowest.
-            seconds: row
+            seconds: workload
                 .took
-                .filter(|_| !row.is_cron_job())
+                .filter(|_| !workload.only_starts_others())
                 .map(|took| took.as_secs()),
             failed: clean(shown.failed.clone()),
             waiting_for: clean(shown.waiting_for.clone()),

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use argo_core::{Level, Notice, NoticeCode, resource::OperationState};
-use argo_workloads::diagnosis::{Finding, Severity, Thresholds};
+use argo_core::text::duration::{self, in_words};
+use argo_core::{Level, Notice, NoticeCode, ObjectRef};
+use argo_workloads::{
+    diagnosis::{Finding, Severity, Thresholds},
+    progress::ContainerEnds,
+};
 use jiff::Timestamp;
 
-use super::{Ends, Exited, Session};
+use super::{Exited, Session};
 use crate::{
     argocd::{ArgocdExit, Signal},
     args::OnDegraded,
     exit,
     session::Effect,
-    span, summary,
 };
 
 /// How long everything may take that comes after the end: the last lines of the logs, and
@@ -51,7 +54,7 @@ pub enum Phase {
         /// When looking ends.
         until: Timestamp,
         /// How often containers had ended before.
-        ends: Ends,
+        ends: ContainerEnds,
     },
     /// It is decided; what is left is read.
     Draining {
@@ -138,26 +141,26 @@ impl Session {
     /// argocd gave up on the first sign of trouble; perhaps it passes.
     fn heal(&mut self, now: Timestamp) {
         self.again += 1;
-        let grace = summary::elapsed(self.config.grace);
+        let grace = in_words(self.config.grace);
         let msg = format!(
             "argocd gave up because something is Degraded; waiting up to {grace} for it to heal"
         );
         self.notice(&Notice::new(NoticeCode::Other, Level::Warning, msg));
         self.phase = Phase::Healing {
-            until: span::later(now, self.config.grace),
+            until: duration::later(now, self.config.grace),
         };
     }
 
     /// It is over, but not everything is known yet.
     fn look_on(&mut self, cause: Cause, now: Timestamp) {
-        let longest = match (self.synced, is_success(&cause)) {
+        let longest = match (self.progress.is_synced(), is_success(&cause)) {
             (false, _) => FIRST_LISTS,
             (true, false) => AFTERMATH,
             (true, true) => return self.settle(cause, now),
         };
         self.phase = Phase::Looking {
             cause,
-            until: span::later(now, longest),
+            until: duration::later(now, longest),
         };
     }
 
@@ -170,26 +173,26 @@ impl Session {
         let settle = self.config.settle;
         let msg = format!(
             "healthy; looking {} longer: some new containers have no readiness probe, or are ready for less",
-            summary::elapsed(settle)
+            in_words(settle)
         );
         self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
         self.phase = Phase::Settling {
             cause,
-            until: span::later(now, settle),
-            ends: self.board.ends(),
+            until: duration::later(now, settle),
+            ends: self.progress.container_ends(),
         };
     }
 
     /// True if no crash is to be feared.
     fn is_settled(&self, now: Timestamp) -> bool {
         let settle = self.config.settle;
-        settle.is_zero() || !self.board.may_still_crash(settle, now)
+        settle.is_zero() || !self.progress.may_still_crash(settle, now)
     }
 
     fn drain(&mut self, cause: Cause, now: Timestamp) {
         self.phase = Phase::Draining {
             cause,
-            until: span::later(now, LAST),
+            until: duration::later(now, LAST),
         };
         self.effects.push(Effect::Drain);
     }
@@ -207,7 +210,7 @@ impl Session {
     fn last_look(&mut self, now: Timestamp) {
         self.examine(now);
         let explained = self
-            .causes
+            .timeline
             .current()
             .iter()
             .any(|finding| finding.severity > Severity::Info);
@@ -238,13 +241,14 @@ impl Session {
             return self.end_argocd(Cause::Timeout, now);
         }
         let fails = self.config.fail_fast || !self.config.argocd;
-        let doomed = self
-            .causes
-            .doomed(&self.config.ignore, self.config.grace, now);
+        let doomed = self.timeline.doomed(self.config.grace, now);
+        let doomed = doomed
+            .into_iter()
+            .find(|workload| !self.is_ignored(workload));
         if let Some(workload) = doomed.filter(|_| fails) {
             return self.end_argocd(Cause::Doomed(workload.to_string()), now);
         }
-        if !self.config.argocd && self.synced && self.is_rolled_out() {
+        if !self.config.argocd && self.progress.is_rolled_out() {
             self.settle(Cause::Complete, now);
         }
     }
@@ -253,11 +257,12 @@ impl Session {
     /// once the time is over.
     fn consider_healing(&mut self, until: Timestamp, now: Timestamp) {
         let healed = self
+            .progress
             .health()
             .map_or(now >= until, |health| health != "Degraded");
         if self.is_timeout(now) {
             self.drain(Cause::Timeout, now);
-        } else if healed && !self.causes.current().iter().any(Finding::is_doomed) {
+        } else if healed && !self.timeline.current().iter().any(Finding::is_doomed) {
             self.phase = Phase::Waiting;
             self.argocd = None;
             self.streams.argocd = true;
@@ -269,20 +274,27 @@ impl Session {
     }
 
     fn consider_looking(&mut self, cause: Cause, until: Timestamp, now: Timestamp) {
-        let known = self.synced && is_success(&cause);
+        let known = self.progress.is_synced() && is_success(&cause);
         if now < until && !known {
             return;
         }
         self.examine(now);
-        if is_success(&cause) && self.synced {
+        if is_success(&cause) && self.progress.is_synced() {
             self.settle(cause, now);
         } else {
             self.drain(cause, now);
         }
     }
 
-    fn consider_settling(&mut self, cause: Cause, until: Timestamp, ends: &Ends, now: Timestamp) {
-        if self.board.has_ended_since(ends, &self.config.ignore) {
+    fn consider_settling(
+        &mut self,
+        cause: Cause,
+        until: Timestamp,
+        ends: &ContainerEnds,
+        now: Timestamp,
+    ) {
+        let is_ignored = |workload: &ObjectRef| self.is_ignored(workload);
+        if self.progress.has_ended_since(ends, is_ignored) {
             self.drain(Cause::Unsettled, now);
         } else if now >= until || self.is_timeout(now) || self.is_settled(now) {
             self.drain(cause, now);
@@ -298,35 +310,18 @@ impl Session {
     }
 
     fn is_timeout(&self, now: Timestamp) -> bool {
-        let elapsed = span::between(self.config.started, now);
+        let elapsed = duration::between(self.config.started, now);
         self.config
             .timeout
             .is_some_and(|timeout| elapsed >= timeout)
     }
 
-    /// Without argocd: everything is there and complete, and no sync runs. An application
-    /// without workloads is what Argo CD says it is.
-    fn is_rolled_out(&self) -> bool {
-        let syncing = self.application.as_ref().is_some_and(|application| {
-            let operation = application.status.operation_state.as_ref();
-            application.operation || operation.is_some_and(OperationState::is_running)
-        });
-        let complete = match self.board.rows().is_empty() {
-            true => self.is_synced_and_healthy(),
-            false => self.board.is_complete(),
-        };
-        !syncing && complete
-    }
-
-    fn is_synced_and_healthy(&self) -> bool {
-        let sync = self
-            .application()
-            .and_then(|app| app.status.sync.status.as_deref());
-        sync == Some("Synced") && self.health() == Some("Healthy")
-    }
-
-    pub(super) fn health(&self) -> Option<&str> {
-        self.application.as_ref()?.status.health.status.as_deref()
+    /// True if the user does not want this workload to end the run.
+    fn is_ignored(&self, workload: &ObjectRef) -> bool {
+        self.config
+            .ignore
+            .iter()
+            .any(|ignored| ignored.is(workload))
     }
 
     /// Once the streams have ended, there is nothing left to wait for.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use argo_core::{Level, Notice, NoticeCode, ObjectRef};
+use argo_core::{Level, Notice, NoticeCode, ObjectRef, text::redacted};
 use jiff::Timestamp;
 
 use super::{FollowerConfig, gap::Gap};
@@ -162,14 +162,16 @@ impl Trouble {
         }
     }
 
+    /// `text` is the answer of the server.
     fn message(self, text: &str) -> String {
+        let text = redacted(text);
         match self {
             Self::Waiting if text.is_empty() => "the pod has no node yet".to_owned(),
-            Self::Waiting => text.to_owned(),
+            Self::Waiting => text.into_owned(),
             Self::Unauthorized | Self::Unavailable => {
                 format!("the log cannot be read now: {text}")
             }
-            Self::Forbidden => format!("the log may not be read: {text}"),
+            Self::Forbidden => format!("reading the log is forbidden: {text}"),
             Self::Unreadable => format!("the kubelet cannot read the log: {text}"),
             Self::Polling => format!("the log is read every 2 s, not followed: {text}"),
         }

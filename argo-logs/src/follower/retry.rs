@@ -17,6 +17,9 @@ use crate::{Refusal, Refused, reader::KubeletMessage};
 pub(super) const POLL: Duration = Duration::from_secs(5);
 /// A log that cannot be followed is read again after this.
 pub(super) const POLLING: Duration = Duration::from_millis(1500);
+/// A follow that ended cleanly ended with its run in most cases. The pod says so within
+/// about this time.
+pub(super) const STATUS_LAG: Duration = Duration::from_secs(1);
 /// The delay before the second try after a failure; the first comes at once.
 const FIRST: Duration = Duration::from_millis(500);
 /// The delays between tries grow up to this.

@@ -8,6 +8,7 @@ use super::{
     checkpoints::{Checkpoint, Checkpoints},
     drain::{Drain, DrainPass, PassLines},
     gap::{Gap, Gaps},
+    notices::Report,
     response::OpenResponse,
 };
 use crate::{
@@ -192,6 +193,16 @@ impl ReadRun {
         Some(Gap::new(unseen, None, self.in_doubt || was_rotated))
     }
 
+    /// Reports that the end of the run is lost.
+    pub(super) fn end_lost(&self) -> Report {
+        Report::EndLost {
+            restart: self.run.restart,
+            printed: self.printed,
+            is_tail: false,
+            in_doubt: false,
+        }
+    }
+
     /// Returns the time of the piece with which two responses ended: the run's last line
     /// has no line end.
     pub(super) fn last_words(&mut self) -> Option<i64> {
@@ -340,6 +351,15 @@ impl ReadRun {
 }
 
 impl LastResponse {
+    /// The state of a follow that is dropped because the deploy is over.
+    pub(super) fn at_finish(was_open: bool) -> Self {
+        if was_open {
+            Self::CutAfterFollow
+        } else {
+            Self::Cut
+        }
+    }
+
     pub(super) fn is_cut(self) -> bool {
         matches!(self, Self::Cut | Self::CutAfterFollow)
     }

@@ -197,20 +197,20 @@ impl Runs {
     }
 
     /// Returns the gaps that the pod did not explain in time.
-    pub(super) fn take_due_gaps(&mut self, now: Duration) -> Vec<Gap> {
+    pub(super) fn take_due_gaps(&mut self, now: Duration) -> Vec<Report> {
         let has_moved = self.has_moved();
         for run in self.current.iter_mut().chain(&mut self.retired) {
             run.gaps.start(now);
         }
         let current = self.current.as_mut().filter(|_| !has_moved);
         let runs = self.retired.as_mut().into_iter().chain(current);
-        runs.flat_map(|run| run.gaps.take_due(now)).collect()
+        reports(runs.flat_map(|run| run.gaps.take_due(now)))
     }
 
     /// Returns all gaps: nothing will explain them any more.
-    pub(super) fn take_all_gaps(&mut self) -> Vec<Gap> {
+    pub(super) fn take_all_gaps(&mut self) -> Vec<Report> {
         let runs = self.retired.iter_mut().chain(&mut self.current);
-        runs.flat_map(|run| run.gaps.take_all()).collect()
+        reports(runs.flat_map(|run| run.gaps.take_all()))
     }
 
     /// Decides about the current run, which cannot be read any more: it is complete, or
@@ -261,51 +261,49 @@ impl Runs {
     }
 
     /// Ends the current run. Returns gaps that nothing will explain any more.
-    pub(super) fn retire(&mut self) -> Vec<Gap> {
+    pub(super) fn retire(&mut self) -> Vec<Report> {
         let Some(mut run) = self.current.take() else {
             return Vec::new();
         };
         self.done.insert(Arc::clone(&run.run.id));
         let mut gaps = Vec::new();
         if !run.is_complete() {
-            gaps = run.gaps.take_all();
+            gaps = reports(run.gaps.take_all());
         }
         gaps.extend(self.forget_retired());
         self.retired = Some(run).filter(ReadRun::is_complete);
         gaps
     }
 
-    fn forget_retired(&mut self) -> Vec<Gap> {
+    fn forget_retired(&mut self) -> Vec<Report> {
         let retired = self.retired.take();
-        retired.map_or_else(Vec::new, |mut run| run.gaps.take_all())
+        reports(retired.into_iter().flat_map(|mut run| run.gaps.take_all()))
     }
 
-    /// Begins with the oldest run that was not read yet. Returns false if there is none.
+    /// Begins with the oldest run that was not read yet. Returns `None` if there is none.
     pub(super) fn start_next(
         &mut self,
         is_new_pod: bool,
         printed: &mut Printed,
-        reports: &mut Vec<Report>,
-    ) -> bool {
+    ) -> Option<Vec<Report>> {
         if self.are_unknown() {
-            return false;
+            return None;
         }
         let is_tail = std::mem::take(&mut self.is_first) && !is_new_pod;
         if is_tail {
             self.skip_the_past();
         }
-        let Some((run, previous)) = self.oldest_unread() else {
-            return false;
-        };
-        if let Some(misread) = self.misread_before(&run, printed, reports) {
+        let (run, previous) = self.oldest_unread()?;
+        let mut reports = Vec::new();
+        if let Some(misread) = self.misread_before(&run, printed, &mut reports) {
             self.current = Some(misread);
-            return true;
+            return Some(reports);
         }
-        reports.extend(self.forget_retired().into_iter().map(Report::Gap));
+        reports.extend(self.forget_retired());
         reports.extend(self.count_restarts(run.restart));
         let early = std::mem::take(&mut self.early);
         self.current = Some(ReadRun::new(run, previous, is_tail, early));
-        true
+        Some(reports)
     }
 
     fn oldest_unread(&self) -> Option<(Run, bool)> {
@@ -374,6 +372,10 @@ impl Runs {
             printed.go_back(windows);
         }
     }
+}
+
+fn reports(gaps: impl IntoIterator<Item = Gap>) -> Vec<Report> {
+    gaps.into_iter().map(Report::Gap).collect()
 }
 
 /// Reports the end of a run that cannot be read. Nearly always nothing is missing if the run

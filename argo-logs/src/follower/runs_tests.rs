@@ -22,10 +22,10 @@ fn view(current: Option<Run>, last: Option<Run>) -> ContainerView {
 
 /// Begins with the next run; the reports, and the run's number of restarts.
 fn next(runs: &mut Runs, is_new: bool) -> (usize, Option<i32>) {
-    let mut reports = Vec::new();
-    let has_next = runs.start_next(is_new, &mut Printed::default(), &mut reports);
-    let current = runs.current().filter(|_| has_next);
-    (reports.len(), current.map(|run| run.run.restart))
+    let reports = runs.start_next(is_new, &mut Printed::default());
+    let current = runs.current().filter(|_| reports.is_some());
+    let restart = current.map(|run| run.run.restart);
+    (reports.unwrap_or_default().len(), restart)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use argo_core::{ObjectRef, resource::Pod};
+use argo_core::{ObjectRef, resource::Pod, text::chain};
 use async_trait::async_trait;
 use futures::StreamExt;
 use http::{Response, StatusCode, header};
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{
     ANSWER_WITHIN, ASK_WITHIN, AskError, LogBody, LogResponse, LogSource, Lost, OpenError,
-    OpenParams, Refused, TEXT_WITHIN, chain,
+    OpenParams, Refused, TEXT_WITHIN,
     request::{date, log_path, seconds},
     status_response::{MAX_TEXT, compressed},
 };

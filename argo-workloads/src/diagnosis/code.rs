@@ -87,6 +87,29 @@ codes! {
     AlreadyDegraded = "already-degraded",
 }
 
+impl Code {
+    /// True if a finding is over once the rules no longer see it: what keeps containers from
+    /// starting, above all. A container that crashed runs again for a while, a probe is
+    /// silent after a restart, a promised node is not there yet: only a workload that is
+    /// complete proves that these are over.
+    pub(super) fn is_over_once_absent(self) -> bool {
+        matches!(
+            self,
+            Self::ImagePull
+                | Self::ConfigMissing
+                | Self::PvcPending
+                | Self::VolumeAttach
+                | Self::VolumeMount
+                | Self::SandboxFailed
+                | Self::QuotaExceeded
+                | Self::AdmissionDenied
+                | Self::ComparisonError
+                | Self::AppSuspended
+                | Self::AlreadyDegraded
+        )
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

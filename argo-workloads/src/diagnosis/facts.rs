@@ -6,7 +6,7 @@ use std::{
 };
 
 use argo_core::{
-    ObjectRef, Tracked, TrackedBody,
+    ObjectRef, TrackEvent, Tracked, TrackedBody,
     resource::{Application, Pod, WorkloadObject},
 };
 use jiff::Timestamp;
@@ -16,11 +16,14 @@ use crate::rollout;
 
 mod events;
 mod history;
+mod last_lines;
 mod sync_failures;
 
 pub use events::EventFact;
-pub(super) use events::{Events, normal};
+pub(super) use events::Events;
 pub(super) use history::{ContainerHistory, End, StartProblem, StartProblemKind};
+pub use last_lines::LAST_LINES;
+use last_lines::LastLines;
 pub(super) use sync_failures::SyncFailures;
 
 /// Lines of a container that are kept.
@@ -57,6 +60,8 @@ pub struct Facts {
     events: BTreeMap<Arc<str>, Events>,
     event_order: VecDeque<Arc<str>>,
     lines: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
+    /// Lines of which `lines` was not told yet.
+    last_lines: LastLines,
     gone: BTreeMap<Arc<str>, VecDeque<GonePod>>,
 }
 
@@ -124,12 +129,22 @@ impl Facts {
             events: BTreeMap::new(),
             event_order: VecDeque::new(),
             lines: BTreeMap::new(),
+            last_lines: LastLines::default(),
             gone: BTreeMap::new(),
         }
     }
 
-    /// An object is there, or changed. `now` is when that was seen.
-    pub fn apply(&mut self, tracked: &Tracked, now: Timestamp) {
+    /// Takes in an event of the tracker that was received at `now`.
+    pub fn track(&mut self, event: &TrackEvent, now: Timestamp) {
+        match event {
+            TrackEvent::Applied(tracked) => self.apply(tracked, now),
+            TrackEvent::Removed(object) => self.remove(object),
+            TrackEvent::Application(application) => self.application(application),
+            _ => {}
+        }
+    }
+
+    fn apply(&mut self, tracked: &Tracked, now: Timestamp) {
         let uid = Arc::clone(&tracked.object.uid);
         match &tracked.body {
             TrackedBody::Pod(pod) => self.apply_pod(tracked, pod, now),
@@ -158,6 +173,7 @@ impl Facts {
             pod: Arc::clone(pod),
             containers,
         };
+        self.last_lines.observe(&tracked.object.uid, pod);
         self.pods.insert(Arc::clone(&tracked.object.uid), fact);
     }
 
@@ -191,28 +207,30 @@ impl Facts {
 
     /// Forgets hooks that failed and are gone, with their pods.
     fn forget_gone(&mut self, is_past: impl Fn(&WorkloadFact) -> bool) {
-        let gone = &mut self.gone;
+        let mut past = Vec::new();
         self.workloads.retain(|uid, fact| {
             let is_past = fact.is_gone && is_past(fact);
             if is_past {
-                gone.remove(uid);
+                past.push(Arc::clone(uid));
             }
             !is_past
         });
+        for uid in past {
+            self.forget_gone_pods(&uid);
+        }
+    }
+
+    fn forget_gone_pods(&mut self, root: &str) {
+        for gone in self.gone.remove(root).into_iter().flatten() {
+            self.last_lines.forget(&gone.fact.object.uid);
+        }
     }
 
     /// An object is gone. Of a pod the last ones of its workload are remembered: a Job
     /// deletes its failed pods before it says that it failed (recording 08). So is a hook
     /// that failed: a retry of the sync deletes it before it makes it anew.
-    pub fn remove(&mut self, object: &ObjectRef) {
-        let lines = self.lines.remove(&object.uid).unwrap_or_default();
-        if let Some(fact) = self.pods.remove(&object.uid) {
-            let gone = self.gone.entry(Arc::clone(&fact.root.uid)).or_default();
-            gone.push_back(GonePod { fact, lines });
-            if gone.len() > GONE {
-                gone.pop_front();
-            }
-        }
+    fn remove(&mut self, object: &ObjectRef) {
+        self.remove_pod(object);
         if let Some(fact) = self.workloads.get_mut(&object.uid)
             && fact.failed_hook().is_some()
         {
@@ -223,7 +241,22 @@ impl Facts {
         self.others.remove(&object.uid);
         self.applications.remove(&object.uid);
         self.failures.remove(&object.uid);
-        self.gone.remove(&object.uid);
+        self.forget_gone_pods(&object.uid);
+    }
+
+    fn remove_pod(&mut self, object: &ObjectRef) {
+        self.evaluate_lines();
+        let lines = self.lines.remove(&object.uid).unwrap_or_default();
+        let Some(fact) = self.pods.remove(&object.uid) else {
+            return;
+        };
+        let gone = self.gone.entry(Arc::clone(&fact.root.uid)).or_default();
+        gone.push_back(GonePod { fact, lines });
+        if gone.len() > GONE
+            && let Some(oldest) = gone.pop_front()
+        {
+            self.last_lines.forget(&oldest.fact.object.uid);
+        }
     }
 
     /// Something happened to an object, whether that is known yet or not.
@@ -239,9 +272,37 @@ impl Facts {
         self.events.entry(uid).or_default().add(event);
     }
 
-    /// The last lines of a container, oldest first; they replace those given before.
-    /// Lines of a pod that nobody told of are dropped.
-    pub fn last_lines(&mut self, pod_uid: &str, container: &str, mut lines: Vec<Line>) {
+    /// Takes in lines that one run of a container wrote, oldest first, as bytes. Only the last
+    /// [`LAST_LINES`] of a run are kept, so a caller may skip the others.
+    pub fn lines<'a>(
+        &mut self,
+        pod_uid: &Arc<str>,
+        container: &Arc<str>,
+        run: &Arc<str>,
+        lines: impl Iterator<Item = (Option<Timestamp>, &'a [u8])>,
+    ) {
+        self.last_lines.keep(pod_uid, container, run, lines);
+    }
+
+    /// Turns the bytes that came since the last look into text for the rules.
+    pub(super) fn evaluate_lines(&mut self) {
+        for (pod_uid, container, lines) in self.last_lines.take_changed() {
+            if !self.is_remembered(&pod_uid) {
+                self.last_lines.forget(&pod_uid);
+            }
+            self.set_last_lines(&pod_uid, &container, lines);
+        }
+    }
+
+    /// True of a pod that is there, and of one whose end may still matter.
+    fn is_remembered(&self, pod_uid: &str) -> bool {
+        let mut gone = self.gone.values().flatten();
+        self.pods.contains_key(pod_uid) || gone.any(|gone| &*gone.fact.object.uid == pod_uid)
+    }
+
+    /// Replaces the last lines of a container, oldest first. Lines of a pod that was never
+    /// tracked are dropped.
+    pub fn set_last_lines(&mut self, pod_uid: &str, container: &str, mut lines: Vec<Line>) {
         lines.drain(..lines.len().saturating_sub(LINES));
         for line in &mut lines {
             line.text = redact::log_line(&line.text);
@@ -257,8 +318,7 @@ impl Facts {
         }
     }
 
-    /// The Application, or one that it owns, is there or changed.
-    pub fn application(&mut self, application: &Arc<Application>) {
+    fn application(&mut self, application: &Arc<Application>) {
         let uid: Arc<str> = application
             .metadata
             .uid
@@ -353,7 +413,10 @@ mod tests {
                 body: TrackedBody::Pod(Arc::default()),
             };
             facts.apply(&tracked, Timestamp::UNIX_EPOCH);
-            facts.last_lines(&uid, "app", vec![line.clone(); 1000]);
+            facts.set_last_lines(&uid, "app", vec![line.clone(); 1000]);
+            let run: Arc<str> = "A".into();
+            let bytes = [(None, &b"x"[..])].into_iter();
+            facts.lines(&tracked.object.uid, &"app".into(), &run, bytes);
             let kept = facts.lines_of(&facts.pods[&*uid], "app");
             assert!(kept.len() == LINES && kept[0].text.len() < 1000);
             facts.remove(&tracked.object);
@@ -361,5 +424,6 @@ mod tests {
         assert_eq!(facts.events.len(), EVENT_OBJECTS);
         assert_eq!(facts.gone_of("root").count(), GONE);
         assert!(facts.pods.is_empty() && facts.lines.is_empty());
+        assert_eq!(facts.last_lines.containers(), GONE);
     }
 }

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use argo_core::{
-    GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody,
+    GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody,
     resource::{Pod, WorkloadObject},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -67,7 +67,7 @@ impl Player {
         let meta: ObjectMeta = serde_json::from_value(value["metadata"].clone()).unwrap();
         let object = ObjectRef::from_meta(GroupKind::new(group, kind), &meta);
         if row["type"] == "DELETED" {
-            self.facts.remove(&object);
+            self.facts.track(&TrackEvent::Removed(object), now);
             return;
         }
         let owners = meta.owner_references.unwrap_or_default();
@@ -93,7 +93,8 @@ impl Player {
             body,
         };
         let tracked = describe(&builtin(), tracked);
-        self.facts.apply(&tracked, now);
+        let event = TrackEvent::Applied(tracked.clone());
+        self.facts.track(&event, now);
         self.tracked.insert(tracked.object.uid.to_string(), tracked);
     }
 
@@ -122,7 +123,7 @@ impl Player {
             time,
             text: line.to_owned(),
         });
-        self.facts.last_lines(&uid, &container, lines.clone());
+        self.facts.set_last_lines(&uid, &container, lines.clone());
     }
 }
 
@@ -177,18 +178,18 @@ fn play(recording: &str) -> (Timestamp, BTreeMap<String, First>) {
     let mut tick = start;
     for (time, row) in &rows {
         while tick < *time {
-            look(&player.facts, tick, &mut firsts);
+            look(&mut player.facts, tick, &mut firsts);
             tick += SignedDuration::from_secs(1);
         }
         player.step(row, *time);
         if row["kind"] != "Line" {
-            look(&player.facts, *time, &mut firsts);
+            look(&mut player.facts, *time, &mut firsts);
         }
     }
     (start, firsts)
 }
 
-fn look(facts: &Facts, now: Timestamp, firsts: &mut BTreeMap<String, First>) {
+fn look(facts: &mut Facts, now: Timestamp, firsts: &mut BTreeMap<String, First>) {
     for finding in examine(facts, &Thresholds::default(), now) {
         let key = format!("{} {}", finding.workload, finding.code);
         let first = firsts.entry(key).or_insert_with(|| First {

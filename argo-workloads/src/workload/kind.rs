@@ -1,12 +1,8 @@
 //! A kind of workload of the usual shape.
 
-use std::{
-    collections::hash_map::DefaultHasher,
-    hash::{Hash, Hasher},
-};
-
 use argo_core::{
-    GroupKind, KindTraits, RolloutState, WatchConfig, resource::WorkloadObject, watch,
+    GroupKind, KindTraits, RolloutState, WatchConfig, backoff::seed, resource::WorkloadObject,
+    watch,
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
@@ -122,13 +118,6 @@ pub(crate) fn watch_config(seed: u64) -> WatchConfig {
         seed,
         ..WatchConfig::default()
     }
-}
-
-/// Watches that were cut at one moment come back at different ones.
-pub(crate) fn seed(of: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// `deployments.apps`, `pods`.

@@ -344,7 +344,7 @@ async fn logs_that_may_not_be_read_are_one_notice() {
     run.until("pods/log").await;
     let ended = rollout.finish(run).await;
     assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
-    let said = "may not get pods/log in shop-prod (403)";
+    let said = "cannot get pods/log in shop-prod (403 forbidden)";
     assert_eq!(ended.count(said), 1, "{}", ended.stdout);
     assert!(ended.count("Started container app") > 0, "{}", ended.stdout);
 }

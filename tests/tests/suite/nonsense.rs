@@ -194,10 +194,9 @@ impl Play {
         let object = object(&kind, numbers[1]);
         if &*kind.kind == "Application" {
             if let Ok(application) = serde_json::from_value(value) {
-                let application = Arc::new(application);
-                self.facts.application(&application);
-                self.session
-                    .handle(Input::Track(TrackEvent::Application(application)), self.now);
+                let event = TrackEvent::Application(Arc::new(application));
+                self.facts.track(&event, self.now);
+                self.session.handle(Input::Track(event), self.now);
                 self.accepted += 1;
             }
             return;
@@ -227,9 +226,9 @@ impl Play {
         };
         let tracked = describe(&builtin(), tracked);
         self.accepted += 1;
-        self.facts.apply(&tracked, self.now);
-        self.session
-            .handle(Input::Track(TrackEvent::Applied(tracked)), self.now);
+        let event = TrackEvent::Applied(tracked);
+        self.facts.track(&event, self.now);
+        self.session.handle(Input::Track(event), self.now);
     }
 
     fn event(&mut self, numbers: &[usize]) {
@@ -305,7 +304,7 @@ impl Play {
             Thresholds::settling(),
         ] {
             for now in [self.now, Timestamp::MIN, Timestamp::MAX] {
-                for finding in examine(&self.facts, &thresholds, now) {
+                for finding in examine(&mut self.facts, &thresholds, now) {
                     let longest = |texts: &[String]| {
                         texts
                             .iter()
@@ -365,6 +364,6 @@ fn some_nonsense_is_accepted() {
         play.object(&numbers);
     }
     assert!(play.accepted > 10, "{}", play.accepted);
-    let findings = examine(&play.facts, &Thresholds::one_look(), now);
+    let findings = examine(&mut play.facts, &Thresholds::one_look(), now);
     assert!(!findings.is_empty());
 }

@@ -180,7 +180,7 @@ async fn pods_and_logs_alone() {
         "{}",
         told.said()
     );
-    let rule = "kubectl create role argo-assistant -n prod --verb=get,list,watch --resource=cronjobs.batch,daemonsets.apps,deployments.apps,horizontalpodautoscalers.autoscaling,jobs.batch,persistentvolumeclaims,replicasets.apps,rollouts.argoproj.io,statefulsets.apps && kubectl create rolebinding argo-assistant -n prod --role=argo-assistant --user=kubernetes-admin";
+    let rule = "kubectl create role argo-assistant -n prod --verb=get,list,watch --resource=cronjobs.batch,daemonsets.apps,deployments.apps,horizontalpodautoscalers.autoscaling,jobs.batch,persistentvolumeclaims,replicasets.apps,rollouts.argoproj.io,statefulsets.apps --dry-run=client -o yaml | kubectl auth reconcile -n prod -f - && kubectl create rolebinding argo-assistant -n prod --role=argo-assistant --user=kubernetes-admin --dry-run=client -o yaml | kubectl auth reconcile -n prod -f -";
     assert_eq!(rest.hint.as_deref(), Some(rule));
     // One of two ReplicaSets was asked for, or both at once; then it was clear.
     let gets = hand
@@ -290,7 +290,7 @@ async fn without_the_application() {
         (notice.code, notice.level),
         (NoticeCode::ApplicationUnreadable, Level::Info)
     );
-    assert!(notice.hint.as_ref().unwrap().starts_with("kubectl create role argo-assistant -n argocd --verb=get,list,watch --resource=applications.argoproj.io &&"));
+    assert!(notice.hint.as_ref().unwrap().starts_with("kubectl create role argo-assistant -n argocd --verb=get,list,watch --resource=applications.argoproj.io --dry-run=client -o yaml | kubectl auth reconcile -n argocd -f - &&"));
 }
 
 #[tokio::test]
@@ -412,9 +412,9 @@ async fn without_logs() {
     let ended = run.end().await;
     println!("without logs\n{}", ended.stdout);
     assert_ne!(ended.code(), Some(0));
-    let said = "may not get pods/log in shop-prod (403): logs are missing";
+    let said = "cannot get pods/log in shop-prod (403 forbidden): logs are missing";
     assert_eq!(
-        (ended.count(said), ended.count("--resource=pods/log &&")),
+        (ended.count(said), ended.count("--resource=pods/log ")),
         (1, 1)
     );
     let of_logs = ["listening", "proxying", "no password", "could be read"];

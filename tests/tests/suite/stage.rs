@@ -9,13 +9,12 @@ use argo_cli::{
     render::Renderer,
     session::{Config, Effect, Exited, Input, Session},
     settings::Settings,
-    span,
     summary::Summary,
     verdict,
 };
 use argo_core::{
     AppRef, GroupKind, KindTraits, ObjectRef, Record, TrackEvent, Tracked, TrackedBody, WatchEvent,
-    record::Body, resource::Application,
+    record::Body, resource::Application, text::duration,
 };
 use argo_logs::{Batch, Line};
 use argo_workloads::{AppSelector, Change, Index, Scope, builtin, describe};
@@ -273,7 +272,7 @@ impl Stage {
     pub(crate) fn end(&mut self, exited: Exited) {
         self.tell(Input::Argocd(exited));
         let second = Duration::from_secs(1);
-        self.tell_at(Input::Tick, span::later(self.now(), second));
+        self.tell_at(Input::Tick, duration::later(self.now(), second));
         self.tell(Input::LogsEnded);
         self.tell(Input::EventsEnded);
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use argo_core::{GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody, resource::Application};
+use argo_core::{
+    GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, resource::Application,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -22,11 +24,23 @@ impl Syncs {
     }
 
     fn apply(&mut self, tracked: &Tracked) {
-        self.0.apply(tracked, at(5));
+        let event = TrackEvent::Applied(tracked.clone());
+        self.0.track(&event, at(5));
     }
 
-    fn examine(&self) -> Vec<Finding> {
-        examine(&self.0, &Thresholds::default(), at(10))
+    fn remove(&mut self, tracked: &Tracked) {
+        let event = TrackEvent::Removed(tracked.object.clone());
+        self.0.track(&event, at(5));
+    }
+
+    fn application(&mut self, value: Value) {
+        let application: Application = serde_json::from_value(value).unwrap();
+        let event = TrackEvent::Application(Arc::new(application));
+        self.0.track(&event, at(5));
+    }
+
+    fn examine(&mut self) -> Vec<Finding> {
+        examine(&mut self.0, &Thresholds::default(), at(10))
     }
 
     /// What is wrong once the operation is like this.
@@ -35,8 +49,7 @@ impl Syncs {
             "status": {"operationState": {"phase": phase, "retryCount": retry,
                 "message": format!("one or more objects failed to apply (retried {retry} times)."),
                 "startedAt": at(1).to_string(), "syncResult": {"resources": results}}}});
-        let application: Application = serde_json::from_value(value).unwrap();
-        self.0.application(&Arc::new(application));
+        self.application(value);
         self.examine()
     }
 }
@@ -172,10 +185,10 @@ fn hook_is_made_anew() -> Syncs {
         time: at(3),
         text: "ERROR: relation exists".to_owned(),
     };
-    syncs.0.last_lines("p", "app", vec![line]);
+    syncs.0.set_last_lines("p", "app", vec![line]);
     syncs.tell("Running", 1, &[hook("Failed")]);
-    syncs.0.remove(&pod.object);
-    syncs.0.remove(&first.object);
+    syncs.remove(&pod);
+    syncs.remove(&first);
     syncs.apply(&job("second", "Progressing"));
     syncs
 }
@@ -205,12 +218,11 @@ fn another_sync_owes_nothing_to_a_hook_that_is_gone() {
     let mut syncs = Syncs::new();
     let first = job("first", "Failed");
     syncs.apply(&first);
-    syncs.0.remove(&first.object);
+    syncs.remove(&first);
     assert_eq!(syncs.examine().len(), 1);
     let operation = json!({"phase": "Running", "startedAt": at(6).to_string()});
     let value =
         json!({"metadata": {"name": "shop", "uid": "a"}, "status": {"operationState": operation}});
-    let application: Application = serde_json::from_value(value).unwrap();
-    syncs.0.application(&Arc::new(application));
+    syncs.application(value);
     assert_eq!(syncs.examine(), []);
 }

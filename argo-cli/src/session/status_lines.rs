@@ -1,0 +1,194 @@
+//! Says in words how far each workload is.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use argo_core::text::duration::{self, in_words};
+use argo_core::{
+    Level, Record, RolloutState, Runs,
+    record::{Body, Status},
+};
+use argo_workloads::{
+    progress::{Progress, WorkloadProgress},
+    rollout::NOT_SEEN,
+};
+use jiff::Timestamp;
+
+/// The line of one workload changes at most once in this time, unless the workload becomes
+/// complete or fails.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// The lines that were said about workloads, by uid.
+#[derive(Debug, Default)]
+pub(super) struct StatusLines(BTreeMap<Arc<str>, Said>);
+
+/// The last line of a workload.
+#[derive(Clone, Debug)]
+struct Said {
+    words: String,
+    at: Timestamp,
+}
+
+impl StatusLines {
+    /// Returns the line of a workload if it is news and none was said just now. No line says
+    /// that something was complete from the start.
+    pub(super) fn changed(
+        &mut self,
+        workload: &WorkloadProgress,
+        now: Timestamp,
+    ) -> Option<Record> {
+        let rollout = &workload.rollout;
+        let unseen = rollout.waiting_for.as_deref() == Some(NOT_SEEN);
+        if !workload.touched || workload.gone || workload.only_starts_others() || unseen {
+            return None;
+        }
+        let words = words(workload);
+        let uid = &workload.object.uid;
+        if let Some(said) = self.0.get(uid) {
+            let is_held_back = duration::between(said.at, now) < QUIET && !workload.is_decided();
+            if words == said.words || is_held_back {
+                return None;
+            }
+        }
+        let said = Said {
+            words: words.clone(),
+            at: now,
+        };
+        self.0.insert(Arc::clone(uid), said);
+        Some(record(workload, &words, now))
+    }
+
+    /// Returns the lines that were held back and are due now.
+    pub(super) fn held_back(&mut self, progress: &Progress, now: Timestamp) -> Vec<Record> {
+        let workloads = progress.workloads();
+        let lines = workloads
+            .into_iter()
+            .filter_map(|workload| self.changed(workload, now));
+        lines.collect()
+    }
+}
+
+fn record(workload: &WorkloadProgress, words: &str, now: Timestamp) -> Record {
+    let rollout = &workload.rollout;
+    let level = if rollout.failed.is_some() {
+        Level::Error
+    } else {
+        Level::Info
+    };
+    let body = Body::Status(Status {
+        namespace: workload.object.namespace.to_string(),
+        workload: workload.object.to_string(),
+        ready: rollout.ready,
+        desired: rollout.desired,
+        complete: rollout.complete,
+    });
+    let msg = format!("{} {words}", workload.object);
+    Record::at(now, level, msg, body)
+}
+
+/// `1/3 updated, 1 ready`, `3/3 ready after 58 s`, `complete after 4 s`.
+fn words(workload: &WorkloadProgress) -> String {
+    let rollout = &workload.rollout;
+    if let Some(why) = &rollout.failed {
+        return format!("failed: {why}");
+    }
+    let counts = counts(workload);
+    match (rollout.complete, workload.took) {
+        (true, Some(took)) => format!("{counts} after {}", in_words(took)),
+        (true, None) => counts,
+        (false, _) => waiting(rollout, counts),
+    }
+}
+
+fn counts(workload: &WorkloadProgress) -> String {
+    let rollout = &workload.rollout;
+    let ready = rollout.ready.unwrap_or(0);
+    let runs_for_ever = workload.runs == Runs::ForEver && !workload.is_bare_pod();
+    match rollout.desired {
+        _ if rollout.complete && !runs_for_ever => "complete".to_owned(),
+        Some(desired) if workload.runs == Runs::Once => format!("{ready}/{desired} succeeded"),
+        Some(desired) => format!("{ready}/{desired} ready"),
+        None if rollout.complete => "complete".to_owned(),
+        None => "in progress".to_owned(),
+    }
+}
+
+fn waiting(rollout: &RolloutState, counts: String) -> String {
+    let ready = rollout.ready.unwrap_or(0);
+    if let (Some(updated), Some(desired)) = (rollout.updated, rollout.desired)
+        && updated < desired
+    {
+        return format!("{updated}/{desired} updated, {ready} ready");
+    }
+    let repeated = format!("{ready} of {} ", rollout.desired.unwrap_or(0));
+    match &rollout.waiting_for {
+        Some(words) if words.starts_with(&repeated) => counts,
+        Some(words) if words.starts_with(|first: char| first.is_ascii_digit()) => {
+            format!("{counts}, {words}")
+        }
+        Some(words) => format!("{counts}, waiting for {words}"),
+        None => counts,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argo_core::{AppRef, GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody};
+    use argo_workloads::{builtin, describe};
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    fn deployment(updated: i64, ready: i64) -> TrackEvent {
+        let value = json!({"spec": {"replicas": 3}, "status": {"replicas": 3,
+            "updatedReplicas": updated, "readyReplicas": ready, "availableReplicas": ready}});
+        let object = ObjectRef {
+            kind: GroupKind::new("apps", "Deployment"),
+            namespace: "n".into(),
+            name: "web".into(),
+            uid: "web".into(),
+        };
+        let tracked = Tracked {
+            root: object.clone(),
+            object,
+            owner: None,
+            hook: None,
+            is_new: false,
+            rollout: None,
+            traits: KindTraits::default(),
+            body: TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
+        };
+        TrackEvent::Applied(describe(&builtin(), tracked))
+    }
+
+    #[test]
+    fn changes_are_said_once_and_completion_at_once() {
+        let mut progress = Progress::new(AppRef::new("shop", "argocd"), at(0));
+        let mut lines = StatusLines::default();
+        let mut say = |event: &TrackEvent, second| {
+            let workload = progress.track(event, at(second))?;
+            Some(lines.changed(workload, at(second))?.msg)
+        };
+        assert_eq!(say(&deployment(3, 3), 0), None);
+        let updating = say(&deployment(1, 3), 1);
+        assert_eq!(
+            updating.as_deref(),
+            Some("Deployment/web 1/3 updated, 3 ready")
+        );
+        assert_eq!(say(&deployment(1, 3), 2), None);
+        assert_eq!(say(&deployment(2, 3), 2), None);
+        let complete = say(&deployment(3, 3), 2);
+        assert_eq!(
+            complete.as_deref(),
+            Some("Deployment/web 3/3 ready after 1 s")
+        );
+        assert_eq!(say(&deployment(3, 2), 3), None);
+        let later = lines.held_back(&progress, at(5));
+        assert_eq!(later[0].msg, "Deployment/web 2/3 ready");
+        assert!(lines.held_back(&progress, at(9)).is_empty());
+        assert!(!progress.is_complete());
+    }
+}

@@ -1,0 +1,197 @@
+//! The last lines of each container, by run.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use argo_core::resource::{ContainerStatus, Pod};
+use jiff::Timestamp;
+
+use super::Line;
+
+/// Lines that are kept of a run; older ones are dropped.
+pub const LAST_LINES: usize = 25;
+/// Bytes that are kept of a line; the rest is cut.
+const LENGTH: usize = 1000;
+/// Runs of a container that are kept: the one that ended last, and its successor.
+const RUNS: usize = 2;
+
+/// Uid of the pod and name of the container.
+type Key = (Arc<str>, Arc<str>);
+
+/// The last lines of each container.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LastLines(HashMap<Key, ContainerLines>);
+
+#[derive(Clone, Debug, Default)]
+struct ContainerLines {
+    runs: VecDeque<Run>,
+    /// The id of the run that ended last.
+    ended: Option<Arc<str>>,
+    /// True if something changed since the last call of `take_changed`.
+    changed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Run {
+    id: Arc<str>,
+    lines: VecDeque<RawLine>,
+}
+
+/// A line as it came: most lines are dropped before anybody needs their text.
+#[derive(Clone, Debug)]
+struct RawLine {
+    time: Option<Timestamp>,
+    text: Vec<u8>,
+}
+
+impl LastLines {
+    /// Keeps lines of one run of a container. Every line passes here, so the memory of a line
+    /// that is dropped is given to the one that comes in.
+    pub(crate) fn keep<'a>(
+        &mut self,
+        pod_uid: &Arc<str>,
+        container: &Arc<str>,
+        run: &Arc<str>,
+        lines: impl Iterator<Item = (Option<Timestamp>, &'a [u8])>,
+    ) {
+        let key = (Arc::clone(pod_uid), Arc::clone(container));
+        let known = self.0.entry(key).or_default();
+        known.changed = true;
+        let kept = known.run(run);
+        for (time, bytes) in lines {
+            let mut text = match kept.len() {
+                LAST_LINES.. => kept.pop_front().map(|line| line.text).unwrap_or_default(),
+                _ => Vec::new(),
+            };
+            text.clear();
+            text.extend_from_slice(&bytes[..bytes.len().min(LENGTH)]);
+            kept.push_back(RawLine { time, text });
+        }
+    }
+
+    /// Learns from a pod which runs have ended: their lines matter, however many their
+    /// successors write.
+    pub(crate) fn observe(&mut self, pod_uid: &Arc<str>, pod: &Pod) {
+        for (container, status) in pod.containers() {
+            if let Some(id) = status.and_then(last_ended) {
+                let key = (Arc::clone(pod_uid), Arc::from(container.name.as_str()));
+                let known = self.0.entry(key).or_default();
+                (known.ended, known.changed) = (Some(id.into()), true);
+            }
+        }
+    }
+
+    /// Returns the containers that changed since the last call, with the lines that matter.
+    pub(crate) fn take_changed(&mut self) -> Vec<(Arc<str>, Arc<str>, Vec<Line>)> {
+        let written = self
+            .0
+            .iter_mut()
+            .filter(|(_, known)| !known.runs.is_empty());
+        let changed = written.filter_map(|((pod, container), known)| {
+            let lines = std::mem::take(&mut known.changed).then(|| known.lines())?;
+            Some((Arc::clone(pod), Arc::clone(container), lines))
+        });
+        changed.collect()
+    }
+
+    /// Drops the lines of a pod.
+    pub(crate) fn forget(&mut self, pod_uid: &str) {
+        self.0.retain(|(uid, _), _| **uid != *pod_uid);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn containers(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Returns the id of the run that ended last.
+fn last_ended(status: &ContainerStatus) -> Option<&str> {
+    let (state, last) = (&status.state.terminated, &status.last_state.terminated);
+    state.as_ref().or(last.as_ref())?.container_id.as_deref()
+}
+
+impl ContainerLines {
+    /// Returns the lines of a run; an unknown run is the newest one.
+    fn run(&mut self, id: &Arc<str>) -> &mut VecDeque<RawLine> {
+        if self.runs.back().is_none_or(|run| run.id != *id) {
+            if self.runs.len() == RUNS {
+                self.runs.pop_front();
+            }
+            self.runs.push_back(Run {
+                id: Arc::clone(id),
+                lines: VecDeque::new(),
+            });
+        }
+        let newest = self.runs.len() - 1;
+        &mut self.runs[newest].lines
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        let mut runs = self.runs.iter();
+        let ended = runs.find(|run| self.ended.as_ref() == Some(&run.id));
+        let run = ended.or(self.runs.back());
+        run.map(Run::lines).unwrap_or_default()
+    }
+}
+
+impl Run {
+    fn lines(&self) -> Vec<Line> {
+        let mut time = Timestamp::UNIX_EPOCH;
+        let lines = self.lines.iter().map(|line| {
+            // A fragment of a long line has no time of its own: it is as old as its start.
+            time = line.time.unwrap_or(time);
+            let text = String::from_utf8_lossy(&line.text).into_owned();
+            Line { time, text }
+        });
+        lines.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn keep(lines: &mut LastLines, run: &str, numbers: std::ops::Range<u32>) {
+        let texts: Vec<_> = numbers.map(|n| format!("line {n}")).collect();
+        let time = Some(Timestamp::UNIX_EPOCH);
+        let texts = texts.iter().map(|text| (time, text.as_bytes()));
+        lines.keep(&"u".into(), &"app".into(), &run.into(), texts);
+    }
+
+    fn kept(lines: &mut LastLines) -> Vec<String> {
+        let changed = lines.take_changed().into_iter();
+        let lines = changed.flat_map(|(_, _, lines)| lines);
+        lines.map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn the_last_lines_stay() {
+        let mut lines = LastLines::default();
+        keep(&mut lines, "A", 0..30);
+        keep(&mut lines, "A", 30..60);
+        let texts = kept(&mut lines);
+        assert_eq!(
+            (texts.len(), &*texts[0], &*texts[24]),
+            (25, "line 35", "line 59")
+        );
+        assert!(kept(&mut lines).is_empty());
+    }
+
+    #[test]
+    fn the_run_that_ended_matters_more_than_its_successor() {
+        let mut lines = LastLines::default();
+        keep(&mut lines, "A", 0..2);
+        let pod = json!({"spec": {"containers": [{"name": "app"}]}, "status": {"containerStatuses":
+            [{"name": "app", "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1, "containerID": "A"}}}]}});
+        lines.observe(&"u".into(), &serde_json::from_value(pod).unwrap());
+        keep(&mut lines, "B", 5..6);
+        assert_eq!(kept(&mut lines), ["line 0", "line 1"]);
+        keep(&mut lines, "C", 7..8);
+        assert_eq!(kept(&mut lines), ["line 7"]);
+    }
+}

@@ -1,0 +1,130 @@
+//! How far one workload is.
+
+use std::{sync::Arc, time::Duration};
+
+use argo_core::{GroupKind, ObjectRef, RolloutState, Runs, Tracked, TrackedBody};
+use jiff::Timestamp;
+
+use super::between;
+
+/// How far one workload is, and how long it took.
+#[derive(Clone, Debug)]
+pub struct WorkloadProgress {
+    /// The workload.
+    pub object: ObjectRef,
+    /// The present state of its rollout.
+    pub rollout: RolloutState,
+    /// Whether it runs for ever, once, or starts others by the clock.
+    pub runs: Runs,
+    /// The sync phase, if it is a hook.
+    pub hook: Option<Arc<str>>,
+    /// True if it is new, or was incomplete at some time of this rollout.
+    pub touched: bool,
+    /// The time since which it is incomplete; absent while it is complete.
+    pub pending_since: Option<Timestamp>,
+    /// The new pod that was not ready when the workload was last incomplete.
+    pub held_up_by: Option<Arc<str>>,
+    /// How long it took to become complete, the last time.
+    pub took: Option<Duration>,
+    /// True once it was deleted.
+    pub gone: bool,
+    origin: Origin,
+    /// Restarts of the containers of its deleted new pods.
+    pub(super) restarts_of_gone: u32,
+}
+
+/// The part of a workload that never changes.
+#[derive(Clone, Debug)]
+struct Origin {
+    created: Option<Timestamp>,
+    /// True if another workload owns it: the Jobs of CronJobs.
+    is_owned: bool,
+    is_pod: bool,
+}
+
+impl WorkloadProgress {
+    pub(super) fn new(tracked: &Tracked) -> Self {
+        let created = tracked.body.metadata().creation_timestamp.as_ref();
+        Self {
+            object: tracked.object.clone(),
+            rollout: RolloutState::default(),
+            runs: tracked.traits.runs,
+            hook: tracked.hook.clone(),
+            touched: tracked.is_new,
+            pending_since: None,
+            held_up_by: None,
+            took: None,
+            gone: false,
+            origin: Origin {
+                created: created.map(|time| time.0),
+                is_owned: tracked.object.uid != tracked.root.uid,
+                is_pod: matches!(tracked.body, TrackedBody::Pod(_)),
+            },
+            restarts_of_gone: 0,
+        }
+    }
+
+    /// True if the workload only starts others and is always complete (CronJob); those tell
+    /// how it is getting on.
+    pub fn only_starts_others(&self) -> bool {
+        self.runs == Runs::OnSchedule
+    }
+
+    /// True if it is a pod that no workload owns.
+    pub fn is_bare_pod(&self) -> bool {
+        self.origin.is_pod
+    }
+
+    pub(super) fn created(&self) -> Option<Timestamp> {
+        self.origin.created
+    }
+
+    /// True if the state of its rollout will not change without a cause from outside.
+    pub fn is_decided(&self) -> bool {
+        self.rollout.complete || self.rollout.failed.is_some()
+    }
+
+    pub(super) fn name(&self) -> (Arc<str>, GroupKind, Arc<str>) {
+        let object = &self.object;
+        (
+            Arc::clone(&object.namespace),
+            object.kind.clone(),
+            Arc::clone(&object.name),
+        )
+    }
+
+    pub(super) fn is_named(&self, object: &ObjectRef) -> bool {
+        let own = &self.object;
+        (&own.kind, &own.namespace, &own.name) == (&object.kind, &object.namespace, &object.name)
+    }
+
+    /// True if it says something about this rollout.
+    pub(super) fn counts(&self) -> bool {
+        (!self.gone || self.hook.is_some()) && (self.touched || !self.origin.is_owned)
+    }
+
+    pub(super) fn change(&mut self, rollout: RolloutState, started: Timestamp, now: Timestamp) {
+        if rollout.complete {
+            let is_first = self.took.is_none() && self.touched;
+            let since = self.pending_since.take();
+            let since = since.or(is_first.then_some(started));
+            self.took = since.map(|since| between(since, now)).or(self.took);
+        } else {
+            self.touched = true;
+            self.pending_since.get_or_insert(now);
+        }
+        self.rollout = rollout;
+    }
+}
+
+/// Returns the rollout of what is judged by itself: roots, and the Jobs of CronJobs.
+pub(super) fn own_rollout(tracked: &Tracked) -> Option<RolloutState> {
+    if tracked.object.uid != tracked.root.uid && !tracked.traits.runs_once() {
+        return None;
+    }
+    // A pod that is being deleted ends as it likes.
+    if matches!(&tracked.body, TrackedBody::Pod(pod) if pod.metadata.deletion_timestamp.is_some()) {
+        return None;
+    }
+    tracked.rollout.clone()
+}
