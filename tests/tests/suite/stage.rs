@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use argo_cli::{
     argocd::{ArgocdExit, ArgocdOutcome},
-    args::{Events, OnDegraded},
+    args::Events,
     render::Renderer,
-    session::{Config, Effect, Exited, Input, Session},
+    session::{ArgocdRun, Config, Effect, Exited, Input, Session},
     settings::Settings,
     summary::Summary,
     verdict,
@@ -100,7 +100,7 @@ pub(crate) fn config() -> Config {
     Config {
         app: AppRef::new("shop", "argocd"),
         started: start_time(),
-        argocd: true,
+        argocd: Some(ArgocdRun::default()),
         events: Events::All,
         fail_fast: false,
         grace: Duration::from_secs(60),
@@ -108,7 +108,6 @@ pub(crate) fn config() -> Config {
         ignore: Vec::new(),
         timeout: None,
         settle: Duration::from_secs(10),
-        on_degraded: OnDegraded::Fail,
     }
 }
 
@@ -119,7 +118,7 @@ fn start_time() -> Timestamp {
 /// Settings as in a pipeline.
 pub(crate) fn settings(format: &str) -> Settings {
     let lookup = |name: &str| (name == "LOG_FORMAT").then(|| format.to_owned());
-    let mut settings = Settings::read(&lookup, false).unwrap();
+    let mut settings = Settings::read(&lookup, false).0;
     settings.zone = TimeZone::UTC;
     settings
 }
@@ -140,7 +139,7 @@ impl Stage {
     /// One look at a cluster as it is, as `diagnose` takes it.
     pub(crate) fn one_look(cluster: Cluster) -> (Self, Summary) {
         let once = Config {
-            argocd: false,
+            argocd: None,
             allow_restarts: 0,
             grace: Duration::ZERO,
             settle: Duration::ZERO,
@@ -261,7 +260,7 @@ impl Stage {
                 Effect::Forward(event) => self.events.track(&event, after),
                 Effect::Interrupt(_) => self.done.push("interrupt"),
                 Effect::Kill => self.done.push("kill"),
-                Effect::Again => self.done.push("again"),
+                Effect::RestartArgocd => self.done.push("again"),
                 Effect::Drain => self.done.push("drain"),
                 Effect::End => self.done.push("end"),
             }

@@ -1,28 +1,29 @@
-//! What is rendered and not handed to the output yet.
+//! Rendered bytes that are not handed to the output yet.
 
-use crate::output::{
+use super::{
     Output,
-    lanes::{Lane, Lanes, Source},
+    overtaking::{Lane, Overtaking, Source},
 };
 
-/// Two buffers: what goes in order, and what goes ahead of all that waits.
+/// Two buffers: bytes that keep their place, and bytes that go ahead of everything that
+/// waits.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub struct OutputBuffer {
     in_order: Vec<u8>,
     ahead: Vec<u8>,
-    lanes: Lanes,
-    /// What comes now keeps its place among log lines.
+    overtaking: Overtaking,
+    /// True while new pieces keep their place among log lines.
     is_held: bool,
 }
 
-impl Waiting {
-    /// How much there is.
-    pub(super) fn len(&self) -> usize {
+impl OutputBuffer {
+    /// Bytes in both buffers.
+    pub(crate) fn len(&self) -> usize {
         self.in_order.len() + self.ahead.len()
     }
 
-    /// Lets something of about so many bytes be rendered to where it goes.
-    pub(super) fn put(
+    /// Calls `render` with the buffer that a piece of about `len` bytes belongs to.
+    pub(crate) fn put(
         &mut self,
         source: Source,
         len: usize,
@@ -33,31 +34,30 @@ impl Waiting {
         let handed_over = queue.queued;
         queue.queued += self.in_order.len() as u64;
         queue.ahead += self.ahead.len() as u64;
-        let lane = self.lanes.choose(source, len, queue);
+        let lane = self.overtaking.choose(source, len, queue);
         if lane == Lane::Ahead && !self.is_held {
             return render(&mut self.ahead);
         }
         render(&mut self.in_order);
         let end = handed_over + self.in_order.len() as u64;
-        self.lanes.queued(source, end);
+        self.overtaking.queued(source, end);
         if self.is_held {
-            self.lanes.stop(end);
+            self.overtaking.stop(end);
         }
     }
 
-    /// What is put while this is set stays behind the log lines before it, and before
-    /// those after it.
-    pub(super) fn hold(&mut self, is_held: bool) {
+    /// While held, a piece stays behind the log lines before it and before those after it.
+    pub(crate) fn hold(&mut self, is_held: bool) {
         self.is_held = is_held;
     }
 
-    /// The last thing that is said.
-    pub(super) fn last(&mut self) -> &mut Vec<u8> {
+    /// The buffer for the last piece of a run.
+    pub(crate) fn last(&mut self) -> &mut Vec<u8> {
         &mut self.in_order
     }
 
-    /// Hands it over.
-    pub(super) fn write(&mut self, output: &Output) {
+    /// Hands both buffers to the output.
+    pub(crate) fn write(&mut self, output: &Output) {
         if !self.ahead.is_empty() {
             output.push_ahead(std::mem::take(&mut self.ahead));
         }
@@ -78,12 +78,12 @@ mod tests {
     use super::*;
     use crate::output::SpoolLimits;
 
-    fn put(waiting: &mut Waiting, output: &Output, id: u32, text: &str) {
+    fn put(buffer: &mut OutputBuffer, output: &Output, id: u32, text: &str) {
         let source = Source::Container(id);
-        waiting.put(source, text.len(), output, |out| {
+        buffer.put(source, text.len(), output, |out| {
             out.extend_from_slice(text.as_bytes());
         });
-        waiting.write(output);
+        buffer.write(output);
     }
 
     /// Nobody reads while all this comes; then somebody does.
@@ -91,19 +91,19 @@ mod tests {
     async fn a_line_of_a_quiet_container_does_not_wait_for_a_flood() {
         let (mut reader, writer) = io::pipe().unwrap();
         let output = Output::to(Box::new(writer), SpoolLimits::default());
-        let mut waiting = Waiting::default();
+        let mut buffer = OutputBuffer::default();
         let flood = "flood\n".repeat(100_000);
         for _ in 0..5 {
-            put(&mut waiting, &output, 1, &flood);
+            put(&mut buffer, &output, 1, &flood);
         }
-        put(&mut waiting, &output, 2, "quiet 1\n");
-        put(&mut waiting, &output, 1, "end of flood\n");
-        waiting.hold(true);
-        put(&mut waiting, &output, 3, "said of a log\n");
-        waiting.hold(false);
-        put(&mut waiting, &output, 2, "quiet 2\n");
-        waiting.last().extend_from_slice(b"last\n");
-        waiting.write(&output);
+        put(&mut buffer, &output, 2, "quiet 1\n");
+        put(&mut buffer, &output, 1, "end of flood\n");
+        buffer.hold(true);
+        put(&mut buffer, &output, 3, "said of a log\n");
+        buffer.hold(false);
+        put(&mut buffer, &output, 2, "quiet 2\n");
+        buffer.last().extend_from_slice(b"last\n");
+        buffer.write(&output);
         let reading = std::thread::spawn(move || {
             let mut all = String::new();
             reader.read_to_string(&mut all).map(|_| all)

@@ -1,59 +1,58 @@
-//! What may overtake the flood of one container.
+//! Small pieces overtake the flood of one container.
 
 use std::collections::HashMap;
 
-/// From so many waiting bytes on it is worth while.
+/// Pieces overtake only while at least this many bytes wait.
 const WORTH: u64 = 256 << 10;
-/// More at once is no quiet container's.
+/// A piece of more bytes than this never overtakes: its container is not quiet.
 const SMALL: usize = 16 << 10;
-/// So many bytes may be ahead.
+/// At most this many bytes wait ahead of the queue; later pieces keep their place.
 const AHEAD: u64 = 1 << 20;
 
-/// Whose lines stay in their order.
+/// A source of lines; the lines of one source keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// A container of the run, by its number.
+    /// A container, by its number in this run.
     Container(u32),
-    /// Everything that is no log line.
+    /// Records that are not log lines.
     Records,
 }
 
-/// Where bytes go.
+/// The place of bytes among those that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Behind all that waits.
+    /// Behind everything that waits.
     InOrder,
-    /// Before all that waits in order, behind what else is ahead.
+    /// Before everything that waits in order, behind the other pieces ahead.
     Ahead,
 }
 
-/// How much was ever queued in order, and how much of that is written; and how many bytes
-/// wait ahead of the rest.
+/// Byte counts of the output's queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queue {
-    /// Bytes.
+    /// Bytes ever queued in order.
     pub queued: u64,
-    /// Bytes.
+    /// Bytes of those that are written.
     pub written: u64,
-    /// Bytes.
+    /// Bytes that wait ahead of the rest.
     pub ahead: u64,
 }
 
-/// A reader that is slow for one container that floods shall not be slow for the others,
-/// and for what the program itself has to say: where much waits, small pieces go ahead.
+/// Decides which pieces go ahead. While one container floods a slow reader, the lines of
+/// quiet containers and the program's own records do not wait behind the flood.
 ///
-/// Each source stays in its own order: one that has something waiting in order does not go
-/// ahead before that is written. Nothing else is promised of the order between sources.
+/// Each source keeps its own order: a source with bytes waiting in order goes ahead only
+/// after they are written. The order between sources is not kept.
 #[derive(Debug, Default)]
-pub struct Lanes {
-    /// Up to where the last bytes of a source lie.
+pub struct Overtaking {
+    /// The end of each source's last queued bytes, counted as in [`Queue::queued`].
     waiting: HashMap<Source, u64>,
-    /// Nothing goes ahead before this is written.
+    /// Nothing goes ahead until the queue is written up to here.
     barrier: u64,
 }
 
-impl Lanes {
-    /// Where `len` bytes of a source go.
+impl Overtaking {
+    /// Returns the lane for `len` bytes of a source.
     pub fn choose(&mut self, source: Source, len: usize, queue: Queue) -> Lane {
         let waits = |end: u64| end > queue.written;
         if self.waiting.get(&source).is_some_and(|end| !waits(*end)) {
@@ -71,12 +70,12 @@ impl Lanes {
         }
     }
 
-    /// Bytes of a source were queued in order, up to here.
+    /// Records that bytes of a source were queued in order, up to `end`.
     pub fn queued(&mut self, source: Source, end: u64) {
         self.waiting.insert(source, end);
     }
 
-    /// What is up to here nobody overtakes.
+    /// Lets nothing overtake the bytes up to `end`.
     pub fn stop(&mut self, end: u64) {
         self.barrier = end;
     }
@@ -103,43 +102,49 @@ mod tests {
 
     #[test]
     fn small_pieces_go_ahead_where_much_waits() {
-        let mut lanes = Lanes::default();
-        lanes.queued(A, WORTH);
-        assert_eq!(lanes.choose(B, 100, queue(WORTH, 0)), Lane::Ahead);
-        assert_eq!(lanes.choose(B, SMALL + 1, queue(WORTH, 0)), Lane::InOrder);
-        assert_eq!(lanes.choose(B, 100, queue(WORTH, 1)), Lane::InOrder);
+        let mut overtaking = Overtaking::default();
+        overtaking.queued(A, WORTH);
+        assert_eq!(overtaking.choose(B, 100, queue(WORTH, 0)), Lane::Ahead);
         assert_eq!(
-            lanes.choose(Source::Records, 9, queue(WORTH, 0)),
+            overtaking.choose(B, SMALL + 1, queue(WORTH, 0)),
+            Lane::InOrder
+        );
+        assert_eq!(overtaking.choose(B, 100, queue(WORTH, 1)), Lane::InOrder);
+        assert_eq!(
+            overtaking.choose(Source::Records, 9, queue(WORTH, 0)),
             Lane::Ahead
         );
     }
 
     #[test]
     fn no_source_overtakes_itself() {
-        let mut lanes = Lanes::default();
-        lanes.queued(A, 10);
-        assert_eq!(lanes.choose(A, 1, queue(2 * WORTH, 9)), Lane::InOrder);
-        lanes.queued(A, 2 * WORTH);
-        assert_eq!(lanes.choose(A, 1, queue(3 * WORTH, 10)), Lane::InOrder);
-        assert_eq!(lanes.choose(A, 1, queue(3 * WORTH, 2 * WORTH)), Lane::Ahead);
+        let mut overtaking = Overtaking::default();
+        overtaking.queued(A, 10);
+        assert_eq!(overtaking.choose(A, 1, queue(2 * WORTH, 9)), Lane::InOrder);
+        overtaking.queued(A, 2 * WORTH);
+        assert_eq!(overtaking.choose(A, 1, queue(3 * WORTH, 10)), Lane::InOrder);
+        assert_eq!(
+            overtaking.choose(A, 1, queue(3 * WORTH, 2 * WORTH)),
+            Lane::Ahead
+        );
     }
 
     #[test]
     fn what_is_said_of_a_log_is_a_barrier() {
-        let mut lanes = Lanes::default();
-        lanes.stop(10);
-        assert_eq!(lanes.choose(B, 1, queue(2 * WORTH, 9)), Lane::InOrder);
-        assert_eq!(lanes.choose(B, 1, queue(2 * WORTH, 10)), Lane::Ahead);
+        let mut overtaking = Overtaking::default();
+        overtaking.stop(10);
+        assert_eq!(overtaking.choose(B, 1, queue(2 * WORTH, 9)), Lane::InOrder);
+        assert_eq!(overtaking.choose(B, 1, queue(2 * WORTH, 10)), Lane::Ahead);
     }
 
     #[test]
     fn what_is_ahead_has_a_bound() {
-        let mut lanes = Lanes::default();
+        let mut overtaking = Overtaking::default();
         let queue = Queue {
             ahead: AHEAD,
             ..queue(2 * WORTH, 0)
         };
-        assert_eq!(lanes.choose(B, 1, queue), Lane::InOrder);
+        assert_eq!(overtaking.choose(B, 1, queue), Lane::InOrder);
     }
 
     /// A writer that takes what is ahead first, with the numbers of what it wrote.
@@ -152,8 +157,12 @@ mod tests {
     }
 
     impl Model {
-        fn put(&mut self, lanes: &mut Lanes, (source, number, len): (Source, usize, u64)) {
-            match lanes.choose(source, usize::try_from(len).unwrap(), self.queue) {
+        fn put(
+            &mut self,
+            overtaking: &mut Overtaking,
+            (source, number, len): (Source, usize, u64),
+        ) {
+            match overtaking.choose(source, usize::try_from(len).unwrap(), self.queue) {
                 Lane::Ahead => {
                     self.queue.ahead += len;
                     self.ahead.push_back((source, number, len));
@@ -161,7 +170,7 @@ mod tests {
                 Lane::InOrder => {
                     self.queue.queued += len;
                     self.in_order.push_back((source, number, len));
-                    lanes.queued(source, self.queue.queued);
+                    overtaking.queued(source, self.queue.queued);
                 }
             }
         }
@@ -194,13 +203,13 @@ mod tests {
         fn each_source_is_written_in_its_order(
             steps in prop::collection::vec(any_step(), 0..200),
         ) {
-            let (mut model, mut lanes) = (Model::default(), Lanes::default());
+            let (mut model, mut overtaking) = (Model::default(), Overtaking::default());
             let mut put = Vec::new();
             for (number, step) in steps.iter().enumerate() {
                 match step {
                     Some((source, len)) => {
                         put.push((*source, number));
-                        model.put(&mut lanes, (*source, number, *len));
+                        model.put(&mut overtaking, (*source, number, *len));
                     }
                     None => model.write(),
                 }

@@ -1,4 +1,4 @@
-//! When a run is over, why, and what its exit code is.
+//! The phases of a run, its cause of ending and its exit code.
 
 use std::time::Duration;
 
@@ -18,52 +18,54 @@ use crate::{
     session::Effect,
 };
 
-/// How long everything may take that comes after the end: the last lines of the logs, and
-/// argocd after a signal.
+/// The longest time for everything after the end: the last lines of the logs, and argocd's
+/// reaction to a signal.
 const LAST: Duration = Duration::from_secs(4);
-/// How long the first lists may take after argocd has ended at once.
+/// The longest time for the first lists if argocd ends at once.
 const FIRST_LISTS: Duration = Duration::from_secs(3);
-/// What explains a failure comes up to a second after it: the status of a container, the
-/// event of its back-off (measured).
+/// The explanation of a failure comes up to a second after it: the status of a container,
+/// the event of its back-off (measured).
 const AFTERMATH: Duration = Duration::from_secs(1);
-/// How often argocd is run again after something healed.
-const AGAIN: u32 = 3;
+/// After this many recoveries argocd is not run again.
+const RESTARTS: u32 = 3;
+/// argocd is ended if it still runs this long after its own `--timeout`: it asks the server
+/// once more before it gives up, and a server that does not answer makes it hang.
+pub(super) const OVERDUE: Duration = Duration::from_secs(30);
 
-/// Where a run is.
+/// The phase of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It waits for the rollout.
+    /// Waiting for the rollout.
     Waiting,
-    /// argocd gave up because something is degraded; it may heal until then.
-    Healing {
+    /// argocd gave up because a resource is Degraded; the resource may recover until then.
+    AwaitingRecovery {
         /// When waiting ends.
         until: Timestamp,
     },
-    /// It is over but for what is still to be learned: the first lists, or what came just
-    /// before the end.
+    /// The run is over; the first lists, or the changes just before the end, are still to come.
     Looking {
-        /// Why it is over.
+        /// Why the run is over.
         cause: Cause,
         /// When looking ends.
         until: Timestamp,
     },
-    /// Everything was called healthy; a crash may still come until then.
+    /// Everything was reported healthy; a crash may still come until then.
     Settling {
-        /// Why it is over if none comes.
+        /// Why the run is over if no crash comes.
         cause: Cause,
         /// When looking ends.
         until: Timestamp,
-        /// How often containers had ended before.
+        /// How often each container had ended before.
         ends: ContainerEnds,
     },
-    /// It is decided; what is left is read.
+    /// The cause is decided; the rest of the streams is read.
     Draining {
-        /// Why it is over.
+        /// Why the run is over.
         cause: Cause,
         /// When reading ends.
         until: Timestamp,
     },
-    /// Nothing happens any more.
+    /// The run has ended.
     Over(Cause),
 }
 
@@ -72,27 +74,29 @@ pub enum Phase {
 pub enum Cause {
     /// argocd ended.
     Argocd(Exited),
-    /// Everything is rolled out (without argocd).
+    /// Everything is rolled out (only without argocd).
     Complete,
-    /// After success a new container crashed.
-    Unsettled,
-    /// Our own time is over.
+    /// A new container crashed after success.
+    CrashedAfterSuccess,
+    /// Our own `--timeout` ran out.
     Timeout,
-    /// This workload cannot become complete any more.
+    /// argocd did not end at its own `--timeout`.
+    ArgocdOverdue,
+    /// This workload can no longer become complete.
     Doomed(String),
-    /// Somebody wants it to end.
+    /// A signal asked us to end.
     Signal(Signal),
 }
 
 impl Exited {
-    /// True if it is content.
+    /// True if argocd exited with 0.
     pub fn is_success(self) -> bool {
         self.exit == ArgocdExit::Code(0)
     }
 }
 
 impl Session {
-    /// Why it is over, once that is decided.
+    /// Why the run is over, once that is decided.
     pub fn cause(&self) -> Option<&Cause> {
         match &self.phase {
             Phase::Draining { cause, .. } | Phase::Over(cause) => Some(cause),
@@ -105,53 +109,56 @@ impl Session {
         match self.cause() {
             None | Some(Cause::Complete) => exit::OK,
             Some(Cause::Argocd(exited)) => exited.exit.shell_code(),
-            Some(Cause::Unsettled) if self.config.argocd && !self.config.fail_fast => exit::OK,
-            Some(Cause::Unsettled | Cause::Doomed(_)) => exit::FAILED,
-            Some(Cause::Timeout) => exit::TIMEOUT,
+            Some(Cause::CrashedAfterSuccess) if self.runs_argocd() && !self.config.fail_fast => {
+                exit::OK
+            }
+            Some(Cause::CrashedAfterSuccess | Cause::Doomed(_)) => exit::FAILED,
+            Some(Cause::Timeout | Cause::ArgocdOverdue) => exit::TIMEOUT,
             Some(Cause::Signal(signal)) => exit::SIGNAL + *signal as i32,
         }
     }
 
-    /// A signal asks everyone to end; once it is over anyway, nothing more is waited for.
-    /// The result of an argocd that has ended stays.
+    /// Ends the run on a signal; once the cause is decided, a signal ends the draining too.
+    /// The result of an argocd that has already exited stays.
     pub(super) fn signal(&mut self, signal: Signal, now: Timestamp) {
         if self.cause().is_some() {
             self.effects.push(Effect::Kill);
             return self.over(now);
         }
         self.effects.push(Effect::Interrupt(signal));
-        let ended = self.argocd.filter(|_| !self.streams.argocd);
+        let ended = self.argocd.exited.filter(|_| !self.streams.argocd);
         self.drain(ended.map_or(Cause::Signal(signal), Cause::Argocd), now);
     }
 
     pub(super) fn argocd_ended(&mut self, exited: Exited, now: Timestamp) {
-        self.argocd = Some(exited);
+        self.argocd.exited = Some(exited);
         self.streams.argocd = false;
         if self.phase != Phase::Waiting {
             return;
         }
-        let heals = exited.degraded && self.config.on_degraded == OnDegraded::Wait;
-        if heals && self.again < AGAIN {
-            self.heal(now);
+        let run = self.config.argocd.as_ref();
+        let waits = run.is_some_and(|run| run.on_degraded == OnDegraded::Wait);
+        if exited.degraded && waits && self.argocd.restarts < RESTARTS {
+            self.await_recovery(now);
         } else {
             self.look_on(Cause::Argocd(exited), now);
         }
     }
 
-    /// argocd gave up on the first sign of trouble; perhaps it passes.
-    fn heal(&mut self, now: Timestamp) {
-        self.again += 1;
+    /// argocd gives up on the first Degraded resource; it may recover.
+    fn await_recovery(&mut self, now: Timestamp) {
+        self.argocd.restarts += 1;
         let grace = in_words(self.config.grace);
         let msg = format!(
-            "argocd gave up because something is Degraded; waiting up to {grace} for it to heal"
+            "argocd gave up because a resource is Degraded; waiting up to {grace} for it to recover"
         );
         self.notice(&Notice::new(NoticeCode::Other, Level::Warning, msg));
-        self.phase = Phase::Healing {
+        self.phase = Phase::AwaitingRecovery {
             until: duration::later(now, self.config.grace),
         };
     }
 
-    /// It is over, but not everything is known yet.
+    /// Waits for what explains the end before it is decided.
     fn look_on(&mut self, cause: Cause, now: Timestamp) {
         let longest = match (self.progress.is_synced(), is_success(&cause)) {
             (false, _) => FIRST_LISTS,
@@ -164,7 +171,7 @@ impl Session {
         };
     }
 
-    /// It is healthy, they say. Look on where that proves little.
+    /// Everything is reported healthy. Goes on looking where that proves little.
     fn settle(&mut self, cause: Cause, now: Timestamp) {
         self.healthy_at = Some(now);
         if self.is_settled(now) {
@@ -183,7 +190,7 @@ impl Session {
         };
     }
 
-    /// True if no crash is to be feared.
+    /// True if no new container may still crash.
     fn is_settled(&self, now: Timestamp) -> bool {
         let settle = self.config.settle;
         settle.is_zero() || !self.progress.may_still_crash(settle, now)
@@ -206,24 +213,21 @@ impl Session {
         }
     }
 
-    /// What failed has a cause, even if nothing has held for long enough to be said before.
+    /// Examines once more; after a failure without a finding, the grace times are waived.
     fn last_look(&mut self, now: Timestamp) {
         self.examine(now);
-        let explained = self
-            .timeline
-            .current()
-            .iter()
-            .any(|finding| finding.severity > Severity::Info);
+        let findings = self.findings();
+        let explained = findings.iter().any(|f| f.severity > Severity::Info);
         if !explained && !self.cause().is_some_and(is_success) {
             self.examine_with(&Thresholds::one_look(), now);
         }
     }
 
-    /// Looks whether the time for something has come.
+    /// Moves to the next phase where its time or condition has come.
     pub(super) fn consider(&mut self, now: Timestamp) {
         match self.phase.clone() {
             Phase::Waiting => self.consider_waiting(now),
-            Phase::Healing { until } => self.consider_healing(until, now),
+            Phase::AwaitingRecovery { until } => self.consider_recovery(until, now),
             Phase::Looking { cause, until } => self.consider_looking(cause, until, now),
             Phase::Settling { cause, until, ends } => {
                 self.consider_settling(cause, until, &ends, now);
@@ -240,35 +244,40 @@ impl Session {
         if self.is_timeout(now) {
             return self.end_argocd(Cause::Timeout, now);
         }
-        let fails = self.config.fail_fast || !self.config.argocd;
+        if self.is_argocd_overdue(now) {
+            return self.end_argocd(Cause::ArgocdOverdue, now);
+        }
+        let fails = self.config.fail_fast || !self.runs_argocd();
         let doomed = self.timeline.doomed(self.config.grace, now);
         let doomed = doomed
             .into_iter()
-            .find(|workload| !self.is_ignored(workload));
+            .find(|workload| self.is_selected(workload) && !self.is_ignored(workload));
         if let Some(workload) = doomed.filter(|_| fails) {
             return self.end_argocd(Cause::Doomed(workload.to_string()), now);
         }
-        if !self.config.argocd && self.progress.is_rolled_out() {
+        if !self.runs_argocd() && self.progress.is_rolled_out() {
             self.settle(Cause::Complete, now);
         }
     }
 
-    /// As soon as it has healed argocd is asked again; where nothing says whether it has,
-    /// once the time is over.
-    fn consider_healing(&mut self, until: Timestamp, now: Timestamp) {
+    /// Runs argocd again as soon as the resource has recovered, or, where the Application
+    /// cannot be read, once the time is over.
+    fn consider_recovery(&mut self, until: Timestamp, now: Timestamp) {
         let healed = self
             .progress
             .health()
             .map_or(now >= until, |health| health != "Degraded");
         if self.is_timeout(now) {
             self.drain(Cause::Timeout, now);
-        } else if healed && !self.timeline.current().iter().any(Finding::is_doomed) {
+        } else if healed && !self.findings().iter().any(Finding::is_doomed) {
             self.phase = Phase::Waiting;
-            self.argocd = None;
+            self.argocd.exited = None;
+            self.argocd.started = now;
             self.streams.argocd = true;
-            self.effects.push(Effect::Again);
+            self.effects.push(Effect::RestartArgocd);
         } else if now >= until {
-            let cause = self.argocd.map_or(Cause::Complete, Cause::Argocd);
+            let exited = self.argocd.exited;
+            let cause = exited.map_or(Cause::Complete, Cause::Argocd);
             self.drain(cause, now);
         }
     }
@@ -293,20 +302,33 @@ impl Session {
         ends: &ContainerEnds,
         now: Timestamp,
     ) {
-        let is_ignored = |workload: &ObjectRef| self.is_ignored(workload);
+        let is_ignored =
+            |workload: &ObjectRef| self.is_ignored(workload) || !self.is_selected(workload);
         if self.progress.has_ended_since(ends, is_ignored) {
-            self.drain(Cause::Unsettled, now);
+            self.drain(Cause::CrashedAfterSuccess, now);
         } else if now >= until || self.is_timeout(now) || self.is_settled(now) {
             self.drain(cause, now);
         }
     }
 
-    /// We end it, not argocd: it is asked to, and has as long as the logs have.
+    /// Ends the run before argocd has ended: argocd gets SIGTERM, and as long as the logs have.
     fn end_argocd(&mut self, cause: Cause, now: Timestamp) {
         if self.streams.argocd {
             self.effects.push(Effect::Interrupt(Signal::SIGTERM));
         }
         self.drain(cause, now);
+    }
+
+    /// True if argocd should have ended by its own `--timeout` some time ago.
+    fn is_argocd_overdue(&self, now: Timestamp) -> bool {
+        let timeout = self.config.argocd.as_ref().and_then(|run| run.timeout);
+        let elapsed = duration::between(self.argocd.started, now);
+        self.streams.argocd && timeout.is_some_and(|timeout| elapsed >= timeout + OVERDUE)
+    }
+
+    /// True for `sync`, where argocd decides.
+    pub(super) fn runs_argocd(&self) -> bool {
+        self.config.argocd.is_some()
     }
 
     fn is_timeout(&self, now: Timestamp) -> bool {
@@ -324,7 +346,7 @@ impl Session {
             .any(|ignored| ignored.is(workload))
     }
 
-    /// Once the streams have ended, there is nothing left to wait for.
+    /// Ends the draining as soon as all streams have ended.
     pub(super) fn end_if_all_ended(&mut self, now: Timestamp) {
         let streams = &self.streams;
         let all = !streams.argocd && !streams.logs && !streams.events;

@@ -1,4 +1,4 @@
-//! What a run knows at its end.
+//! Collects the facts of a run for its verdict.
 
 use argo_core::resource::Application;
 use argo_core::text::duration;
@@ -8,7 +8,7 @@ use argo_workloads::{
 };
 use jiff::Timestamp;
 
-use super::{Cause, Exited, Session};
+use super::{Cause, Exited, Session, phase::OVERDUE};
 use crate::{
     argocd::{ArgocdExit, ArgocdOutcome},
     exit,
@@ -16,35 +16,37 @@ use crate::{
 };
 
 impl Session {
-    /// Everything for the verdict. `argocd` is what the end of argocd means.
+    /// Collects the facts for the verdict. `argocd` is the meaning of argocd's exit.
     pub fn summary(&self, argocd: Option<&ArgocdOutcome>, now: Timestamp) -> Summary {
         Summary {
             app: self.config.app.name.clone(),
             outcome: self.outcome(),
             reason: self.reason(argocd).to_owned(),
-            argocd_exit: self.argocd.and_then(|exited| code(exited.exit)),
-            argocd: argocd.map(ToString::to_string),
+            argocd_exit: self.argocd.exited.and_then(|exited| code(exited.exit)),
+            argocd: argocd.map(|outcome| self.words(outcome)),
+            wait: self.config.argocd.as_ref().map(|run| run.wait.clone()),
+            argocd_next: argocd.and_then(ArgocdOutcome::next_step).map(str::to_owned),
             elapsed: duration::between(self.config.started, self.ended_at(now)),
             workloads: self.rows(),
             pods: self.progress.new_pods(),
-            findings: self.timeline.current().to_vec(),
+            findings: self.findings(),
             operation: self.operation(),
             events: self.events.values().map(Into::into).collect(),
             exit: self.exit_code(),
         }
     }
 
-    /// A rollout takes until everything is healthy, not until we stop looking.
+    /// The rollout took until everything was healthy, not until settling ended.
     fn ended_at(&self, now: Timestamp) -> Timestamp {
         self.healthy_at
             .filter(|_| self.outcome() == Outcome::Succeeded)
             .unwrap_or(now)
     }
 
-    /// One look at what is known: everything that is wrong counts at once.
+    /// Examines once without grace times and returns the facts for the verdict.
     pub fn look_once(&mut self, now: Timestamp) -> Summary {
         self.examine_with(&Thresholds::one_look(), now);
-        let failed = self.timeline.current().iter().any(Finding::is_doomed) || self.has_failed();
+        let failed = self.findings().iter().any(Finding::is_doomed) || self.has_failed();
         let (outcome, exit) = if failed {
             (Outcome::Failed, exit::FAILED)
         } else if self.progress.is_complete() {
@@ -68,13 +70,24 @@ impl Session {
                 .any(|workload| workload.rollout.failed.is_some())
     }
 
-    /// The workloads as they stand in the verdict.
+    /// The rows of the verdict's table.
     pub(super) fn rows(&self) -> Vec<summary::Row> {
-        let workloads = self.progress.workloads();
-        workloads
-            .into_iter()
-            .map(|workload| self.row(workload))
-            .collect()
+        let workloads = self.progress.workloads().into_iter();
+        let selected = workloads.filter(|workload| self.is_selected(&workload.object));
+        selected.map(|workload| self.row(workload)).collect()
+    }
+
+    /// The meaning of argocd's exit; after a timeout it names what argocd waited for, if that
+    /// was not the whole rollout.
+    fn words(&self, outcome: &ArgocdOutcome) -> String {
+        let run = self.config.argocd.as_ref();
+        match (outcome, run.filter(|run| !run.wait.is_whole_rollout())) {
+            (ArgocdOutcome::TimedOut, Some(run)) => format!(
+                "argocd gave up waiting for {}: its --timeout ran out",
+                run.wait.sentence(&self.config.app.name)
+            ),
+            _ => outcome.to_string(),
+        }
     }
 
     fn row(&self, workload: &WorkloadProgress) -> summary::Row {
@@ -101,12 +114,14 @@ impl Session {
         match self.cause() {
             None => Outcome::Waiting,
             Some(Cause::Signal(_)) => Outcome::Interrupted,
-            Some(Cause::Timeout) => Outcome::TimedOut,
+            Some(Cause::Timeout | Cause::ArgocdOverdue) => Outcome::TimedOut,
             Some(Cause::Complete) => Outcome::Succeeded,
             Some(Cause::Argocd(exited)) if exited.is_success() && !self.operation_failed() => {
                 Outcome::Succeeded
             }
-            Some(Cause::Argocd(_) | Cause::Unsettled | Cause::Doomed(_)) => Outcome::Failed,
+            Some(Cause::Argocd(_) | Cause::CrashedAfterSuccess | Cause::Doomed(_)) => {
+                Outcome::Failed
+            }
         }
     }
 
@@ -115,8 +130,8 @@ impl Session {
             None => "look",
             Some(Cause::Argocd(_)) => argocd.map_or("argocd", of_argocd),
             Some(Cause::Complete) => "complete",
-            Some(Cause::Unsettled) => "settle",
-            Some(Cause::Timeout) => "timeout",
+            Some(Cause::CrashedAfterSuccess) => "settle",
+            Some(Cause::Timeout | Cause::ArgocdOverdue) => "timeout",
             Some(Cause::Doomed(_)) => "fail-fast",
             Some(Cause::Signal(_)) => "signal",
         }
@@ -131,12 +146,22 @@ impl Session {
 
     fn operation(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.cause() == Some(&Cause::Unsettled) && self.config.argocd {
+        if let (Some(Cause::ArgocdOverdue), Some(timeout)) = (
+            self.cause(),
+            self.config.argocd.as_ref().and_then(|run| run.timeout),
+        ) {
+            notes.push(format!(
+                "argocd was still running {} after its own --timeout of {}, and was ended",
+                duration::in_words(OVERDUE),
+                duration::in_words(timeout)
+            ));
+        }
+        if self.cause() == Some(&Cause::CrashedAfterSuccess) && self.runs_argocd() {
             notes.push("argocd reports Healthy, but a new container crashed after that".to_owned());
         }
         let failed = self.application().and_then(failed_operation);
         if let Some(failed) = failed {
-            let healthy = self.argocd.is_some_and(Exited::is_success);
+            let healthy = self.argocd.exited.is_some_and(Exited::is_success);
             let but = if healthy {
                 "argocd reports success, but the "
             } else {
