@@ -5,6 +5,7 @@ use argo_workloads::{builtin, describe};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::argocd::ArgocdOutcome;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()

@@ -291,8 +291,8 @@ async fn an_old_argocd_refuses_our_flag_without_a_word() {
     let scratch = Scratch::new("old");
     for stream in ["print", "error"] {
         let steps = json!([
-            {stream: "Error: unknown flag: --app-namespace"}, {"print": "Usage:"},
-            {"error": "  argocd app wait"}, {"exit": 1},
+            {stream: "Error: unknown flag: --app-namespace"}, {stream: "Usage:"},
+            {stream: "  argocd app wait"}, {"exit": 1},
         ]);
         let mut argocd = start(&scratch, &config(), &steps);
         assert!(!argocd.refuses_namespace_flag(), "not yet");
@@ -741,7 +741,7 @@ async fn following_it_waits_until_all_is_synced_and_healthy() {
     assert!(
         written
             .stdout()
-            .starts_with("\nName:               team-a/shop\n"),
+            .starts_with("Name:               team-a/shop\n"),
         "{written:?}"
     );
     assert_eq!(exit, ArgocdExit::Code(0));
