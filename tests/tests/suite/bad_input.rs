@@ -398,7 +398,7 @@ async fn an_argocd_that_is_older_than_our_flag_is_run_again_without_it() {
         printf 'Error: unknown flag: --app-namespace\\nUsage:\\n  argocd app wait [flags]\\n' >&2; exit 1;;\n\
         esac; done\n\
         echo \"$@\"; exec \"$ARGO_REAL\"\n";
-    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let rollout = Rollout::written(&counting(), 20.0).await;
     let folder = Folder::new("old");
     let old = folder.write("argocd", OLD);
     std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o755)).unwrap();
