@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use argo_core::{Degraded, DegradedReason, Level, Notice, NoticeCode};
+use argo_core::{
+    Degraded, DegradedReason, Level, Notice, NoticeCode,
+    access::{grant, refusal},
+};
 
 use crate::workload::Scope;
 
@@ -150,15 +153,13 @@ fn notice(scope: &Scope, gathered: &Gathered) -> Notice {
     } else {
         "their status and events"
     };
-    let message = format!(
-        "cannot {verb} {} in {scope} (403 forbidden): {lost} are missing",
-        listed(&resources)
-    );
+    let refusal = refusal(verb, &resources, &scope.to_string());
     let level = if gathered.matters {
         Level::Warning
     } else {
         Level::Info
     };
+    let message = format!("{refusal}: {lost} are missing");
     Notice::new(NoticeCode::Forbidden, level, message).hint(rule(
         scope,
         &resources,
@@ -168,46 +169,11 @@ fn notice(scope: &Scope, gathered: &Gathered) -> Notice {
 
 /// The commands that allow it to the user whom the server's answer names.
 pub(crate) fn rule(scope: &Scope, resources: &[&str], answer: &str) -> String {
-    let (role, place) = match scope {
-        Scope::Cluster => ("clusterrole", String::new()),
-        Scope::Namespace(namespace) => ("role", format!(" -n {namespace}")),
+    let namespace = match scope {
+        Scope::Cluster => None,
+        Scope::Namespace(namespace) => Some(&**namespace),
     };
-    let verbs = "--verb=get,list,watch";
-    let resources = resources.join(",");
-    let create =
-        format!("kubectl create {role} argo-assistant{place} {verbs} --resource={resources}");
-    let user = user(answer).unwrap_or("USER");
-    format!(
-        "{create} && kubectl create {role}binding argo-assistant{place} --{role}=argo-assistant --user={user}"
-    )
-}
-
-/// Returns the user that the server's answer names: `User "ci" cannot list resource …`.
-fn user(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("User \"")?;
-    rest.split_once('"').map(|(user, _)| user)
-}
-
-/// Returns the resource that the server's answer names: `cannot get resource "clusters" in API group
-/// "db.example.com"`.
-pub(crate) fn refused_resource(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("resource \"")?;
-    let (plural, rest) = rest.split_once('"')?;
-    let group = rest.split_once("API group \"").map(|(_, rest)| rest);
-    let group = group.and_then(|rest| rest.split_once('"'));
-    Some(match group {
-        Some((group, _)) if !group.is_empty() => format!("{plural}.{group}"),
-        _ => plural.to_owned(),
-    })
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
+    grant(namespace, &["get", "list", "watch"], resources, answer)
 }
 
 #[cfg(test)]

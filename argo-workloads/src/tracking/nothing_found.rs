@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use argo_core::{AppRef, Level, Notice, NoticeCode, resource::Application};
+use argo_core::{AppRef, Level, Notice, NoticeCode, resource::Application, text::counted};
 
 use super::{index::Node, selectors::Selectors};
 use crate::Membership;
@@ -98,33 +98,29 @@ impl Seen {
     fn sentence(&self) -> String {
         let mut parts = Vec::new();
         for (name, count) in self.others.iter().take(3) {
-            parts.push(format!("{} of \"{name}\"", objects(*count)));
+            parts.push(format!("{} of \"{name}\"", counted(*count, "object")));
         }
         for (id, count) in self.installations.iter().take(3) {
             parts.push(format!(
                 "{} of an Argo CD with installation id \"{id}\"",
-                objects(*count)
+                counted(*count, "object")
             ));
         }
         if self.labelled > 0 {
             parts.push(format!(
                 "{} with its label but no tracking id",
-                objects(self.labelled)
+                counted(self.labelled, "object")
             ));
         }
         if self.unmarked > 0 {
-            parts.push(format!("{} without a mark", objects(self.unmarked)));
+            parts.push(format!(
+                "{} without a mark",
+                counted(self.unmarked, "object")
+            ));
         }
         if parts.is_empty() {
             return ": no workload is there".to_owned();
         }
         format!(": there are {}", parts.join(", "))
-    }
-}
-
-fn objects(count: usize) -> String {
-    match count {
-        1 => "1 object".to_owned(),
-        count => format!("{count} objects"),
     }
 }

@@ -2,11 +2,14 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use argo_core::{AppRef, GroupKind, Level, Notice, NoticeCode, ObjectRef, resource::Application};
+use argo_core::{
+    AppRef, GroupKind, Level, Notice, NoticeCode, ObjectRef, access::Forbidden,
+    resource::Application,
+};
 
 use super::{
     TrackConfig,
-    access::{RefusedAccess, refused_resource, rule},
+    access::{RefusedAccess, rule},
     application,
     applications::Applications,
 };
@@ -148,7 +151,7 @@ pub(crate) fn owner_unreadable(owner: &ObjectRef, answer: &str) -> Notice {
         "cannot read {owner}, which owns pods in {namespace}: if it belongs to the application they are missing ({answer})"
     );
     let notice = Notice::new(NoticeCode::Forbidden, Level::Info, message).about(owner.clone());
-    match refused_resource(answer) {
+    match Forbidden::parse(answer).resource {
         Some(resource) => {
             let scope = Scope::Namespace(Arc::clone(namespace));
             notice.hint(rule(&scope, &[&resource], answer))

@@ -3,12 +3,11 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    future::pending,
     pin::Pin,
     task::{Context, Poll},
 };
 
-use argo_core::{AppRef, TrackEvent, WatchEvent};
+use argo_core::{AppRef, TrackEvent, WatchEvent, sleep_until};
 use futures::{
     Stream, StreamExt,
     future::BoxFuture,
@@ -159,13 +158,6 @@ impl Running {
                 (unknown, answer)
             }));
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
     }
 }
 
