@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(
             notice.hint.as_deref(),
             Some(
-                "kubectl create role argo-assistant -n shop --verb=get,list,watch --resource=jobs.batch,replicasets.apps && kubectl create rolebinding argo-assistant -n shop --role=argo-assistant --user=ci"
+                "kubectl create role argo-assistant -n shop --verb=get,list,watch --resource=jobs.batch,replicasets.apps --dry-run=client -o yaml | kubectl auth reconcile -n shop -f - && kubectl create rolebinding argo-assistant -n shop --role=argo-assistant --user=ci --dry-run=client -o yaml | kubectl auth reconcile -n shop -f -"
             )
         );
         access.forbidden(&shop(), "jobs.batch", true, said, SECOND);

@@ -166,7 +166,7 @@ async fn pods_and_logs_alone() {
         (NoticeCode::ApplicationUnreadable, Level::Info)
     );
     assert!(
-        application.message.contains("only prod is looked into"),
+        application.message.contains("only prod is watched"),
         "{}",
         told.said()
     );
@@ -179,7 +179,7 @@ async fn pods_and_logs_alone() {
         "{}",
         told.said()
     );
-    let rule = "kubectl create role argo-assistant -n prod --verb=get,list,watch --resource=cronjobs.batch,daemonsets.apps,deployments.apps,horizontalpodautoscalers.autoscaling,jobs.batch,persistentvolumeclaims,replicasets.apps,rollouts.argoproj.io,statefulsets.apps && kubectl create rolebinding argo-assistant -n prod --role=argo-assistant --user=kubernetes-admin";
+    let rule = "kubectl create role argo-assistant -n prod --verb=get,list,watch --resource=cronjobs.batch,daemonsets.apps,deployments.apps,horizontalpodautoscalers.autoscaling,jobs.batch,persistentvolumeclaims,replicasets.apps,rollouts.argoproj.io,statefulsets.apps --dry-run=client -o yaml | kubectl auth reconcile -n prod -f - && kubectl create rolebinding argo-assistant -n prod --role=argo-assistant --user=kubernetes-admin --dry-run=client -o yaml | kubectl auth reconcile -n prod -f -";
     assert_eq!(rest.hint.as_deref(), Some(rule));
     // One of two ReplicaSets was asked for, or both at once; then it was clear.
     let gets = hand
@@ -233,7 +233,7 @@ async fn without_replica_sets() {
     };
     assert_eq!(
         notice.message,
-        "may not list replicasets.apps in prod (403): their status and events are missing"
+        "cannot list replicasets.apps in prod (403 forbidden): their status and events are missing"
     );
     assert!(
         notice
@@ -289,7 +289,7 @@ async fn without_the_application() {
         (notice.code, notice.level),
         (NoticeCode::ApplicationUnreadable, Level::Info)
     );
-    assert!(notice.hint.as_ref().unwrap().starts_with("kubectl create role argo-assistant -n argocd --verb=get,list,watch --resource=applications.argoproj.io &&"));
+    assert!(notice.hint.as_ref().unwrap().starts_with("kubectl create role argo-assistant -n argocd --verb=get,list,watch --resource=applications.argoproj.io --dry-run=client -o yaml | kubectl auth reconcile -n argocd -f - &&"));
 }
 
 #[tokio::test]
