@@ -3,12 +3,9 @@
 use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
 use argo_core::client::{self, Connection};
+use argo_core::text::chain;
 
-use crate::{
-    args::TargetArgs,
-    error::{Failure, chain},
-    settings::Lookup,
-};
+use crate::{args::TargetArgs, error::Failure, settings::Lookup};
 
 /// How long the first answer of the cluster may take.
 const FIRST_ANSWER: Duration = Duration::from_secs(15);

@@ -1,6 +1,6 @@
 //! What ends the program before or instead of its work, in words for a person.
 
-use std::error::Error as StdError;
+use argo_core::text::{chain, redacted};
 
 use crate::exit;
 
@@ -41,7 +41,7 @@ impl Failure {
 
     /// The text for stderr, with its newline.
     pub fn render(&self) -> String {
-        let mut text = format!("error: {}\n", self.message);
+        let mut text = format!("error: {}\n", redacted(&self.message));
         for hint in &self.hints {
             text.push_str("       ");
             text.push_str(hint);
@@ -61,29 +61,4 @@ impl From<argo_core::client::Error> for Failure {
         };
         Self::usage(chain(&error)).hint(hint)
     }
-}
-
-/// An error with its causes, each once: some print their source themselves. Of a cause that
-/// goes on for lines (a parser shows the place) the first says it.
-pub fn chain(error: &dyn StdError) -> String {
-    let mut text = first_line(error);
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = first_line(cause);
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
-fn first_line(error: &dyn StdError) -> String {
-    let text = error.to_string();
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end()
-        .to_owned()
 }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use argo_core::text::duration::in_words;
 use argo_workloads::diagnosis::Finding;
 
-use crate::{
-    summary::{Row, elapsed as words},
-    verdict::prose::{cap, clean},
-};
+use crate::{summary::Row, verdict::prose::printable};
+use argo_core::text::cap;
 
 /// The line comes this often at least.
 const EVERY: Duration = Duration::from_secs(30);
@@ -89,13 +88,13 @@ fn line(elapsed: Duration, waiting: &[&Row], findings: &[Finding]) -> String {
     }
     format!(
         "still waiting after {}: {}",
-        words(elapsed),
+        in_words(elapsed),
         texts.join("; ")
     )
 }
 
 fn workload(row: &Row, findings: &[Finding]) -> String {
-    let mut text = clean(&row.object.to_string());
+    let mut text = printable(&row.object.to_string());
     if let (Some(ready), Some(desired)) = (row.ready, row.desired) {
         text.push_str(&format!(" {ready}/{desired} ready"));
     }
@@ -111,7 +110,7 @@ fn workload(row: &Row, findings: &[Finding]) -> String {
         .filter(|missing| !missing.starts_with(&counts));
     if let Some(why) = why.or(row.failed.as_deref()).or(missing) {
         text.push_str(" — ");
-        text.push_str(&cap(&clean(why), CAUSE));
+        text.push_str(&cap(&printable(why), CAUSE));
     }
     text
 }

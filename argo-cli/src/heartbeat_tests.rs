@@ -92,7 +92,7 @@ fn a_missing_that_is_no_count_is_told_and_many_workloads_are_counted() {
     let line = Heartbeat::new().beat(at(60), &rows, &[]).unwrap();
     assert_eq!(
         line,
-        "still waiting after 1 m 00 s: Deployment/a 0/1 ready — 1 of 2 updated; \
+        "still waiting after 1 m: Deployment/a 0/1 ready — 1 of 2 updated; \
          Deployment/b 0/1 ready — 1 of 2 updated; Deployment/c 0/1 ready — 1 of 2 updated; \
          and 2 more"
     );

@@ -27,7 +27,6 @@ pub mod sanitize;
 pub mod session;
 pub mod settings;
 pub mod signals;
-pub mod span;
 pub mod streams;
 pub mod summary;
 pub mod verdict;

@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use argo_core::text::counted;
+use argo_core::text::duration;
 use argo_core::{
     AppRef, Level, Notice, Record, TrackEvent,
     record::{Body, Status},
@@ -22,7 +24,7 @@ use crate::{
     argocd::{ArgocdExit, Signal},
     args::{Events, OnDegraded, WorkloadName},
     heartbeat::Heartbeat,
-    render, span,
+    render,
 };
 
 mod closing;
@@ -176,6 +178,8 @@ impl Session {
             Input::Track(event) => self.track(event, now),
             Input::Event(EventItem::Event(event)) => self.event(event),
             Input::Event(EventItem::Notice(notice)) | Input::Notice(notice) => self.notice(&notice),
+            // A kind of item that this version does not know.
+            Input::Event(_) => {}
             Input::Argocd(exited) => self.argocd_ended(exited, now),
             Input::LogsEnded => self.streams.logs = false,
             Input::EventsEnded => self.streams.events = false,
@@ -225,8 +229,8 @@ impl Session {
         namespaces.dedup();
         let msg = format!(
             "Following {} and {} in {}",
-            count(rows.len(), "workload"),
-            count(self.progress.pods(), "pod"),
+            counted(rows.len(), "workload"),
+            counted(self.progress.pods(), "pod"),
             namespaces.join(", ")
         );
         let notice = Notice::new(argo_core::NoticeCode::Other, Level::Info, msg);
@@ -245,7 +249,7 @@ impl Session {
             let key = (Arc::clone(&event.object.uid), event.reason.clone());
             self.events.insert(key, event.clone());
         }
-        if wanted && !event.context {
+        if wanted && !event.before_start {
             self.effects.push(Effect::Show(event.into()));
         }
     }
@@ -259,7 +263,7 @@ impl Session {
     }
 
     fn tick(&mut self, now: Timestamp) {
-        if self.changed || span::between(self.looked, now) >= Duration::from_secs(1) {
+        if self.changed || duration::between(self.looked, now) >= Duration::from_secs(1) {
             self.look(now);
             let held = self.status_lines.held_back(&self.progress, now);
             self.say(held);
@@ -270,7 +274,9 @@ impl Session {
 
     /// Lets the rules look at what is known.
     fn look(&mut self, now: Timestamp) {
-        if span::between(self.looked, now) < LOOK && !matches!(self.phase, Phase::Draining { .. }) {
+        if duration::between(self.looked, now) < LOOK
+            && !matches!(self.phase, Phase::Draining { .. })
+        {
             return;
         }
         self.examine(now);
@@ -305,7 +311,7 @@ impl Session {
         if self.phase != Phase::Waiting {
             return;
         }
-        let elapsed = span::between(self.config.started, now);
+        let elapsed = duration::between(self.config.started, now);
         let line = self
             .heartbeat
             .beat(elapsed, &self.rows(), self.timeline.current());
@@ -327,12 +333,6 @@ impl Session {
     pub fn application(&self) -> Option<&Application> {
         self.progress.application()
     }
-}
-
-/// `1 pod`, `2 pods`.
-fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 fn fact(event: &EventRecord) -> EventFact {

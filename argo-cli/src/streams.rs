@@ -1,7 +1,8 @@
 //! The three streams of a run, and how the tracked objects reach the other two.
 
+use argo_core::text::duration;
 use argo_core::{PodEvent, TrackEvent};
-use argo_events::{EventItem, EventStream};
+use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use argo_logs::{LogConfig, LogEvent, LogStream};
 use argo_workloads::{Clients, TrackConfig, TrackingMethod, track};
 use futures::{
@@ -15,7 +16,6 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use crate::{
     args::{EventArgs, FollowArgs, LogArgs, TargetArgs, Tracking},
     cluster::Clusters,
-    span,
 };
 
 /// What is read from the cluster.
@@ -49,8 +49,11 @@ impl Streams {
             UnboundedReceiverStream::new(pods),
             log_config(&args.logs, started),
         );
-        let events = event_builder(&args.events, clusters, started)
-            .build(UnboundedReceiverStream::new(events));
+        let events = EventStream::new(
+            event_source(clusters),
+            UnboundedReceiverStream::new(events),
+            event_config(&args.events, started),
+        );
         Self {
             tracked: tracked.boxed(),
             events: events.boxed(),
@@ -112,7 +115,7 @@ pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
 fn log_config(args: &LogArgs, started: Timestamp) -> LogConfig {
     let mut config = LogConfig::default();
     config.tail = Some(args.tail);
-    config.since = args.since.map(|since| span::earlier(started, since));
+    config.since = args.since.map(|since| duration::earlier(started, since));
     config.containers.clone_from(&args.container);
     config
         .exclude_containers
@@ -125,17 +128,13 @@ fn log_config(args: &LogArgs, started: Timestamp) -> LogConfig {
     config
 }
 
-fn event_builder(
-    args: &EventArgs,
-    clusters: &Clusters,
-    started: Timestamp,
-) -> argo_events::Builder {
-    let overrides = args.event_level.iter().cloned().collect();
-    let mut builder = EventStream::builder(clusters.workloads.clone())
+/// Reads the events of both clusters.
+pub(crate) fn event_source(clusters: &Clusters) -> ClusterEvents {
+    ClusterEvents::new(clusters.workloads.clone()).applications(clusters.applications.clone())
+}
+
+fn event_config(args: &EventArgs, started: Timestamp) -> EventConfig {
+    EventConfig::default()
         .since(started)
-        .overrides(overrides);
-    if let Some(applications) = &clusters.applications {
-        builder = builder.applications(applications.clone());
-    }
-    builder
+        .overrides(args.event_level.iter().cloned().collect())
 }

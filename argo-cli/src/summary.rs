@@ -1,15 +1,11 @@
 //! What a run knows at its end, before it is put into words.
 
-mod words;
-
 use std::time::Duration;
 
 use argo_core::{Level, ObjectRef};
 use argo_events::EventRecord;
 use argo_workloads::{diagnosis::Finding, rollout::RolloutState};
 use jiff::Timestamp;
-
-pub use words::{elapsed, seconds};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,6 +12,8 @@ pub(crate) mod prose;
 mod table;
 
 use anstyle::{AnsiColor, Style};
+use argo_core::text::duration::{in_words, seconds_in_words};
+use argo_core::text::{cap, counted};
 use argo_core::{
     Level, ObjectRef, Record,
     record::{self, Body, WorkloadSummary},
@@ -21,12 +23,12 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     sanitize,
     settings::Settings,
-    summary::{Outcome, Row, Summary, elapsed, seconds},
+    summary::{Outcome, Row, Summary},
 };
 
 use self::{
     cause::Cause,
-    prose::{WIDTH, clean, count, wrap},
+    prose::{WIDTH, printable, wrap},
 };
 
 /// Causes that get a paragraph; the rest is told in a line each, and in the end counted.
@@ -60,9 +62,9 @@ impl Look<'_> {
 
     /// `Deployment/web`, with the namespace where it is not always the same.
     fn name(&self, object: &ObjectRef) -> String {
-        let name = clean(&object.to_string());
+        let name = printable(&object.to_string());
         if self.namespaces && !object.namespace.is_empty() {
-            format!("{name} ({})", clean(&object.namespace))
+            format!("{name} ({})", printable(&object.namespace))
         } else {
             name
         }
@@ -154,10 +156,10 @@ fn success(summary: &Summary, look: &Look<'_>) -> Vec<String> {
             cause.sentence(),
             and_more(causes.len(), "cause")
         );
-        lines.push(prose::cap(&text, 3 * WIDTH));
+        lines.push(cap(&text, 3 * WIDTH));
     }
     if let Some(note) = summary.operation.first() {
-        lines.push(prose::cap(&clean(note), 3 * WIDTH));
+        lines.push(cap(&printable(note), 3 * WIDTH));
     }
     lines
 }
@@ -172,31 +174,31 @@ fn rolled_out(summary: &Summary) -> String {
         };
         return format!(
             "{}: {who} reports success; no workload was found.",
-            clean(&summary.app)
+            printable(&summary.app)
         );
     }
     if summary.pods == 0 && summary.workloads.iter().all(|row| row.seconds.is_none()) {
         let (app, workloads) = (
-            clean(&summary.app),
-            count(summary.workloads.len(), "workload"),
+            printable(&summary.app),
+            counted(summary.workloads.len(), "workload"),
         );
         return format!("{app} is rolled out: {workloads}, nothing had to change.");
     }
     let restarts: u32 = summary.workloads.iter().map(|row| row.restarts).sum();
     let mut text = format!(
         "Rolled out {} in {}: {}, {}, {}.",
-        clean(&summary.app),
-        elapsed(summary.elapsed),
-        count(summary.workloads.len(), "workload"),
-        count(summary.pods, "pod"),
-        count(restarts as usize, "restart"),
+        printable(&summary.app),
+        in_words(summary.elapsed),
+        counted(summary.workloads.len(), "workload"),
+        counted(summary.pods, "pod"),
+        counted(restarts as usize, "restart"),
     );
     if let Some(row) = slowest(&summary.workloads) {
-        let name = clean(&row.object.to_string());
-        let took = seconds(row.seconds.unwrap_or_default());
+        let name = printable(&row.object.to_string());
+        let took = seconds_in_words(row.seconds.unwrap_or_default());
         text.push_str(&format!(" Slowest: {name}, {took}"));
         if let Some(why) = &row.held_up_by {
-            text.push_str(&format!(" ({})", clean(why)));
+            text.push_str(&format!(" ({})", printable(why)));
         }
         text.push('.');
     }
@@ -214,7 +216,7 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = cause::causes(summary);
     let mut lines = vec!["─".repeat(78), header(summary, &causes, look)];
     if let Some(argocd) = &summary.argocd {
-        let argocd = prose::cap(&clean(argocd), 6 * WIDTH);
+        let argocd = cap(&printable(argocd), 6 * WIDTH);
         let who = if argocd.starts_with("argocd") {
             ""
         } else {
@@ -223,7 +225,7 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
         lines.extend(wrap(&format!("{who}{argocd}"), "  "));
     }
     for note in summary.operation.iter().take(NOTES) {
-        lines.extend(wrap(&prose::cap(&clean(note), 6 * WIDTH), "  "));
+        lines.extend(wrap(&cap(&printable(note), 6 * WIDTH), "  "));
     }
     lines.push(String::new());
     if !summary.workloads.is_empty() {
@@ -235,7 +237,7 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     lines
 }
 
-/// `FAILED  shop  after 5 m 00 s: StatefulSet/db crash-loop  (timeout; argocd exit 20)`
+/// `FAILED  shop  after 5 m: StatefulSet/db crash-loop  (timeout; argocd exit 20)`
 fn header(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> String {
     let (word, color) = match summary.outcome {
         Outcome::Succeeded => ("ROLLED OUT", AnsiColor::Green),
@@ -246,15 +248,15 @@ fn header(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> String {
     };
     let mut facts = Vec::new();
     if !summary.reason.is_empty() {
-        facts.push(clean(&summary.reason));
+        facts.push(printable(&summary.reason));
     }
     if let Some(exit) = summary.argocd_exit {
         facts.push(format!("argocd exit {exit}"));
     }
     let mut text = look.paint(word, color.on_default().bold());
-    text.push_str(&format!("  {}", clean(&summary.app)));
+    text.push_str(&format!("  {}", printable(&summary.app)));
     if !summary.elapsed.is_zero() {
-        text.push_str(&format!("  after {}", elapsed(summary.elapsed)));
+        text.push_str(&format!("  after {}", in_words(summary.elapsed)));
     }
     if let Some(cause) = causes.first() {
         let names = cause.names(|object| look.name(object));
@@ -299,12 +301,12 @@ fn paragraphs(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> Vec<S
 /// A line for each cause that got no paragraph.
 fn others(causes: &[&Cause<'_>]) -> Vec<String> {
     let mut lines = vec!["Also:".to_owned()];
-    let line = |cause: &&Cause<'_>| format!("  {}", prose::cap(&cause.sentence(), WIDTH - 2));
+    let line = |cause: &&Cause<'_>| format!("  {}", cap(&cause.sentence(), WIDTH - 2));
     lines.extend(causes.iter().take(LINES).map(line));
     if causes.len() > LINES {
         lines.push(format!(
             "  … and {}",
-            count(causes.len() - LINES, "more cause")
+            counted(causes.len() - LINES, "more cause")
         ));
     }
     lines
@@ -314,7 +316,7 @@ fn others(causes: &[&Cause<'_>]) -> Vec<String> {
 fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     if let Some(cause) = causes.first() {
         let more = and_more(causes.len(), "cause");
-        return format!("{}{more}", prose::cap(&cause.sentence(), 4 * WIDTH));
+        return format!("{}{more}", cap(&cause.sentence(), 4 * WIDTH));
     }
     let waiting: Vec<&Row> = summary
         .workloads
@@ -332,17 +334,17 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     };
     format!(
         "{}: {} after {}, {end}{more}",
-        clean(&row.object.to_string()),
-        prose::cap(&clean(what), 2 * WIDTH),
-        elapsed(summary.elapsed),
+        printable(&row.object.to_string()),
+        cap(&printable(what), 2 * WIDTH),
+        in_words(summary.elapsed),
     )
 }
 
 fn without_workloads(summary: &Summary) -> String {
-    let app = clean(&summary.app);
+    let app = printable(&summary.app);
     let why = match (&summary.argocd, summary.operation.first()) {
-        (Some(argocd), _) => clean(argocd),
-        (None, Some(note)) => clean(note),
+        (Some(argocd), _) => printable(argocd),
+        (None, Some(note)) => printable(note),
         (None, None) => reason(summary).to_owned(),
     };
     let state = if summary.workloads.is_empty() {
@@ -350,7 +352,7 @@ fn without_workloads(summary: &Summary) -> String {
     } else {
         "every workload is complete"
     };
-    format!("{app}: {}; {state}", prose::cap(&why, 2 * WIDTH))
+    format!("{app}: {}; {state}", cap(&why, 2 * WIDTH))
 }
 
 /// What ended the run, for people; the record has the code.
@@ -369,7 +371,7 @@ fn reason(summary: &Summary) -> &'static str {
 fn and_more(all: usize, what: &str) -> String {
     match all {
         0 | 1 => String::new(),
-        _ => format!(" (and {})", count(all - 1, &format!("more {what}"))),
+        _ => format!(" (and {})", counted(all - 1, &format!("more {what}"))),
     }
 }
 

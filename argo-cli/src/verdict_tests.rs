@@ -425,7 +425,7 @@ fn a_crash_loop() {
         &crash_loop(),
         r#"
 ──────────────────────────────────────────────────────────────────────────────
-TIMED OUT  shop  after 5 m 00 s: StatefulSet/db crash-loop  (timeout; argocd exit 20)
+TIMED OUT  shop  after 5 m: StatefulSet/db crash-loop  (timeout; argocd exit 20)
   argocd gave up waiting: its --timeout ran out
 
     Workload           Ready   Restarts   Waiting for
@@ -493,7 +493,7 @@ fn a_timeout_with_nothing_found() {
         &nothing(),
         r#"
 ──────────────────────────────────────────────────────────────────────────────
-TIMED OUT  shop  after 5 m 00 s  (timeout)
+TIMED OUT  shop  after 5 m  (timeout)
 
     Workload         Ready   Restarts   Waiting for
   · Deployment/web   2/3     0          2 of 3 ready
@@ -503,7 +503,7 @@ No cause found. The last warnings:
     10:00:40  Pod/web-1 Unhealthy: Readiness probe failed: HTTP 503 (×9)
   Next: kubectl -n shop-prod describe deployment.apps/web
 
-Deployment/web: 2 of 3 ready after 5 m 00 s, and no cause found
+Deployment/web: 2 of 3 ready after 5 m, and no cause found
 "#,
     );
 }

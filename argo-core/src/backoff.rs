@@ -1,6 +1,17 @@
 //! How long to wait before the next try.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
+
+/// Returns a seed for the jitter of whatever a value names. Watches that were cut at one
+/// moment come back at different ones.
+pub fn seed(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
 
 /// Grows from `first` to `max` by doubling, with jitter, until it is [`reset`](Self::reset).
 ///

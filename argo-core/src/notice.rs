@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Level, ObjectRef};
+use crate::{Level, ObjectRef, text::redacted};
 
 /// What kind of thing a [`Notice`] tells; stable, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// A notice about nothing in particular.
+    /// A notice about nothing in particular. Its message is shown without credentials.
     pub fn new(code: NoticeCode, level: Level, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -62,7 +62,7 @@ impl Notice {
             time: Timestamp::now(),
             object: None,
             container: None,
-            message: message.into(),
+            message: redacted(&message.into()).into_owned(),
             hint: None,
         }
     }

@@ -1,6 +1,6 @@
 //! The progress of one workload, as its kind reads it from the object.
 
-use crate::resource::WorkloadObject;
+use crate::{resource::WorkloadObject, text::redacted};
 
 /// The progress of a workload. Counts are pods, unless the kind documents another unit.
 ///
@@ -64,17 +64,17 @@ impl RolloutState {
         self
     }
 
-    /// Names the step that is missing.
+    /// Names the step that is missing. Credentials in a quoted message are cut.
     #[must_use]
     pub fn waits(mut self, for_what: impl Into<String>) -> Self {
-        self.waiting_for = Some(for_what.into());
+        self.waiting_for = Some(redacted(&for_what.into()).into_owned());
         self
     }
 
-    /// Marks the rollout as failed, with the controller's reason.
+    /// Marks the rollout as failed, with the controller's reason. Credentials in it are cut.
     #[must_use]
     pub fn fails(mut self, why: impl Into<String>) -> Self {
-        self.failed = Some(why.into());
+        self.failed = Some(redacted(&why.into()).into_owned());
         self
     }
 }

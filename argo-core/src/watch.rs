@@ -14,7 +14,10 @@ use kube::{Api, Resource, core::Status};
 use kube_runtime::watcher::{self, Event};
 use serde::de::DeserializeOwned;
 
-use crate::Backoff;
+use crate::{
+    Backoff,
+    text::{chain, redacted},
+};
 
 /// How to watch.
 #[derive(Clone, Debug)]
@@ -203,7 +206,7 @@ where
         let code = status.map_or(0, |status| status.code);
         // What the server says is a sentence; the error around it is none.
         let message = match status {
-            Some(status) if !status.message.is_empty() => status.message.clone(),
+            Some(status) if !status.message.is_empty() => redacted(&status.message).into_owned(),
             _ => chain(error),
         };
         log::debug!("watch of {}: {message}", self.api.resource_url());
@@ -253,19 +256,4 @@ fn status(error: &watcher::Error) -> Option<&Status> {
         | watcher::Error::WatchError(status) => Some(status),
         _ => None,
     }
-}
-
-/// An error with its causes, each once: some print their source themselves.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

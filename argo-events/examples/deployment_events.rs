@@ -1,12 +1,12 @@
 //! Prints the events of one Deployment: `deployment_events NAMESPACE NAME`.
 //!
-//! What an application owns is usually told by a tracker; here one object is enough.
+//! A tracker usually reports the objects of an application; here one object is enough.
 #![expect(clippy::print_stdout, reason = "an example prints what it found")]
 
 use std::{error::Error, sync::Arc};
 
 use argo_core::{GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, client};
-use argo_events::{EventItem, EventStream};
+use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use futures::{StreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
@@ -33,11 +33,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         body: TrackedBody::Other(Arc::new(metadata)),
     });
     let tracked = stream::iter([tracked]).chain(stream::pending());
-    let mut events = Box::pin(EventStream::builder(connection).build(tracked));
+    let source = ClusterEvents::new(connection);
+    let mut events = EventStream::new(source, tracked, EventConfig::default());
     while let Some(item) = events.next().await {
         let line = match item {
             EventItem::Event(event) => format!("{} {} {}", event.time, event.reason, event.message),
             EventItem::Notice(notice) => notice.message,
+            _ => continue,
         };
         println!("{line}");
     }

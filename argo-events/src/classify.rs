@@ -1,4 +1,4 @@
-//! How much a reason matters.
+//! Maps the reason of an event to a level.
 
 use std::{collections::HashMap, str::FromStr};
 
@@ -16,8 +16,8 @@ struct Family {
 /// failed for good or needs a change, warning where it may go away by itself, info for
 /// what happens in any rollout, debug for what says nothing about one.
 ///
-/// The type that the writer gave is not asked: a pull back-off is `Normal`, a back-off
-/// of a restart is `Warning` (recordings `02`, `03`).
+/// The type in the event is not used: a pull back-off is `Normal`, the back-off of a restart
+/// is `Warning` (recordings `02`, `03`).
 const FAMILIES: &[Family] = &[
     // Kubelet: `pkg/kubelet/events/event.go`, and reasons of kubelet admission and eviction.
     Family {
@@ -130,12 +130,12 @@ const FAMILIES: &[Family] = &[
     },
 ];
 
-/// Where one reason says different things: the first part of a message that fits wins
-/// over the reason alone.
+/// Levels of reasons that mean different things: reason, part of the message, level. The
+/// first match wins over the level of the reason.
 const MESSAGES: &[(&str, &str, Level)] = &[
-    // A restart, as its writer calls it: recordings 10-failure-kinds.
+    // A restart, by the text in the recordings 10-failure-kinds.
     ("Killing", "will be restarted", Level::Warning),
-    // Comes and goes in one of fourteen healthy rollouts, 1.4 s after the apply.
+    // Occurs in one of fourteen healthy rollouts, 1.4 s after the apply, and goes away.
     (
         "FailedMount",
         "failed to sync configmap cache: timed out waiting for the condition",
@@ -151,21 +151,21 @@ const MESSAGES: &[(&str, &str, Level)] = &[
     ("ResourceUpdated", "-> Degraded", Level::Warning),
 ];
 
-/// Levels that the user wants for certain reasons.
+/// Levels chosen by the user for certain reasons.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     levels: HashMap<String, Level>,
 }
 
 impl Overrides {
-    /// The level of a reason from here on.
+    /// Sets the level of a reason.
     pub fn set(&mut self, reason: &str, level: Level) {
         self.levels.insert(reason.to_ascii_lowercase(), level);
     }
 
-    /// True if the user wants a certain level for a reason.
+    /// Returns true if the user chose a level for a reason.
     pub fn contains(&self, reason: &str) -> bool {
-        wanted(reason, self).is_some()
+        chosen(reason, self).is_some()
     }
 }
 
@@ -185,27 +185,28 @@ impl FromIterator<LevelOverride> for Overrides {
     }
 }
 
-/// `REASON=LEVEL`, as it stands on a command line.
+/// `REASON=LEVEL`, as written on a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LevelOverride {
     /// The reason, in any case.
     pub reason: String,
-    /// Its level.
+    /// The level of its events.
     pub level: Level,
 }
 
-/// Why a text is no [`LevelOverride`].
+/// The error of parsing a [`LevelOverride`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParseLevelOverrideError {
-    /// There is no reason, or no `=`.
-    #[error("\"{0}\" is no REASON=LEVEL; for example Unhealthy=info")]
+    /// The reason or the `=` is missing.
+    #[error("\"{0}\" is not REASON=LEVEL; for example Unhealthy=info")]
     Form(String),
-    /// There is no such level.
+    /// The level is unknown.
     #[error("cannot read the level of {reason}")]
     Level {
         /// The reason.
         reason: String,
-        /// What is wrong with the level.
+        /// The error of parsing the level.
         source: ParseLevelError,
     },
 }
@@ -228,10 +229,10 @@ impl FromStr for LevelOverride {
     }
 }
 
-/// The level of an event: what the user wants, then the message, then the reason; for
-/// reasons that nobody knows, the type.
+/// Returns the level of an event: the user's choice, else by the message, else by the reason,
+/// else (for an unknown reason) by the type.
 pub fn level(type_: &str, reason: &str, message: &str, overrides: &Overrides) -> Level {
-    wanted(reason, overrides)
+    chosen(reason, overrides)
         .or_else(|| by_message(reason, message))
         .or_else(|| by_reason(reason))
         .unwrap_or(match type_ {
@@ -240,7 +241,7 @@ pub fn level(type_: &str, reason: &str, message: &str, overrides: &Overrides) ->
         })
 }
 
-fn wanted(reason: &str, overrides: &Overrides) -> Option<Level> {
+fn chosen(reason: &str, overrides: &Overrides) -> Option<Level> {
     if overrides.levels.is_empty() {
         return None;
     }
@@ -248,8 +249,10 @@ fn wanted(reason: &str, overrides: &Overrides) -> Option<Level> {
 }
 
 fn by_message(reason: &str, message: &str) -> Option<Level> {
-    let fits = |(r, part, _): &&(&str, &str, Level)| *r == reason && message.contains(part);
-    MESSAGES.iter().find(fits).map(|(_, _, level)| *level)
+    MESSAGES
+        .iter()
+        .find(|(known, part, _)| *known == reason && message.contains(part))
+        .map(|(_, _, level)| *level)
 }
 
 fn by_reason(reason: &str) -> Option<Level> {
@@ -395,11 +398,11 @@ mod tests {
         for (text, message) in [
             (
                 "Unhealthy",
-                "\"Unhealthy\" is no REASON=LEVEL; for example Unhealthy=info",
+                "\"Unhealthy\" is not REASON=LEVEL; for example Unhealthy=info",
             ),
             (
                 "=info",
-                "\"=info\" is no REASON=LEVEL; for example Unhealthy=info",
+                "\"=info\" is not REASON=LEVEL; for example Unhealthy=info",
             ),
             ("Unhealthy=loud", "cannot read the level of Unhealthy"),
         ] {

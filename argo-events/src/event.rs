@@ -1,78 +1,77 @@
-//! What is read of an event.
+//! The fields of an event that are read.
 
 use std::borrow::Cow;
 
+use argo_core::resource::slim_metadata;
 use jiff::Timestamp;
-use k8s_openapi::{
-    NamespaceResourceScope,
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
-};
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::Resource;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-/// An event (core/v1) without what nobody here reads.
+/// An event (core/v1), without the fields that this crate does not use.
 ///
-/// The older API is read because events.k8s.io requires fields that some writers leave
-/// out, and one such event makes a whole list undecodable; both show the same objects.
+/// The older API is read because events.k8s.io requires fields that some writers omit, and
+/// one such event makes a whole list undecodable. Both APIs show the same objects.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
     /// Name, namespace, uid, resource version and creation time.
-    #[serde(deserialize_with = "slim")]
+    #[serde(deserialize_with = "slim_metadata")]
     pub metadata: ObjectMeta,
-    /// What the event is about.
+    /// The object that the event is about.
     pub involved_object: InvolvedObject,
     /// `Normal` or `Warning`.
     #[serde(rename = "type")]
     pub type_: Option<String>,
     /// A reason in one camel-case word.
     pub reason: Option<String>,
-    /// A sentence.
+    /// The message, a sentence for people.
     pub message: Option<String>,
-    /// How often it happened; absent in events written through events.k8s.io.
+    /// Number of occurrences; absent in events written through events.k8s.io.
     pub count: Option<i64>,
-    /// How often it happened, in events written through events.k8s.io, from the second
-    /// time on.
+    /// Repeats, in events written through events.k8s.io; present from the second occurrence
+    /// on.
     pub series: Option<Series>,
-    /// When it first happened, in whole seconds.
+    /// Time of the first occurrence, in whole seconds.
     pub first_timestamp: Option<Timestamp>,
-    /// When it last happened, in whole seconds.
+    /// Time of the last occurrence, in whole seconds.
     pub last_timestamp: Option<Timestamp>,
-    /// When it first happened, in microseconds, in events written through events.k8s.io.
+    /// Time of the first occurrence, in microseconds, in events written through
+    /// events.k8s.io.
     pub event_time: Option<Timestamp>,
-    /// Who wrote it.
+    /// Name of the program that wrote it.
     pub reporting_component: Option<String>,
-    /// Who wrote it, in older events.
+    /// Name of the program that wrote it, in older events.
     pub source: Option<Source>,
 }
 
-/// What an event is about.
+/// The object that an event is about.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct InvolvedObject {
-    /// Kind.
+    /// Kind of the object.
     pub kind: Option<String>,
-    /// Namespace; absent for cluster-scoped objects.
+    /// Namespace of the object; absent for cluster-scoped objects.
     pub namespace: Option<String>,
-    /// Name.
+    /// Name of the object.
     pub name: Option<String>,
-    /// Uid.
+    /// Uid of the object.
     pub uid: Option<String>,
-    /// Which part of the object: `spec.containers{app}`.
+    /// The part of the object, for example `spec.containers{app}`.
     pub field_path: Option<String>,
 }
 
-/// How often an event happened.
+/// Repeats of an event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Series {
-    /// How often so far.
+    /// Number of occurrences so far.
     pub count: Option<i64>,
-    /// When it last happened, in microseconds.
+    /// Time of the last occurrence, in microseconds.
     pub last_observed_time: Option<Timestamp>,
 }
 
-/// Who wrote an event.
+/// The writer of an event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Source {
@@ -81,26 +80,27 @@ pub struct Source {
 }
 
 impl Event {
-    /// Uid of the event itself; empty where there is none.
+    /// Returns the uid of the event itself, or an empty string.
     pub fn uid(&self) -> &str {
         self.metadata.uid.as_deref().unwrap_or_default()
     }
 
-    /// Uid of the object that the event is about; empty where there is none.
+    /// Returns the uid of the object that the event is about, or an empty string.
     pub fn object_uid(&self) -> &str {
         self.involved_object.uid.as_deref().unwrap_or_default()
     }
 
-    /// The program that wrote the event; empty where it does not say.
+    /// Returns the name of the program that wrote the event, or an empty string.
     pub fn component(&self) -> &str {
         let source = self.source.as_ref().and_then(|s| s.component.as_deref());
         let reporting = self.reporting_component.as_deref();
-        let named = |name: &&str| !name.is_empty();
-        let either = reporting.filter(named).or(source.filter(named));
-        either.unwrap_or_default()
+        reporting
+            .filter(|name| !name.is_empty())
+            .or(source)
+            .unwrap_or_default()
     }
 
-    /// The container that the event is about: what stands in braces in
+    /// Returns the container that the event is about: the name in braces in
     /// `spec.containers{app}`, `spec.initContainers{migrate}` or
     /// `spec.ephemeralContainers{debug}` (Kubernetes `pkg/kubelet/container/ref.go`).
     pub fn container(&self) -> Option<&str> {
@@ -137,29 +137,6 @@ impl Resource for Event {
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
     }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct SlimMeta {
-    name: Option<String>,
-    namespace: Option<String>,
-    uid: Option<String>,
-    resource_version: Option<String>,
-    creation_timestamp: Option<Time>,
-}
-
-/// Half of an event on the wire is managed fields.
-fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let slim = SlimMeta::deserialize(deserializer)?;
-    Ok(ObjectMeta {
-        name: slim.name,
-        namespace: slim.namespace,
-        uid: slim.uid,
-        resource_version: slim.resource_version,
-        creation_timestamp: slim.creation_timestamp,
-        ..ObjectMeta::default()
-    })
 }
 
 #[cfg(test)]

@@ -1,86 +1,61 @@
-//! The rules together: tracked objects and events in, records out.
+//! Combines the rules: takes tracked objects and watch events, produces records.
 
 use std::{
-    collections::{BTreeSet, HashSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use argo_core::{
     Degraded, DegradedReason, Level, Notice, NoticeCode, TrackEvent, Tracked, WatchEvent,
+    access::{self, Recovery, Reported},
+    text::{redacted, similar},
 };
 use jiff::Timestamp;
 
 use crate::{
-    Event, EventItem, EventRecord, Occurrences, Overrides, Park, Scope, Sighting, classify,
+    Event, EventConfig, EventItem, EventRecord, Overrides, Scope, classify,
+    deduplicator::{Deduplicator, Observation},
     objects::{Known, Objects},
     occurrence::{self, whole_second},
-    redact::redact,
-    similar,
+    pending::PendingEvents,
 };
 
-/// What the rules need to know. Durations are of any clock that does not go back.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// What last happened before this is context.
-    pub since: Timestamp,
-    /// Levels that the user wants.
-    pub overrides: Overrides,
-    /// The least time between two records of one event. Default one minute.
-    pub quiet: Duration,
-    /// How long an event waits for its object, and an object that is gone for its last
-    /// events. Default 30 s.
-    pub wait: Duration,
-    /// How many events wait at most. Default 4096.
-    pub waiting: usize,
-    /// True if Applications live on another cluster than what they deploy.
-    pub applications_apart: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            since: Timestamp::now(),
-            overrides: Overrides::default(),
-            quiet: Duration::from_secs(60),
-            wait: Duration::from_secs(30),
-            waiting: 4096,
-            applications_apart: false,
-        }
-    }
-}
-
-/// Decides what is shown. It is fed with what the tracker and the watches say and asked
-/// for [items](Self::next_item), for the [scopes](Self::scopes) to watch, and for the
-/// [deadline](Self::deadline) at which it wants to be called. `now` counts from the start.
+/// Decides which events are reported.
+///
+/// The caller passes on each change of the tracker and of the watches. Then it takes the
+/// [items](Self::next_item), watches the [scopes](Self::scopes), and calls
+/// [`tick`](Self::tick) at the [deadline](Self::deadline). `now` is the time since the
+/// start, from any clock that does not go back.
 #[derive(Debug)]
 pub struct Follower {
     since: Timestamp,
     overrides: Overrides,
     objects: Objects,
-    park: Park<(Scope, Event)>,
-    occurrences: Occurrences,
-    degraded: HashSet<Scope>,
+    pending: PendingEvents<(Scope, Event)>,
+    deduplicator: Deduplicator,
+    degraded: Reported<Scope>,
     items: VecDeque<EventItem>,
 }
 
 impl Follower {
-    /// Nothing tracked, nothing seen.
-    pub fn new(config: Config) -> Self {
+    /// Creates a follower without objects. `is_split` is true if Applications live on
+    /// another cluster than the objects that they deploy.
+    pub fn new(config: EventConfig, is_split: bool) -> Self {
         Self {
-            // Old-style events are dated in whole seconds: what happened in the second
-            // of the start counts as after it.
+            // Old-style events are dated in whole seconds: an event in the second of the
+            // start counts as after it.
             since: whole_second(config.since),
             overrides: config.overrides,
-            objects: Objects::new(config.wait, config.applications_apart),
-            park: Park::new(config.wait, config.waiting),
-            occurrences: Occurrences::new(config.quiet),
-            degraded: HashSet::new(),
+            objects: Objects::new(config.wait, is_split),
+            pending: PendingEvents::new(config.wait, config.max_pending),
+            deduplicator: Deduplicator::new(config.repeat_after),
+            degraded: Reported::default(),
             items: VecDeque::new(),
         }
     }
 
-    /// The tracker said something.
+    /// Takes a change of the tracked objects.
     pub fn track(&mut self, event: &TrackEvent, now: Duration) {
         self.tick(now);
         match event {
@@ -92,27 +67,28 @@ impl Follower {
 
     fn applied(&mut self, tracked: &Tracked, now: Duration) {
         if self.objects.applied(tracked) {
-            for (scope, event) in self.park.release(&tracked.object.uid) {
-                self.happened(&scope, event, now);
+            for (scope, event) in self.pending.release(&tracked.object.uid) {
+                self.observed(&scope, event, now);
             }
         }
     }
 
-    /// A watch said something.
+    /// Takes a message of the watch of a scope.
     pub fn watched(&mut self, scope: &Scope, event: WatchEvent<Event>, now: Duration) {
         self.tick(now);
         match event {
-            WatchEvent::Applied(event) => self.happened(scope, event, now),
-            WatchEvent::Deleted(event) => self.occurrences.deleted(event.uid()),
-            WatchEvent::Restarted => self.occurrences.restarted(scope),
-            WatchEvent::Synced => self.occurrences.synced(scope),
+            WatchEvent::Applied(event) => self.observed(scope, event, now),
+            WatchEvent::Deleted(event) => self.deduplicator.deleted(event.uid()),
+            WatchEvent::Restarted => self.deduplicator.restarted(scope),
+            WatchEvent::Synced => self.deduplicator.synced(scope),
             WatchEvent::Degraded(degraded) => self.degraded(scope, &degraded),
             WatchEvent::Restored => self.restored(scope),
         }
     }
 
-    fn happened(&mut self, scope: &Scope, event: Event, now: Duration) {
+    fn observed(&mut self, scope: &Scope, event: Event, now: Duration) {
         if event.object_uid().is_empty() {
+            // Nothing could be tracked by it.
             return;
         }
         let version = event
@@ -120,31 +96,33 @@ impl Follower {
             .resource_version
             .as_deref()
             .unwrap_or_default();
-        if self.occurrences.is_known(event.uid(), version, scope) {
+        if self.deduplicator.is_known(event.uid(), version, scope) {
             return;
         }
         let Some(known) = self.objects.get(event.object_uid()) else {
             let (object, time) = (event.object_uid().to_owned(), occurrence::time(&event));
-            self.park.park(&object, time, (scope.clone(), event), now);
+            self.pending
+                .hold(&object, time, (scope.clone(), event), now);
             return;
         };
-        let sighting = Sighting {
+        let observation = Observation {
             uid: event.uid().into(),
             resource_version: version.into(),
             count: occurrence::count(&event),
             scope: scope.clone(),
             record: self.record(&event, known),
         };
-        let record = self.occurrences.admit(sighting, now);
-        self.give(record);
+        let record = self.deduplicator.admit(observation, now);
+        self.send(record);
     }
 
-    fn give(&mut self, records: impl IntoIterator<Item = EventRecord>) {
+    fn send(&mut self, records: impl IntoIterator<Item = EventRecord>) {
         for mut record in records {
-            // A container that is started again says so in three events beside the
-            // back-off; one line is enough.
-            let told = record.repeated && record.container.is_some();
-            if told && record.level == Level::Info && !self.overrides.contains(&record.reason) {
+            // The restart of a container is three events (Pulled, Created, Started) beside
+            // the back-off; one line is enough.
+            let is_restart = record.repeated && record.container.is_some();
+            if is_restart && record.level == Level::Info && !self.overrides.contains(&record.reason)
+            {
                 record.level = Level::Debug;
             }
             self.items.push_back(EventItem::Event(record));
@@ -155,7 +133,7 @@ impl Follower {
         let type_ = event.type_.clone().unwrap_or_default();
         let reason = event.reason.clone().unwrap_or_default();
         let message = similar::without_prefix(event.message.as_deref().unwrap_or_default());
-        let message = redact(message.trim_end()).into_owned();
+        let message = redacted(message.trim_end()).into_owned();
         let time = occurrence::time(event);
         EventRecord {
             time,
@@ -167,7 +145,7 @@ impl Follower {
             message,
             count: occurrence::count(event),
             repeated: false,
-            context: time < self.since,
+            before_start: time < self.since,
             type_,
             component: event.component().to_owned(),
             first_seen: occurrence::first_time(event),
@@ -175,13 +153,13 @@ impl Follower {
     }
 
     fn degraded(&mut self, scope: &Scope, degraded: &Degraded) {
-        self.degraded.insert(scope.clone());
+        self.degraded.failed(scope, ());
         self.items
             .push_back(EventItem::Notice(notice(scope, degraded)));
     }
 
     fn restored(&mut self, scope: &Scope) {
-        if self.degraded.remove(scope) {
+        if self.degraded.works(scope, ()) == Recovery::First {
             let message = format!(
                 "events in namespace \"{}\" can be read again",
                 scope.namespace
@@ -191,31 +169,31 @@ impl Follower {
         }
     }
 
-    /// Time went on.
+    /// Drops events that waited too long and sends the counts that are due.
     pub fn tick(&mut self, now: Duration) {
-        self.park.expire(now);
-        let due = self.occurrences.due(now);
-        self.give(due);
+        self.pending.expire(now);
+        let due = self.deduplicator.due(now);
+        self.send(due);
         for uid in self.objects.expire(now) {
-            let last = self.occurrences.forget(&uid, now);
-            self.give(last);
+            let last = self.deduplicator.forget(&uid, now);
+            self.send(last);
         }
     }
 
-    /// Nothing more will come: what is held becomes items.
+    /// Sends the counts that are held back. Call it when no more events will come.
     pub fn finish(&mut self, now: Duration) {
-        let last = self.occurrences.flush(now);
-        self.give(last);
+        let last = self.deduplicator.flush(now);
+        self.send(last);
     }
 
-    /// The next time at which [`tick`](Self::tick) does something that can be seen.
+    /// Returns the next time at which [`tick`](Self::tick) sends an item or changes the scopes.
     pub fn deadline(&self) -> Option<Duration> {
-        let due = self.occurrences.next_due();
+        let due = self.deduplicator.next_due();
         let expiry = self.objects.next_expiry();
         due.into_iter().chain(expiry).min()
     }
 
-    /// What has to be watched now. A scope that is no longer in it is no longer watched.
+    /// Returns the scopes to watch now; watches of all others can be closed.
     pub fn scopes(&self) -> BTreeSet<Scope> {
         self.objects.scopes()
     }
@@ -226,7 +204,8 @@ impl Follower {
     }
 }
 
-/// A lost connection is told by whoever tracks the objects: here it is detail.
+/// Maps a failing watch to a notice. A lost connection is a detail here, because the tracker
+/// of the objects reports it.
 fn notice(scope: &Scope, degraded: &Degraded) -> Notice {
     let (code, level, why) = match degraded.reason {
         DegradedReason::Forbidden => (NoticeCode::Forbidden, Level::Warning, "not allowed to"),
@@ -248,20 +227,14 @@ fn notice(scope: &Scope, degraded: &Degraded) -> Notice {
     );
     let notice = Notice::new(code, level, message);
     match degraded.reason {
-        DegradedReason::Forbidden => notice.hint(rule(namespace, &degraded.message)),
+        DegradedReason::Forbidden => notice.hint(access::grant(
+            Some(namespace),
+            &["list", "watch"],
+            &["events"],
+            &degraded.message,
+        )),
         _ => notice,
     }
-}
-
-/// The commands that would allow it to the user whom the server's answer names.
-fn rule(namespace: &str, said: &str) -> String {
-    let user = said.split_once("User \"").map(|(_, rest)| rest);
-    let user = user.and_then(|rest| rest.split_once('"'));
-    let user = user.map_or("USER", |(user, _)| user);
-    let name = "argo-assistant-events";
-    format!(
-        "kubectl create role {name} -n {namespace} --verb=list,watch --resource=events && kubectl create rolebinding {name} -n {namespace} --role={name} --user={user}"
-    )
 }
 
 #[cfg(test)]

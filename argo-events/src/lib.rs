@@ -1,28 +1,29 @@
-//! Kubernetes events of an application: each occurrence once, at the right time, with
-//! the right level.
+//! Kubernetes events of an application that Argo CD deploys: each occurrence once, at the
+//! right time, with the right level. It has nothing to do with the CNCF project Argo
+//! Events, which triggers workflows from event sources.
 //!
 //! # Theory of operation
 //!
-//! [`EventStream`] is told which objects belong to the application (a stream of
-//! [`TrackEvent`](argo_core::TrackEvent)) and watches core/v1 events in every namespace
-//! in which one of them lies. An event is admitted when the uid that it is about is
-//! tracked; as it often arrives before its object, it waits in a [`Park`] until then, for
-//! half a minute at most. [`Occurrences`] knows which events were seen: an update of one
-//! is a repeat, a list that shows it again is nothing, and repeats within a minute become
-//! one record with a count. [`level`] decides how much a reason matters.
+//! An [`EventStream`] gets the objects of the application as a stream of
+//! [`TrackEvent`](argo_core::TrackEvent)s and watches core/v1 events in each of their
+//! namespaces. It reports an event if the uid in `involvedObject` is tracked. Events often
+//! arrive before their object, so an unknown uid is held for up to half a minute. An
+//! update of an event is a repeat, a list that shows it again is not, and repeats within
+//! a minute become one record with a count. [`level`] maps a reason to its level.
 //!
-//! All rules are in [`Follower`], which is synchronous and knows no clock; the stream
-//! feeds it. A record whose [`context`](EventRecord::context) is true tells what happened
-//! before the start: it explains, and is not output.
+//! An event that happened before the start is marked
+//! [`before_start`](EventRecord::before_start): it explains the state of an object, but is
+//! not news. [`snapshot()`] takes one look instead of following.
 //!
 //! ```no_run
 //! use argo_core::{TrackEvent, client};
-//! use argo_events::{EventItem, EventStream};
+//! use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 //! use futures::{Stream, StreamExt};
 //!
 //! # async fn run(tracked: impl Stream<Item = TrackEvent> + Send + 'static) -> Result<(), client::Error> {
 //! let connection = client::connect(&client::Options::default()).await?;
-//! let mut events = Box::pin(EventStream::builder(connection).build(tracked));
+//! let source = ClusterEvents::new(connection);
+//! let mut events = EventStream::new(source, tracked, EventConfig::default());
 //! while let Some(item) = events.next().await {
 //!     if let EventItem::Event(event) = item {
 //!         println!("{} {} {}: {}", event.time, event.object, event.reason, event.message);
@@ -32,33 +33,44 @@
 //! # }
 //! ```
 //!
-//! # What it does not do
+//! # Limits
 //!
-//! It does not decide which objects belong to the application. It reads no events of
-//! cluster-scoped objects (they lie in the namespace `default`) and none whose object has
-//! no uid. It does not make messages safe for a terminal. And it proves nothing: writers
-//! drop events when there are many, so the status of an object is the truth and its
-//! events explain it.
+//! - The caller decides which objects belong to the application.
+//! - Events of cluster-scoped objects (they lie in the namespace `default`) and events
+//!   whose object has no uid are not read.
+//! - Messages are not made safe for a terminal.
+//! - Events prove nothing: writers drop them under load. The status of an object is the
+//!   truth, its events explain it.
+//!
+//! # Features
+//!
+//! `unstable-engine` makes the module `engine` public, the rules without any I/O. It may
+//! change in any release.
+
+#![cfg_attr(
+    not(feature = "unstable-engine"),
+    allow(unreachable_pub, dead_code, reason = "public in `engine` only")
+)]
 
 mod classify;
+mod config;
+mod deduplicator;
+#[cfg(feature = "unstable-engine")]
+pub mod engine;
 mod event;
 mod follower;
 mod objects;
-pub mod occurrence;
-mod occurrences;
-mod park;
+mod occurrence;
+mod pending;
 mod record;
-mod redact;
-mod similar;
+mod snapshot;
 mod source;
 mod stream;
 
 pub use classify::{LevelOverride, Overrides, ParseLevelOverrideError, level};
+pub use config::EventConfig;
 pub use event::{Event, InvolvedObject, Series, Source};
-pub use follower::{Config, Follower};
-pub use occurrences::{Occurrences, Sighting};
-pub use park::Park;
 pub use record::{EventItem, EventRecord};
-pub use redact::redact;
-pub use source::{EventSource, Scope};
-pub use stream::{Builder, EventStream};
+pub use snapshot::snapshot;
+pub use source::{ClusterEvents, EventSource, Scope};
+pub use stream::EventStream;

@@ -1,4 +1,4 @@
-//! Which objects the application has, and where their events are.
+//! Tracked objects and the scopes in which their events lie.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -10,7 +10,7 @@ use argo_core::{ObjectRef, Tracked};
 
 use crate::Scope;
 
-/// A tracked object, for as long as events of it may come.
+/// A tracked object, kept for as long as events of it may arrive.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) object: ObjectRef,
@@ -18,18 +18,18 @@ pub(crate) struct Known {
     gone_at: Option<Duration>,
 }
 
-/// The tracked objects by uid, and those that are gone for a while longer: the last
-/// events of a pod come after it.
+/// The tracked objects by uid. A removed object is kept for a while, because the last
+/// events of a pod arrive after it is gone.
 #[derive(Debug)]
 pub(crate) struct Objects {
     linger: Duration,
-    apart: bool,
+    is_split: bool,
     known: HashMap<Arc<str>, Known>,
     gone: VecDeque<(Duration, Arc<str>)>,
     namespaces: BTreeMap<Arc<str>, Namespace>,
 }
 
-/// What is tracked in a namespace.
+/// The tracked objects of a namespace.
 #[derive(Debug, Default)]
 struct Namespace {
     applications: BTreeMap<Arc<str>, usize>,
@@ -37,18 +37,19 @@ struct Namespace {
 }
 
 impl Objects {
-    /// `apart` if Applications live on a cluster of their own.
-    pub(crate) fn new(linger: Duration, apart: bool) -> Self {
+    /// Keeps removed objects for `linger`. `is_split` is true if Applications live on
+    /// another cluster than the objects that they deploy.
+    pub(crate) fn new(linger: Duration, is_split: bool) -> Self {
         Self {
             linger,
-            apart,
+            is_split,
             known: HashMap::new(),
             gone: VecDeque::new(),
             namespaces: BTreeMap::new(),
         }
     }
 
-    /// True if the object is new here.
+    /// Adds or updates an object. Returns true if it is new.
     pub(crate) fn applied(&mut self, tracked: &Tracked) -> bool {
         let known = Known {
             object: tracked.object.clone(),
@@ -57,7 +58,7 @@ impl Objects {
         };
         let before = self.known.insert(Arc::clone(&tracked.object.uid), known);
         if before.is_none() {
-            self.settle(&tracked.object);
+            self.count(&tracked.object);
         }
         before.is_none()
     }
@@ -73,37 +74,39 @@ impl Objects {
         self.known.get(uid)
     }
 
-    /// When [`expire`](Self::expire) has something to do.
+    /// Returns the next time at which [`expire`](Self::expire) forgets an object.
     pub(crate) fn next_expiry(&self) -> Option<Duration> {
         self.gone.front().map(|(gone_at, _)| *gone_at + self.linger)
     }
 
-    /// Takes the uids of the objects that are gone for long enough.
+    /// Forgets the objects that were removed long enough ago. Returns their uids.
     pub(crate) fn expire(&mut self, now: Duration) -> Vec<Arc<str>> {
         let mut expired = Vec::new();
         while self.next_expiry().is_some_and(|expiry| expiry <= now) {
             let Some((gone_at, uid)) = self.gone.pop_front() else {
                 break;
             };
-            // It may have come back, and gone again.
+            // Skip an object that came back, or was removed a second time since.
             if self
                 .known
                 .get(&uid)
                 .is_some_and(|known| known.gone_at == Some(gone_at))
                 && let Some(known) = self.known.remove(&uid)
             {
-                self.leave(&known.object);
+                self.discount(&known.object);
                 expired.push(uid);
             }
         }
         expired
     }
 
-    /// What has to be watched.
+    /// Returns the scopes to watch.
     pub(crate) fn scopes(&self) -> BTreeSet<Scope> {
         let mut scopes = BTreeSet::new();
         for (name, namespace) in &self.namespaces {
-            let mixed = namespace.others > 0 && !self.apart;
+            // One watch of the whole namespace shows the Applications too, unless they are
+            // on another cluster.
+            let mixed = namespace.others > 0 && !self.is_split;
             if !namespace.applications.is_empty() && !mixed {
                 scopes.insert(Scope {
                     namespace: Arc::clone(name),
@@ -122,8 +125,8 @@ impl Objects {
         scopes
     }
 
-    fn settle(&mut self, object: &ObjectRef) {
-        // Events of cluster-scoped objects lie in `default`, which is nobody's.
+    fn count(&mut self, object: &ObjectRef) {
+        // Events of cluster-scoped objects lie in `default`, among those of everybody.
         if object.namespace.is_empty() {
             return;
         }
@@ -141,7 +144,7 @@ impl Objects {
         }
     }
 
-    fn leave(&mut self, object: &ObjectRef) {
+    fn discount(&mut self, object: &ObjectRef) {
         let Some(namespace) = self.namespaces.get_mut(&object.namespace) else {
             return;
         };
@@ -159,7 +162,8 @@ impl Objects {
     }
 }
 
-/// The namespace of Argo CD holds the events of every application; only ours are read.
+/// Returns the field selector for the followed Applications: their namespace holds the events
+/// of every Application.
 fn fields(applications: &BTreeMap<Arc<str>, usize>) -> Arc<str> {
     let mut names = applications.keys();
     match (names.next(), names.next()) {

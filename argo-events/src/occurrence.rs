@@ -1,19 +1,19 @@
-//! When an event happened, and how often.
+//! Time and number of the occurrences of an event.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Event;
 
-/// When the event last happened.
+/// Returns the time of the last occurrence.
 ///
-/// The writers differ: the kubelet and the controllers keep `lastTimestamp`, the
-/// scheduler leaves it null and keeps `eventTime`, and `series.lastObservedTime` from the
-/// second time on (recordings `10-failure-kinds`). The last resort is the creation time.
+/// Writers differ: the kubelet and the controllers set `lastTimestamp`; the scheduler leaves
+/// it null and sets `eventTime`, and `series.lastObservedTime` from the second occurrence on
+/// (recordings `10-failure-kinds`). The last resort is the creation time.
 ///
-/// Old-style times are whole seconds, which sorts a `Started` before log lines that were
-/// written half a second earlier. client-go names an event `<object>.<nanoseconds in
-/// hex>` (`tools/record/event.go`, `makeEvent`; Argo CD's audit log too): where the name
-/// falls into the second of the time, it is the time.
+/// Old-style times are whole seconds, which would sort a `Started` before log lines that
+/// were written half a second earlier. client-go names an event `<object>.<nanoseconds in
+/// hex>` (`tools/record/event.go`, `makeEvent`; Argo CD's audit log does so too). If the
+/// time in the name lies in the second of the timestamp, it is returned instead.
 pub fn time(event: &Event) -> Timestamp {
     let coarse = coarse_time(event);
     named_time(event)
@@ -21,7 +21,7 @@ pub fn time(event: &Event) -> Timestamp {
         .unwrap_or(coarse)
 }
 
-/// When the event first happened.
+/// Returns the time of the first occurrence.
 pub fn first_time(event: &Event) -> Timestamp {
     let created = event.metadata.creation_timestamp.as_ref();
     let known = event.first_timestamp.or(event.event_time);
@@ -30,14 +30,14 @@ pub fn first_time(event: &Event) -> Timestamp {
         .unwrap_or_else(|| time(event))
 }
 
-/// How often the event happened; at least once.
+/// Returns the number of occurrences, at least 1.
 pub fn count(event: &Event) -> u32 {
     let series = event.series.as_ref().and_then(|series| series.count);
     let count = event.count.max(series).unwrap_or(1).max(1);
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// The second that a time lies in.
+/// Rounds a time down to the second.
 pub(crate) fn whole_second(time: Timestamp) -> Timestamp {
     let fraction = i64::from(time.subsec_nanosecond()).rem_euclid(1_000_000_000);
     time.checked_sub(SignedDuration::from_nanos(fraction))
@@ -94,7 +94,7 @@ mod tests {
         event.metadata.name = Some("web.18ead1d7cc387e5c".into());
         event.last_timestamp = at("2026-11-23T23:55:26Z");
         assert_eq!(Some(time(&event)), at("2026-11-23T23:55:26.23499222Z"));
-        // A repeat: the name tells the first time only.
+        // A repeat: the name holds the time of the first occurrence only.
         event.last_timestamp = at("2026-11-23T23:55:41Z");
         assert_eq!(Some(time(&event)), at("2026-11-23T23:55:41Z"));
         event.last_timestamp = at("2026-11-23T23:55:26.5Z");

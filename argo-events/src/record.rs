@@ -1,4 +1,4 @@
-//! What the stream gives out.
+//! The items of the stream.
 
 use std::sync::Arc;
 
@@ -8,56 +8,59 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
-/// What an event stream says.
+/// An item of an event stream.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum EventItem {
-    /// An event of the application happened, or happened again.
+    /// An event of the application, new or repeated.
     Event(EventRecord),
-    /// Events cannot be read somewhere, or can be read again.
+    /// The events of a namespace cannot be read, or can be read again.
     Notice(Notice),
 }
 
 /// An event of an object of the application.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventRecord {
-    /// When it last happened. Whole seconds for most repeats, finer for the rest.
+    /// Time of the last occurrence: in whole seconds for most repeats, else finer.
     pub time: Timestamp,
-    /// How much it matters.
+    /// Severity, by [`level`](crate::level).
     pub level: Level,
-    /// The object it is about.
+    /// The object that it is about.
     pub object: ObjectRef,
-    /// The object at the top of its ownership chain.
+    /// The object at the top of the ownership chain of `object`.
     pub root: ObjectRef,
-    /// The container it is about, if it is about one.
+    /// The container that it is about, if any.
     pub container: Option<Arc<str>>,
-    /// The reason, in one camel-case word.
+    /// The reason, one camel-case word.
     pub reason: String,
-    /// The sentence, on one or more lines, without credentials and without a trailing
-    /// newline. It may hold any character: sanitise it before a terminal sees it.
+    /// The message, on one or more lines, without credentials and without a trailing
+    /// newline. It may contain any character: sanitise it before it reaches a terminal.
     pub message: String,
-    /// How often it happened so far, events that differ only in a generated name
+    /// Number of occurrences so far. Events that differ only in a generated name are
     /// counted together.
     pub count: u32,
-    /// True if an earlier record told of it already.
+    /// True if an earlier record reported the same event.
     pub repeated: bool,
-    /// True if it last happened before the start: context for a verdict, not output.
-    pub context: bool,
-    /// `Normal` or `Warning`, as its writer had it.
+    /// True if it last happened before the start: it explains the state, but is not news.
+    pub before_start: bool,
+    /// `Normal` or `Warning`, as in the event.
     pub type_: String,
-    /// The program that wrote it.
+    /// Name of the program that wrote it.
     pub component: String,
-    /// When it first happened.
+    /// Time of the first occurrence.
     pub first_seen: Timestamp,
 }
 
 impl From<EventRecord> for Record {
-    /// `<reason>: <message>`, and `(×N)` where it happened more than once. A reason that the
-    /// message begins with is not said twice.
+    /// Formats the event as `<reason>: <message>`, with `(×N)` if it happened more than once.
+    /// The reason is left out if the message begins with it.
     fn from(event: EventRecord) -> Self {
-        let mut msg = match begins_with(&event.message, &event.reason) {
-            true => event.message.clone(),
-            false if event.message.is_empty() => event.reason.clone(),
-            false => format!("{}: {}", event.reason, event.message),
+        let mut msg = if begins_with(&event.message, &event.reason) {
+            event.message.clone()
+        } else if event.message.is_empty() {
+            event.reason.clone()
+        } else {
+            format!("{}: {}", event.reason, event.message)
         };
         if event.count > 1 {
             msg.push_str(&format!(" (×{})", event.count));
@@ -73,7 +76,8 @@ impl From<EventRecord> for Record {
     }
 }
 
-/// `Started container app` begins with `Started`, `Failed to pull image` with `Failed`.
+/// Returns true if the first word of the message is the reason: `Started container app`,
+/// `Failed to pull image`.
 fn begins_with(message: &str, reason: &str) -> bool {
     let start = message.get(..reason.len());
     let rest = message.get(reason.len()..).unwrap_or_default();

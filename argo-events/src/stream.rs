@@ -1,137 +1,96 @@
 //! The stream: opens and closes watches, and keeps the time for the rules.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use argo_core::{TrackEvent, WatchEvent, client::Connection};
+use argo_core::{TrackEvent, WatchEvent, sleep_until};
 use futures::{
     Stream, StreamExt,
     stream::{BoxStream, Fuse},
 };
-use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_stream::StreamMap;
 
-use crate::{
-    Event, EventItem, EventSource, Overrides, Scope,
-    follower::{Config, Follower},
-    source::KubernetesEvents,
-};
+use crate::{Event, EventConfig, EventItem, EventSource, Scope, follower::Follower};
 
-/// How long the first watch waits for the tracker to know what there is. Events that are
-/// there already can be thousands, mostly of others: they shall not be read ahead of the pods
-/// whose logs are waited for. None is missed by that.
+/// The first watch is opened this long after the first object at the latest, even if the
+/// tracker has not reported [`Synced`](TrackEvent::Synced). A namespace can hold thousands
+/// of events, mostly of others, and the pods whose logs are waited for come first. The
+/// delay loses no event.
 const HOLD: Duration = Duration::from_secs(2);
 
-/// The events of an application as a stream.
-#[derive(Debug)]
-pub struct EventStream;
+/// The events of an application as a stream of [`EventItem`]s.
+///
+/// Ends when the stream of tracked objects ends, after the last counts of the repeats that
+/// were held back. A namespace is watched from its first tracked object until half a
+/// minute after its last one; the first watches are opened at [`TrackEvent::Synced`], or
+/// two seconds after the first object.
+#[must_use = "streams do nothing unless polled"]
+pub struct EventStream {
+    items: BoxStream<'static, EventItem>,
+}
 
 impl EventStream {
-    /// Events from a cluster.
-    pub fn builder(connection: Connection) -> Builder {
-        Builder {
-            source: Source::Kubernetes(KubernetesEvents::new(connection)),
-            config: Config::default(),
-        }
-    }
-
-    /// Events from somewhere else.
-    pub fn from_source(source: Arc<dyn EventSource>) -> Builder {
-        Builder {
-            source: Source::Other(source),
-            config: Config::default(),
-        }
-    }
-}
-
-/// How an event stream is made.
-#[must_use]
-pub struct Builder {
-    source: Source,
-    config: Config,
-}
-
-enum Source {
-    Kubernetes(KubernetesEvents),
-    Other(Arc<dyn EventSource>),
-}
-
-impl Builder {
-    /// What last happened before this is context. Default now.
-    pub fn since(mut self, since: Timestamp) -> Self {
-        self.config.since = since;
-        self
-    }
-
-    /// Levels that the user wants.
-    pub fn overrides(mut self, overrides: Overrides) -> Self {
-        self.config.overrides = overrides;
-        self
-    }
-
-    /// The least time between two records of one event. Default one minute.
-    pub fn quiet(mut self, quiet: Duration) -> Self {
-        self.config.quiet = quiet;
-        self
-    }
-
-    /// Where the Applications are, if they live on another cluster than what they
-    /// deploy. Of no effect on [other sources](EventStream::from_source).
-    pub fn applications(mut self, connection: Connection) -> Self {
-        if let Source::Kubernetes(source) = &mut self.source {
-            source.applications = Some(connection.client);
-            self.config.applications_apart = true;
-        }
-        self
-    }
-
-    /// The events of the objects that `tracked` tells of.
-    ///
-    /// The stream ends when `tracked` ends, after the last counts of what was held for
-    /// the quiet period. Namespaces are watched from their first tracked object on until
-    /// half a minute after their last one; the first ones from [`TrackEvent::Synced`] on, or
-    /// two seconds after their first object.
-    pub fn build(
-        self,
+    /// Follows the events of the objects that `tracked` reports.
+    pub fn new(
+        source: impl EventSource + 'static,
         tracked: impl Stream<Item = TrackEvent> + Send + 'static,
-    ) -> impl Stream<Item = EventItem> + Send {
-        let source: Arc<dyn EventSource> = match self.source {
-            Source::Kubernetes(source) => Arc::new(source),
-            Source::Other(source) => source,
-        };
+        config: EventConfig,
+    ) -> Self {
         let running = Running {
-            follower: Follower::new(self.config),
+            follower: Follower::new(config, source.is_split()),
             tracked: tracked.boxed().fuse(),
-            source,
+            source: Box::new(source),
             watches: StreamMap::new(),
-            held: Held::Empty,
+            hold: Hold::NoObjects,
             started: Instant::now(),
         };
-        futures::stream::unfold(running, |mut running| async move {
+        let items = futures::stream::unfold(running, |mut running| async move {
             let item = running.next().await?;
             Some((item, running))
-        })
+        });
+        Self {
+            items: items.boxed(),
+        }
+    }
+}
+
+impl Stream for EventStream {
+    type Item = EventItem;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<EventItem>> {
+        self.items.poll_next_unpin(cx)
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream").finish_non_exhaustive()
     }
 }
 
 struct Running {
     follower: Follower,
     tracked: Fuse<BoxStream<'static, TrackEvent>>,
-    source: Arc<dyn EventSource>,
+    source: Box<dyn EventSource>,
     watches: StreamMap<Scope, BoxStream<'static, WatchEvent<Event>>>,
-    held: Held,
+    hold: Hold,
     started: Instant,
 }
 
-/// Whether watches wait.
+/// The delay before the first watch is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
-    /// Nothing is tracked yet.
-    Empty,
-    /// Until then, unless the tracker is through before.
+enum Hold {
+    /// No object is tracked yet.
+    NoObjects,
+    /// Objects are tracked; watches are opened then, or when the tracker is synced.
     Until(Instant),
-    /// Not any more.
-    No,
+    /// Watches are opened at once.
+    Over,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
@@ -155,16 +114,10 @@ impl Running {
         }
     }
 
-    /// Tracked objects first: an event of an object that is known need not wait.
     async fn input(&mut self) -> Input {
-        let deadline = self.follower.deadline();
-        let deadline = deadline.map(|deadline| self.started + deadline);
-        let held = match self.held {
-            Held::Until(until) => Some(until),
-            Held::Empty | Held::No => None,
-        };
-        let deadline = deadline.into_iter().chain(held).min();
+        let deadline = self.deadline();
         tokio::select! {
+            // Tracked objects first: an event of a known object need not be held.
             biased;
             tracked = self.tracked.next() => Input::Tracked(tracked),
             Some((scope, event)) = self.watches.next(), if !self.watches.is_empty() => {
@@ -174,17 +127,27 @@ impl Running {
         }
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        let rules = self.follower.deadline().map(|after| self.started + after);
+        let hold = match self.hold {
+            Hold::Until(until) => Some(until),
+            Hold::NoObjects | Hold::Over => None,
+        };
+        rules.into_iter().chain(hold).min()
+    }
+
     fn handle(&mut self, input: Input) {
         let now = self.started.elapsed();
         match input {
             Input::Tracked(Some(event)) => {
                 if matches!(event, TrackEvent::Synced) {
-                    self.held = Held::No;
+                    self.hold = Hold::Over;
                 }
                 self.follower.track(&event, now);
             }
             Input::Tracked(None) => self.follower.finish(now),
             Input::Watched(scope, event) => {
+                // An event changes no scope.
                 self.follower.watched(&scope, event, now);
                 return;
             }
@@ -193,41 +156,22 @@ impl Running {
         self.open_and_close();
     }
 
-    /// True while watches are not to be opened yet. It is asked at every turn, so that a
-    /// time that is over is not waited for again.
-    fn is_held(&mut self, is_empty: bool) -> bool {
-        let now = Instant::now();
-        match self.held {
-            Held::Empty if is_empty => {}
-            Held::Empty => self.held = Held::Until(now + HOLD),
-            Held::Until(until) if now >= until => self.held = Held::No,
-            Held::Until(_) | Held::No => {}
-        }
-        self.held != Held::No
-    }
-
     fn open_and_close(&mut self) {
         let wanted = self.follower.scopes();
-        if self.is_held(wanted.is_empty()) {
+        self.hold = self.hold.next(wanted.is_empty());
+        if self.hold != Hold::Over {
             return;
         }
-        let closed: Vec<_> = self
-            .watches
-            .keys()
-            .filter(|scope| !wanted.contains(scope))
-            .cloned()
-            .collect();
+        let is_unwanted = |scope: &&Scope| !wanted.contains(scope);
+        let closed: Vec<_> = self.watches.keys().filter(is_unwanted).cloned().collect();
         for scope in closed {
             log::debug!("no longer watching events in {}", scope.namespace);
             self.watches.remove(&scope);
         }
         for scope in wanted {
             if !self.watches.contains_key(&scope) {
-                log::debug!(
-                    "watching events in {} {}",
-                    scope.namespace,
-                    scope.fields.as_deref().unwrap_or("(all)")
-                );
+                let fields = scope.fields.as_deref().unwrap_or("(all)");
+                log::debug!("watching events in {} {fields}", scope.namespace);
                 let watch = self.source.watch(&scope);
                 self.watches.insert(scope, watch);
             }
@@ -235,10 +179,16 @@ impl Running {
     }
 }
 
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => pending().await,
+impl Hold {
+    /// Returns the state after a look at the clock. Called at every turn, so that an
+    /// expired deadline is not waited for again.
+    fn next(self, is_empty: bool) -> Self {
+        let now = Instant::now();
+        match self {
+            Self::NoObjects if !is_empty => Self::Until(now + HOLD),
+            Self::Until(until) if now >= until => Self::Over,
+            other => other,
+        }
     }
 }
 

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{Event, EventItem, EventRecord, EventSource, EventStream, Scope};
+use crate::{
+    ClusterEvents, Event, EventConfig, EventItem, EventRecord, EventSource, EventStream, Scope,
+};
 use argo_core::{
     GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
     client::Connection,
@@ -22,8 +24,7 @@ use futures::{
     stream::BoxStream,
 };
 use http::{Request, Response};
-use jiff::Timestamp;
-use kube::{Client, Config, client::Body};
+use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
 fn event(object: &str, uid: &str, version: u64, count: u32) -> Value {
@@ -94,8 +95,8 @@ impl EventSource for Fed {
     }
 }
 
-fn since() -> Timestamp {
-    "2026-11-23T23:00:00Z".parse().unwrap()
+fn config() -> EventConfig {
+    EventConfig::default().since("2026-11-23T23:00:00Z".parse().unwrap())
 }
 
 async fn record(events: &mut (impl Stream<Item = EventItem> + Unpin)) -> EventRecord {
@@ -110,11 +111,7 @@ async fn repeats_come_after_a_minute_and_the_last_count_at_the_end() {
     let source = Arc::new(Fed::default());
     let watch = source.namespace("shop");
     let (track, objects) = unbounded();
-    let mut events = Box::pin(
-        EventStream::from_source(source)
-            .since(since())
-            .build(objects),
-    );
+    let mut events = EventStream::new(source, objects, config());
     let happened =
         |version: u32| WatchEvent::Applied(decoded(event("web", "e1", version.into(), version)));
 
@@ -126,13 +123,13 @@ async fn repeats_come_after_a_minute_and_the_last_count_at_the_end() {
         (1, false, "back-off e1")
     );
 
-    let told_at = tokio::time::Instant::now();
+    let reported_at = tokio::time::Instant::now();
     for version in 2..5 {
         watch.unbounded_send(happened(version)).unwrap();
     }
     let second = record(&mut events).await;
     assert_eq!((second.count, second.repeated), (4, true));
-    assert_eq!(told_at.elapsed().as_secs(), 60);
+    assert_eq!(reported_at.elapsed().as_secs(), 60);
 
     watch.unbounded_send(happened(5)).unwrap();
     let held = tokio::time::timeout(Duration::from_secs(1), events.next()).await;
@@ -147,8 +144,7 @@ async fn a_namespace_is_watched_while_something_is_tracked_in_it() {
     let source = Arc::new(Fed::default());
     let (shop, web) = (source.namespace("shop"), tracked("shop", "web"));
     let (track, objects) = unbounded();
-    let stream = EventStream::from_source(Arc::clone(&source) as Arc<dyn EventSource>);
-    let mut events = Box::pin(stream.since(since()).build(objects));
+    let mut events = EventStream::new(Arc::clone(&source), objects, config());
     let mut idle = async |seconds| {
         let item = tokio::time::timeout(Duration::from_secs(seconds), events.next()).await;
         assert!(item.is_err(), "{item:?}");
@@ -178,8 +174,8 @@ async fn old_events_wait_until_it_is_known_what_is_tracked_but_not_for_ever() {
     let follow = || {
         let source = Arc::new(Fed::default());
         let (track, objects) = unbounded();
-        let stream = EventStream::from_source(Arc::clone(&source) as Arc<dyn EventSource>);
-        (source, track, Box::pin(stream.build(objects)))
+        let events = EventStream::new(Arc::clone(&source), objects, config());
+        (source, track, events)
     };
     let idle = async |events: &mut (dyn Stream<Item = EventItem> + Unpin + Send), millis| {
         let item = tokio::time::timeout(Duration::from_millis(millis), events.next()).await;
@@ -219,9 +215,8 @@ impl Wake for Woken {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_busy_when_what_was_waited_for_is_gone() {
     let (track, objects) = unbounded();
-    let mut stream = EventStream::from_source(Arc::new(Fed::default()));
-    stream.config.wait = Duration::from_secs(1);
-    let mut events = Box::pin(stream.build(objects));
+    let config = config().wait(Duration::from_secs(1));
+    let mut events = EventStream::new(Fed::default(), objects, config);
     let woken = Arc::new(Woken::default());
     let mut is_busy = async || {
         woken.0.store(false, Relaxed);
@@ -266,7 +261,7 @@ impl Server {
         });
         Connection {
             client: Client::new(service, "default"),
-            config: Config::new("http://cluster.invalid".parse().unwrap()),
+            config: kube::Config::new("http://cluster.invalid".parse().unwrap()),
             described: "a test".into(),
         }
     }
@@ -312,11 +307,8 @@ async fn an_expired_watch_lists_again_without_doubles() {
         changes(&[("ADDED", event("web", "e5", 91, 1))]),
     ]);
     let objects = futures::stream::iter([tracked("shop", "web")]).chain(futures::stream::pending());
-    let mut events = Box::pin(
-        EventStream::builder(server.connection())
-            .since(since())
-            .build(objects),
-    );
+    let source = ClusterEvents::new(server.connection());
+    let mut events = EventStream::new(source, objects, config());
     let mut uids = Vec::new();
     for _ in 0..4 {
         uids.push(record(&mut events).await.message);

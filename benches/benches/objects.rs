@@ -5,7 +5,7 @@
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 use argo_core::{GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
-use argo_events::{Config, Event, Follower, Scope};
+use argo_events::{Event, EventConfig, Scope, engine::Follower};
 use argo_workloads::engine::Index;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
@@ -103,10 +103,8 @@ fn events(c: &mut Criterion) {
     group.throughput(Throughput::Elements(EVENTS));
     group.bench_function("1000 events of 100 pods", |b| {
         b.iter(|| {
-            let mut follower = Follower::new(Config {
-                since: Timestamp::UNIX_EPOCH,
-                ..Config::default()
-            });
+            let config = EventConfig::default().since(Timestamp::UNIX_EPOCH);
+            let mut follower = Follower::new(config, false);
             for n in 0..100 {
                 let tracked = Tracked {
                     object: object(n),

@@ -1,4 +1,4 @@
-//! Lists the files of `testdata/recordings` and `../scenarios`, so that they are part of the
+//! Lists the files of `../recordings/rollouts` and `../scenarios`, so that they are part of the
 //! library wherever its binary is copied to.
 
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use std::{env, fs};
 fn main() -> io::Result<()> {
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    let recordings = listing("RECORDINGS", &here.join("testdata/recordings"), "jsonl")?;
+    let recordings = listing("RECORDINGS", &here.join("../recordings/rollouts"), "jsonl")?;
     let scenarios = listing("SCENARIOS", &here.join("../scenarios"), "yaml")?;
     fs::write(out.join("recordings.rs"), recordings)?;
     fs::write(out.join("scenarios.rs"), scenarios)

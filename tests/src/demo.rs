@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME|FILE", default_value = "shop")]
     scenario: String,
 
-    /// How many times as fast as in reality the cluster is
+    /// Speed of the cluster, as a multiple of real time
     #[arg(long, value_name = "FACTOR", value_parser = speed)]
     speed: Option<f64>,
 
@@ -51,7 +51,7 @@ pub struct Args {
 /// Seconds after which argocd gives up where a scenario says nothing of it.
 const LONGEST: u64 = 180;
 
-/// How long a rollout is waited for to begin.
+/// A rollout that has not begun after this time is an error.
 const BEGIN: Duration = Duration::from_secs(3);
 const APPLICATIONS: &str = "applications.argoproj.io";
 

@@ -1,4 +1,4 @@
-//! What the suites and the demo share.
+//! Code shared by the suites and the demo.
 
 pub mod demo;
 pub mod scripted_argocd;

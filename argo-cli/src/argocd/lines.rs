@@ -2,6 +2,7 @@
 
 use std::{io, mem};
 
+use argo_core::text::redact;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -19,6 +20,7 @@ pub(super) struct Piece {
 pub(super) struct Lines<R> {
     reader: R,
     redactor: Redactor,
+    redacted: redact::Lines,
     buffer: BytesMut,
     /// So many bytes of the buffer hold no newline.
     scanned: usize,
@@ -37,6 +39,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self {
             reader,
             redactor,
+            redacted: redact::Lines::default(),
             buffer: BytesMut::new(),
             scanned: 0,
             inside: false,
@@ -98,8 +101,9 @@ impl<R> Lines<R> {
     fn piece(&mut self, text: BytesMut, continues: bool) -> Piece {
         self.scanned = 0;
         self.inside = continues;
+        let text = self.redactor.apply(text.freeze());
         Piece {
-            text: self.redactor.apply(text.freeze()),
+            text: without_credentials(&mut self.redacted, text),
             continues,
         }
     }
@@ -112,6 +116,20 @@ impl<R> Lines<R> {
         let line = mem::take(&mut self.buffer);
         Some(self.piece(line, false))
     }
+}
+
+/// Cuts credentials that nobody knew of before; bytes that are no text stay. The very same
+/// bytes are returned if nothing was cut.
+fn without_credentials(redacted: &mut redact::Lines, line: Bytes) -> Bytes {
+    let mut out = BytesMut::new();
+    let mut is_cut = false;
+    for chunk in line.utf8_chunks() {
+        let text = redacted.redacted(chunk.valid());
+        is_cut |= text != chunk.valid();
+        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(chunk.invalid());
+    }
+    if is_cut { out.freeze() } else { line }
 }
 
 #[cfg(test)]
@@ -191,6 +209,26 @@ mod tests {
             .collect();
         assert_eq!(lengths, [(CAP - 4, true), (7, false)]);
         assert_eq!(pieces[1].0, "*** end");
+    }
+
+    #[test]
+    fn a_credential_that_nobody_gave_to_argocd_is_cut() {
+        let lines = "fetch https://ghp_1@h: \u{fffd}\n-----BEGIN PRIVATE KEY-----\nMHcC\n-----END PRIVATE KEY-----\n";
+        let texts: Vec<_> = read(lines.as_bytes())
+            .into_iter()
+            .map(|(text, _)| text)
+            .collect();
+        let expected = [
+            "fetch https://***@h: \u{fffd}",
+            "-----BEGIN PRIVATE KEY-----",
+            "***",
+            "***-----END PRIVATE KEY-----",
+        ];
+        assert_eq!(texts, expected);
+        assert_eq!(
+            read(b"token=x\xff").first().unwrap().0,
+            &b"token=***\xff"[..]
+        );
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! `diagnose`: one look, no waiting.
 
 mod last_lines;
-mod past_events;
 
 use std::io::{self, IsTerminal, Write};
 
-use argo_core::TrackEvent;
+use argo_core::{Notice, TrackEvent, text::chain};
+use argo_events::{EventConfig, EventItem};
 use argo_workloads::snapshot;
 use jiff::Timestamp;
 
@@ -13,11 +13,11 @@ use super::env;
 use crate::{
     args::{DiagnoseArgs, Events, OnDegraded},
     cluster,
-    error::{Failure, chain},
+    error::Failure,
     render::Renderer,
     session::{Config, Input, Session},
     settings::Settings,
-    streams::{clients, track_config},
+    streams::{clients, event_source, track_config},
 };
 
 /// Says what is wrong now.
@@ -29,13 +29,20 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
         .await
         .map_err(|error| Failure::usage(chain(&error)))?;
     let (events, lines) = tokio::join!(
-        past_events::read(&clusters.workloads, &objects, started),
+        argo_events::snapshot(
+            event_source(&clusters),
+            &objects,
+            EventConfig::default().since(started)
+        ),
         last_lines::read(&clusters.workloads, &objects)
     );
     let mut session = Session::new(config_of(&args, started));
     let mut notices = told(&mut session, objects, started);
-    for event in events {
-        session.handle(Input::Event(event), started);
+    for item in events {
+        if let EventItem::Notice(notice) = &item {
+            notices.push(notice.clone());
+        }
+        session.handle(Input::Event(item), started);
     }
     for (pod, container, batch) in &lines {
         session.lines(pod, container, batch);
@@ -46,7 +53,7 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
 }
 
 /// Tells the session of the objects; the notices among them are for the reader.
-fn told(session: &mut Session, objects: Vec<TrackEvent>, now: Timestamp) -> Vec<argo_core::Notice> {
+fn told(session: &mut Session, objects: Vec<TrackEvent>, now: Timestamp) -> Vec<Notice> {
     let mut notices = Vec::new();
     for event in objects {
         if let TrackEvent::Notice(notice) = &event {
@@ -61,7 +68,7 @@ fn show(
     args: &DiagnoseArgs,
     settings: Settings,
     summary: &crate::summary::Summary,
-    notices: &mut Vec<argo_core::Notice>,
+    notices: &mut Vec<Notice>,
 ) -> Result<(), Failure> {
     let now = Timestamp::now();
     let terminal = io::stdout().is_terminal();

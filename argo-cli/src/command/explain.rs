@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use argo_core::text::chain;
 use argo_workloads::{Explanation, explain as explained};
 use jiff::Timestamp;
 
@@ -9,10 +10,10 @@ use super::{env, print};
 use crate::{
     args::ExplainArgs,
     cluster,
-    error::{Failure, chain},
-    sanitize,
+    error::Failure,
     settings::{Format, Settings},
     streams::{clients, track_config},
+    verdict::prose::printable,
 };
 
 /// Says of each object of the application's namespaces whether it is followed and why.
@@ -71,7 +72,7 @@ fn row(explanation: &Explanation) -> [String; 4] {
         followed.to_owned(),
         object.kind.kind.to_string(),
         name,
-        clean(&explanation.why),
+        printable(&explanation.why),
     ]
 }
 
@@ -87,11 +88,4 @@ fn objects(explanations: &[Explanation]) -> String {
         debug_assert!(written.is_ok(), "writing to a String cannot fail");
     }
     text
-}
-
-/// Annotations and labels are what anybody wrote.
-fn clean(text: &str) -> String {
-    let mut out = Vec::new();
-    sanitize::text(text.as_bytes(), &mut out, sanitize::Options::default());
-    String::from_utf8_lossy(&out).into_owned()
 }

@@ -1,6 +1,7 @@
 //! What a run knows at its end.
 
 use argo_core::resource::Application;
+use argo_core::text::duration;
 use argo_workloads::{
     diagnosis::{Finding, Thresholds, without_credentials},
     progress::WorkloadProgress,
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use super::{Cause, Exited, Session};
 use crate::{
     argocd::{ArgocdExit, ArgocdOutcome},
-    exit, span,
+    exit,
     summary::{self, Outcome, Summary},
 };
 
@@ -23,7 +24,7 @@ impl Session {
             reason: self.reason(argocd).to_owned(),
             argocd_exit: self.argocd.and_then(|exited| code(exited.exit)),
             argocd: argocd.map(ToString::to_string),
-            elapsed: span::between(self.config.started, self.ended_at(now)),
+            elapsed: duration::between(self.config.started, self.ended_at(now)),
             workloads: self.rows(),
             pods: self.progress.new_pods(),
             findings: self.timeline.current().to_vec(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use argo_core::text::duration::{self, in_words};
 use argo_core::{Level, Notice, NoticeCode, ObjectRef};
 use argo_workloads::{
     diagnosis::{Finding, Severity, Thresholds},
@@ -15,7 +16,6 @@ use crate::{
     args::OnDegraded,
     exit,
     session::Effect,
-    span, summary,
 };
 
 /// How long everything may take that comes after the end: the last lines of the logs, and
@@ -141,13 +141,13 @@ impl Session {
     /// argocd gave up on the first sign of trouble; perhaps it passes.
     fn heal(&mut self, now: Timestamp) {
         self.again += 1;
-        let grace = summary::elapsed(self.config.grace);
+        let grace = in_words(self.config.grace);
         let msg = format!(
             "argocd gave up because something is Degraded; waiting up to {grace} for it to heal"
         );
         self.notice(&Notice::new(NoticeCode::Other, Level::Warning, msg));
         self.phase = Phase::Healing {
-            until: span::later(now, self.config.grace),
+            until: duration::later(now, self.config.grace),
         };
     }
 
@@ -160,7 +160,7 @@ impl Session {
         };
         self.phase = Phase::Looking {
             cause,
-            until: span::later(now, longest),
+            until: duration::later(now, longest),
         };
     }
 
@@ -173,12 +173,12 @@ impl Session {
         let settle = self.config.settle;
         let msg = format!(
             "healthy; looking {} longer: some new containers have no readiness probe, or are ready for less",
-            summary::elapsed(settle)
+            in_words(settle)
         );
         self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
         self.phase = Phase::Settling {
             cause,
-            until: span::later(now, settle),
+            until: duration::later(now, settle),
             ends: self.progress.container_ends(),
         };
     }
@@ -192,7 +192,7 @@ impl Session {
     fn drain(&mut self, cause: Cause, now: Timestamp) {
         self.phase = Phase::Draining {
             cause,
-            until: span::later(now, LAST),
+            until: duration::later(now, LAST),
         };
         self.effects.push(Effect::Drain);
     }
@@ -310,7 +310,7 @@ impl Session {
     }
 
     fn is_timeout(&self, now: Timestamp) -> bool {
-        let elapsed = span::between(self.config.started, now);
+        let elapsed = duration::between(self.config.started, now);
         self.config
             .timeout
             .is_some_and(|timeout| elapsed >= timeout)

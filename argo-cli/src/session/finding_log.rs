@@ -1,13 +1,12 @@
 //! Says in words what becomes of findings.
 
+use argo_core::text::duration::{self, in_words};
 use argo_core::{
     Level, Record,
     record::{self, Body},
 };
 use argo_workloads::diagnosis::{Finding, FindingEvent};
 use jiff::Timestamp;
-
-use crate::{span, summary};
 
 /// Puts a change of the findings into words.
 pub(super) fn record(event: &FindingEvent, now: Timestamp) -> Option<Record> {
@@ -30,7 +29,7 @@ fn found(finding: &Finding, now: Timestamp) -> Record {
 
 /// `Deployment/web: resolved after 24 s: Secret "token" does not exist`
 fn resolved(finding: &Finding, until: Timestamp, now: Timestamp) -> Record {
-    let lasted = summary::elapsed(span::between(finding.since, until));
+    let lasted = in_words(duration::between(finding.since, until));
     let body = record::Finding {
         doomed: false,
         resolved: true,

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use argo_core::text::duration::{self, in_words};
 use argo_core::{
     Level, Record, RolloutState, Runs,
     record::{Body, Status},
@@ -11,8 +12,6 @@ use argo_workloads::{
     rollout::NOT_SEEN,
 };
 use jiff::Timestamp;
-
-use crate::{span, summary};
 
 /// The line of one workload changes at most once in this time, unless the workload becomes
 /// complete or fails.
@@ -45,7 +44,7 @@ impl StatusLines {
         let words = words(workload);
         let uid = &workload.object.uid;
         if let Some(said) = self.0.get(uid) {
-            let is_held_back = span::between(said.at, now) < QUIET && !workload.is_decided();
+            let is_held_back = duration::between(said.at, now) < QUIET && !workload.is_decided();
             if words == said.words || is_held_back {
                 return None;
             }
@@ -94,7 +93,7 @@ fn words(workload: &WorkloadProgress) -> String {
     }
     let counts = counts(workload);
     match (rollout.complete, workload.took) {
-        (true, Some(took)) => format!("{counts} after {}", summary::elapsed(took)),
+        (true, Some(took)) => format!("{counts} after {}", in_words(took)),
         (true, None) => counts,
         (false, _) => waiting(rollout, counts),
     }

@@ -1,9 +1,10 @@
 //! What failed why: findings with one cause together, and what no finding explains.
 
 use argo_core::ObjectRef;
+use argo_core::text::{cap, counted};
 use argo_workloads::diagnosis::Finding;
 
-use super::prose::{cap, clean, count};
+use super::prose::printable;
 use crate::summary::{Row, Summary};
 
 /// Workloads that a heading names.
@@ -32,10 +33,10 @@ impl<'a> Cause<'a> {
         match self {
             Self::Found(findings) => match &findings[..] {
                 [] => String::new(),
-                [only] => clean(&only.sentence),
-                [first, ..] => clean(&of_all_pods(first, findings)),
+                [only] => printable(&only.sentence),
+                [first, ..] => printable(&of_all_pods(first, findings)),
             },
-            Self::GivenUp(row) => clean(row.failed.as_deref().unwrap_or("failed")),
+            Self::GivenUp(row) => printable(row.failed.as_deref().unwrap_or("failed")),
         }
     }
 
@@ -50,7 +51,7 @@ impl<'a> Cause<'a> {
     /// `StatefulSet/db: db-1: container postgres crashes on start`
     pub(super) fn sentence(&self) -> String {
         let (names, words) = (
-            self.names(|object| clean(&object.to_string())),
+            self.names(|object| printable(&object.to_string())),
             self.words(),
         );
         match words.contains(&names) {
@@ -86,7 +87,7 @@ impl<'a> Cause<'a> {
                 let own = findings
                     .iter()
                     .find(|finding| is_same(&finding.workload, workload));
-                clean(own.map_or("", |finding| &finding.sentence))
+                printable(own.map_or("", |finding| &finding.sentence))
             }
             Self::GivenUp(_) => self.words(),
         }
@@ -138,11 +139,11 @@ fn of_all_pods(first: &Finding, findings: &[&Finding]) -> String {
     let own = first.pods.len();
     let own = format!("{own} of {} new pods", first.new_pods.max(own));
     let all: usize = findings.iter().map(|finding| finding.pods.len()).sum();
-    first.sentence.replacen(&own, &count(all, "pod"), 1)
+    first.sentence.replacen(&own, &counted(all, "pod"), 1)
 }
 
 /// `3 pods`
 pub(super) fn pods(finding: &Finding) -> Option<String> {
     let pods = finding.pods.len();
-    (pods > 0).then(|| count(pods, "pod"))
+    (pods > 0).then(|| counted(pods, "pod"))
 }

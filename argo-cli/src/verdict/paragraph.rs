@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use argo_core::text::cap;
 use argo_core::{Level, ObjectRef};
 use argo_workloads::diagnosis::Finding;
 
 use super::{
     Look,
     cause::{self, Cause, is_same},
-    prose::{cap, clean, wrap},
+    prose::{printable, wrap},
 };
 use crate::summary::{EventNote, Outcome, Summary};
 
@@ -130,7 +131,7 @@ fn found(cause: &Cause<'_>, findings: &[&Finding], summary: &Summary, look: &Loo
     let noted = |fact: &str| summary.operation.iter().any(|note| note.contains(fact));
     for fact in &first.evidence {
         if !sentence.contains(fact.as_str()) && !noted(fact) {
-            evidence.extend(wrap(&clean(fact), "  "));
+            evidence.extend(wrap(&printable(fact), "  "));
         }
     }
     let mut told = first.evidence.clone();
@@ -143,7 +144,7 @@ fn found(cause: &Cause<'_>, findings: &[&Finding], summary: &Summary, look: &Loo
         next: first
             .next
             .as_ref()
-            .map(|next| format!("  Next: {}", clean(next))),
+            .map(|next| format!("  Next: {}", printable(next))),
     }
 }
 
@@ -174,7 +175,7 @@ fn each(findings: &[&Finding], look: &Look<'_>) -> String {
 
 fn last_lines(finding: &Finding, look: &Look<'_>) -> Vec<String> {
     let line = |(time, text): &(jiff::Timestamp, String)| {
-        format!("    {}  {}", look.time(*time), cap(&clean(text), LINE))
+        format!("    {}  {}", look.time(*time), cap(&printable(text), LINE))
     };
     finding.last_lines.iter().map(line).collect()
 }
@@ -238,9 +239,9 @@ fn event_line(event: &EventNote, look: &Look<'_>) -> String {
     };
     let text = format!(
         "{} {}: {}{times}",
-        clean(&event.object.to_string()),
-        clean(&event.reason),
-        cap(&clean(&event.message), LINE),
+        printable(&event.object.to_string()),
+        printable(&event.reason),
+        cap(&printable(&event.message), LINE),
     );
     format!("    {}  {text}", look.time(event.time))
 }
@@ -281,11 +282,11 @@ fn describe(object: &ObjectRef) -> Option<String> {
     if object.name.is_empty() {
         return None;
     }
-    let kind = clean(&object.kind.to_string()).to_lowercase();
-    let name = clean(&object.name);
+    let kind = printable(&object.kind.to_string()).to_lowercase();
+    let name = printable(&object.name);
     let namespace = match &*object.namespace {
         "" => String::new(),
-        namespace => format!("-n {} ", clean(namespace)),
+        namespace => format!("-n {} ", printable(namespace)),
     };
     Some(format!("  Next: kubectl {namespace}describe {kind}/{name}"))
 }

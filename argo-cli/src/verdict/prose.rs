@@ -5,22 +5,11 @@ use crate::sanitize::{self, Options};
 /// Columns of wrapped sentences.
 pub(crate) const WIDTH: usize = 100;
 
-/// Text of the cluster as one line that nothing obeys.
-pub(crate) fn clean(text: &str) -> String {
+/// Returns text of the cluster as one line that no terminal obeys.
+pub(crate) fn printable(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     sanitize::text(text.trim().as_bytes(), &mut out, Options::default());
     String::from_utf8_lossy(&out).replace('\t', " ")
-}
-
-/// Cuts after so many characters.
-pub(crate) fn cap(text: &str, width: usize) -> String {
-    match text.char_indices().nth(width) {
-        None => text.to_owned(),
-        Some(_) => {
-            let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-            format!("{}…", kept.trim_end())
-        }
-    }
 }
 
 /// Breaks between words; a word that is longer than a line stays whole, so that it can
@@ -45,12 +34,6 @@ pub(crate) fn wrap(text: &str, indent: &str) -> Vec<String> {
     lines
 }
 
-/// `1 pod`, `3 pods`
-pub(crate) fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,11 +46,5 @@ mod tests {
         assert_eq!(lines[2].trim(), long);
         assert_eq!(lines[3], "  end");
         assert!(lines[0].len() <= WIDTH);
-    }
-
-    #[test]
-    fn a_cut_is_seen() {
-        assert_eq!(cap("äöü", 3), "äöü");
-        assert_eq!(cap("äöüß", 3), "äö…");
     }
 }

@@ -5,9 +5,10 @@ use anstyle::{AnsiColor, Style};
 use super::{
     Look,
     cause::{Cause, causes},
-    prose::{WIDTH, cap, clean, count},
+    prose::{WIDTH, printable},
 };
 use crate::summary::{Row, Summary};
+use argo_core::text::{cap, counted};
 
 /// Rows that are shown; what is not complete comes first where there are more.
 const ROWS: usize = 20;
@@ -64,7 +65,7 @@ fn left_out(rows: &[Row], shown: &[&Row]) -> Option<String> {
     };
     Some(format!(
         "    … and {}, {what}",
-        count(left, "more workload")
+        counted(left, "more workload")
     ))
 }
 
@@ -84,7 +85,7 @@ fn ready(row: &Row) -> String {
         _ if runs_once && row.complete => "done".to_owned(),
         _ if runs_once && row.failed.is_some() => "failed".to_owned(),
         (Some(ready), Some(desired)) => format!("{ready}/{desired}"),
-        _ => clean(&row.state),
+        _ => printable(&row.state),
     }
 }
 
@@ -94,7 +95,7 @@ fn waiting_for(row: &Row, causes: &[Cause<'_>]) -> String {
         return cause.words_for(&row.object);
     }
     match &row.waiting_for {
-        Some(waiting_for) if !row.complete => clean(waiting_for),
+        Some(waiting_for) if !row.complete => printable(waiting_for),
         _ => "–".to_owned(),
     }
 }

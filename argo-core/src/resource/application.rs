@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     lenient::{integer, lenient},
-    meta::slim,
+    meta::slim_metadata,
 };
 
 /// An Application (argoproj.io/v1alpha1) without sources, parameters and history.
@@ -22,7 +22,7 @@ use super::{
 #[serde(default)]
 pub struct Application {
     /// Metadata without managed fields.
-    #[serde(deserialize_with = "slim")]
+    #[serde(deserialize_with = "slim_metadata")]
     pub metadata: ObjectMeta,
     /// What was asked for.
     #[serde(deserialize_with = "lenient")]

@@ -50,8 +50,9 @@ struct SlimMeta {
     finalizers: Vec<String>,
 }
 
-/// Reads metadata without managed fields and the last-applied configuration.
-pub(super) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+/// Reads metadata without managed fields and the last-applied configuration, for
+/// `#[serde(deserialize_with)]`.
+pub fn slim_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     let slim = SlimMeta::deserialize(deserializer)?;
     let annotations = slim.annotations.map(|mut annotations| {
         annotations.remove(LAST_APPLIED);

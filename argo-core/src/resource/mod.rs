@@ -15,7 +15,7 @@ pub use application::{
     Application, ApplicationCondition, ApplicationSpec, ApplicationStatus, Destination, Health,
     OperationState, ResourceResult, ResourceStatus, SyncResult, SyncStatus,
 };
-pub use meta::Condition;
+pub use meta::{Condition, slim_metadata};
 pub use pod::{
     ClaimSource, Container, ContainerState, ContainerStatus, Exec, HttpGet, Pod, PodSpec,
     PodStatus, Probe, Resources, Running, TcpSocket, Terminated, Volume, Waiting,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     lenient::{lenient, nullable},
-    meta::{Condition, slim},
+    meta::{Condition, slim_metadata},
 };
 
 /// A pod (core/v1) without what nobody here reads.
@@ -19,7 +19,7 @@ use super::{
 #[serde(default)]
 pub struct Pod {
     /// Metadata without managed fields.
-    #[serde(deserialize_with = "slim")]
+    #[serde(deserialize_with = "slim_metadata")]
     pub metadata: ObjectMeta,
     /// What was asked for.
     pub spec: PodSpec,

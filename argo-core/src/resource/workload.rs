@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     lenient::{integer, lenient, object, text},
-    meta::{Condition, slim},
+    meta::{Condition, slim_metadata},
 };
 
 /// A workload of any kind: the fields that Deployments, ReplicaSets, StatefulSets,
@@ -27,7 +27,7 @@ pub struct WorkloadObject {
     /// `kind`; absent in the items of a list.
     pub kind: Option<String>,
     /// Metadata without managed fields.
-    #[serde(deserialize_with = "slim")]
+    #[serde(deserialize_with = "slim_metadata")]
     pub metadata: ObjectMeta,
     /// What was asked for.
     #[serde(deserialize_with = "object")]

@@ -1,19 +1,15 @@
 //! Text of any length made fit for one line.
 
-use std::borrow::Cow;
-
 /// Stands at the end of a text that was cut.
 const CUT: char = '…';
 
 /// Returns at most `max` characters of a text. The last one is `…` if some were cut.
-pub fn cap(text: &str, max: usize) -> Cow<'_, str> {
+pub fn cap(text: &str, max: usize) -> String {
     if text.char_indices().nth(max).is_none() {
-        return Cow::Borrowed(text);
+        return text.to_owned();
     }
     let kept: String = text.chars().take(max.saturating_sub(1)).collect();
-    let mut kept = kept.trim_end().to_owned();
-    kept.push(CUT);
-    Cow::Owned(kept)
+    format!("{}{CUT}", kept.trim_end())
 }
 
 /// Returns the longest start of a text that has at most `max` bytes and ends between two

@@ -21,6 +21,7 @@
 use std::{borrow::Cow, ops::Range};
 
 mod assignment;
+mod lines;
 mod neighbour;
 mod ordinary;
 mod pem;
@@ -29,6 +30,8 @@ mod secret_name;
 mod shape;
 mod url;
 mod words;
+
+pub use lines::Lines;
 
 /// Stands for what was cut.
 pub const MARK: &str = "***";

@@ -229,8 +229,11 @@ async fn recorded_answers_are_logs_or_refusals() {
 async fn recorded_follows_end_cleanly_or_are_cut() {
     for (file, is_clean) in [
         (include_str!("../../testdata/follow-crash.jsonl"), true),
-        (include_str!("../../testdata/follow-restart.jsonl"), true),
-        (include_str!("../../testdata/follow-long-line.jsonl"), true),
+        (include_str!("../../testdata/restart.follow-1.jsonl"), true),
+        (
+            include_str!("../../testdata/longpartial.follow.jsonl"),
+            true,
+        ),
         (include_str!("../../testdata/follow-cut.jsonl"), false),
     ] {
         let lines = recorded(file);

@@ -20,7 +20,7 @@ mod last_lines;
 mod sync_failures;
 
 pub use events::EventFact;
-pub(super) use events::{Events, normal};
+pub(super) use events::Events;
 pub(super) use history::{ContainerHistory, End, StartProblem, StartProblemKind};
 pub use last_lines::LAST_LINES;
 use last_lines::LastLines;

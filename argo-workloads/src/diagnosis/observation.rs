@@ -1,12 +1,12 @@
 //! What one rule found at one pod, container, workload or Application.
 
 use argo_core::ObjectRef;
+use argo_core::text::{cap, similar::without_numbers};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     context::{ApplicationView, ContainerView, PodView, WorkloadView},
     facts::Line,
-    facts::normal,
     finding::Severity,
     redact,
 };
@@ -50,7 +50,7 @@ impl Observation {
         Self {
             severity,
             since,
-            key: normal(&cause),
+            key: without_numbers(&cause),
             cause,
             weight: 0,
             grace: None,
@@ -169,7 +169,7 @@ pub(super) fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     let printable: String = word.chars().filter(|c| !c.is_control()).collect();
-    format!("'{}'", redact::cap(&printable, 253).replace('\'', "'\\''"))
+    format!("'{}'", cap(&printable, 253).replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

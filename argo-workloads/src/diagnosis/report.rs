@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use argo_core::ObjectRef;
+use argo_core::text::{cap, similar::without_numbers};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -10,7 +11,6 @@ use super::{
     context::Context,
     finding::{Finding, Severity},
     observation::Observation,
-    redact,
     rules::Rule,
 };
 
@@ -91,7 +91,7 @@ pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) 
         // A hook is told by its Job and by the Application: one cause.
         let key = match candidate.code {
             Code::HookFailed => String::new(),
-            _ => redact::cap(&candidate.observation.key, 300),
+            _ => cap(&candidate.observation.key, 300),
         };
         groups
             .entry((name, candidate.code, key))
@@ -191,7 +191,7 @@ fn finding(
         names
             .into_iter()
             .take(PODS)
-            .map(|name| redact::cap(name, 253))
+            .map(|name| cap(name, 253))
             .collect::<Vec<_>>()
     };
     let pods = names(|observation| observation.place.pod.as_ref());
@@ -248,7 +248,7 @@ fn sentence(
         (false, None) => format!("{} ({suffix})", observation.cause),
     };
     let sentence = format!("{prefix}{cause}{error}{}", observation.consequence);
-    redact::cap(sentence.trim_end_matches('.'), SENTENCE)
+    cap(sentence.trim_end_matches('.'), SENTENCE)
 }
 
 /// The facts of all pods, each once, those of the sentence's pod first.
@@ -258,7 +258,7 @@ fn evidence(observations: &[Observation]) -> Vec<String> {
         .iter()
         .flat_map(|observation| &observation.evidence);
     facts
-        .filter(|fact| seen.insert(super::facts::normal(fact)))
+        .filter(|fact| seen.insert(without_numbers(fact)))
         .take(EVIDENCE)
         .cloned()
         .collect()

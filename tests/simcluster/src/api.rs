@@ -1,12 +1,12 @@
 //! The API server of the cluster: the Kubernetes API over HTTP on 127.0.0.1.
 //!
-//! [`ApiServer`] answers what kube, kubectl and stern ask: discovery, list, get, watch, create,
-//! update, patch, delete, `status`, `scale` and `pods/log`, over a [`Store`] and its [`Logs`]. It
-//! speaks HTTP/1.1 and HTTP/2, in the clear or with TLS. All times (timeouts, bookmarks, the age
-//! in a table) are the store's clock. Answers were compared with those of a real server, version
-//! 1.34 (`recorded_tests.rs` holds them, and what differs).
+//! [`ApiServer`] answers the reads of kube, kubectl and stern (discovery, list, get, watch and
+//! `pods/log`) over a [`Store`] and its [`Logs`]. It speaks HTTP/1.1 and HTTP/2, in the clear or
+//! with TLS. All times (timeouts, bookmarks, the age in a table) are the store's clock. Answers
+//! were compared with those of a real server, version 1.34 (`recorded_tests.rs` holds them, and
+//! the differences).
 //!
-//! [`Faults`] makes it misbehave, [`ApiServer::requests`] tells what it was asked.
+//! [`Faults`] makes it misbehave, [`ApiServer::requests`] lists the requests so far.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -18,10 +18,9 @@
 //! # }
 //! ```
 //!
-//! What it does not do: validate objects, keep field ownership (server-side apply creates or
-//! merges), `dryRun`, protobuf but for the two objects that kubectl sends in it, YAML answers, compression, `exec`, `attach`, `port-forward`,
-//! RBAC objects (see [`Rule`]), and the protobuf form of `/openapi/v2`, so `kubectl explain` has
-//! nothing to say. `/openapi/v3` says just enough for `kubectl apply` with validation on.
+//! Not supported: writes (405; use the store), protobuf, YAML answers, compression, `exec`,
+//! `attach`, `port-forward`, RBAC objects (see [`Rule`]) and `/openapi`. Discovery announces the
+//! verbs of a real server all the same.
 
 mod accept;
 mod access;
@@ -29,7 +28,6 @@ mod body;
 mod columns;
 mod connection;
 mod continuation;
-mod defaults;
 mod discovery;
 mod faults;
 mod fields;
@@ -37,21 +35,14 @@ mod handler;
 mod kubeconfig;
 mod list;
 mod log;
-mod openapi;
-mod patch;
-mod protobuf;
 mod reply;
 mod request;
 mod request_log;
-mod review;
-mod scale;
 mod selector;
 mod server;
-mod strategic;
 mod table;
 mod tls;
 mod watch;
-mod write;
 
 #[cfg(test)]
 mod client;
@@ -63,8 +54,6 @@ mod recorded_tests;
 mod server_tests;
 #[cfg(test)]
 mod watch_tests;
-#[cfg(test)]
-mod write_tests;
 
 use std::sync::Arc;
 
@@ -83,7 +72,7 @@ pub struct ApiServer {
     core: Arc<Core>,
 }
 
-/// What an [`ApiServer`] is to be.
+/// Settings of an [`ApiServer`] that is not started yet.
 #[derive(Debug)]
 pub struct Builder {
     store: Store,
@@ -124,7 +113,7 @@ impl ApiServer {
         kubeconfig::kubeconfig(&self.core)
     }
 
-    /// What goes wrong; cheap to clone, to be changed at any time.
+    /// Returns the faults; cheap to clone, can be changed at any time.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.core.faults
@@ -167,7 +156,7 @@ impl Drop for ApiServer {
 }
 
 impl Builder {
-    /// Whether it speaks TLS, with a certificate made for the occasion.
+    /// Sets whether the server speaks TLS, with a certificate made at its start.
     #[must_use]
     pub fn tls(mut self, tls: bool) -> Self {
         self.tls = tls;
@@ -189,14 +178,14 @@ impl Builder {
         self
     }
 
-    /// Whether `sendInitialEvents` is served; if not, it is refused with 422 as by an older server.
+    /// Sets whether `sendInitialEvents` is served; if not, it is refused with 422 as by an older server.
     #[must_use]
     pub fn streaming_lists(mut self, on: bool) -> Self {
         self.streaming_lists = on;
         self
     }
 
-    /// What `/version` says, such as `v1.34.4`.
+    /// Sets the version in `/version`, such as `v1.34.4`.
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
         version.clone_into(&mut self.version);

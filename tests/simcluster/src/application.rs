@@ -45,13 +45,13 @@ pub struct ApplicationSpec {
     pub namespace: String,
     /// `spec.destination.namespace`.
     pub destination: String,
-    /// Where Argo CD runs: outside of it the tracking id begins with `<namespace>_<name>`.
+    /// Namespace of Argo CD; outside of it a tracking id begins with `<namespace>_<name>`.
     #[serde(default = "argocd")]
     pub controller_namespace: String,
-    /// How objects are marked as its own.
+    /// Marks on the objects that belong to the Application.
     #[serde(default)]
     pub tracking: Tracking,
-    /// What it has deployed before the start.
+    /// Objects that it has deployed before the start.
     #[serde(default)]
     pub deployed: Manifests,
 }

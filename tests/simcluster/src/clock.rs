@@ -33,7 +33,7 @@ impl Clock {
         }
     }
 
-    /// How many seconds of this clock pass in a real one.
+    /// Returns the number of seconds of this clock in a real second.
     #[must_use]
     pub fn speed(&self) -> f64 {
         self.speed

@@ -27,22 +27,22 @@ use crate::store::{Store, StoreError};
 
 pub use script::StepError;
 
-/// How a scenario is run; what is not set is as the scenario says.
+/// Overrides of the settings in a scenario.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Virtual seconds in a real one.
     pub speed: Option<f64>,
     /// Decides names, uids and delays.
     pub seed: Option<u64>,
-    /// What its clock shows at the start; not given: the real time.
+    /// Time of the clock at the start. Default: the real time.
     pub time: Option<Timestamp>,
-    /// Whether the API server speaks TLS.
+    /// True if the API server speaks TLS.
     pub tls: bool,
     /// Its port; 0 is any free one.
     pub port: u16,
 }
 
-/// Why a cluster cannot start.
+/// The error of starting a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// The API server does not start.
@@ -50,15 +50,15 @@ pub enum ClusterError {
     Serve {
         /// The port asked for.
         port: u16,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// An object of the start cannot be stored.
     #[error("scenario {scenario}: an object of the start cannot be stored")]
     Objects {
-        /// Which scenario.
+        /// Name of the scenario.
         scenario: String,
-        /// Why.
+        /// The cause.
         source: StoreError,
     },
 }
@@ -73,7 +73,7 @@ pub struct Cluster {
     argocd: Option<serde_yaml_ng::Value>,
 }
 
-/// What the steps of a scenario act on.
+/// The parts of the cluster that the steps of a scenario change.
 #[derive(Debug)]
 struct Parts {
     store: Store,
@@ -141,7 +141,7 @@ impl Cluster {
         self.api.kubeconfig()
     }
 
-    /// Where the API server listens.
+    /// Returns the URL of the API server.
     #[must_use]
     pub fn url(&self) -> String {
         self.api.url()

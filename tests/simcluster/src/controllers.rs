@@ -39,7 +39,7 @@ use crate::clock::time;
 use crate::kubelet::Span;
 use crate::store::{Store, StoreError};
 
-/// How long a controller takes to notice a change, about as recorded.
+/// Delay until a controller notices a change, about as recorded.
 const LATENCY: Span = Span::millis(3, 30);
 
 /// All controllers; they stop when this is dropped.

@@ -31,7 +31,7 @@ struct Args {
     /// Speaks TLS.
     #[arg(long)]
     tls: bool,
-    /// Where the kubeconfig is written; not given: a file in the temporary directory.
+    /// Path of the kubeconfig to write [default: a file in the temporary directory]
     #[arg(long)]
     kubeconfig: Option<PathBuf>,
 }

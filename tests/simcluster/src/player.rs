@@ -1,6 +1,6 @@
 //! Plays what a cluster did: writes of objects and log lines at their times.
 //!
-//! A [`Recording`] is a folder as `testdata/recordings` holds it: watch streams and logs of a real
+//! A [`Recording`] is a folder as `tests/recordings/rollouts` holds it: watch streams and logs of a real
 //! cluster. A [`Timeline`] is the same as [`Act`]s in order of time; [`Timeline::shifted`] moves
 //! every time in it, those inside the objects and in front of the log lines too, by one constant,
 //! so that what was recorded happens now. A [`Player`] carries acts out on a [`Store`] and [`Logs`].

@@ -27,7 +27,7 @@ fn without_version(object: &Value) -> Value {
     object
 }
 
-/// What a watch of this type says, in order.
+/// Returns the changes that a watch of this type shows, in order.
 fn watched(store: &Store, resource: &str) -> Vec<(ChangeKind, Value)> {
     let mut watch = store.watch(resource, 0).unwrap();
     let changes = std::iter::from_fn(|| watch.try_next().unwrap());
@@ -36,7 +36,7 @@ fn watched(store: &Store, resource: &str) -> Vec<(ChangeKind, Value)> {
         .collect()
 }
 
-/// The same from the recording's own lines.
+/// Returns the same changes from the recording itself.
 fn recorded(timeline: &Timeline, kind: &str) -> Vec<Value> {
     let entries = timeline.entries().iter();
     entries
@@ -50,7 +50,7 @@ fn recorded(timeline: &Timeline, kind: &str) -> Vec<Value> {
 #[test]
 fn every_recording_that_ships_has_a_timeline() {
     let names = Recording::names();
-    assert_eq!(names.len(), 9);
+    assert_eq!(names.len(), 11);
     for name in names {
         let timeline = Recording::builtin(&name).unwrap().timeline().unwrap();
         assert!(timeline.entries().len() > 20, "{name}");

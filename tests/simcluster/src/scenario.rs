@@ -1,4 +1,4 @@
-//! What happens in a cluster, as a YAML file that anyone can read and write.
+//! Scenarios: YAML files that describe the events in a cluster over time.
 //!
 //! ```yaml
 //! name: shop
@@ -62,31 +62,31 @@ pub use step::{
 
 use crate::application::ApplicationSpec;
 
-/// What happens in a cluster.
+/// A cluster and the events in it over time.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// What it is called.
+    /// Name of the scenario.
     pub name: String,
-    /// What happens, in a sentence or two.
+    /// Summary in a sentence or two.
     #[serde(default)]
     pub description: String,
-    /// How many virtual seconds pass in a real one.
+    /// Number of virtual seconds in a real second.
     #[serde(default = "real_time")]
     pub speed: f64,
     /// Decides names, uids and how long the node takes.
     #[serde(default)]
     pub seed: u64,
-    /// Whether controllers and a kubelet run. Not given: unless a recording is played.
+    /// True if controllers and a kubelet run. Default: true unless a recording is played.
     #[serde(default)]
     pub controllers: Option<bool>,
     /// The Argo CD Application.
     #[serde(default)]
     pub application: Option<ApplicationSpec>,
-    /// What exists at the start.
+    /// Objects that exist at the start.
     #[serde(default)]
     pub objects: Manifests,
-    /// What happens, in order of time.
+    /// Steps, in order of time.
     #[serde(default)]
     pub steps: Vec<Step>,
     /// The script of the scripted argocd; not looked at here.
@@ -94,23 +94,23 @@ pub struct Scenario {
     pub argocd: Option<serde_yaml_ng::Value>,
 }
 
-/// Why a scenario cannot be played.
+/// The error of reading a scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file cannot be read.
     #[error("cannot read {file}")]
     Read {
-        /// Which file.
+        /// Path of the file.
         file: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The file says something that no scenario says.
     #[error("{file}: {problem}")]
     Invalid {
-        /// Which file.
+        /// Path of the file.
         file: String,
-        /// What is wrong, where, and what would be right.
+        /// The problem, its place, and the right form.
         problem: String,
     },
 }
@@ -146,7 +146,7 @@ impl Scenario {
         }
     }
 
-    /// Whether controllers and a kubelet run: unless it says otherwise, if nothing recorded is
+    /// Returns true if controllers and a kubelet run: by default if nothing recorded is
     /// played, for they would act on the recorded objects.
     #[must_use]
     pub fn has_controllers(&self) -> bool {

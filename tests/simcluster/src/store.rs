@@ -178,19 +178,6 @@ impl Store {
         })
     }
 
-    /// Replaces the status of an object and nothing else.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::update`].
-    pub fn update_status(&self, object: Value) -> Result<Arc<Object>, StoreError> {
-        self.replace(object, |old, new, _| {
-            let mut updated = old.clone();
-            lifecycle::keep("status", new, &mut updated);
-            *new = updated;
-        })
-    }
-
     /// Applies a JSON merge patch to an object, but not to its status where that is written apart.
     ///
     /// # Errors
@@ -379,7 +366,7 @@ impl Store {
         }
     }
 
-    /// How many changes of each type are kept.
+    /// Sets the number of changes of each type that are kept.
     pub fn set_window(&self, window: usize) {
         let mut state = self.state();
         state.window = window;

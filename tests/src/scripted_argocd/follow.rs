@@ -12,7 +12,7 @@ use super::{
     table::{Degradation, Table, text},
 };
 
-/// What to wait for.
+/// Conditions to wait for.
 #[derive(Clone, Debug)]
 pub struct Wait {
     /// The API server: `http://host:port`.
@@ -23,13 +23,13 @@ pub struct Wait {
     pub app: String,
     /// Seconds of `--timeout`, as they stand in the message; 0 is for ever.
     pub timeout: u64,
-    /// How much faster time goes.
+    /// Speed of time, as a multiple of real time.
     pub speed: f64,
     /// ARGOCD_SERVER, for the link in the summary.
     pub argocd_server: String,
 }
 
-/// Where output goes.
+/// Sink of the output.
 pub trait Output {
     /// Writes to stdout.
     ///

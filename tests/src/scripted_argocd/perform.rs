@@ -244,7 +244,7 @@ fn close(pipe: Pipe) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nobody waits for it: it outlives this process.
+/// Starts a process that outlives this one.
 fn start(fork: &Fork) -> Result<(), Failure> {
     let mut command = Command::new(env::current_exe()?);
     command.env(FORKED, serde_json::to_string(&fork.steps)?);

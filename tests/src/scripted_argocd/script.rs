@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// What to do, one after another.
+/// Steps, one after another.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
@@ -45,7 +45,7 @@ pub enum Step {
     Hang,
 }
 
-/// What to write.
+/// Text to write.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Text {
@@ -55,7 +55,7 @@ pub enum Text {
     Piece {
         /// The text; `\xNN` in it stands for a byte.
         text: String,
-        /// How often.
+        /// Number of repetitions.
         #[serde(default = "once")]
         repeat: usize,
         /// A newline at the end of all.
@@ -72,7 +72,7 @@ fn yes() -> bool {
     true
 }
 
-/// Where to write.
+/// Pipe to write to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pipe {
@@ -86,14 +86,14 @@ pub enum Pipe {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fork {
-    /// What it does.
+    /// Steps of the process.
     pub steps: Vec<Step>,
     /// In a process group of its own.
     #[serde(default)]
     pub detached: bool,
 }
 
-/// What to do on a signal.
+/// Steps on a signal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trap {

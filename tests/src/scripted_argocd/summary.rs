@@ -1,4 +1,4 @@
-//! What `argocd app wait` prints at its end (argo-cd `cmd/argocd/commands/app.go`,
+//! Summary that `argocd app wait` prints at its end (argo-cd `cmd/argocd/commands/app.go`,
 //! `printAppSummaryTable`, `printOperationResult` and `printAppResources`).
 
 use std::{fmt::Write as _, time::Duration};

@@ -22,15 +22,15 @@ pub struct Row {
     pub health: String,
     /// PreSync, Sync, PostSync or SyncFail.
     pub hook: String,
-    /// What the sync said of it.
+    /// Message of the sync about it.
     pub message: String,
 }
 
-/// What tells two resources apart.
+/// Key of a resource.
 pub type Key = (String, String, String, String);
 
 impl Row {
-    /// What it is a row of.
+    /// Returns the key of the resource.
     pub fn key(&self) -> Key {
         let Self {
             group,
@@ -140,7 +140,7 @@ pub fn rows(application: &Value) -> Vec<Row> {
     rows
 }
 
-/// What was printed so far.
+/// Rows printed so far.
 #[derive(Debug, Default)]
 pub struct Table {
     rows: BTreeMap<Key, Row>,
@@ -155,7 +155,7 @@ pub struct Degradation {
 }
 
 impl Table {
-    /// What to print now, and whether argocd gives up.
+    /// Returns the rows to print now, and whether argocd gives up.
     pub fn update(&mut self, application: &Value, time: &str) -> (String, Option<Degradation>) {
         let mut changed = Vec::new();
         let mut degradation = None;
@@ -228,7 +228,7 @@ fn line(time: &str, cells: &[&str; 7], message: &str) -> Vec<String> {
     line
 }
 
-/// What Go's tabwriter makes of lines: each column as wide as its widest cell and two
+/// Aligns lines as Go's tabwriter does: each column as wide as its widest cell and two
 /// blanks. A line break in a last cell ends the columns, and new ones begin after it.
 pub fn aligned(lines: &[Vec<String>]) -> String {
     let breaks = |line: &Vec<String>| line.last().is_some_and(|cell| cell.contains('\n'));

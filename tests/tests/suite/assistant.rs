@@ -57,7 +57,7 @@ pub(crate) struct Assistant {
     folder: Folder,
 }
 
-/// What a run left behind.
+/// Output and status of a run.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) stdout: String,
@@ -78,7 +78,7 @@ impl Ended {
             .collect()
     }
 
-    /// How many lines of stdout contain a text.
+    /// Returns the number of lines of stdout that contain a text.
     pub(crate) fn count(&self, text: &str) -> usize {
         self.stdout
             .lines()
@@ -113,7 +113,7 @@ impl Assistant {
         Self { command, folder }
     }
 
-    /// So many files may be open, and no more however much is asked for.
+    /// Limits the number of open files, hard and soft.
     pub(crate) fn open_files(mut self, limit: u32) -> Self {
         let plain = self.command.as_std();
         let mut limited = Command::new("sh");
@@ -146,7 +146,7 @@ impl Assistant {
         self.env("KUBECONFIG", path)
     }
 
-    /// What argocd does.
+    /// Sets the script of argocd.
     pub(crate) fn script(self, text: &str) -> Self {
         let path = self.folder.write("script.yaml", text);
         self.env("ARGO_SCRIPT", path)

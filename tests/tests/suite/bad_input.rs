@@ -7,31 +7,16 @@ use simcluster::api::{Action, Fault, LoggedRequest, Match, Rule};
 use crate::{
     assistant::{Assistant, Ended, Folder, is_alive, until},
     rollout::Rollout,
+    workload::{Workload, synced},
 };
 
 /// A pod that tells numbers, two a second.
-const COUNTING: &str = r#"
-name: counting
-application: {name: shop, destination: shop-prod}
-steps:
-- at: 0s
-  sync:
-    manifests: |
-      apiVersion: apps/v1
-      kind: Deployment
-      metadata: {name: web}
-      spec:
-        replicas: 1
-        selector: {matchLabels: {app: web}}
-        template:
-          metadata:
-            labels: {app: web}
-            annotations:
-              simcluster/behaviour: |
-                app: {run: [{log: "here we go"}, {ready: true}, {lines: {rate: 2, text: "number {n}"}}]}
-          spec:
-            containers: [{name: app, image: "web:1"}]
-"#;
+fn counting() -> String {
+    synced(&[Workload::deployment(
+        "web",
+        r#"app: {run: [{log: "here we go"}, {ready: true}, {lines: {rate: 2, text: "number {n}"}}]}"#,
+    )])
+}
 
 /// One sentence and perhaps what to do, nothing on stdout.
 fn assert_refused(ended: &Ended, code: i32, parts: &[&str]) {
@@ -156,14 +141,14 @@ async fn a_kubeconfig_of_nonsense() {
 
 #[tokio::test]
 async fn a_context_that_is_not_there() {
-    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let rollout = Rollout::written(&counting(), 20.0).await;
     let ended = rollout.sync(&["--context", "prod"]).run().await;
     assert_refused(&ended, 2, &["\"prod\"", "/kubeconfig"]);
 }
 
 #[tokio::test]
 async fn a_server_that_does_not_answer() {
-    let mut rollout = Rollout::written(COUNTING, 20.0).await;
+    let mut rollout = Rollout::written(&counting(), 20.0).await;
     let kubeconfig = rollout.cluster.kubeconfig();
     let url = rollout.cluster.url();
     rollout.cluster.api_mut().stop().await;
@@ -181,7 +166,7 @@ async fn a_server_that_does_not_answer() {
 
 #[tokio::test]
 async fn credentials_that_are_refused() {
-    let rollout = Rollout::secured(COUNTING, 20.0).await;
+    let rollout = Rollout::secured(&counting(), 20.0).await;
     let kubeconfig = rollout.cluster.kubeconfig();
     for command in ["sync", "diagnose"] {
         let wrong = kubeconfig.replace("token: \"simcluster\"", "token: \"old\"");
@@ -199,7 +184,7 @@ async fn credentials_that_are_refused() {
 
 #[tokio::test]
 async fn credentials_that_expire_on_the_way_lose_nothing_so_far() {
-    let rollout = Rollout::secured(COUNTING, 20.0).await;
+    let rollout = Rollout::secured(&counting(), 20.0).await;
     let mut run = rollout.watched(&[]).start();
     run.until("/app] number 3").await;
     let faults = rollout.cluster.api().faults();
@@ -235,7 +220,7 @@ async fn credentials_that_expire_on_the_way_lose_nothing_so_far() {
 /// A plugin that says of no token when it expires: only a refusal tells.
 #[tokio::test]
 async fn a_plugin_is_asked_for_another_token_when_the_first_is_refused() {
-    let rollout = Rollout::secured(COUNTING, 20.0).await;
+    let rollout = Rollout::secured(&counting(), 20.0).await;
     let folder = Folder::new("plugin");
     let (calls, other) = (folder.path().join("calls"), folder.path().join("other"));
     let plugin = folder.write(
@@ -313,7 +298,7 @@ async fn what_may_not_be_read_is_one_notice_and_the_rest_goes_on() {
             "cannot read Applications",
         ),
     ] {
-        let rollout = Rollout::written(COUNTING, 20.0).await;
+        let rollout = Rollout::written(&counting(), 20.0).await;
         rollout.cluster.api().faults().forbid(Rule {
             resource: Some(resource.to_owned()),
             namespace: Some(namespace.to_owned()),
@@ -331,7 +316,7 @@ async fn what_may_not_be_read_is_one_notice_and_the_rest_goes_on() {
 
 #[tokio::test]
 async fn what_may_not_be_read_is_named_with_the_rule_to_add() {
-    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let rollout = Rollout::written(&counting(), 20.0).await;
     rollout.cluster.api().faults().forbid(Rule {
         resource: Some("replicasets.apps".to_owned()),
         ..Rule::default()
@@ -350,7 +335,7 @@ async fn what_may_not_be_read_is_named_with_the_rule_to_add() {
 
 #[tokio::test]
 async fn logs_that_may_not_be_read_are_one_notice() {
-    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let rollout = Rollout::written(&counting(), 20.0).await;
     rollout.cluster.api().faults().forbid(Rule {
         resource: Some("pods/log".to_owned()),
         ..Rule::default()
@@ -366,7 +351,7 @@ async fn logs_that_may_not_be_read_are_one_notice() {
 
 #[tokio::test]
 async fn an_application_that_is_nowhere() {
-    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let rollout = Rollout::written(&counting(), 20.0).await;
     let run = Assistant::new(&["sync", "nope", "nowhere"])
         .kubeconfig(&rollout.cluster.kubeconfig())
         .env("ARGO_SIM_SERVER", rollout.cluster.url());
@@ -379,7 +364,7 @@ async fn an_application_that_is_nowhere() {
 
 #[tokio::test]
 async fn without_argocd_a_namespace_that_does_not_exist_is_said() {
-    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let rollout = Rollout::written(&counting(), 20.0).await;
     let run = Assistant::new(&["follow", "nope", "nowhere", "--timeout", "1s"])
         .kubeconfig(&rollout.cluster.kubeconfig());
     let ended = run.run().await;
@@ -392,7 +377,7 @@ async fn without_argocd_a_namespace_that_does_not_exist_is_said() {
 
 #[tokio::test]
 async fn an_argocd_that_cannot_be_run() {
-    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let rollout = Rollout::written(&counting(), 20.0).await;
     let folder = Folder::new("bin");
     let plain = folder.write("argocd", "#!/bin/sh\n");
     std::fs::set_permissions(&plain, std::fs::Permissions::from_mode(0o644)).unwrap();
@@ -412,7 +397,7 @@ async fn an_argocd_that_cannot_be_run() {
 
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_it_quietly() {
-    let rollout = Rollout::written(COUNTING, 20.0).await;
+    let rollout = Rollout::written(&counting(), 20.0).await;
     let folder = Folder::new("reader");
     let seen = folder.path().join("argocd.json");
     let script = format!("steps: [{{dump: {seen:?}}}, hang]");

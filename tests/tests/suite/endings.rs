@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use simcluster::{
     cluster::{Cluster, Options},
     scenario::Scenario,
@@ -10,6 +11,7 @@ use simcluster::{
 use super::{
     assistant::{Assistant, Ended},
     matrix::Case,
+    workload::{Workload, manifests},
 };
 
 async fn run(name: &str, flags: &[&str]) -> (Ended, Duration) {
@@ -27,7 +29,7 @@ async fn run(name: &str, flags: &[&str]) -> (Ended, Duration) {
     (assistant.run().await, begin.elapsed())
 }
 
-/// As in a pipeline: the sync was asked for before anyone waits for it.
+/// Waits until the sync has begun, as in a pipeline that waits after it asked for one.
 async fn begins(cluster: &Cluster) {
     let store = cluster.store();
     let mut changes = store.watch("applications.argoproj.io", 0).unwrap();
@@ -88,25 +90,14 @@ async fn a_workload_that_is_ignored_ends_nothing() {
 /// The time is printed, not held against a busy machine.
 #[tokio::test]
 async fn one_look_at_fifty_pods() {
-    let many = r#"
-name: many
-application:
-  name: shop
-  destination: shop-prod
-  deployed: |
-    apiVersion: apps/v1
-    kind: Deployment
-    metadata: {name: web}
-    spec:
-      replicas: 50
-      selector: {matchLabels: {app: web}}
-      template:
-        metadata:
-          labels: {app: web}
-          annotations: {simcluster/behaviour: 'app: {run: [{stderr: "FATAL: no database"}, {exit: 1}]}'}
-        spec: {containers: [{name: app, image: "registry.example.com/shop/web:2"}]}
-"#;
-    let scenario = Scenario::parse("many", many).unwrap();
+    let web = Workload::deployment(
+        "web",
+        r#"app: {run: [{stderr: "FATAL: no database"}, {exit: 1}]}"#,
+    );
+    let deployed = manifests(&[web.replicas(50)]);
+    let application = json!({"name": "shop", "destination": "shop-prod", "deployed": deployed});
+    let many = json!({"name": "many", "application": application}).to_string();
+    let scenario = Scenario::parse("many", &many).unwrap();
     let options = Options {
         speed: Some(10.0),
         ..Options::default()

@@ -1,64 +1,39 @@
 //! Rollouts on a cluster that misbehaves: each numbered line once, whatever happens.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use simcluster::api::{Action, After, Fault, Match};
 
 use crate::{
     assistant::{Ended, Running, until},
     rollout::{Rollout, logs, on, records},
+    workload::{Workload, synced},
 };
 
 const LINES: u64 = 400;
 
 /// Five pods, ready once each has written its 400 lines; a restart comes on the way.
-const COUNTING: &str = r#"
-name: counting
-application: {name: shop, destination: shop-prod}
-steps:
-- at: 0s
-  sync:
-    manifests: |
-      apiVersion: apps/v1
-      kind: Deployment
-      metadata: {name: web}
-      spec:
-        replicas: 3
-        selector: {matchLabels: {app: web}}
-        template:
-          metadata:
-            labels: {app: web}
-            annotations:
-              simcluster/behaviour: |
-                app: {run: [{lines: {rate: 40, count: 400, text: "{n}"}}, {ready: true}, {forever: true}]}
-          spec:
-            containers: [{name: app, image: "web:1"}]
-      ---
-      apiVersion: apps/v1
-      kind: StatefulSet
-      metadata: {name: db}
-      spec:
-        serviceName: db
-        replicas: 2
-        podManagementPolicy: Parallel
-        selector: {matchLabels: {app: db}}
-        template:
-          metadata:
-            labels: {app: db}
-            annotations:
-              simcluster/behaviour: |
-                db:
-                  runs:
-                  - [{lines: {rate: 40, count: 200, text: "{n}"}}, {exit: 1}]
-                  - [{lines: {rate: 40, count: 200, text: "{n}"}}, {ready: true}, {forever: true}]
-          spec:
-            containers: [{name: db, image: "db:1"}]
-"#;
+fn counting() -> String {
+    let web = r#"app: {run: [{lines: {rate: 40, count: 400, text: "{n}"}}, {ready: true}, {forever: true}]}"#;
+    let db = r#"
+        app:
+          runs:
+          - [{lines: {rate: 40, count: 200, text: "{n}"}}, {exit: 1}]
+          - [{lines: {rate: 40, count: 200, text: "{n}"}}, {ready: true}, {forever: true}]
+        "#;
+    let parallel = json!({"podManagementPolicy": "Parallel"});
+    synced(&[
+        Workload::deployment("web", web).replicas(3),
+        Workload::new("StatefulSet", "db", db)
+            .replicas(2)
+            .spec(parallel),
+    ])
+}
 
 /// Ten seconds of lines take two.
 const SPEED: f64 = 5.0;
 
 async fn start() -> (Rollout, Running) {
-    let rollout = Rollout::written(COUNTING, SPEED).await.begun().await;
+    let rollout = Rollout::written(&counting(), SPEED).await.begun().await;
     let run = rollout.sync(&["--", "--timeout", "300"]);
     let run = run.env("LOG_FORMAT", "json").start();
     (rollout, run)
@@ -95,7 +70,7 @@ fn assert_each_line_once(ended: &Ended) {
     for (container, lines) in &logs {
         let found: Vec<u64> = lines.iter().map(|line| line.parse().unwrap()).collect();
         let (runs, count) = match container.as_str() {
-            "db-0/db" | "db-1/db" => (2, LINES / 2),
+            "db-0/app" | "db-1/app" => (2, LINES / 2),
             _ => (1, LINES),
         };
         let notices: Vec<_> = notices()
@@ -168,7 +143,7 @@ fn is_all_written(rollout: &Rollout) -> bool {
 /// Log connections end in every way there is, after so many bytes each. What is missing in the
 /// end, the last read brings: that one is left alone.
 async fn hostile(seed: u64) {
-    let rollout = Rollout::written(COUNTING, SPEED).await.begun().await;
+    let rollout = Rollout::written(&counting(), SPEED).await.begun().await;
     let some = |seed| Match {
         probability: Some(0.4),
         seed,

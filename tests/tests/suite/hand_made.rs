@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::assistant::Folder;
 
-/// Nothing takes longer, however busy the machine.
+/// A test fails if an answer takes longer, however busy the machine.
 pub(crate) const LONGEST: Duration = Duration::from_secs(60);
 
 /// A server with objects.
@@ -69,7 +69,7 @@ pub(crate) async fn connection(kubeconfig: &str) -> Connection {
     client::connect(&options).await.unwrap()
 }
 
-/// What tracking tells.
+/// Events and notices of the tracker.
 pub(crate) struct Told {
     events: Pin<Box<dyn Stream<Item = TrackEvent> + Send>>,
     pub notices: Vec<Notice>,
@@ -172,13 +172,13 @@ pub(crate) fn object(kind: &str, namespace: &str, name: &str) -> Value {
     object
 }
 
-/// The same with a tracking id that names it. `app` is the first part: `shop`, `team-a_shop`.
+/// Adds the tracking id of the object. `app` is the first part: `shop`, `team-a_shop`.
 pub(crate) fn of(app: &str, object: Value) -> Value {
     let id = tracking_id(app, &object);
     marked(&id, object)
 }
 
-/// What Argo CD writes on an object of an application.
+/// Returns the tracking id that Argo CD writes on an object.
 pub(crate) fn tracking_id(app: &str, object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let (kind, meta) = (text(&object["kind"]), &object["metadata"]);
@@ -186,24 +186,24 @@ pub(crate) fn tracking_id(app: &str, object: &Value) -> String {
     format!("{app}:{}/{kind}:{namespace}/{name}", group(&kind))
 }
 
-/// The same with any tracking id.
+/// Adds any tracking id.
 pub(crate) fn marked(id: &str, object: Value) -> Value {
     annotated("argocd.argoproj.io/tracking-id", id, object)
 }
 
-/// The same with an annotation.
+/// Adds an annotation.
 pub(crate) fn annotated(key: &str, value: &str, mut object: Value) -> Value {
     object["metadata"]["annotations"][key] = value.into();
     object
 }
 
-/// The same with the label that Argo CD 2 tracks by.
+/// Adds the label by which Argo CD 2 tracks.
 pub(crate) fn labelled(app: &str, mut object: Value) -> Value {
     object["metadata"]["labels"]["app.kubernetes.io/instance"] = app.into();
     object
 }
 
-/// The same, owned by another object.
+/// Makes another object the owner.
 pub(crate) fn owned(owner: &Value, mut object: Value) -> Value {
     object["metadata"]["ownerReferences"] = json!([{"apiVersion": owner["apiVersion"],
         "kind": owner["kind"], "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"],

@@ -1,4 +1,4 @@
-//! What the user asks to see of the logs, and what is said of the rest.
+//! Flags that choose log lines, and the notices about the rest.
 
 use serde_json::{Value, json};
 use simcluster::logs::{LogWriter, Origin};
@@ -6,36 +6,24 @@ use simcluster::logs::{LogWriter, Origin};
 use crate::{
     assistant::{Assistant, Ended, until},
     rollout::{Rollout, logs, messages, on, records},
+    workload::{Workload, synced},
 };
 
 /// A pod with two containers, each of which writes all it has at once.
-const CHATTY: &str = r#"
-name: chatty
-application: {name: shop, destination: shop-prod}
-steps:
-- at: 0s
-  sync:
-    manifests: |
-      apiVersion: apps/v1
-      kind: Deployment
-      metadata: {name: web}
-      spec:
-        replicas: 1
-        selector: {matchLabels: {app: web}}
-        template:
-          metadata:
-            labels: {app: web}
-            annotations:
-              simcluster/behaviour: |
-                app: {run: [{lines: {count: 30, text: "line {n}"}}, {ready: true}, {forever: true}]}
-                proxy: {run: [{raw: 'caf\xe9 one\n\xff\xfe two\nthree\n'}, {ready: true}, {forever: true}]}
-          spec:
-            containers: [{name: app, image: "web:1"}, {name: proxy, image: "proxy:1"}]
-"#;
+fn chatty_pod() -> String {
+    let web = Workload::deployment(
+        "web",
+        r#"
+        app: {run: [{lines: {count: 30, text: "line {n}"}}, {ready: true}, {forever: true}]}
+        proxy: {run: [{raw: 'caf\xe9 one\n\xff\xfe two\nthree\n'}, {ready: true}, {forever: true}]}
+        "#,
+    );
+    synced(&[web.with_container("proxy")])
+}
 
 /// Rolls that out, and ends once so many logs were opened.
 async fn chatty(flags: &[&str], opened: usize) -> Ended {
-    let rollout = Rollout::written(CHATTY, 20.0).await.begun().await;
+    let rollout = Rollout::written(&chatty_pod(), 20.0).await.begun().await;
     let mut run = rollout.watched(flags).env("LOG_FORMAT", "json").start();
     let ready = || {
         let pods = rollout.cluster.store().list("pods", Some("shop-prod"));
@@ -194,7 +182,7 @@ fn restarted(pod: &Value, at: jiff::Timestamp) -> Value {
     pod
 }
 
-/// What is shown of a pod that wrote twenty lines two hours ago and twenty ten minutes ago;
+/// Returns the lines shown of a pod that wrote twenty lines two hours ago and twenty ten minutes ago;
 /// then it restarts and writes twenty more.
 async fn old(flags: &[&str]) -> Vec<String> {
     let rollout = Rollout::written(OLD, 1.0).await;
@@ -291,6 +279,6 @@ async fn of_each_workload_some_pods_and_those_that_fail_from_their_beginning() {
     let notices = messages(&records, "notice");
     let told = notices
         .iter()
-        .filter(|text| text.contains("no more than 2"));
+        .filter(|text| text.contains("of 2 of its pods only"));
     assert_eq!(told.count(), 1, "{notices:?}");
 }

@@ -20,7 +20,7 @@ fn line() -> String {
     (0..2_621_440 / 8).map(|n| format!("{n:07} ")).collect()
 }
 
-/// What a run prints of a pod that writes `line` between two others.
+/// Runs the program on a pod that writes `line` between two others.
 async fn printed(format: &str, line: &str) -> crate::assistant::Ended {
     let rollout = Rollout::written(QUIET, 20.0).await;
     let run = rollout.watched(&["--tail", "-1"]);

@@ -1,4 +1,4 @@
-//! What goes wrong in a cluster, and what the session makes of it: `tests/matrix/*.yaml`.
+//! Failures in a cluster and the findings of the session: `tests/matrix/*.yaml`.
 //!
 //! Each scenario must bring exactly the findings that it names. Run with `--nocapture` for
 //! the figures, and for the time from the first moment at which an object showed the cause.
@@ -11,7 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use simcluster::scenario::Scenario;
 
-use super::stage::{self, Said, Stage};
+use super::{
+    stage::{self, Said, Stage},
+    workload::{Workload, manifests},
+};
 
 const FILES: [&str; 3] = ["failing", "healthy", "recorded"];
 
@@ -32,106 +35,26 @@ pub(crate) struct Case {
     /// Whatever else happens, as in a scenario.
     #[serde(default)]
     steps: Vec<Value>,
-    /// What is played.
+    /// Recording to play.
     #[serde(default)]
     recording: Option<String>,
     /// Seconds that it takes.
     seconds: u64,
-    /// What the API shows as soon as the cause is there.
+    /// Text in the API as soon as the cause exists.
     #[serde(default)]
     shows: Option<String>,
     /// `<Kind>/<name> <code>`.
     #[serde(default)]
     expect: Vec<String>,
-    /// What was wrong before and may be said as a warning, until the rollout mends it.
+    /// Findings from before the sync, allowed as warnings until the rollout mends them.
     #[serde(default)]
     was_so: Vec<String>,
-    /// What is said to be over again.
+    /// Findings that are reported as resolved.
     #[serde(default)]
     over: Vec<String>,
-    /// What one look at the end finds, where that is something else.
+    /// Findings of one look at the end, if they differ from `expect`.
     #[serde(default)]
     at_the_end: Option<Vec<String>>,
-}
-
-/// A workload in a few words.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Workload {
-    kind: String,
-    name: String,
-    #[serde(default)]
-    behaviour: String,
-    #[serde(default)]
-    annotations: Value,
-    /// What is special about the container `app`.
-    #[serde(default)]
-    container: Value,
-    /// What is special about the pod.
-    #[serde(default)]
-    pod: Value,
-    /// What is special about the spec.
-    #[serde(default)]
-    spec: Value,
-}
-
-impl Workload {
-    fn manifest(&self) -> Value {
-        let mut container =
-            json!({"name": "app", "image": format!("registry.example.com/shop/{}:2", self.name)});
-        merge(&mut container, &self.container);
-        let mut pod = json!({"containers": [container]});
-        if self.kind == "Job" {
-            pod["restartPolicy"] = json!("Never");
-        }
-        merge(&mut pod, &self.pod);
-        let mut meta = json!({"labels": {"app": self.name}});
-        if !self.behaviour.is_empty() {
-            meta["annotations"] = json!({"simcluster/behaviour": self.behaviour});
-        }
-        let version = match &*self.kind {
-            "Pod" => "v1",
-            "Job" | "CronJob" => "batch/v1",
-            _ => "apps/v1",
-        };
-        let mut object =
-            json!({"apiVersion": version, "kind": self.kind, "metadata": {"name": self.name}});
-        merge(&mut object["metadata"]["annotations"], &self.annotations);
-        let template = json!({"metadata": meta, "spec": pod});
-        match &*self.kind {
-            "Pod" => {
-                object["spec"] = template["spec"].clone();
-                merge(&mut object["metadata"], &template["metadata"]);
-            }
-            "Job" => object["spec"] = json!({"template": template}),
-            _ => {
-                let selector = json!({"matchLabels": {"app": self.name}});
-                object["spec"] = json!({"selector": selector, "template": template});
-            }
-        }
-        merge(&mut object["spec"], &self.spec);
-        object
-    }
-}
-
-fn merge(target: &mut Value, from: &Value) {
-    match from {
-        Value::Null => {}
-        Value::Object(fields) => {
-            if !target.is_object() {
-                *target = json!({});
-            }
-            for (name, value) in fields {
-                merge(&mut target[name], value);
-            }
-        }
-        other => *target = other.clone(),
-    }
-}
-
-fn manifests(workloads: &[Workload]) -> String {
-    let text = |workload: &Workload| serde_yaml_ng::to_string(&workload.manifest()).unwrap();
-    workloads.iter().map(text).collect::<Vec<_>>().join("---\n")
 }
 
 impl Case {
@@ -178,7 +101,7 @@ impl Case {
         self.expect.iter().any(|expected| expected == finding) || (was_so && said.all(is_warning))
     }
 
-    /// When others would have noticed: `kubectl rollout status` and Argo CD's health wait for
+    /// Returns the time at which others notice: `kubectl rollout status` and Argo CD's health wait for
     /// the deadline of a Deployment, and for nothing else.
     fn others(&self) -> String {
         let first = self.expect.first().map_or("", String::as_str);

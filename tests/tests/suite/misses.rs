@@ -1,4 +1,4 @@
-//! What the tool that this one replaces missed or did wrong in finding objects, one test each.
+//! Objects that the tool that this one replaces missed or got wrong, one test each.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ async fn followed(
     (told.until_synced().await, hand, told)
 }
 
-/// It wanted ids that begin with `<namespace>_<app>`, which Argo CD writes only for
+/// The old tool wanted ids that begin with `<namespace>_<app>`, which Argo CD writes only for
 /// applications outside of its own namespace.
 #[tokio::test]
 async fn the_id_of_an_application_in_argocds_namespace() {
@@ -40,7 +40,7 @@ async fn the_id_of_an_application_in_argocds_namespace() {
     );
 }
 
-/// It wanted the workload to have the name and the namespace of the application.
+/// The old tool wanted the workload to have the name and the namespace of the application.
 #[tokio::test]
 async fn a_workload_of_another_name_in_another_namespace() {
     let objects = [
@@ -52,7 +52,7 @@ async fn a_workload_of_another_name_in_another_namespace() {
     assert!(all.contains("Pod prod/web-1-a < Deployment/web"), "{all:?}");
 }
 
-/// It knew Deployments and StatefulSets: no DaemonSet, Job, CronJob, Rollout, bare Pod.
+/// The old tool knew Deployments and StatefulSets: no DaemonSet, Job, CronJob, Rollout, bare Pod.
 #[tokio::test]
 async fn every_kind_that_runs_pods() {
     let mut objects = vec![
@@ -118,7 +118,7 @@ async fn owners_that_are_unknown_deep_or_go_round_in_circles() {
     );
 }
 
-/// It asked for the owner of each event and polled each log. Here one list and one watch a
+/// The old tool asked for the owner of each event and polled each log. Here one list and one watch a
 /// kind bring fifty pods, and owners are not asked for at all.
 #[tokio::test]
 async fn no_request_for_each_pod() {
@@ -157,7 +157,7 @@ async fn no_request_for_each_pod() {
     assert_eq!(before, 11, "{lists:?}");
 }
 
-/// It said nothing at all. Here the program says after 10 s what it saw instead.
+/// The old tool printed nothing. This one lists after 10 s the objects that it saw instead.
 #[tokio::test]
 async fn nothing_found_says_why() {
     let mut objects = vec![application("argocd", "shop", &["prod"])];

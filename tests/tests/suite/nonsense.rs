@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::stage;
 
-/// What a leaf may become.
+/// Values that replace a leaf.
 const LEAVES: [&str; 14] = [
     "null",
     "-1",
@@ -37,7 +37,7 @@ const LEAVES: [&str; 14] = [
     "\"HUGE\"",
 ];
 
-/// What decoders look for, whole and cut anywhere.
+/// Texts that decoders look for; they are cut anywhere.
 const TEXTS: [&str; 16] = [
     "0/12 nodes are available: 3 node(s) had untolerated taint {dedicated: gpu}, 9 Insufficient memory. preemption: 0/12",
     "pods \"w\" is forbidden: exceeded quota: compute, requested: limits.cpu=1,pods=1, used: limits.cpu=4,pods=2, limited: limits.cpu=4,pods=2",
@@ -161,7 +161,7 @@ fn cut(number: usize) -> String {
     }
 }
 
-/// What happens, made of numbers.
+/// Inputs made of random numbers.
 struct Play {
     session: Session,
     facts: Facts,
@@ -258,7 +258,7 @@ impl Play {
                 message: message.clone(),
                 count,
                 repeated: false,
-                context: numbers[0].is_multiple_of(2),
+                before_start: numbers[0].is_multiple_of(2),
                 type_: "Warning".to_owned(),
                 component: String::new(),
                 first_seen: first,
@@ -296,7 +296,7 @@ impl Play {
         self.session.handle(Input::Tick, self.now);
     }
 
-    /// What is said has an end.
+    /// Checks that the output is bounded.
     fn check(&mut self) {
         for thresholds in [
             Thresholds::default(),

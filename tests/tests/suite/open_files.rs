@@ -1,39 +1,26 @@
 //! More logs than this process may have open files.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use simcluster::api::{Action, After, LoggedRequest};
 
 use crate::{
     assistant::{Ended, until},
     rollout::{Rollout, logs, on, records},
+    workload::{Workload, synced},
 };
 
 const PODS: usize = 80;
 const FILES: u32 = 64;
 
 /// Pods that write, live for a while, write again and end.
-const MANY: &str = r#"
-name: many
-application: {name: shop, destination: shop-prod}
-steps:
-- at: 0s
-  sync:
-    manifests: |
-      apiVersion: batch/v1
-      kind: Job
-      metadata: {name: load}
-      spec:
-        completions: 80
-        parallelism: 80
-        template:
-          metadata:
-            annotations:
-              simcluster/behaviour: |
-                app: {run: [{log: begin}, {sleep: 30s}, {log: end}, {exit: 0}]}
-          spec:
-            restartPolicy: Never
-            containers: [{name: app, image: "load:1"}]
-"#;
+fn many() -> String {
+    let load = Workload::new(
+        "Job",
+        "load",
+        "app: {run: [{log: begin}, {sleep: 30s}, {log: end}, {exit: 0}]}",
+    );
+    synced(&[load.spec(json!({"completions": PODS, "parallelism": PODS}))])
+}
 
 fn assert_told_once_and_read_in_full(ended: &Ended) {
     assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
@@ -55,7 +42,7 @@ fn assert_told_once_and_read_in_full(ended: &Ended) {
 
 #[tokio::test]
 async fn what_does_not_fit_waits_and_the_limit_is_named() {
-    let rollout = Rollout::written(MANY, 5.0).await.begun().await;
+    let rollout = Rollout::written(&many(), 5.0).await.begun().await;
     let run = rollout.sync(&["--", "--timeout", "300"]);
     let run = run.env("LOG_FORMAT", "json").open_files(FILES);
     assert_told_once_and_read_in_full(&run.run().await);
@@ -64,7 +51,7 @@ async fn what_does_not_fit_waits_and_the_limit_is_named() {
 /// A watch that ends gets its file back, though many logs wait for one.
 #[tokio::test]
 async fn logs_leave_the_files_of_others_to_them() {
-    let rollout = Rollout::written(MANY, 5.0).await.begun().await;
+    let rollout = Rollout::written(&many(), 5.0).await.begun().await;
     let run = rollout.sync(&["--", "--timeout", "300"]);
     let mut run = run.env("LOG_FORMAT", "json").open_files(FILES).start();
     run.until("open files").await;

@@ -1,10 +1,10 @@
-//! What works with which rights. `cargo test -p argo-tests rbac -- --nocapture` prints what is
+//! Objects followed with limited rights. `cargo test -p argo-tests rbac -- --nocapture` prints what is
 //! said and what is followed.
 
 use std::collections::BTreeSet;
 
 use argo_core::{AppRef, Level, NoticeCode, TrackEvent};
-use argo_events::{EventItem, EventStream};
+use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use argo_workloads::{TrackConfig, TrackingMethod};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::{
     hand_made::{Hand, LONGEST, Told, application, chain, labelled, object, of, rollout_of},
     rollout::Rollout,
+    workload::{Workload, synced},
 };
 
 /// A right: namespace, resource, verb.
@@ -97,7 +98,7 @@ async fn shop() -> Hand {
     Hand::new(objects).await
 }
 
-/// What is followed with some rights, as `sync shop argocd -n prod`.
+/// Tracks with some rights, as `sync shop argocd -n prod`.
 async fn look(
     name: &str,
     hand: &Hand,
@@ -306,7 +307,8 @@ async fn without_events() {
     assert!(told.notices.is_empty(), "{}", told.said());
     let (sender, tracked) = tokio::sync::mpsc::unbounded_channel();
     let tracked = tokio_stream::wrappers::UnboundedReceiverStream::new(tracked);
-    let mut events = std::pin::pin!(EventStream::builder(hand.connection().await).build(tracked));
+    let source = ClusterEvents::new(hand.connection().await);
+    let mut events = EventStream::new(source, tracked, EventConfig::default());
     let mut again = hand
         .track(&AppRef::new("shop", "argocd"), TrackConfig::default())
         .await;
@@ -382,51 +384,26 @@ async fn many_namespaces_where_the_whole_cluster_is_forbidden() {
 }
 
 /// Twenty good pods and one that crashes, each with two containers.
-const CRASHING: &str = r#"
-name: crashing
-application: {name: shop, destination: shop-prod}
-steps:
-- at: 0s
-  sync:
-    manifests: |
-      apiVersion: apps/v1
-      kind: Deployment
-      metadata: {name: web}
-      spec:
-        replicas: 20
-        selector: {matchLabels: {app: web}}
-        template:
-          metadata:
-            labels: {app: web}
-            annotations:
-              simcluster/behaviour: |
-                app: {run: [{log: "listening"}, {ready: true}, {forever: true}]}
-                proxy: {run: [{log: "proxying"}, {ready: true}, {forever: true}]}
-          spec:
-            containers: [{name: app, image: "web:1"}, {name: proxy, image: "proxy:1"}]
-      ---
-      apiVersion: apps/v1
-      kind: StatefulSet
-      metadata: {name: db}
-      spec:
-        serviceName: db
-        replicas: 1
-        selector: {matchLabels: {app: db}}
-        template:
-          metadata:
-            labels: {app: db}
-            annotations:
-              simcluster/behaviour: |
-                postgres: {run: [{log: "FATAL: no password"}, {exit: 1}]}
-          spec:
-            containers: [{name: postgres, image: "postgres:17"}]
-"#;
+fn crashing() -> String {
+    let web = Workload::deployment(
+        "web",
+        r#"
+        app: {run: [{log: "listening"}, {ready: true}, {forever: true}]}
+        proxy: {run: [{log: "proxying"}, {ready: true}, {forever: true}]}
+        "#,
+    );
+    let db = r#"app: {run: [{log: "FATAL: no password"}, {exit: 1}]}"#;
+    synced(&[
+        web.with_container("proxy").replicas(20),
+        Workload::new("StatefulSet", "db", db),
+    ])
+}
 
 /// Everything but `pods/log` may be read: one sentence for the namespace, not one for each of
 /// 41 containers; events and the verdict are there.
 #[tokio::test]
 async fn without_logs() {
-    let rollout = Rollout::written(CRASHING, 10.0).await.begun().await;
+    let rollout = Rollout::written(&crashing(), 10.0).await.begun().await;
     rollout.cluster.api().faults().forbid(Rule {
         resource: Some("pods/log".into()),
         ..Rule::default()
@@ -444,7 +421,7 @@ async fn without_logs() {
     assert_eq!(of_logs.map(|text| ended.count(text)), [0; 4]);
     assert!(ended.count("WARN [Pod/db-0] BackOff") > 0);
     let last = ended.stdout.trim_end().lines().last().unwrap();
-    assert!(last.starts_with("StatefulSet/db: db-0: container postgres crashes"));
+    assert!(last.starts_with("StatefulSet/db: db-0: container app crashes"));
     // Each container was asked for once for each of its runs.
     let requests = rollout.cluster.api().requests();
     let asked = |it: &&LoggedRequest| it.verb == "log" && it.name.starts_with("web-");

@@ -1,12 +1,17 @@
-//! What a rollout costs the API server: the rule is counted here, request by request.
+//! Requests of a rollout to the API server, counted one by one.
 
 use std::{collections::BTreeMap, time::Instant};
 
+use serde_json::Value;
 use simcluster::api::LoggedRequest;
 
-use crate::{assistant::until, rollout::Rollout};
+use crate::{
+    assistant::until,
+    rollout::Rollout,
+    workload::{Workload, manifests},
+};
 
-/// How often each of these was asked for.
+/// Counts the requests for each of these.
 fn counted<K: Ord>(
     requests: &[LoggedRequest],
     key: impl Fn(&LoggedRequest) -> Option<K>,
@@ -116,9 +121,8 @@ async fn an_owner_that_is_not_watched_is_read_once() {
     assert_eq!(owners, BTreeMap::from([("get".to_owned(), 1)]));
 }
 
-/// 48 pods of a Deployment with two containers each, and two pods whose owners are of a kind
-/// that is not watched.
-const FIFTY: &str = r#"
+/// Pods whose owners are of a kind that is not watched.
+const OWNED: &str = r#"
 name: fifty
 application: {name: shop, destination: shop-prod}
 steps:
@@ -139,29 +143,24 @@ steps:
 - {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: old-a, namespace: shop-prod, uid: old-a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ReplicationController, name: old, uid: rc-old, controller: true}]}, spec: {containers: [{name: app, image: "old:1"}]}, status: {phase: Pending}}}
 - {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: old-b, namespace: shop-prod, uid: old-b, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ReplicationController, name: old, uid: rc-old, controller: true}]}, spec: {containers: [{name: app, image: "old:1"}]}, status: {phase: Pending}}}
 - {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: theirs-a, namespace: shop-prod, uid: theirs-a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ReplicationController, name: theirs, uid: rc-theirs, controller: true}]}, spec: {containers: [{name: app, image: "theirs:1"}]}, status: {phase: Pending}}}
-- at: 1s
-  sync:
-    manifests: |
-      apiVersion: apps/v1
-      kind: Deployment
-      metadata: {name: web}
-      spec:
-        replicas: 48
-        selector: {matchLabels: {app: web}}
-        template:
-          metadata:
-            labels: {app: web}
-            annotations:
-              simcluster/behaviour: |
-                app: {run: [{log: "listening"}, {sleep: 1s}, {ready: true}, {lines: {rate: 2, text: "GET {n}"}}]}
-                proxy: {run: [{log: "proxying"}, {ready: true}, {forever: true}]}
-          spec:
-            containers: [{name: app, image: "web:1"}, {name: proxy, image: "proxy:1"}]
 "#;
+
+/// 48 pods of a Deployment with two containers each, and those.
+fn fifty() -> String {
+    let web = Workload::deployment(
+        "web",
+        r#"
+        app: {run: [{log: "listening"}, {sleep: 1s}, {ready: true}, {lines: {rate: 2, text: "GET {n}"}}]}
+        proxy: {run: [{log: "proxying"}, {ready: true}, {forever: true}]}
+        "#,
+    );
+    let web = Value::from(manifests(&[web.with_container("proxy").replicas(48)]));
+    format!("{OWNED}- {{at: 1s, sync: {{manifests: {web}}}}}\n")
+}
 
 #[tokio::test]
 async fn fifty_pods_ask_for_each_log_and_each_unknown_owner_once() {
-    let rollout = Rollout::written(FIFTY, 5.0).await.begun().await;
+    let rollout = Rollout::written(&fifty(), 5.0).await.begun().await;
     let mut run = rollout.watched(&[]).start();
     let is_follow = |it: &&LoggedRequest| it.verb == "log" && it.query.contains("follow=true");
     let api = rollout.cluster.api();

@@ -31,7 +31,7 @@ impl Rollout {
         Self::of(Scenario::parse("test.yaml", text).unwrap(), speed).await
     }
 
-    /// The same behind TLS and a token, which is `simcluster` or `simcluster-2`.
+    /// Plays a written one behind TLS and a token, which is `simcluster` or `simcluster-2`.
     pub(crate) async fn secured(text: &str, speed: f64) -> Self {
         let options = Options {
             tls: true,
@@ -124,7 +124,7 @@ pub(crate) fn on(verb: &str, resource: &str) -> Match {
     }
 }
 
-/// What `LOG_FORMAT=json` printed: every line is an object.
+/// Parses the output with `LOG_FORMAT=json`: every line is an object.
 pub(crate) fn records(ended: &Ended) -> Vec<Value> {
     let parse = |line| match serde_json::from_str::<Value>(line) {
         Ok(record) if record.is_object() => record,

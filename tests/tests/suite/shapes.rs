@@ -1,4 +1,4 @@
-//! Which shapes of applications are followed. `cargo test -p argo-tests shapes -- --nocapture`
+//! Shapes of applications and the objects followed in them. `cargo test -p argo-tests shapes -- --nocapture`
 //! prints the table.
 
 use std::collections::BTreeSet;
@@ -18,14 +18,14 @@ use crate::{
     },
 };
 
-/// What an application looks like, and what of it is followed.
+/// An application and the objects of it that are followed.
 struct Shape {
     name: &'static str,
     app: AppRef,
     config: TrackConfig,
     objects: Vec<Value>,
     followed: Vec<&'static str>,
-    /// What a notice says; nothing if there is to be none.
+    /// Part of the expected notice; empty if none is expected.
     said: &'static str,
 }
 
@@ -111,7 +111,7 @@ async fn shapes_of_applications() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Where an application is and where its objects are.
+/// Places of an application and of its objects.
 fn places() -> Vec<Shape> {
     let mut spread = vec![application("argocd", "shop", &["a", "b", "c"])];
     for namespace in ["a", "b", "c", "d"] {
@@ -199,7 +199,7 @@ fn places() -> Vec<Shape> {
     ]
 }
 
-/// What runs the pods.
+/// Kinds that run the pods.
 fn kinds() -> Vec<Shape> {
     let report = of("shop", object("CronJob", "prod", "report"));
     let fired = owned(&report, object("Job", "prod", "report-29398560"));
@@ -289,7 +289,7 @@ fn kinds() -> Vec<Shape> {
     ]
 }
 
-/// How objects are marked.
+/// Marks of objects.
 fn marks() -> Vec<Shape> {
     let by_label = || chain(labelled("shop", object("Deployment", "prod", "web")));
     let deployment = |name| object("Deployment", "prod", name);
@@ -505,7 +505,7 @@ async fn hooks_that_are_gone_at_once_are_complete() {
     println!("{}", ended.stdout);
 }
 
-/// As in a pipeline: the sync was asked for before anyone waits for it.
+/// Waits until the sync has begun, as in a pipeline that waits after it asked for one.
 async fn until_it_syncs(cluster: &Cluster) {
     const APPLICATIONS: &str = "applications.argoproj.io";
     let store = cluster.store();

@@ -1,4 +1,4 @@
-//! How a run ends before its time: signals, our own timeout, fail-fast.
+//! Early ends of a run: signals, our own timeout, fail-fast.
 
 use std::{path::PathBuf, time::Instant};
 
@@ -11,31 +11,16 @@ use serde_json::Value;
 use crate::{
     assistant::{Ended, Folder, Running, is_alive, until},
     rollout::Rollout,
+    workload::{Workload, synced},
 };
 
 /// A pod that runs for ever, and is not ready.
-const STUCK: &str = r#"
-name: stuck
-application: {name: shop, destination: shop-prod}
-steps:
-- at: 0s
-  sync:
-    manifests: |
-      apiVersion: apps/v1
-      kind: Deployment
-      metadata: {name: web}
-      spec:
-        replicas: 1
-        selector: {matchLabels: {app: web}}
-        template:
-          metadata:
-            labels: {app: web}
-            annotations:
-              simcluster/behaviour: |
-                app: {run: [{log: "waiting for the moon"}, {ready: false}, {forever: true}]}
-          spec:
-            containers: [{name: app, image: "web:1"}]
-"#;
+fn stuck() -> String {
+    synced(&[Workload::deployment(
+        "web",
+        r#"app: {run: [{log: "waiting for the moon"}, {ready: false}, {forever: true}]}"#,
+    )])
+}
 
 /// An argocd with a child, both of which tell their process ids.
 struct Family {
@@ -72,7 +57,7 @@ impl Family {
         Pid::from_raw(seen["pid"].as_i64().unwrap().try_into().unwrap())
     }
 
-    /// Nobody of it is left.
+    /// Waits until no process of the run is left.
     async fn is_gone(&self) {
         for name in ["parent", "child"] {
             let pid = self.pid(name);
@@ -83,7 +68,7 @@ impl Family {
 
 /// A run that has shown a line of the pod and one of argocd.
 async fn start(family: &Family, traps: &str, flags: &[&str]) -> (Rollout, Running) {
-    let rollout = Rollout::written(STUCK, 20.0).await;
+    let rollout = Rollout::written(&stuck(), 20.0).await;
     let script = family.script(traps);
     let mut run = rollout.sync(flags).script(&script).start();
     run.until("[argo] argocd is up").await;
@@ -173,7 +158,7 @@ async fn fail_fast_ends_argocd_once_nothing_can_heal() {
 
 #[tokio::test]
 async fn an_argocd_that_dies_of_a_signal_is_told_by_the_exit_code() {
-    let rollout = Rollout::written(STUCK, 20.0).await;
+    let rollout = Rollout::written(&stuck(), 20.0).await;
     let script = "steps: [{print: oh}, {die: SIGKILL}]";
     let ended = rollout.sync(&[]).script(script).run().await;
     assert_eq!(ended.code(), Some(137), "{}", ended.stdout);

@@ -13,11 +13,10 @@ use argo_cli::{
     render::Renderer,
     session::{Config, Effect, Exited, Input, Session},
     settings::Settings,
-    span,
     summary::Summary,
     verdict,
 };
-use argo_core::{AppRef, GroupKind, Record, TrackedBody, WatchEvent, record::Body};
+use argo_core::{AppRef, GroupKind, Record, TrackedBody, WatchEvent, record::Body, text::duration};
 use argo_logs::{Batch, Line};
 use argo_workloads::{
     TrackConfig,
@@ -32,7 +31,7 @@ use simcluster::{
     store::{ChangeKind, Object, Watch},
 };
 
-/// How often the stage looks, as the program does.
+/// Interval of the looks, as in the program.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Something that was said, and when.
@@ -53,7 +52,7 @@ impl Said {
         }
     }
 
-    /// The same of one that is over.
+    /// Returns the finding that is resolved.
     pub(crate) fn resolved(&self) -> Option<String> {
         match &self.record.body {
             Body::Finding(finding) if finding.resolved => {
@@ -69,9 +68,9 @@ pub(crate) struct Stage {
     pub(crate) cluster: Cluster,
     pub(crate) session: Session,
     pub(crate) started: Timestamp,
-    /// What the session said, in order.
+    /// Records of the session, in order.
     pub(crate) said: Vec<Said>,
-    /// What the session did, by name.
+    /// Effects of the session by name.
     pub(crate) done: Vec<&'static str>,
     /// A text whose first appearance in an object is of interest, and when it appeared.
     pub(crate) awaited: Option<(String, Option<Duration>)>,
@@ -83,12 +82,12 @@ pub(crate) struct Stage {
     track_config: TrackConfig,
     /// Watches of the tracker whose first list it has.
     listed: BTreeSet<WatchSpec>,
-    events: argo_events::Follower,
+    events: argo_events::engine::Follower,
     watches: Vec<Watch>,
     readers: BTreeMap<(String, String, String), Reader>,
 }
 
-/// What a run is told where a test says nothing else.
+/// Default configuration of a run.
 pub(crate) fn config() -> Config {
     Config {
         app: AppRef::new("shop", "argocd"),
@@ -163,10 +162,10 @@ impl Stage {
             tracker: Tracker::new(config.app.clone(), track_config.clone(), here),
             track_config,
             listed: BTreeSet::new(),
-            events: argo_events::Follower::new(argo_events::Config {
-                since: started,
-                ..argo_events::Config::default()
-            }),
+            events: argo_events::engine::Follower::new(
+                argo_events::EventConfig::default().since(started),
+                false,
+            ),
             watches: store
                 .resources()
                 .iter()
@@ -328,7 +327,7 @@ impl Stage {
     pub(crate) fn end(&mut self, exited: Exited) {
         self.tell(Input::Argocd(exited));
         let second = Duration::from_secs(1);
-        self.tell_at(Input::Tick, span::later(self.now(), second));
+        self.tell_at(Input::Tick, duration::later(self.now(), second));
         self.tell(Input::LogsEnded);
         self.tell(Input::EventsEnded);
     }

@@ -23,6 +23,25 @@ pub(super) fn blocks(text: &str, cuts: &mut Cuts) {
     }
 }
 
+/// True if a private key goes on behind a line, given whether one went on before it.
+pub(super) fn is_open(line: &str, was_open: bool) -> bool {
+    let begins = line.rfind(BEGIN).filter(|at| {
+        let label = &line[at + BEGIN.len()..];
+        is_private(&label[..label_len(label)])
+    });
+    match (begins, line.rfind(END)) {
+        (Some(begins), Some(ends)) => begins > ends,
+        (Some(_), None) => true,
+        (None, Some(_)) => false,
+        (None, None) => was_open,
+    }
+}
+
+/// Returns the place of the mark that ends a private key, with its dashes.
+pub(super) fn end_mark(line: &str) -> Option<usize> {
+    line.find(END).map(|at| trim_dashes(line, at))
+}
+
 /// Returns the bytes of `RSA PRIVATE KEY-----`.
 fn label_len(text: &str) -> usize {
     let name = text.find('-').unwrap_or(text.len());

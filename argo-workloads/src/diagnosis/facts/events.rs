@@ -1,9 +1,10 @@
 //! What the events of one object said, merged and bounded.
 
-use argo_core::ObjectRef;
+use argo_core::{
+    ObjectRef,
+    text::{cap, similar::without_numbers},
+};
 use jiff::Timestamp;
-
-use crate::diagnosis::redact;
 
 /// Different events of one object that are remembered.
 const KINDS: usize = 40;
@@ -40,7 +41,7 @@ impl Events {
     /// makes an event for each pod that it refuses (recording 11).
     pub(crate) fn add(&mut self, mut event: EventFact) {
         if event.message.len() > MESSAGE {
-            event.message = redact::cap(&event.message, MESSAGE / 4);
+            event.message = cap(&event.message, MESSAGE / 4);
         }
         let key = key(&event);
         match self.0.iter_mut().find(|known| self::key(known) == key) {
@@ -79,11 +80,8 @@ impl Events {
 }
 
 fn key(event: &EventFact) -> (&str, Option<&str>, String) {
-    let message = event.message.as_str();
-    let message = message
-        .strip_prefix("(combined from similar events): ")
-        .unwrap_or(message);
-    (&event.reason, event.container.as_deref(), normal(message))
+    let message = without_numbers(&event.message);
+    (&event.reason, event.container.as_deref(), message)
 }
 
 /// Counts of one series only grow; those of another one (each pod that a quota refuses
@@ -99,40 +97,6 @@ fn merge(known: &mut EventFact, event: EventFact) {
         known.last = event.last;
         known.message = event.message;
     }
-}
-
-/// A message without what differs between two occurrences of one cause: numbers and the
-/// generated endings of names.
-pub(crate) fn normal(message: &str) -> String {
-    let mut out = String::with_capacity(message.len());
-    for word in message.split(' ') {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        for part in word.split_inclusive(['-', '/', ':', '"', '.', '(', ')', ',']) {
-            let bare = part.trim_end_matches(['-', '/', ':', '"', '.', '(', ')', ',']);
-            if is_generated(bare) {
-                out.push('#');
-                out.push_str(&part[bare.len()..]);
-            } else {
-                out.push_str(part);
-            }
-        }
-    }
-    out
-}
-
-/// Numbers, and the suffixes that Kubernetes generates (`pq4s7`, `6b4964b489`): its
-/// alphabet has no vowels (apimachinery `pkg/util/rand`). A word without vowels and
-/// without a digit (`ssh`) is a word.
-fn is_generated(part: &str) -> bool {
-    const ALPHABET: &str = "bcdfghjklmnpqrstvwxz2456789";
-    let number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let suffix = matches!(part.len(), 5 | 8..=10)
-        && part.chars().all(|c| ALPHABET.contains(c))
-        && (part.len() == 5 || part.bytes().any(|byte| byte.is_ascii_digit()));
-    let uid = part.len() == 36 && part.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    number || suffix || uid
 }
 
 #[cfg(test)]

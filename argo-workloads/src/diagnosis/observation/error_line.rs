@@ -1,5 +1,7 @@
 //! The line of a log that looks like the error.
 
+use argo_core::text::cap;
+
 use crate::diagnosis::{facts::Line, redact};
 
 /// Characters of the line that are kept.
@@ -18,7 +20,7 @@ pub(crate) fn error_line(lines: &[Line]) -> Option<String> {
         .or_else(|| exception(&texts))
         .or_else(|| error(&texts))?;
     let text = message(found.trim());
-    let text = redact::cap(&redact::clean(text), MAX);
+    let text = cap(&redact::clean(text), MAX);
     (!text.is_empty()).then_some(text)
 }
 

@@ -10,13 +10,14 @@ use crate::diagnosis::{
     observation::{Observation, kubectl},
     redact::clean,
 };
+use argo_core::text::similar::without_numbers;
 
 /// A quota that allows no more pods.
 pub(super) fn quota(view: WorkloadView<'_>) -> Option<Observation> {
     let refusal = refusal(view)?;
     let (name, phrase) = exceeded(refusal.message).or_else(|| unspecified(refusal.message))?;
     let cause = format!("quota \"{name}\" {phrase}{}", refusal.counts());
-    let key = crate::diagnosis::facts::normal(&format!("quota \"{name}\""));
+    let key = without_numbers(&format!("quota \"{name}\""));
     let next = kubectl(&view.fact.object.namespace, &["describe", "quota", &name]);
     Some(
         Observation::doomed(refusal.since, cause)
@@ -44,7 +45,7 @@ pub(super) fn denied(view: WorkloadView<'_>) -> Option<Observation> {
     };
     Some(
         Observation::doomed(refusal.since, cause)
-            .key(crate::diagnosis::facts::normal(&phrase))
+            .key(without_numbers(&phrase))
             .evidence(refusal.message)
             .next(next),
     )

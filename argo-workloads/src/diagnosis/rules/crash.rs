@@ -5,6 +5,7 @@
 //! called a loop at the moment.
 
 use argo_core::resource::Terminated;
+use argo_core::text::similar::without_numbers;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnosis::{
@@ -275,12 +276,7 @@ pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Observation> {
     let phrase = start_phrase(&text);
     let cause = format!("{} cannot start: {phrase}", view.label());
     let (namespace, pod) = (view.pod.namespace(), view.pod.name());
-    let observation = observation(
-        view,
-        &crashes,
-        &crate::diagnosis::facts::normal(&phrase),
-        cause,
-    );
+    let observation = observation(view, &crashes, &without_numbers(&phrase), cause);
     // There is no log of what never started.
     Some(
         observation

@@ -7,16 +7,16 @@
 use std::collections::BTreeSet;
 
 use argo_core::resource::{OperationState, ResourceResult};
+use argo_core::text::{cap, similar::without_numbers};
 use jiff::Timestamp;
 
 use super::job;
 use crate::diagnosis::{
     context::{ApplicationView, WorkloadView},
     facts::SyncFailures,
-    facts::normal,
     finding::Severity,
     observation::{Observation, kubectl},
-    redact::{cap, clean},
+    redact::clean,
     span::{age, secs},
 };
 
@@ -108,7 +108,7 @@ pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
 fn reasons(refused: &[&ResourceResult]) -> String {
     let reason = |result: &&ResourceResult| {
         let message = clean(result.message.as_deref().unwrap_or_default());
-        normal(&message.replace(&format!("\"{}\"", result.name), "#"))
+        without_numbers(&message.replace(&format!("\"{}\"", result.name), "#"))
     };
     let reasons: BTreeSet<String> = refused.iter().map(reason).collect();
     reasons.into_iter().collect::<Vec<_>>().join("; ")

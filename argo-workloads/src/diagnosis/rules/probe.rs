@@ -4,6 +4,7 @@
 //! probe is noise, most healthy rollouts have some (recording 01).
 
 use argo_core::resource::Probe;
+use argo_core::text::{cap, similar::without_numbers};
 use jiff::{SignedDuration, Timestamp};
 
 use super::crash::{self, crashed_as};
@@ -86,10 +87,7 @@ pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Observation> {
     };
     let cause = format!("readiness of {name} {never}: {answer} for {lasted}");
     let observation = Observation::suspicious(since, cause)
-        .key(format!(
-            "readiness of {name}: {}",
-            crate::diagnosis::facts::normal(&answer)
-        ))
+        .key(format!("readiness of {name}: {}", without_numbers(&answer)))
         .weight(view.context().age(since).as_secs())
         .evidence(last_message(&event.message))
         .log(view.lines())
@@ -197,10 +195,7 @@ fn answer_phrase(probe: Option<&Probe>, message: &str) -> String {
     let is_command = probe.is_some_and(|probe| probe.exec.is_some());
     match (said.is_empty(), is_command) {
         (true, _) => format!("{asked} fails"),
-        (false, true) => format!(
-            "{asked} fails (\"{}\")",
-            crate::diagnosis::redact::cap(&said, 120)
-        ),
+        (false, true) => format!("{asked} fails (\"{}\")", cap(&said, 120)),
         (false, false) => format!("{asked}: {said}"),
     }
 }

@@ -12,6 +12,7 @@ use crate::diagnosis::{
     redact::clean,
     span::secs,
 };
+use argo_core::text::similar::without_numbers;
 
 /// A pod without a node. A cluster may be adding one: kstatus' 15 s are too hasty.
 pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
@@ -33,8 +34,7 @@ pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
         }
     };
     let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
-    let observation =
-        Observation::new(severity, since, cause).key(crate::diagnosis::facts::normal(&key));
+    let observation = Observation::new(severity, since, cause).key(without_numbers(&key));
     let refused = view.event(|event| event.reason == "NotTriggerScaleUp");
     let observation = match refused {
         Some(event) => observation.evidence(&event.message),

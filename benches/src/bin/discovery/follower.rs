@@ -11,7 +11,7 @@ use std::{
 };
 
 use argo_core::{AppRef, TrackEvent, client};
-use argo_events::{EventItem, EventStream};
+use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use argo_logs::{LogConfig, LogEvent, LogStream};
 use argo_workloads::{TrackConfig, track};
 use futures::StreamExt;
@@ -35,12 +35,15 @@ pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
     let (to_events, events) = mpsc::unbounded_channel();
     let (to_logs, pods) = mpsc::unbounded_channel();
     let app = AppRef::new("shop", "argocd");
-    let events =
-        EventStream::builder(connection.clone()).build(UnboundedReceiverStream::new(events));
+    let mut events = EventStream::new(
+        ClusterEvents::new(connection.clone()),
+        UnboundedReceiverStream::new(events),
+        EventConfig::default(),
+    );
     let pods = UnboundedReceiverStream::new(pods);
     let logs = LogStream::new(connection.clone(), pods, LogConfig::default());
     let mut tracked = pin!(track(connection.into(), app, TrackConfig::default()));
-    let (mut events, mut logs) = (pin!(events), pin!(logs));
+    let mut logs = pin!(logs);
     let mut orders = orders();
     let (mut said, mut churning) = (false, None);
     loop {
@@ -128,7 +131,7 @@ impl Seen {
                 self.events += 1;
                 self.told = self.began.elapsed();
             }
-            EventItem::Notice(_) => self.notices += 1,
+            _ => self.notices += 1,
         }
     }
 

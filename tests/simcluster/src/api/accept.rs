@@ -1,9 +1,9 @@
-//! Which form of an answer a client accepts.
+//! Forms of an answer, by the `Accept` header.
 
 /// Form of objects in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As they are stored.
+    /// Objects as they are stored.
     Whole,
     /// `PartialObjectMetadata`.
     Partial,
@@ -43,7 +43,7 @@ pub(super) fn form(accept: Option<&str>) -> Option<Form> {
     })
 }
 
-/// Whether aggregated discovery is wanted.
+/// Returns true if the client asks for aggregated discovery.
 pub(super) fn aggregated(accept: Option<&str>) -> bool {
     accept
         .into_iter()

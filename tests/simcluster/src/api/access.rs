@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Users, tokens and rules.
 
 use serde::Deserialize;
 
@@ -6,20 +6,20 @@ use super::reply::Refusal;
 use super::request::{Asked, Route, Target};
 
 const ANONYMOUS: &str = "system:anonymous";
-/// What everybody may read (recording 14, `SelfSubjectRulesReview`).
+/// Paths that everybody can read (recording 14, `SelfSubjectRulesReview`).
 const OPEN_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
 
 /// A bearer token and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Token {
-    /// What the client sends.
+    /// The token that the client sends.
     pub token: String,
     /// User name, as refusals show it: `system:serviceaccount:argocd:deployer`.
     pub user: String,
 }
 
-/// What is forbidden: requests that agree with every field that is set.
+/// Forbids the requests that agree with every field that is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
@@ -87,7 +87,7 @@ impl Access {
         }
     }
 
-    /// Whether the user may ask this.
+    /// Refuses a request that a rule forbids to the user.
     pub(super) fn check(&self, user: &str, asked: &Asked, rules: &[Rule]) -> Result<(), Refusal> {
         match &asked.route {
             Route::Resource(target) if self.may(user, target, rules) => Ok(()),

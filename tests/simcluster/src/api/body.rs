@@ -18,10 +18,10 @@ use super::faults::After;
 /// Go's server buffers this much to find out the length of an answer.
 const KNOWN_LENGTH: usize = 2048;
 
-/// How a body ends before its time.
+/// Early end of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// As if it were complete.
+    /// Ends as if the body were complete.
     Clean,
     /// Not at all: nothing comes any more.
     Stall,
@@ -64,7 +64,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether it goes on until somebody ends it.
+    /// Returns true if the body goes on until somebody ends it.
     pub(super) fn is_stream(&self) -> bool {
         matches!(self.source, Source::Stream(_))
     }

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::logs::Logs;
 use crate::store::Store;
 
-/// How long a test waits for what must come.
+/// A test fails if an answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An empty cluster and its server.
@@ -71,7 +71,7 @@ impl Cluster {
     }
 }
 
-/// How an answer ended.
+/// End of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// By its length or its final chunk.

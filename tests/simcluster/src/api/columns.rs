@@ -288,7 +288,7 @@ fn data(resource: &ResourceType) -> Vec<Column> {
     columns
 }
 
-/// Whether the row of a pod is marked as completed.
+/// Returns true if the row of a pod is marked as completed.
 pub(super) fn is_completed(object: &Value) -> bool {
     let phase = object["status"]["phase"].as_str();
     object["kind"] == "Pod" && matches!(phase, Some("Succeeded" | "Failed"))

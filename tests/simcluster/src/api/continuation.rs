@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-/// Where a list goes on.
+/// Position at which the next page of a list begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Continuation {
     /// The version of the first page; `None`: whatever is there now.

@@ -1,4 +1,4 @@
-//! What goes wrong, and when.
+//! Faults: wrong answers, delays and lost connections on demand.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,15 +21,15 @@ use super::request_log::LoggedRequest;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fault {
-    /// Which requests.
+    /// Requests that it strikes.
     #[serde(default)]
     pub on: Match,
-    /// What happens to them.
+    /// Action on those requests.
     #[serde(rename = "do")]
     pub action: Action,
 }
 
-/// Which requests: those that agree with every field that is set.
+/// Selects the requests that agree with every field that is set.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Match {
@@ -63,12 +63,12 @@ pub struct Match {
     /// With this probability, from 0 to 1.
     #[serde(default)]
     pub probability: Option<f64>,
-    /// What decides where there is a probability.
+    /// Seed of the decisions by `probability`.
     #[serde(default)]
     pub seed: u64,
 }
 
-/// What happens to a request. Where an `after` may be given and is not, it happens before the
+/// Action on a request. Without an `after`, where it is optional, it happens before the
 /// first byte of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(
@@ -80,25 +80,25 @@ pub struct Match {
 pub enum Action {
     /// The connection is reset: a TCP RST. What the client has not read yet may be lost.
     Reset {
-        /// When.
+        /// Part of the body that is sent before.
         #[serde(default)]
         after: Option<After>,
     },
     /// The connection is closed without an end of the answer.
     Cut {
-        /// When.
+        /// Part of the body that is sent before.
         #[serde(default)]
         after: Option<After>,
     },
     /// The answer ends as if it were complete.
     End {
-        /// When.
+        /// Part of the body that is sent before.
         #[serde(default)]
         after: After,
     },
-    /// Nothing comes any more, on a connection that stays open.
+    /// Sends nothing more, on a connection that stays open.
     Stall {
-        /// When.
+        /// Part of the body that is sent before.
         #[serde(default)]
         after: Option<After>,
     },
@@ -132,7 +132,7 @@ pub enum Action {
     Compact,
     /// The API server goes down with this request and comes back.
     Restart {
-        /// How it goes down.
+        /// Way in which it goes down.
         #[serde(default)]
         shutdown: Shutdown,
         /// Virtual milliseconds until it is started again.
@@ -145,7 +145,7 @@ fn one() -> u64 {
     1
 }
 
-/// How the API server goes down.
+/// Way in which the API server goes down.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shutdown {
@@ -156,7 +156,7 @@ pub enum Shutdown {
     Term,
 }
 
-/// How much of a body comes first: up to whichever is reached first; nothing if neither is set.
+/// Part of a body that is sent first: up to the limit that is reached first, or no part without limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct After {
@@ -175,7 +175,7 @@ impl After {
             || self.chunks == Some(0)
     }
 
-    /// As much of a chunk as may still come, and what may come after it.
+    /// Splits off the part of a chunk that is still sent. Returns it with the rest of the limits.
     pub(super) fn take(self, mut chunk: Bytes) -> (Bytes, Self) {
         let limit = self
             .bytes
@@ -267,7 +267,7 @@ impl Faults {
         state.armed.len() < before
     }
 
-    /// Nothing goes wrong any more: no faults, no rules, no expired tokens. Streams that stall
+    /// Removes all faults, rules and expired tokens. Streams that stall
     /// go on stalling.
     pub fn clear(&self) {
         let mut state = self.lock();
@@ -276,7 +276,7 @@ impl Faults {
         state.expired.clear();
     }
 
-    /// How many times a fault has happened.
+    /// Returns the number of times that a fault has struck.
     #[must_use]
     pub fn fired(&self, id: FaultId) -> u64 {
         let state = self.lock();
@@ -315,7 +315,7 @@ impl Faults {
         ended
     }
 
-    /// How many watches and log streams are open now and match.
+    /// Returns the number of open watches and log streams that match.
     #[must_use]
     pub fn open(&self, on: &Match) -> usize {
         let mut state = self.lock();
@@ -324,7 +324,7 @@ impl Faults {
         open.count()
     }
 
-    /// What happens to a request.
+    /// Returns the actions on a request.
     pub(super) fn strike(&self, request: &LoggedRequest) -> Vec<Action> {
         let mut state = self.lock();
         let armed = state.armed.iter_mut();

@@ -4,10 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, header};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
@@ -19,7 +17,7 @@ use super::reply::{self, Refusal, Reply};
 use super::request::{Asked, Route, Target};
 use super::request_log::LoggedRequest;
 use super::server::{Core, Phase};
-use super::{discovery, list, log, openapi, review, scale, watch as watching, write};
+use super::{discovery, list, log, watch as watching};
 
 /// The whole answer: log, faults, authentication, authorisation, work.
 pub(super) async fn answer(
@@ -38,7 +36,7 @@ pub(super) async fn answer(
             return Ok(dressed(reply, number));
         }
     };
-    let served = serve(&core, &asked, phase, request.into_body()).await;
+    let served = serve(&core, &asked, phase);
     let mut reply = served.unwrap_or_else(|refusal| refusal.reply());
     core.requests.answered(number, reply.status().as_u16());
     if let Some((ending, after)) = plan {
@@ -72,11 +70,11 @@ fn logged(core: &Core, asked: &Asked, connection: &Connection) -> LoggedRequest 
     }
 }
 
-/// What the faults leave of a request.
+/// Fate of a request after the faults.
 enum Fate {
-    /// It is served; its body may end early.
+    /// Serve it; the body may end early.
     Serve(Option<(Ending, After)>),
-    /// It gets this answer.
+    /// Send this answer.
     Answer(Reply),
 }
 
@@ -205,28 +203,12 @@ fn user(core: &Core, asked: &Asked) -> Result<String, Refusal> {
         .user(header, |token| core.faults.is_expired(token))
 }
 
-async fn serve(
-    core: &Arc<Core>,
-    asked: &Asked,
-    phase: watch::Receiver<Phase>,
-    body: Incoming,
-) -> Result<Reply, Refusal> {
+fn serve(core: &Arc<Core>, asked: &Asked, phase: watch::Receiver<Phase>) -> Result<Reply, Refusal> {
     let user = user(core, asked)?;
-    let is_review = asked
-        .target()
-        .is_some_and(|target| target.group == review::GROUP);
-    if !is_review {
-        core.access.check(&user, asked, &core.faults.rules())?;
-    }
+    core.access.check(&user, asked, &core.faults.rules())?;
     let Route::Resource(target) = &asked.route else {
-        return openapi::answer(core, asked)
-            .or_else(|| discovery::answer(core, asked))
-            .ok_or_else(Refusal::not_served)?;
+        return discovery::answer(core, asked).ok_or_else(Refusal::not_served)?;
     };
-    if is_review {
-        let body = collected(body).await?;
-        return review::answer(core, asked, &user, target, &body);
-    }
     if target.verb == "log" {
         return log::answer(core, asked, target);
     }
@@ -242,21 +224,8 @@ async fn serve(
     match target.verb {
         "watch" => watching::answer(core, asked, target, phase),
         "list" => list::answer(core, asked, target),
-        "get" if target.subresource.as_deref() == Some("scale") => scale::get(core, target),
         "get" => list::one(core, asked, target),
-        _ => {
-            let body = collected(body).await?;
-            write::answer(core, asked, target, &body)
-        }
-    }
-}
-
-async fn collected(body: Incoming) -> Result<Bytes, Refusal> {
-    match body.collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) => Err(Refusal::bad_request(format!(
-            "unable to read the body: {error}"
-        ))),
+        _ => Err(Refusal::method()),
     }
 }
 

@@ -17,7 +17,7 @@ use super::server::Core;
 use super::table;
 use crate::store::{List, Object, ResourceType, Store};
 
-/// Which objects of a type are asked for.
+/// Selects the objects of a type that a request asks for.
 #[derive(Debug, Clone)]
 pub(super) struct Selection {
     namespace: Option<String>,
@@ -72,9 +72,7 @@ fn serves(resource: &ResourceType, target: &Target) -> bool {
     match target.subresource.as_deref() {
         None => true,
         Some("status") => resource.status_subresource,
-        Some("scale") => resource.scale_subresource,
-        Some("log" | "binding" | "eviction" | "ephemeralcontainers") => resource.kind == "Pod",
-        Some("finalize") => resource.kind == "Namespace",
+        Some("log") => resource.kind == "Pod",
         Some(_) => false,
     }
 }
@@ -385,7 +383,7 @@ fn put_item(out: &mut BytesMut, resource: &ResourceType, object: &Object) {
     }
 }
 
-/// Whether a type would come from a custom resource definition: its group is somebody's domain.
+/// Returns true for a type of a custom resource definition: its group is somebody's domain.
 pub(super) fn is_custom(resource: &ResourceType) -> bool {
     resource.group.contains('.') && !resource.group.ends_with(".k8s.io")
 }

@@ -50,7 +50,7 @@ pub(super) fn answer(core: &Core, asked: &Asked, target: &Target) -> Result<Repl
     }
 }
 
-/// What the API server asks its kubelet, as an error of the connection to it shows it: the
+/// Returns the path of the request to the kubelet, as a connection error shows it: the
 /// options in alphabetical order.
 fn kubelet_path(asked: &Asked, pod: &serde_json::Value, container: Option<&str>) -> String {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! What a request asks for, read from its method, path and query.
+//! Parsing of requests: method, path and query.
 
 use http::{HeaderMap, Method, Uri, header};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub(super) struct Asked {
     pub(super) route: Route,
 }
 
-/// Whether a resource is asked for.
+/// Target of a request: a resource or another path.
 #[derive(Debug, Clone)]
 pub(super) enum Route {
     /// Objects.
@@ -109,7 +109,7 @@ impl Target {
         qualified(&self.resource, &self.group)
     }
 
-    /// The same with the subresource: `pods/log`.
+    /// Returns the full name with the subresource: `pods/log`.
     pub(super) fn full_name(&self) -> String {
         match &self.subresource {
             Some(subresource) => format!("{}/{subresource}", self.qualified()),

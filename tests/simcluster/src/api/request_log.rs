@@ -1,4 +1,4 @@
-//! What the server was asked.
+//! Log of the requests.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +29,7 @@ pub struct LoggedRequest {
     pub status: u16,
     /// User agent.
     pub user_agent: String,
-    /// Which connection it came over, from 1.
+    /// Number of its connection, from 1.
     pub connection: u64,
     /// Virtual time at which it came.
     pub at: Timestamp,

@@ -22,7 +22,7 @@ use super::tls::Certificates;
 use crate::logs::Logs;
 use crate::store::Store;
 
-/// How long open requests go on after SIGTERM (recording 13).
+/// Open requests are cut this long after SIGTERM (recording 13).
 const GRACE: Duration = Duration::from_secs(60);
 /// Streams that the API server allows on one HTTP/2 connection.
 const STREAMS: u32 = 100;
@@ -41,12 +41,12 @@ pub(super) struct Core {
     pub(super) process: Process,
 }
 
-/// Where a process stands between start and end.
+/// Phase of the process between start and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
-    /// It serves.
+    /// Serves requests.
     Up,
-    /// It refuses connections and lets open requests go on.
+    /// Refuses connections and lets open requests go on.
     Ending,
     /// Watches end now.
     Closing,

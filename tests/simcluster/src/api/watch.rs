@@ -54,7 +54,7 @@ pub(super) fn answer(
     ))
 }
 
-/// What a watch begins with.
+/// Start of a watch.
 #[derive(Debug, Clone, Copy)]
 struct Start {
     /// Changes after this version; `None`: first all objects as they are.
@@ -146,7 +146,7 @@ struct Events {
     known: u64,
     clock: Clock,
     phase: watch::Receiver<Phase>,
-    /// When the next bookmarks are due, the last one last.
+    /// Times of the next bookmarks, in order.
     bookmarks: VecDeque<Timestamp>,
     deadline: Timestamp,
 }
@@ -314,7 +314,7 @@ impl Output {
         }
     }
 
-    /// The same for an object of which no JSON is kept.
+    /// Writes the event of an object of which no JSON is kept.
     fn event_of_value(&mut self, kind: &str, object: &Value, now: Timestamp) {
         let metadata = &object["metadata"];
         let json = match self.form {

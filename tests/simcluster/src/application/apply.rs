@@ -9,7 +9,7 @@ use crate::store::{Store, StoreError, merge_patch};
 /// The annotation in which the last applied state is kept.
 pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// What `kubectl apply` did; reads as it prints it.
+/// Result of an apply, in the words that kubectl prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     /// Name of the object, which may have been generated.
@@ -92,7 +92,7 @@ fn removals(last: Option<&Value>, wanted: &Value) -> Value {
     Value::Object(patch)
 }
 
-/// Whether a live object has everything that is wanted.
+/// Returns true if a live object has everything that the manifest asks for.
 pub(super) fn is_applied(wanted: &Value, live: &Value) -> bool {
     match (wanted, live) {
         (Value::Object(wanted), Value::Object(live)) => wanted

@@ -35,7 +35,7 @@ pub(super) struct State {
     changes: watch::Sender<u64>,
 }
 
-/// What git holds.
+/// Manifests in git.
 #[derive(Debug, Clone, Default)]
 struct Desired {
     revision: String,

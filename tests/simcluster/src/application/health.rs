@@ -1,4 +1,4 @@
-//! Whether an object is well, as Argo CD judges (gitops-engine/pkg/health).
+//! Health of objects by the rules of Argo CD (gitops-engine/pkg/health).
 
 use serde_json::Value;
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 pub enum HealthStatus {
     /// All is as wanted.
     Healthy,
-    /// It is paused.
+    /// Paused.
     Suspended,
-    /// It may become healthy.
+    /// May become healthy.
     Progressing,
-    /// It is not there.
+    /// Does not exist.
     Missing,
-    /// It failed, or did not become healthy in time.
+    /// Failed, or did not become healthy in time.
     Degraded,
 }
 
 impl HealthStatus {
-    /// As it is written.
+    /// Returns the name as Argo CD writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,9 +34,9 @@ impl HealthStatus {
 /// The health of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// How well it is.
+    /// Status.
     pub status: HealthStatus,
-    /// Why.
+    /// Reason for the status.
     pub message: String,
 }
 

@@ -18,12 +18,12 @@ const WAVE_DELAY: Duration = Duration::from_secs(2);
 /// From the request to the controller taking it up, and from there to the first apply (recorded).
 const TAKEN_UP: Duration = Duration::from_millis(40);
 const COMPARED: Duration = Duration::from_millis(260);
-/// How long a sync looks away if nothing changes.
+/// A sync without a change looks again after this time.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const UNSUCCESSFUL: &str = "one or more synchronization tasks completed unsuccessfully";
 
-/// Where a task stands.
+/// State of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Pending,
@@ -59,7 +59,7 @@ struct Operation<'a> {
     prune: bool,
 }
 
-/// How an operation ended.
+/// End of an operation.
 enum Outcome {
     Succeeded(&'static str),
     Failed(String),
@@ -265,7 +265,7 @@ impl Operation<'_> {
         }
     }
 
-    /// What the operation waits for, if for anything: hooks first.
+    /// Returns the objects that the operation waits for, hooks first.
     fn waiting(&self, several: bool) -> Option<String> {
         let running = |job: &&Job| job.standing == Standing::Running && (several || job.task.hook);
         let running: Vec<&Job> = self.jobs.iter().filter(running).collect();

@@ -49,7 +49,7 @@ impl Phase {
     }
 }
 
-/// When a hook is deleted.
+/// Deletion policy of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DeletePolicy {
     pub(super) before_creation: bool,
@@ -67,7 +67,7 @@ pub(super) struct Task {
     pub(super) object: Value,
 }
 
-/// Whether an object is a hook: one that says `Skip` and nothing else is not.
+/// Returns true for a hook. An object with the hook `Skip` only is none.
 pub(super) fn is_hook(object: &Value) -> bool {
     !hook_phases(object).is_empty()
 }
@@ -85,7 +85,7 @@ fn hook_phases(object: &Value) -> Vec<Phase> {
         .collect()
 }
 
-/// Whether a sync leaves an object alone.
+/// Returns true if a sync leaves an object alone.
 pub(super) fn is_skipped(object: &Value) -> bool {
     annotation(object, HOOK).trim() == "Skip"
 }

@@ -1,4 +1,4 @@
-//! How objects are marked as an Application's own (argo-cd, util/argo/resource_tracking.go).
+//! Marks on the objects of an Application (argo-cd, util/argo/resource_tracking.go).
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::object::{group, text};
 pub(super) const ID: &str = "argocd.argoproj.io/tracking-id";
 const LABEL: &str = "app.kubernetes.io/instance";
 
-/// How objects are marked.
+/// Kind of mark on the objects of an Application.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub enum Tracking {
     /// By the annotation alone.
@@ -50,7 +50,7 @@ impl Tracking {
         }
     }
 
-    /// Whether a live object is marked and the mark is not a copy of another object's.
+    /// Returns true if a live object has a mark that is not a copy of another object's.
     pub(super) fn owns(self, object: &Value, instance: &str, destination: &str) -> bool {
         let meta = &object["metadata"];
         if meta["ownerReferences"]

@@ -19,9 +19,9 @@ use crate::store::{DeleteOptions, Object, StoreError};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the step at {at}: {problem}")]
 pub struct StepError {
-    /// When it was to happen.
+    /// Time of the step.
     pub at: String,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
 }
 

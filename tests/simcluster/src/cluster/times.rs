@@ -47,7 +47,7 @@ fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
     }
 }
 
-/// The same object has the same uid each time it is put (FNV-1a, twice).
+/// Returns a uid that depends on the name of the object only (FNV-1a, twice).
 fn uid(place: &str) -> String {
     let hash = |start: u64| {
         place.bytes().fold(start, |hash, byte| {

@@ -1,4 +1,4 @@
-//! What may keep a controller from making a pod.
+//! Admission of pods: quotas, service accounts and policies that refuse them.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::view::ended;
 use crate::kubelet::timing::Random;
 use crate::store::Store;
 
-/// Why the API server would refuse this pod.
+/// Returns the message with which the API server would refuse this pod, if it would.
 pub(crate) fn refusal(store: &Store, pod: &Value, random: &mut Random) -> Option<String> {
     let namespace = pod["metadata"]["namespace"].as_str().unwrap_or("default");
     let given = pod["metadata"]["name"].as_str();

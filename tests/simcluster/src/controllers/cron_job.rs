@@ -8,7 +8,7 @@ use super::job::{finished, holds};
 use super::view::{Write, by_age, deleted, int};
 use crate::store::Object;
 
-/// What to do about a CronJob with these Jobs.
+/// Returns the writes for a CronJob with these Jobs.
 pub(crate) fn reconcile(cron: &Object, jobs: &[Arc<Object>]) -> Vec<Write> {
     if deleted(cron) {
         return Vec::new();

@@ -12,7 +12,7 @@ use crate::store::Object;
 
 const REVISION: &str = "controller-revision-hash";
 
-/// What to do about a DaemonSet with these pods.
+/// Returns the writes for a DaemonSet with these pods.
 pub(crate) fn reconcile(set: &Object, pods: &[Arc<Object>], node: Option<&Object>) -> Vec<Write> {
     let hash = hash_of(&set["spec"]["template"]);
     let mut writes = vec![Write::Create(controller_revision(

@@ -35,7 +35,7 @@ struct Rollout<'a> {
     now: Timestamp,
 }
 
-/// What to do about a Deployment. `pods` are those of all its ReplicaSets.
+/// Returns the writes for a Deployment. `pods` are those of all its ReplicaSets.
 pub(crate) fn reconcile(
     deployment: &Object,
     sets: &[Arc<Object>],

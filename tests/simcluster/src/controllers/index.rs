@@ -9,7 +9,7 @@ use crate::store::{Change, ChangeKind, Object};
 
 type Children = BTreeMap<(String, String), Arc<Object>>;
 
-/// What the watches have told so far.
+/// The objects by the watches so far, and their owners.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     kinds: HashMap<String, String>,
@@ -70,7 +70,7 @@ impl Index {
         self.kinds.get(uid).map(String::as_str)
     }
 
-    /// Whether any owner of the object still lives.
+    /// Returns true if any owner of the object still exists.
     pub(crate) fn is_owned(&self, object: &Object) -> bool {
         owners(object).any(|owner| self.kinds.contains_key(owner))
     }

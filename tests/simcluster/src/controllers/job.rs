@@ -18,7 +18,7 @@ pub(crate) const TRACKING: &str = "batch.kubernetes.io/job-tracking";
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(600);
 
-/// What to do about a Job with these pods.
+/// Returns the writes for a Job with these pods.
 pub(crate) fn reconcile(job: &Object, pods: &[Arc<Object>], now: Timestamp) -> Vec<Write> {
     if deleted(job) {
         return pods.iter().flat_map(release).collect();

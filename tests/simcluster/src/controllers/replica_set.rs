@@ -9,7 +9,7 @@ use super::view::{Write, active, available, int, min_ready, pod_of, ready, until
 use crate::clock::time;
 use crate::store::Object;
 
-/// What to do about a ReplicaSet with these pods. `failure`: why the last pod could not be made.
+/// Returns the writes for a ReplicaSet with these pods. `failure` is the error of creating the last pod.
 pub(crate) fn reconcile(set: &Object, pods: &[Arc<Object>], now: Timestamp) -> Vec<Write> {
     let wanted = usize::try_from(int(&set["spec"]["replicas"], 1)).unwrap_or_default();
     let mut living: Vec<&Arc<Object>> = pods.iter().filter(|pod| active(pod)).collect();
@@ -69,7 +69,7 @@ pub(crate) fn status(
     status
 }
 
-/// Which pods go first: those without a node, pending, not ready, then the youngest.
+/// Sorts pods for deletion: those without a node first, then pending, not ready, the youngest.
 fn deletion_rank(pod: &Object) -> (bool, bool, bool, std::cmp::Reverse<String>, String) {
     let created = pod["metadata"]["creationTimestamp"]
         .as_str()

@@ -11,7 +11,7 @@ use crate::store::{Object, Store};
 const CPUS: f64 = 4.0;
 const NO_NODES: &str = "no nodes available to schedule pods";
 
-/// Whether a pod may run on the node; if not, what the scheduler says.
+/// Returns the scheduler's message if the pod cannot run on the node.
 pub(crate) fn fits(spec: &Value, node: &Object) -> Result<(), String> {
     let selector = spec["nodeSelector"].as_object().into_iter().flatten();
     let labels = &node["metadata"]["labels"];

@@ -180,7 +180,7 @@ impl Shell {
         }
     }
 
-    /// Whom a change concerns.
+    /// Queues the objects that a change concerns.
     fn noticed(&mut self, resource: &str, object: &Arc<Object>, kind: ChangeKind) {
         match resource {
             "namespaces" if kind == ChangeKind::Added => self.furnish(object.name()),
@@ -478,7 +478,7 @@ impl Shell {
         }
     }
 
-    /// What every namespace has.
+    /// Creates the objects that every namespace has.
     fn furnish(&self, namespace: &str) {
         let _ = self.store.modify("namespaces", "", namespace, |object| {
             if object["status"]["phase"].is_null() {

@@ -12,7 +12,7 @@ use crate::store::Object;
 
 const REVISION: &str = "controller-revision-hash";
 
-/// What to do about a StatefulSet with these pods.
+/// Returns the writes for a StatefulSet with these pods.
 pub(crate) fn reconcile(set: &Object, pods: &[Arc<Object>], now: Timestamp) -> Vec<Write> {
     let update = revision(set);
     let current = set["status"]["currentRevision"]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::kubelet::timing::fnv1a;
 use crate::store::Object;
 
-/// What a controller wants done; carried out in order.
+/// A write of a controller; writes are carried out in order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Write {
     /// Create an object.
@@ -137,7 +137,7 @@ pub(crate) fn ready(pod: &Value) -> bool {
     condition(pod, "Ready").is_some_and(|ready| ready["status"] == "True")
 }
 
-/// How long the pod still has to be ready before it is available; zero: it is.
+/// Returns the time for which the pod still has to be ready before it is available; zero if it is.
 pub(crate) fn until_available(pod: &Value, min_ready: i64, now: Timestamp) -> Option<Duration> {
     let ready = condition(pod, "Ready").filter(|ready| ready["status"] == "True")?;
     let since: Timestamp = ready["lastTransitionTime"].as_str()?.parse().ok()?;

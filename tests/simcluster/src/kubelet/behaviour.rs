@@ -1,4 +1,4 @@
-//! What the containers of a pod do: the script in the annotation `simcluster/behaviour`.
+//! Behaviour of the containers of a pod: the script in the annotation `simcluster/behaviour`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,34 +35,34 @@ pub struct Behaviour {
     pub containers: BTreeMap<String, ContainerBehaviour>,
 }
 
-/// What one container does.
+/// Behaviour of one container.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContainerBehaviour {
-    /// How its image comes to the node. Not given: the image is there already.
+    /// Pull of the image. Default: the image is on the node already.
     #[serde(default)]
     pub pull: Option<Pull>,
     /// The runtime cannot start the process and says this (`RunContainerError`).
     #[serde(default)]
     pub start_error: Option<String>,
-    /// What each run does.
+    /// Steps of each run.
     #[serde(default)]
     pub run: Option<Vec<Step>>,
-    /// What the first run does, the second, and so on; the last entry repeats. Instead of `run`.
+    /// Steps of the first run, the second, and so on; the last entry repeats. Instead of `run`.
     #[serde(default)]
     pub runs: Option<Vec<Vec<Step>>>,
-    /// What a run does from the moment it gets TERM. Not given: it exits 143 at once.
+    /// Steps of a run after TERM. Default: it exits 143 at once.
     #[serde(default)]
     pub term: Option<Vec<Step>>,
 }
 
-/// How an image comes to the node; the first successful pull of a container lasts for its restarts.
+/// Pull of an image; the first successful pull of a container lasts for its restarts.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Pull {
-    /// It takes this long.
+    /// Succeeds after this time.
     Takes(#[serde(deserialize_with = "span")] Duration),
-    /// It fails.
+    /// Fails.
     Fails(PullError),
 }
 
@@ -70,12 +70,12 @@ pub enum Pull {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PullError {
-    /// What the registry or runtime says.
+    /// Message of the registry or runtime.
     pub error: String,
-    /// How long each attempt takes.
+    /// Duration of each attempt.
     #[serde(default = "default_attempt", deserialize_with = "span")]
     pub after: Duration,
-    /// How many attempts fail before one succeeds; not given: all.
+    /// Number of attempts that fail before one succeeds. Default: all fail.
     #[serde(default)]
     pub times: Option<u32>,
 }
@@ -120,7 +120,7 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lines {
-    /// How many; not given: for ever, which needs a rate.
+    /// Number of lines. Default: endless, which needs a rate.
     #[serde(default)]
     pub count: Option<u64>,
     /// Lines a second.
@@ -130,7 +130,7 @@ pub struct Lines {
     pub text: String,
 }
 
-/// Why a script cannot be used.
+/// The error of reading a script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("annotation {ANNOTATION}: {0}")]
 pub struct BehaviourError(String);

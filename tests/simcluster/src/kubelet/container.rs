@@ -15,7 +15,7 @@ use crate::clock::time;
 const BACK_OFF: Duration = Duration::from_secs(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 
-/// What a container is to its pod.
+/// Role of a container in its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Runs to its end before the next one starts.
@@ -26,7 +26,7 @@ pub(crate) enum Role {
     Main,
 }
 
-/// What the kubelet's last list of containers said about a run.
+/// State of a run in the kubelet's last list of containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Seen {
     Not,
@@ -41,12 +41,12 @@ pub(crate) struct Run {
     pub(crate) restart: u32,
     pub(crate) started: Option<Timestamp>,
     pub(crate) process: Process,
-    /// What the runtime said instead of starting it.
+    /// Message of the runtime if it could not start the run.
     pub(crate) start_error: Option<String>,
     pub(crate) seen: Seen,
 }
 
-/// Why a container waits, from the kubelet's reason cache.
+/// Reason for which a container waits, from the kubelet's reason cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reason {
     pub(crate) reason: &'static str,
@@ -96,16 +96,16 @@ pub(crate) struct Container {
     pub(crate) failed_pulls: u32,
     pub(crate) pulled: bool,
     pub(crate) probes: Probes,
-    /// When TERM becomes KILL.
+    /// Time at which KILL follows TERM.
     pub(crate) kill_at: Option<Timestamp>,
 }
 
-/// What the kubelet's probes have found about the present run.
+/// Results of the kubelet's probes of the present run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Probes {
     pub(crate) started: bool,
     pub(crate) ready: bool,
-    /// Whether they have begun for this run, and how often they ran.
+    /// True once the probes of this run have begun.
     pub(crate) begun: bool,
     pub(crate) count: u32,
     pub(crate) failures: u64,
@@ -188,7 +188,7 @@ impl Container {
         run.exit_code()
     }
 
-    /// Whether it runs again after it ended.
+    /// Returns true if the container runs again after it ended.
     pub(crate) fn restarts(&self, policy: &str) -> bool {
         match (self.role, policy) {
             (Role::Sidecar, _) => true,

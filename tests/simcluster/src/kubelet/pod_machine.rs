@@ -36,7 +36,7 @@ const SYNC_BACK_OFF: Duration = Duration::from_secs(10);
 const FIRST_MOUNT_RETRY: Duration = Duration::from_millis(500);
 const LAST_MOUNT_RETRY: Duration = Duration::from_secs(122);
 
-/// What the machine wants done.
+/// An action that the machine asks for.
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// Write the status.
@@ -61,7 +61,7 @@ pub(crate) enum Effect {
     Delete,
 }
 
-/// What the worker is in the middle of.
+/// The worker's current task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     /// Volumes, with the wait before the next attempt.
@@ -74,7 +74,7 @@ enum Work {
     Cleanup,
 }
 
-/// How far the end of the pod is.
+/// Progress of the end of the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Ending {
     No,
@@ -86,7 +86,7 @@ enum Ending {
     Over,
 }
 
-/// What is due next. The order is that of things due at the same time.
+/// The next thing that is due. Variants are in the order of things due at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Process(usize),
@@ -105,7 +105,7 @@ pub(crate) struct PodMachine {
     containers: Vec<Container>,
     timing: Timing,
     random: Random,
-    /// When the kubelet lists containers: at this time and every `timing.relist` after it.
+    /// The kubelet lists containers at this time and every `timing.relist` after it.
     phase: Timestamp,
     ip: String,
     start_time: String,
@@ -227,7 +227,7 @@ impl PodMachine {
         std::mem::take(&mut self.effects)
     }
 
-    /// When something is due next.
+    /// Returns the time at which something is due next.
     pub(crate) fn wake(&self) -> Option<Timestamp> {
         if !self.effects.is_empty() {
             return Some(Timestamp::MIN);

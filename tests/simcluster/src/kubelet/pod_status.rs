@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::container::{Container, Role, Seen};
 
-/// What a status is made from.
+/// Inputs of a pod status.
 #[derive(Debug)]
 pub(crate) struct Source<'a> {
     pub(crate) pod: &'a Value,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::behaviour::{ContainerBehaviour, Lines, Step};
 
-/// How a process ended.
+/// End of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Exit {
     pub(crate) at: Timestamp,
@@ -14,7 +14,7 @@ pub(crate) struct Exit {
     pub(crate) oom: bool,
 }
 
-/// What a process did.
+/// Output of a process.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Output {
     /// A line on stdout.
@@ -32,13 +32,13 @@ pub(crate) struct Process {
     position: usize,
     /// The line of a `lines` step, from 0.
     line: u64,
-    /// When the present step began.
+    /// Start of the present step.
     began: Timestamp,
     term: Option<Vec<Step>>,
     terminating: bool,
-    /// What the readiness and startup probes would say.
+    /// Result of the readiness and startup probes.
     pub(crate) ready: Result<(), Option<String>>,
-    /// What the liveness probe would say.
+    /// Result of the liveness probe.
     pub(crate) healthy: Result<(), String>,
     pub(crate) exit: Option<Exit>,
 }
@@ -78,7 +78,7 @@ impl Process {
         }
     }
 
-    /// When it does something next; never if it runs for ever or has ended.
+    /// Returns the time of its next action; `None` if it runs for ever or has ended.
     pub(crate) fn due(&self) -> Option<Timestamp> {
         if self.exit.is_some() {
             return None;
@@ -115,12 +115,12 @@ impl Process {
         }
     }
 
-    /// It could not be started.
+    /// Ends it as a process that could not be started.
     pub(crate) fn fail(&mut self, now: Timestamp) {
         self.end(now, 128, false);
     }
 
-    /// Whether the script says when it is ready.
+    /// Returns true if the script sets the readiness.
     pub(crate) fn says_when_ready(&self) -> bool {
         has_readiness(&self.steps) || self.ready.is_err()
     }

@@ -1,14 +1,12 @@
 //! Pods beside the recordings of the real cluster: the same statuses in the same order, the same
 //! events with the same texts and counts.
-//!
-//! `testdata/pods/*.jsonl` are the pod and event watches of the recordings, merged by arrival and
-//! reduced to what a follower reads.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::story::{Story, event_text, pod_line};
+use crate::player::{Act, Recording};
 
 /// Statuses and events of a recording, by object.
 struct Recorded {
@@ -16,29 +14,46 @@ struct Recorded {
     events: Vec<(String, String)>,
 }
 
-fn recorded(text: &str) -> Recorded {
-    let rows: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+fn recorded(name: &str) -> Recorded {
+    let recording = Recording::builtin(name).unwrap();
     let (mut statuses, mut events) = (Vec::new(), Vec::new());
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    for row in &rows {
-        if row["pod"].is_string() {
-            let gone = row["change"] == "DELETED";
-            let line = if gone {
-                "gone".to_owned()
-            } else {
-                pod_line(&row["status"])
-            };
-            statuses.push((text(&row["pod"]), line));
-        } else {
-            let (kind, reason, at) = (text(&row["type"]), text(&row["reason"]), text(&row["at"]));
-            let line = event_text(&kind, &reason, &row["count"], &at, &text(&row["message"]));
-            events.push((text(&row["about"]), line));
+    for entry in recording.timeline().unwrap().entries() {
+        let (object, is_gone) = match &entry.act {
+            Act::Put(object) => (object, false),
+            Act::Delete(object) => (object, true),
+            _ => continue,
+        };
+        match text(&object["kind"]) {
+            "Pod" if is_gone => statuses.push((pod_name(object), "gone".to_owned())),
+            "Pod" => statuses.push((pod_name(object), pod_line(&object["status"]))),
+            "Event" if !is_gone => events.push(about_and_text(object)),
+            _ => {}
         }
     }
     Recorded { statuses, events }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn pod_name(pod: &Value) -> String {
+    text(&pod["metadata"]["name"]).to_owned()
+}
+
+fn about_and_text(event: &Value) -> (String, String) {
+    let about = &event["involvedObject"];
+    let line = event_text(
+        text(&event["type"]),
+        text(&event["reason"]),
+        &event["count"],
+        text(&about["fieldPath"]),
+        text(&event["message"]),
+    );
+    (
+        format!("{}/{}", text(&about["kind"]), text(&about["name"])),
+        line,
+    )
 }
 
 impl Recorded {
@@ -77,7 +92,7 @@ const NODES: [(&str, &str); 2] = [("to node1", "to NODE"), ("to node-1", "to NOD
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_loop_looks_as_recorded() {
-    let recorded = recorded(include_str!("../../testdata/pods/03-crash-loop.jsonl"));
+    let recorded = recorded("03-crash-loop");
     let mut story = Story::new(true);
     story.create(
         r#"{kind: Pod, apiVersion: v1, metadata: {name: crash, namespace: shop, annotations: {simcluster/behaviour: "app: {run: [{log: one}, {log: two}, {log: three}, {exit: 1}]}"}},
@@ -172,9 +187,7 @@ fn same(simulated: &[String], real: &[String], differs: &dyn Fn(&str) -> bool) {
 
 #[tokio::test(start_paused = true)]
 async fn init_containers_look_as_recorded() {
-    let recorded = recorded(include_str!(
-        "../../testdata/pods/04-init-and-sidecar.jsonl"
-    ));
+    let recorded = recorded("04-init-and-sidecar");
     let mut story = Story::new(true);
     story.create(TWO_INITS);
     story.pass(20.0).await;
@@ -191,9 +204,7 @@ async fn init_containers_look_as_recorded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sidecar_looks_as_recorded() {
-    let recorded = recorded(include_str!(
-        "../../testdata/pods/04-init-and-sidecar.jsonl"
-    ));
+    let recorded = recorded("04-init-and-sidecar");
     let mut story = Story::new(true);
     story.create(WITH_SIDECAR);
     story.pass(25.0).await;
@@ -220,7 +231,7 @@ async fn a_sidecar_looks_as_recorded() {
 
 #[tokio::test(start_paused = true)]
 async fn failing_init_containers_look_as_recorded() {
-    let recorded = recorded(include_str!("../../testdata/pods/05-failing-init.jsonl"));
+    let recorded = recorded("05-failing-init");
     let mut story = Story::new(true);
     let pod = |name: &str, policy: &str, script: &str| {
         format!(
@@ -257,9 +268,7 @@ async fn failing_init_containers_look_as_recorded() {
 /// 01: readiness, a rolling update, TERM that is obeyed after a second.
 #[tokio::test(start_paused = true)]
 async fn a_rollout_looks_as_recorded() {
-    let recorded = recorded(include_str!(
-        "../../testdata/pods/01-deployment-rollout-ok.jsonl"
-    ));
+    let recorded = recorded("01-deployment-rollout-ok");
     let mut story = Story::new(true);
     let script = |version: &str| {
         format!(
@@ -348,9 +357,7 @@ async fn a_rollout_looks_as_recorded() {
 /// 02: an image that cannot be pulled.
 #[tokio::test(start_paused = true)]
 async fn a_bad_image_looks_as_recorded() {
-    let recorded = recorded(include_str!(
-        "../../testdata/pods/02-deployment-rollout-bad-image.jsonl"
-    ));
+    let recorded = recorded("02-deployment-rollout-bad-image");
     let mut story = Story::new(true);
     let name = "web-7f57468bdd-9w4bg";
     let real = recorded.events(&format!("Pod/{name}"));
@@ -391,7 +398,7 @@ async fn a_bad_image_looks_as_recorded() {
 /// 08: the pods of Jobs that fail, that end at once, and that run out of time.
 #[tokio::test(start_paused = true)]
 async fn pods_of_jobs_look_as_recorded() {
-    let recorded = recorded(include_str!("../../testdata/pods/08-jobs.jsonl"));
+    let recorded = recorded("08-jobs");
     let mut story = Story::new(true);
     let job = |name: &str, rest: &str, script: &str| {
         format!(

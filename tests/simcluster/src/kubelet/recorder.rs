@@ -20,7 +20,7 @@ const SIMILAR_LIMIT: usize = 10;
 const BURST: f64 = 25.0;
 const REFILL_SECONDS: f64 = 300.0;
 
-/// What happened to an object.
+/// An occurrence that becomes an event of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Occurrence {
     /// `involvedObject`.

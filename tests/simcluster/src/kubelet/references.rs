@@ -24,7 +24,7 @@ pub(crate) fn missing_volume(spec: &Value, lookup: Lookup<'_>) -> Option<String>
     missing.next()
 }
 
-/// Why the environment of a container cannot be made.
+/// Returns the error of making a container's environment, if there is one.
 pub(crate) fn missing_env(
     container: &Value,
     namespace: &str,

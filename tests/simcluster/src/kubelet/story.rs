@@ -26,7 +26,7 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// As slow as the recorded cluster, or not slow at all.
+    /// Starts a node: as slow as the recorded cluster, or without any delay.
     pub(crate) fn new(slow: bool) -> Self {
         let start = "2026-11-24T00:00:00Z".parse().unwrap();
         let store = Store::new(Clock::starting_at(start, 1.0), 7);

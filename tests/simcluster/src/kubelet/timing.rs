@@ -1,8 +1,8 @@
-//! How slow the node is, and the seeded numbers that say how slow this time.
+//! Delays of the node, and the seeded random numbers behind them.
 
 use std::time::Duration;
 
-/// How long the kubelet's operations take.
+/// Durations of the kubelet's operations.
 ///
 /// The kubelet sees what its containers did when it lists them again, once a second; then it
 /// writes the status. This, more than anything, is why a status lags.
@@ -18,7 +18,7 @@ pub struct Timing {
     pub write: Span,
     /// Cleaning up a pod whose containers have all ended.
     pub cleanup: Span,
-    /// Whether waits after a failed sync vary: 10 to 15 seconds, as in the kubelet, or always 10.
+    /// True if waits after a failed sync vary from 10 to 15 seconds as in the kubelet; else 10.
     pub jitter: bool,
 }
 
@@ -45,7 +45,7 @@ impl Span {
 }
 
 impl Timing {
-    /// As measured: a container's start shows in the status after 28 to 1000 ms.
+    /// Returns measured delays: a container's start shows in the status after 28 to 1000 ms.
     #[must_use]
     pub const fn recorded() -> Self {
         Self {
@@ -58,7 +58,7 @@ impl Timing {
         }
     }
 
-    /// Nothing takes time but what scripts and back-offs say.
+    /// Returns no delays but those of scripts and back-offs.
     #[must_use]
     pub const fn none() -> Self {
         let none = Span::millis(0, 0);

@@ -1,4 +1,4 @@
-//! Which run of a container a `pods/log` request means, or why there is none.
+//! Chooses the run of a container that a `pods/log` request means.
 //!
 //! The API server's part is `pkg/registry/core/pod/strategy.go` (`LogLocation`), the kubelet's is
 //! `pkg/kubelet/kubelet_pods.go` (`validateContainerLogStatus`). Both look at the pod's status, so

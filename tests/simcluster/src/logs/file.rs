@@ -11,7 +11,7 @@ pub(crate) const PREFIX: usize = 31;
 /// The buffer that records are appended to; slices of it are served without copying.
 const SEGMENT: usize = 1 << 20;
 
-/// Which stream of the process a record came from.
+/// Stream of the process from which a record came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// Standard output.
@@ -24,7 +24,7 @@ pub enum Origin {
 /// complete (`F`), without if more of the line follows (`P`).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record {
-    /// When containerd wrote it, in Unix nanoseconds.
+    /// Time at which containerd wrote it, in Unix nanoseconds.
     pub(crate) time: i64,
     /// Offset of its first byte in the file.
     pub(crate) start: u64,
@@ -59,13 +59,13 @@ impl LogFile {
         self.lock().append(time, origin, full, text);
     }
 
-    /// How many CRI records the file holds.
+    /// Returns the number of CRI records in the file.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().records.len()
     }
 
-    /// Whether nothing was written yet.
+    /// Returns true if no record was written yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -197,7 +197,7 @@ impl Parts<'_> {
         part.slice(offset..offset + len)
     }
 
-    /// Where the part that holds `start` ends.
+    /// Returns the end of the part that holds `start`.
     pub(crate) fn end_of_part(&self, start: u64) -> u64 {
         let (first, part) = self.part(start);
         first + part.len() as u64

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::file::LogFile;
 
-/// What an open follow does when the file it reads was rotated away.
+/// Behaviour of an open follow whose file was rotated away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rotation {
@@ -65,7 +65,7 @@ impl Instance {
         &self.id
     }
 
-    /// Where the current file lies on the node.
+    /// Returns the path of the current file on the node.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -99,13 +99,13 @@ impl Instance {
         self.wake();
     }
 
-    /// Whether [`Instance::end`] was called.
+    /// Returns true once [`Instance::end`] was called.
     #[must_use]
     pub fn ended(&self) -> bool {
         self.lock().ended
     }
 
-    /// Whether the file was removed.
+    /// Returns true once the file was removed.
     #[must_use]
     pub fn missing(&self) -> bool {
         self.lock().missing
@@ -118,7 +118,7 @@ impl Instance {
             .then(|| (state.generation, Arc::clone(&state.current), state.rotation))
     }
 
-    /// Where a new reader begins.
+    /// Returns the position at which a new reader begins.
     pub(crate) fn position(&self) -> (u64, Arc<LogFile>) {
         let state = self.lock();
         (state.generation, Arc::clone(&state.current))

@@ -10,10 +10,10 @@ use super::instance::{Instance, Rotation};
 /// The buffer of `io.Copy` in the API server: a reader that has to catch up sends chunks of this
 /// size, which end anywhere in a line.
 const CHUNK: usize = 32 * 1024;
-/// How far a run of whole lines is looked for at once.
+/// A run of whole lines is searched in steps of at most this many bytes.
 const RUN: u64 = 8 * CHUNK as u64;
 
-/// How a log is read; the query of `pods/log` in the kubelet's terms.
+/// Options of a read: the query of `pods/log` in the kubelet's terms.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
     /// Go on when the end of the file is reached.
@@ -28,12 +28,12 @@ pub struct ReadOptions {
     pub limit: Option<u64>,
 }
 
-/// What a reader has to say.
+/// Result of one step of a reader.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// Bytes of the response.
     Chunk(Bytes),
-    /// Nothing new: ask again when the instance changed.
+    /// No new bytes; ask again when the instance changed.
     Wait,
     /// The response is complete.
     End,
@@ -50,7 +50,7 @@ pub struct Reader {
     left: Option<u64>,
     options: ReadOptions,
     remain: u64,
-    /// Whether the next record begins a line; one flag for both streams, as in the kubelet.
+    /// True if the next record begins a line; one flag for both streams, as in the kubelet.
     new_line: bool,
     /// A second notice of the same rotation is still queued.
     again: bool,

@@ -7,11 +7,13 @@ use serde_json::Value;
 use super::file::PREFIX;
 use super::{Instance, LogWriter, Origin, ReadOptions, Reader, Step, parse_stamp};
 
-const ODD: &str = include_str!("../../testdata/odd-bytes.responses.jsonl");
-const ODD_FILE: &[u8] = include_bytes!("../../testdata/odd-bytes.cri-file-first-120-columns.txt");
-const LONG: &str = include_str!("../../testdata/long-lines.responses.jsonl");
-const LONGPARTIAL: &str = include_str!("../../testdata/longpartial.follow.jsonl");
-const LONGPARTIAL_READ: &str = include_str!("../../testdata/log-requests.responses.jsonl");
+const ODD: &str = include_str!("../../../recordings/answers/odd-bytes.responses.jsonl");
+const ODD_FILE: &[u8] =
+    include_bytes!("../../../recordings/answers/odd-bytes.cri-file-first-120-columns.txt");
+const LONG: &str = include_str!("../../../recordings/answers/long-lines.responses.jsonl");
+const LONGPARTIAL: &str = include_str!("../../../../argo-logs/testdata/longpartial.follow.jsonl");
+const LONGPARTIAL_READ: &str =
+    include_str!("../../../recordings/answers/log-requests.responses.jsonl");
 
 fn responses(text: &str) -> Vec<(String, u64, Vec<u8>)> {
     let response = |line: &str| {

@@ -12,16 +12,16 @@ use super::instance::Instance;
 use super::reader::{ReadOptions, Reader, Step};
 use super::writer::LogWriter;
 
-/// How the kubelet of the only node answers (recording 13).
+/// State of the only kubelet (recording 13).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KubeletState {
-    /// It serves logs.
+    /// Serves logs.
     #[default]
     Up,
     /// Connections are refused: 500. Follows that were open ended with a clean final chunk.
     Down,
-    /// It runs again but does not know its pods yet: 404 with `details.kind` `pods/log`.
+    /// Runs again but does not know its pods yet: 404 with `details.kind` `pods/log`.
     Starting,
 }
 
@@ -40,7 +40,7 @@ struct Inner {
     kubelet: watch::Sender<KubeletState>,
 }
 
-/// What the kubelet says to a log request.
+/// Answer of the kubelet to a log request.
 #[derive(Debug)]
 pub enum Answer {
     /// 200 and a body.
@@ -55,7 +55,7 @@ pub enum Answer {
         reason: &'static str,
         /// Message of the Status.
         message: String,
-        /// Whether `details` names the pod with kind `pods/log`.
+        /// True if `details` names the pod with kind `pods/log`.
         details: bool,
     },
 }

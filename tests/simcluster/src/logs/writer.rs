@@ -1,4 +1,4 @@
-//! What a process writes, cut into CRI records as containerd cuts it.
+//! Output of a process, cut into CRI records as containerd cuts it.
 
 use std::sync::Arc;
 

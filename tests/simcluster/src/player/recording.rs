@@ -1,4 +1,4 @@
-//! A recorded scenario, as files, and what happened in it.
+//! The reader of recordings: a recorded rollout as files, and the acts in it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::timeline::{Act, Entry, RunKey, Timeline};
 use crate::logs::parse_stamp;
+use crate::store::merge_patch;
 
 include!(concat!(env!("OUT_DIR"), "/recordings.rs"));
 
@@ -26,7 +27,7 @@ pub struct Recording {
     files: Vec<(String, String)>,
 }
 
-/// Why a recording cannot be read.
+/// The error of reading a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// No such recording ships with this crate.
@@ -40,19 +41,19 @@ pub enum RecordingError {
     /// A file cannot be read.
     #[error("cannot read {path}")]
     Read {
-        /// Which file or folder.
+        /// Path of the file or folder.
         path: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A line of a file is not what it should be.
     #[error("{file} line {line}: {problem}")]
     Line {
-        /// Which file.
+        /// Path of the file.
         file: String,
         /// Counted from 1.
         line: usize,
-        /// What is wrong, and what would be right.
+        /// The problem, and the right form.
         problem: String,
     },
 }
@@ -72,7 +73,18 @@ struct Line {
 struct Event {
     #[serde(rename = "type")]
     kind: String,
-    object: Value,
+    #[serde(flatten)]
+    state: State,
+}
+
+/// The state of an object in a watch event.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum State {
+    /// The whole object, as on the wire.
+    Whole { object: Value },
+    /// A JSON merge patch to the object's state in the event before.
+    Patch { uid: String, patch: Value },
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,7 +100,7 @@ struct Opened {
     file: String,
 }
 
-/// Whose container an id is, from the statuses of the pods.
+/// Pods by the ids of their containers.
 type Pods = HashMap<String, Pod>;
 
 #[derive(Debug, Clone)]
@@ -183,14 +195,19 @@ impl Recording {
         entries: &mut Vec<Entry>,
         pods: &mut Pods,
     ) -> Result<(), RecordingError> {
+        let mut states = HashMap::new();
         for (number, line) in self.lines::<Line>(file, text).enumerate() {
             let line = line?;
             let Some(event) = line.event else { continue };
             let at = self.time(file, number, line.t_ms)?;
-            note_containers(&event.object, pods);
+            let Some(object) = restored(event.state, &mut states) else {
+                let problem = "a patch of an object that no earlier event shows".to_owned();
+                return Err(self.bad(file, number, problem));
+            };
+            note_containers(&object, pods);
             let act = match event.kind.as_str() {
-                "ADDED" | "MODIFIED" => Act::Put(event.object),
-                "DELETED" => Act::Delete(event.object),
+                "ADDED" | "MODIFIED" => Act::Put(object),
+                "DELETED" => Act::Delete(object),
                 "BOOKMARK" => continue,
                 other => {
                     let problem = format!(
@@ -324,6 +341,23 @@ impl Recording {
             file: format!("{}/{file}", self.name),
             line: number + 1,
             problem,
+        }
+    }
+}
+
+/// Returns the whole object, and remembers it by its uid for the next patch.
+fn restored(state: State, states: &mut HashMap<String, Value>) -> Option<Value> {
+    match state {
+        State::Whole { object } => {
+            if let Some(uid) = object["metadata"]["uid"].as_str() {
+                states.insert(uid.to_owned(), object.clone());
+            }
+            Some(object)
+        }
+        State::Patch { uid, patch } => {
+            let object = states.get_mut(&uid)?;
+            merge_patch(object, &patch);
+            Some(object.clone())
         }
     }
 }

@@ -23,7 +23,7 @@ pub enum Act {
     Delete(Value),
     /// A run of a container begins and has a log from now on.
     Start {
-        /// Which.
+        /// The run.
         run: RunKey,
         /// Namespace of the pod.
         namespace: String,
@@ -34,11 +34,11 @@ pub enum Act {
     },
     /// A record of a log.
     Line {
-        /// Of which run.
+        /// The run that wrote it.
         run: RunKey,
         /// Unix nanoseconds in front of the line.
         time: i64,
-        /// Whether it ends with a line feed.
+        /// True if it ends with a line feed.
         full: bool,
         /// The text without time and line feed.
         text: Vec<u8>,
@@ -50,9 +50,9 @@ pub enum Act {
 /// An act and its time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// When it happens.
+    /// Time of the act.
     pub at: Timestamp,
-    /// What.
+    /// The act.
     pub act: Act,
 }
 
@@ -70,19 +70,19 @@ impl Timeline {
         Self { entries }
     }
 
-    /// What happens, in order.
+    /// Returns the acts in order.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// When the first act happens.
+    /// Returns the time of the first act.
     #[must_use]
     pub fn begins(&self) -> Option<Timestamp> {
         self.entries.first().map(|entry| entry.at)
     }
 
-    /// The same so much later, in whole seconds: a `metav1.Time` has no fraction, and the order of
+    /// Moves it in time by whole seconds: a `metav1.Time` has no fraction, and the order of
     /// two times must not change.
     #[must_use]
     pub fn shifted(mut self, seconds: i64) -> Self {
@@ -97,7 +97,7 @@ impl Timeline {
         self
     }
 
-    /// The same, beginning at `start` or within the second after it.
+    /// Moves it to begin at `start` or within the second after it.
     #[must_use]
     pub fn starting_at(self, start: Timestamp) -> Self {
         let Some(begins) = self.begins() else {

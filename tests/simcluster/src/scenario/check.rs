@@ -1,4 +1,4 @@
-//! What can be known to be wrong before a scenario is played.
+//! Checks of a scenario before it is played.
 
 use serde_json::{Value, json};
 

@@ -17,22 +17,22 @@ pub use crate::api::Fault;
 pub struct Step {
     /// Virtual time from the start.
     pub at: Duration,
-    /// What happens.
+    /// Action of the step.
     pub action: Action,
 }
 
-/// What happens.
+/// Action of the step.
 #[derive(Debug, Clone)]
 pub enum Action {
     /// Argo CD syncs the application.
     Sync(SyncStep),
     /// A merge patch of the Application, status included.
     Application(Value),
-    /// As `kubectl apply`.
+    /// Creates or changes objects as `kubectl apply` does.
     Apply(Manifests),
     /// Exactly these objects.
     Put(Manifests),
-    /// As `kubectl delete`.
+    /// Deletes an object as `kubectl delete` does.
     Delete(ObjectName),
     /// A CronJob's time has come: `namespace/name`.
     FireCronJob(PodName),
@@ -40,9 +40,9 @@ pub enum Action {
     Fault(Box<Fault>),
     /// Streams that are open now end.
     EndOpen(Box<Fault>),
-    /// Nothing goes wrong any more.
+    /// Removes all faults.
     ClearFaults,
-    /// What was recorded happens from now on.
+    /// Plays a recording from now on.
     Recording(RecordingStep),
     /// The kubelet dies or comes back.
     Kubelet(PowerState),
@@ -63,10 +63,10 @@ pub struct SyncStep {
     /// The commit; not given: one made from the manifests.
     #[serde(default)]
     pub revision: Option<String>,
-    /// Who asks for it; not given: an automated sync.
+    /// User who asks for it. Default: an automated sync.
     #[serde(default)]
     pub user: Option<String>,
-    /// Whether what git no longer holds is deleted.
+    /// True if objects that git no longer holds are deleted.
     #[serde(default)]
     pub prune: bool,
 }
@@ -115,7 +115,7 @@ pub struct Rotate {
     pub pod: PodName,
     /// The container's name.
     pub container: String,
-    /// What open follows do.
+    /// Behaviour of open follows.
     #[serde(default)]
     pub how: Rotation,
 }
@@ -136,19 +136,19 @@ pub struct LogLines {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "RecordingFields")]
 pub struct RecordingStep {
-    /// Which.
+    /// Name of the recording.
     pub name: String,
     /// The recorded workloads that nothing owns get the tracking id of this Application.
     pub application: Option<String>,
 }
 
-/// Whether the kubelet runs.
+/// State of the kubelet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PowerState {
-    /// It does.
+    /// Runs.
     Up,
-    /// It does not.
+    /// Does not run.
     Down,
 }
 

@@ -1,6 +1,6 @@
-//! Why the store refuses.
+//! Errors of the store.
 
-/// Why the store refused.
+/// Error of the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// No such type is registered.
@@ -29,7 +29,7 @@ pub enum StoreError {
         resource: String,
         /// Name of the object.
         name: String,
-        /// What differs.
+        /// The difference.
         cause: String,
     },
     /// The object cannot be stored.

@@ -1,4 +1,4 @@
-//! What the API server does to an object's metadata when it is created, changed and deleted.
+//! Changes of the API server to an object's metadata when it is created, changed or deleted.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ const KEPT: [&str; 6] = [
     "deletionGracePeriodSeconds",
 ];
 
-/// How an object is deleted. The propagation policy is read but not followed: dependents are the
+/// Options of a deletion. The propagation policy is read but not followed: dependents are the
 /// garbage collector's work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,7 +26,7 @@ pub struct DeleteOptions {
     /// Seconds a pod has to end; its own number if not given.
     #[serde(default)]
     pub grace_period_seconds: Option<u64>,
-    /// What must be true of the object.
+    /// Conditions on the object.
     #[serde(default)]
     pub preconditions: Option<Preconditions>,
     /// `Background`, `Foreground` or `Orphan`.
@@ -34,7 +34,7 @@ pub struct DeleteOptions {
     pub propagation_policy: Option<String>,
 }
 
-/// What must be true of an object for its deletion.
+/// Conditions on an object for its deletion.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preconditions {
@@ -109,7 +109,7 @@ pub(super) fn keep(field: &str, from: &Value, object: &mut Value) {
     set(object, field, from.get(field).cloned());
 }
 
-/// Whether anything but the metadata and, where it is apart, the status differs.
+/// Returns true if anything but the metadata and a separate status differs.
 fn wants_else(old: &Value, new: &Value, resource: &ResourceType) -> bool {
     let apart =
         |field: &str| field == "metadata" || (field == "status" && resource.status_subresource);
@@ -152,7 +152,7 @@ pub(super) fn begin_deletion(
     Some(marked)
 }
 
-/// Whether an object that was marked for deletion has nothing left that holds it.
+/// Returns true if an object that was marked for deletion has no finalizer and no grace left.
 pub(super) fn may_go(object: &Value) -> bool {
     let metadata = &object["metadata"];
     metadata["deletionTimestamp"].is_string()

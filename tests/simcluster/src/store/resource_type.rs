@@ -17,7 +17,7 @@ pub struct ResourceType {
     pub singular: String,
     /// Kind.
     pub kind: String,
-    /// Whether objects live in namespaces.
+    /// True if objects live in namespaces.
     #[serde(default = "yes")]
     pub namespaced: bool,
     /// Short names for kubectl.
@@ -26,13 +26,13 @@ pub struct ResourceType {
     /// Categories for kubectl, such as `all`.
     #[serde(default)]
     pub categories: Vec<String>,
-    /// Whether `metadata.generation` counts the changes of the wanted state.
+    /// True if `metadata.generation` counts the changes of the desired state.
     #[serde(default = "yes")]
     pub generation: bool,
-    /// Whether `/status` is written apart from the rest.
+    /// True if the status is a subresource, which other updates leave alone.
     #[serde(default = "yes")]
     pub status_subresource: bool,
-    /// Whether `/scale` is served.
+    /// True if discovery shows `/scale`.
     #[serde(default)]
     pub scale_subresource: bool,
 }
@@ -113,7 +113,7 @@ impl ResourceType {
     }
 }
 
-/// What every server of this crate knows at first. The custom resources are Argo's; unregister
+/// Returns the types that every server knows at first. The custom resources are Argo's; unregister
 /// them to have a cluster without their definitions.
 #[must_use]
 pub fn builtin() -> Vec<ResourceType> {

@@ -8,21 +8,21 @@ use tokio::sync::watch;
 use super::object::Object;
 use super::{Inner, locked};
 
-/// What happened to an object.
+/// Kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It is new.
+    /// A new object.
     Added,
-    /// It has another version.
+    /// An object with a new version.
     Modified,
-    /// It is gone.
+    /// A deleted object.
     Deleted,
 }
 
 /// One change of one object.
 #[derive(Debug)]
 pub struct Change {
-    /// What happened.
+    /// Kind of the change.
     pub kind: ChangeKind,
     /// The new version; of a deleted object its last state under the version of the deletion.
     pub object: Arc<Object>,
@@ -30,7 +30,7 @@ pub struct Change {
     pub previous: Option<Arc<Object>>,
 }
 
-/// Why a watch ended.
+/// End of a watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WatchEnd {
     /// Changes that the watch had not read yet are no longer kept: 410 in a server.

@@ -1,4 +1,4 @@
-//! How a pod ends: TERM, KILL, cleaning up, the final status.
+//! End of a pod: TERM, KILL, cleaning up, the final status.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::kubelet::container::{Container, Role};
 use crate::kubelet::process::later;
 
 impl PodMachine {
-    /// Nothing runs any more that should, and nothing will.
+    /// Returns true if no container of the pod runs or will run again.
     pub(super) fn finished(&self) -> bool {
         let over = |container: &Container| {
             container.ended_with().is_some() && !container.restarts(self.policy())

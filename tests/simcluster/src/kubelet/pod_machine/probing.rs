@@ -1,4 +1,4 @@
-//! What probes find. A probe that could find nothing new does not run: only its words count.
+//! Probes. A probe that could find nothing new does not run: only its message counts.
 
 use std::time::Duration;
 
@@ -200,7 +200,7 @@ fn next_period(last: Timestamp, period: Duration, at: Timestamp) -> Timestamp {
     later(last, period * u32::try_from(periods).unwrap_or(u32::MAX))
 }
 
-/// What a probe says of which the script says nothing.
+/// Message of a failing probe for which the script has none.
 fn default_text(probe: &Value, ip: &str) -> String {
     if probe["httpGet"].is_object() {
         return "HTTP probe failed with statuscode: 503".to_owned();
