@@ -285,12 +285,12 @@ async fn what_may_not_be_read_is_one_notice_and_the_rest_goes_on() {
         (
             "statefulsets.apps",
             "shop-prod",
-            "may not list statefulsets.apps",
+            "cannot list statefulsets.apps",
         ),
         (
             "applications.argoproj.io",
             "argocd",
-            "may not read Applications",
+            "cannot read Applications",
         ),
     ] {
         let rollout = Rollout::written(&counting(), 20.0).await;
@@ -320,7 +320,7 @@ async fn what_may_not_be_read_is_named_with_the_rule_to_add() {
     run.until("[status] Deployment/web 1/1 ready").await;
     let ended = rollout.finish(run).await;
     assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
-    let notice = "WARN [assistant] may not list replicasets.apps in shop-prod (403)";
+    let notice = "WARN [assistant] cannot list replicasets.apps in shop-prod (403 forbidden)";
     assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
     assert_eq!(
         ended.count("--verb=get,list,watch --resource=replicasets.apps"),
@@ -364,7 +364,7 @@ async fn without_argocd_a_namespace_that_does_not_exist_is_said() {
         .kubeconfig(&rollout.cluster.kubeconfig());
     let ended = run.run().await;
     assert_eq!(ended.code(), Some(70), "{}", ended.stdout);
-    let notice = "there is no Application nowhere/nope: only namespace nowhere is looked into";
+    let notice = "there is no Application nowhere/nope: only namespace nowhere is watched";
     assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
     let last = ended.stdout.lines().next_back().unwrap();
     assert!(last.ends_with("no workload was found"), "{last}");

@@ -144,7 +144,7 @@ fn an_unknown_owner_is_asked_for_once() {
     assert!(pod(&mut index, "p1", &["clone-1"], &[]).is_empty());
     assert!(pod(&mut index, "p2", &["clone-1"], &[]).is_empty());
     assert!(pod(&mut index, "p3", &["node-1"], &[]).is_empty());
-    let clone = Wanted {
+    let clone = UnknownOwner {
         owner: ObjectRef {
             kind: kind("CloneSet"),
             namespace: "n".into(),
@@ -517,7 +517,7 @@ impl Run {
             there: true,
         };
         let body = body(object, &fact);
-        let wanted = Wanted {
+        let wanted = UnknownOwner {
             owner: ObjectRef::from_meta(kind("Unwatched"), body.metadata()),
             api_version: "v1".into(),
         };
@@ -622,12 +622,12 @@ proptest! {
 fn recorded_rollouts_have_one_root_in_any_order_of_the_watches() {
     for (recording, root, pods) in [
         (
-            include_str!("../testdata/recordings/01-deployment-rollout-ok.jsonl"),
+            include_str!("../../testdata/recordings/01-deployment-rollout-ok.jsonl"),
             "Deployment",
             [6, 3],
         ),
         (
-            include_str!("../testdata/recordings/09-cronjob.jsonl"),
+            include_str!("../../testdata/recordings/09-cronjob.jsonl"),
             "CronJob",
             [1, 1],
         ),

@@ -1,18 +1,19 @@
-//! Why nothing was found.
+//! The notice that nothing of an application was found, with the likely reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use argo_core::{AppRef, Level, Notice, NoticeCode, resource::Application};
+use argo_core::{AppRef, Level, Notice, NoticeCode, resource::Application, text::counted};
 
-use crate::{Membership, index::Node, marks::Marks};
+use super::{index::Node, selectors::Selectors};
+use crate::Membership;
 
-/// What may explain it.
-pub(crate) struct Search<'a> {
+/// The facts that may explain why nothing was found.
+pub(crate) struct NothingFound<'a> {
     pub(crate) app: &'a AppRef,
     pub(crate) application: Option<&'a Application>,
     pub(crate) namespaces: &'a BTreeSet<String>,
-    pub(crate) marks: &'a Marks,
-    /// Seconds that it was waited for; none for one look.
+    pub(crate) selectors: &'a Selectors,
+    /// Seconds waited so far; absent for one look.
     pub(crate) seconds: Option<u64>,
 }
 
@@ -24,10 +25,10 @@ struct Seen {
     unmarked: usize,
 }
 
-impl Search<'_> {
+impl NothingFound<'_> {
     /// The notice, with the most likely reason.
     pub(crate) fn notice<'a>(&self, nodes: impl Iterator<Item = &'a Node>) -> Notice {
-        let seen = self.look(nodes);
+        let seen = self.count(nodes);
         let namespaces: Vec<_> = self.namespaces.iter().map(String::as_str).collect();
         let place = match namespaces[..] {
             [] => "any namespace".to_owned(),
@@ -53,12 +54,12 @@ impl Search<'_> {
         }
     }
 
-    /// What stands at the top, workload by workload.
-    fn look<'a>(&self, nodes: impl Iterator<Item = &'a Node>) -> Seen {
+    /// Counts the objects without an owner by their marks.
+    fn count<'a>(&self, nodes: impl Iterator<Item = &'a Node>) -> Seen {
         let mut seen = Seen::default();
         for node in nodes.filter(|node| node.owners.is_empty()) {
             match self
-                .marks
+                .selectors
                 .membership(&node.object.kind, node.body.get().metadata())
             {
                 Membership::Other(name) => *seen.others.entry(name).or_default() += 1,
@@ -97,33 +98,29 @@ impl Seen {
     fn sentence(&self) -> String {
         let mut parts = Vec::new();
         for (name, count) in self.others.iter().take(3) {
-            parts.push(format!("{} of \"{name}\"", objects(*count)));
+            parts.push(format!("{} of \"{name}\"", counted(*count, "object")));
         }
         for (id, count) in self.installations.iter().take(3) {
             parts.push(format!(
                 "{} of an Argo CD with installation id \"{id}\"",
-                objects(*count)
+                counted(*count, "object")
             ));
         }
         if self.labelled > 0 {
             parts.push(format!(
                 "{} with its label but no tracking id",
-                objects(self.labelled)
+                counted(self.labelled, "object")
             ));
         }
         if self.unmarked > 0 {
-            parts.push(format!("{} without a mark", objects(self.unmarked)));
+            parts.push(format!(
+                "{} without a mark",
+                counted(self.unmarked, "object")
+            ));
         }
-        match parts.is_empty() {
-            true => ": no workload is there".to_owned(),
-            false => format!(": there are {}", parts.join(", ")),
+        if parts.is_empty() {
+            return ": no workload is there".to_owned();
         }
-    }
-}
-
-fn objects(count: usize) -> String {
-    match count {
-        1 => "1 object".to_owned(),
-        count => format!("{count} objects"),
+        format!(": there are {}", parts.join(", "))
     }
 }

@@ -1,4 +1,4 @@
-//! Who owns whom.
+//! The ownership graph: which objects belong to the application.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
@@ -9,74 +9,76 @@ use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::Scope;
+use crate::workload::Scope;
 
 mod body;
 mod node;
 
 pub(crate) use body::Body;
-pub use node::Wanted;
+pub use node::UnknownOwner;
 pub(crate) use node::{Node, Place, State};
 
 type Uid = Arc<str>;
 /// Kind, namespace and name.
 type Name = (GroupKind, Arc<str>, Arc<str>);
 
-/// Owners that are gone and of which an object may still arrive.
-const GRAVES: usize = 512;
+/// Deleted owners that are remembered, as their objects may still arrive. Above this the
+/// oldest is dropped.
+const TOMBSTONES: usize = 512;
 
-/// What follows from something that was seen.
+/// A consequence of an observed object.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// An object belongs to the application, or changed. What it follows came before it.
+    /// An object belongs to the application, or changed. Its owner came before it.
     Applied(Tracked),
     /// An object is gone, or no longer belongs to the application.
     Removed(ObjectRef),
-    /// Something is owned by this, which no watch brings: read it and say
-    /// [`owner_read`](Index::owner_read). Said once, and again when something new names an
-    /// owner that was read and is nobody's: it may have got its mark since.
-    Want(Wanted),
+    /// This owner is delivered by no watch: read it and call
+    /// [`owner_read`](Index::owner_read). Reported once, and again when a new object names
+    /// an owner that was read and belongs to nobody: it may have got its tracking id since.
+    Want(UnknownOwner),
 }
 
-/// Knows who owns whom, and thereby what belongs to the application.
+/// The ownership graph, and thereby the membership of each object in the application.
 ///
-/// It is told everything of a namespace, as what belongs to nobody today may be adopted
-/// tomorrow. An object belongs to the application by its own marks or because an object
-/// that does owns it, to any depth. All is by uid: two pods of one name are two pods.
+/// It takes every object of a namespace, as one that belongs to nobody today may be
+/// adopted tomorrow. An object belongs to the application by its own marks or because an object
+/// that does owns it, to any depth. Objects are told apart by uid: two pods of one name are
+/// two pods.
 ///
-/// Objects may arrive in any order. What is owned by something unknown waits. An owner
-/// that is gone still counts for what it leaves behind until that is gone too, or is
+/// Objects may arrive in any order. An object with an unknown owner waits. A deleted owner
+/// still counts for the objects that it leaves behind until they are gone too, or are
 /// released: the pods of a deleted Job have logs to the end.
 #[derive(Debug)]
 pub struct Index {
     new_since: Timestamp,
     nodes: HashMap<Uid, Node>,
-    /// By the uid of an owner, known or not.
+    /// Owned objects by the uid of their owner, known or not.
     children: HashMap<Uid, BTreeSet<Uid>>,
     names: HashMap<Name, Uid>,
-    /// By what they use.
+    /// Users by the object that they use.
     users: HashMap<Name, BTreeSet<Uid>>,
-    /// Unknown owners that were asked for, whatever the answer.
+    /// Unknown owners that were asked for, whatever the answer was.
     asked: HashSet<Uid>,
     covered: BTreeSet<(GroupKind, Scope)>,
     /// Lists that are being read, with the generation in which they began.
     lists: BTreeMap<(GroupKind, Scope), u64>,
     generation: u64,
-    graves: VecDeque<Uid>,
+    tombstones: VecDeque<Uid>,
 }
 
-/// How far down a change reaches.
+/// The reach of a change.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Depth {
-    /// To what is below an object whose place is another now.
+enum Reach {
+    /// The objects below one whose place has changed.
     Moved,
-    /// To all that is below: who owns whom has changed. Where owners go round in circles
-    /// the place of an object may change although that of its owner does not.
+    /// All objects below: ownership has changed. Where owners form a circle the place of an
+    /// object may change although that of its owner does not.
     All,
 }
 
 impl Index {
-    /// Nothing is known. What was created at `new_since` or later is new.
+    /// Creates an empty index. Objects created at `new_since` or later are new.
     pub fn new(new_since: Timestamp) -> Self {
         Self {
             new_since,
@@ -88,12 +90,12 @@ impl Index {
             covered: BTreeSet::new(),
             lists: BTreeMap::new(),
             generation: 0,
-            graves: VecDeque::new(),
+            tombstones: VecDeque::new(),
         }
     }
 
-    /// An object is there, or changed; `own` if it belongs to the application by its own
-    /// marks. An object without a uid is ignored.
+    /// Takes an object that is there or has changed; `own` if it belongs to the application
+    /// by its own marks. An object without a uid is ignored.
     pub fn apply(&mut self, kind: &GroupKind, body: TrackedBody, own: bool) -> Vec<Change> {
         let mut changes = Vec::new();
         let node = Node::new(kind, body, own, self.generation);
@@ -106,26 +108,27 @@ impl Index {
         changes
     }
 
-    /// An object is gone.
+    /// Takes a deletion.
     pub fn delete(&mut self, uid: &str) -> Vec<Change> {
         let mut changes = Vec::new();
         self.leave(uid, &mut changes);
         changes
     }
 
-    /// A kind is watched: what is owned by one waits for it, and it is not asked for.
+    /// Records that a kind is watched: objects wait for owners of that kind, and these are
+    /// not asked for one by one.
     pub fn cover(&mut self, kind: &GroupKind, scope: &Scope) {
         self.covered.insert((kind.clone(), scope.clone()));
     }
 
-    /// A list of a kind begins.
+    /// Begins a list of a kind.
     pub fn begin_list(&mut self, kind: &GroupKind, scope: &Scope) {
         self.generation += 1;
         let list = (kind.clone(), scope.clone());
         self.lists.insert(list, self.generation);
     }
 
-    /// The list is complete: what it did not hold is gone.
+    /// Ends a list: objects that it did not hold are gone.
     pub fn end_list(&mut self, kind: &GroupKind, scope: &Scope) -> Vec<Change> {
         let Some(began) = self.lists.remove(&(kind.clone(), scope.clone())) else {
             return Vec::new();
@@ -144,7 +147,7 @@ impl Index {
         changes
     }
 
-    /// A kind cannot be watched: owners of that kind are asked for one by one.
+    /// Records that a kind cannot be watched: owners of that kind are asked for one by one.
     pub fn uncover(&mut self, kind: &GroupKind, scope: &Scope) -> Vec<Change> {
         let list = (kind.clone(), scope.clone());
         self.covered.remove(&list);
@@ -163,16 +166,16 @@ impl Index {
         changes
     }
 
-    /// What was found of an owner that was asked for: its metadata, or nothing. It is not
+    /// Takes the metadata of an owner that was asked for, or its absence. The owner is not
     /// asked for again while anything refers to it.
     pub fn owner_read(
         &mut self,
-        wanted: &Wanted,
+        unknown: &UnknownOwner,
         found: Option<ObjectMeta>,
         own: bool,
     ) -> Vec<Change> {
         let mut changes = Vec::new();
-        let uid = &wanted.owner.uid;
+        let uid = &unknown.owner.uid;
         let seen = self
             .nodes
             .get(uid)
@@ -182,13 +185,13 @@ impl Index {
             return changes;
         };
         let body = TrackedBody::Other(Arc::new(meta));
-        let mut node = Node::new(&wanted.owner.kind, body, own, self.generation);
+        let mut node = Node::new(&unknown.owner.kind, body, own, self.generation);
         node.state = State::Read;
         self.insert(node, &mut changes);
         changes
     }
 
-    /// Looks again at every object's own marks, after the rule for them changed.
+    /// Evaluates every object's own marks again, after the rule for them has changed.
     pub fn reselect(&mut self, own: impl Fn(&ObjectRef, &ObjectMeta) -> bool) -> Vec<Change> {
         let mut changed = Vec::new();
         for node in self.nodes.values_mut() {
@@ -202,43 +205,42 @@ impl Index {
             .sort_by(|a, b| (&a.namespace, &a.name, &a.uid).cmp(&(&b.namespace, &b.name, &b.uid)));
         let changed: Vec<Uid> = changed.into_iter().map(|object| object.uid).collect();
         let mut changes = Vec::new();
-        self.settle(&changed, Depth::All, false, &mut changes);
+        self.recompute(&changed, Reach::All, false, &mut changes);
         changes
     }
 
-    /// Moves the moment from which on objects are new. What was new stays so.
+    /// Moves the time from which on objects are new. Objects that were new stay so.
     pub fn new_since(&mut self, new_since: Timestamp) -> Vec<Change> {
         self.new_since = new_since;
         let stale = |node: &&Node| {
-            let listed = node.state != State::Gone && node.place.is_some();
+            let listed = !node.is_gone() && node.place.is_some();
             listed && node.created.is_some_and(|at| at >= new_since) && !node.is_new
         };
         let stale = self.nodes.values().filter(stale);
         let stale: Vec<Uid> = stale.map(|node| node.object.uid.clone()).collect();
         let mut changes = Vec::new();
-        self.settle(&stale, Depth::Moved, true, &mut changes);
+        self.recompute(&stale, Reach::Moved, true, &mut changes);
         changes
     }
 
-    /// Everything that is known and there.
+    /// All objects that are known and not deleted.
     pub(crate) fn present(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.values().filter(|node| node.state != State::Gone)
+        self.nodes.values().filter(|node| !node.is_gone())
     }
 
-    /// What is known of an object, even if it is gone.
+    /// Returns an object, even a deleted one.
     pub(crate) fn node(&self, uid: &str) -> Option<&Node> {
         self.nodes.get(uid)
     }
 
-    /// What names this as its owner.
+    /// The objects that name this one as their owner.
     pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = &Node> {
         let owned = self.children.get(uid).into_iter().flatten();
         owned.filter_map(|uid| self.nodes.get(uid))
     }
 
-    /// The owners of an object that belongs to nobody which were read and are nobody's
-    /// either.
-    pub(crate) fn unclaimed_owners(&self, uid: &str) -> Vec<Wanted> {
+    /// The owners of an object without a place that were read and have no place either.
+    pub(crate) fn unclaimed_owners(&self, uid: &str) -> Vec<UnknownOwner> {
         let node = self.nodes.get(uid).filter(|node| node.place.is_none());
         let owners = node.into_iter().flat_map(|node| &node.owners);
         owners
@@ -247,32 +249,31 @@ impl Index {
             .collect()
     }
 
-    /// All owners that were read and are nobody's.
-    pub(crate) fn all_unclaimed_owners(&self) -> Vec<Wanted> {
+    /// All owners that were read and have no place.
+    pub(crate) fn all_unclaimed_owners(&self) -> Vec<UnknownOwner> {
         let read = self.nodes.values();
         let read = read.filter(|node| node.state == State::Read && node.place.is_none());
-        let wanted = read.filter_map(|read| {
+        let owners = read.filter_map(|read| {
             let uid = &read.object.uid;
             let mut owned = self.owned_by(uid).flat_map(|node| &node.owners);
-            owned.find(|wanted| wanted.owner.uid == *uid).cloned()
+            owned.find(|owner| owner.owner.uid == *uid).cloned()
         });
-        wanted.collect()
+        owners.collect()
     }
 
-    fn is_read(&self, wanted: &Wanted) -> bool {
-        let owner = self.nodes.get(&wanted.owner.uid);
+    fn is_read(&self, unknown: &UnknownOwner) -> bool {
+        let owner = self.nodes.get(&unknown.owner.uid);
         owner.is_some_and(|owner| owner.state == State::Read)
     }
 
-    /// The object of this name that is there.
+    /// Finds an object by name.
     pub(crate) fn named(&self, kind: &GroupKind, namespace: &str, name: &str) -> Option<ObjectRef> {
         let name = (kind.clone(), namespace.into(), name.into());
         let node = self.nodes.get(self.names.get(&name)?)?;
         Some(node.object.clone())
     }
 
-    /// An object of the same name was there before: it is gone, whatever the watch says
-    /// later.
+    /// Removes the object that had the same name before, whatever the watch says later.
     fn replaced(&mut self, node: &Node, changes: &mut Vec<Change>) {
         let before = self.names.get(&node.name()).cloned();
         if let Some(before) = before.filter(|before| *before != node.object.uid) {
@@ -285,10 +286,7 @@ impl Index {
         let before = self.nodes.remove(&uid);
         let is_news = before.is_none();
         let same = before.as_ref().is_some_and(|before| before.is_same(&node));
-        node.arrived = match &before {
-            Some(before) => before.arrived,
-            None => node.state == State::Present && !self.is_listed(&node),
-        };
+        node.is_new = is_news && node.state == State::Present && !self.is_listed(&node);
         let relinked = before
             .as_ref()
             .is_none_or(|before| !before.is_linked_as(&node));
@@ -296,15 +294,15 @@ impl Index {
         let mut left = Vec::new();
         if let Some(before) = before {
             node.is_new = before.is_new;
-            node.told = before.told;
+            node.reported = before.reported;
             node.place.clone_from(&before.place);
             touched.extend(self.used_by(&before));
             left = self.unlink(&before, Some(&node));
         }
         self.nodes.insert(Arc::clone(&uid), node);
-        let depth = if relinked { Depth::All } else { Depth::Moved };
-        self.settle(&[Arc::clone(&uid)], depth, !same, changes);
-        self.settle(&touched, Depth::Moved, false, changes);
+        let reach = if relinked { Reach::All } else { Reach::Moved };
+        self.recompute(&[Arc::clone(&uid)], reach, !same, changes);
+        self.recompute(&touched, Reach::Moved, false, changes);
         if is_news {
             self.ask_again(&uid, changes);
         }
@@ -320,7 +318,7 @@ impl Index {
             .any(|(kind, scope)| *kind == object.kind && scope.covers(&object.namespace))
     }
 
-    /// Notes whom a node refers to; answers what that concerns besides its children.
+    /// Records the references of a node. Returns the objects that it uses.
     fn link(&mut self, node: &Node) -> Vec<Uid> {
         let uid = &node.object.uid;
         for owner in &node.owners {
@@ -335,12 +333,12 @@ impl Index {
         self.used_by(node)
     }
 
-    /// Takes back what a node refers to, except what `now` does too; answers the owners
-    /// that it leaves.
+    /// Removes the references of a node, except those that `now` has too. Returns the
+    /// owners that it leaves.
     fn unlink(&mut self, node: &Node, now: Option<&Node>) -> Vec<Uid> {
         let uid = &node.object.uid;
         let mut left = Vec::new();
-        for Wanted { owner, .. } in &node.owners {
+        for UnknownOwner { owner, .. } in &node.owners {
             let stays = |now: &Node| now.owners.iter().any(|other| other.owner.uid == owner.uid);
             if now.is_some_and(stays) {
                 continue;
@@ -367,19 +365,19 @@ impl Index {
         used.cloned().collect()
     }
 
-    /// An object is gone. It stays as a grave while something refers to it, and a while
-    /// longer unless it is a pod: what it owned may be seen after it (a hook Job is
-    /// deleted 0.4 s after its end, and the watch of its pods may just be cut).
+    /// Removes an object. A tombstone stays while anything refers to it, and longer unless
+    /// it is a pod: the objects that it owned may arrive later (a hook Job is deleted 0.4 s
+    /// after its end, and the watch of its pods may just be cut).
     fn leave(&mut self, uid: &str, changes: &mut Vec<Change>) {
         let Some(mut node) = self.nodes.remove(uid) else {
             return;
         };
-        if node.state == State::Gone {
+        if node.is_gone() {
             self.nodes.insert(Arc::clone(&node.object.uid), node);
             return;
         }
         let uid = Arc::clone(&node.object.uid);
-        if std::mem::take(&mut node.told) {
+        if std::mem::take(&mut node.reported) {
             changes.push(Change::Removed(node.object.clone()));
         }
         let used = self.used_by(&node);
@@ -389,42 +387,43 @@ impl Index {
         if self.names.get(&node.name()) == Some(&uid) {
             self.names.remove(&node.name());
         }
-        node.state = State::Gone;
-        node.kept = !node.is_pod();
-        if node.kept {
-            self.graves.push_back(Arc::clone(&uid));
+        let retained = !node.is_pod();
+        node.state = State::Gone { retained };
+        if retained {
+            self.tombstones.push_back(Arc::clone(&uid));
         }
         self.nodes.insert(Arc::clone(&uid), node);
-        self.settle(&used, Depth::Moved, false, changes);
+        self.recompute(&used, Reach::Moved, false, changes);
         self.forget(&uid, changes);
-        if self.graves.len() > GRAVES {
-            self.level_a_grave(changes);
+        if self.tombstones.len() > TOMBSTONES {
+            self.drop_oldest_tombstone(changes);
         }
     }
 
-    fn level_a_grave(&mut self, changes: &mut Vec<Change>) {
-        let Some(uid) = self.graves.pop_front() else {
+    fn drop_oldest_tombstone(&mut self, changes: &mut Vec<Change>) {
+        let Some(uid) = self.tombstones.pop_front() else {
             return;
         };
-        if let Some(node) = self.nodes.get_mut(&uid) {
-            node.kept = false;
+        // An object may have come back under its uid.
+        if let Some(node) = self.nodes.get_mut(&uid).filter(|node| node.is_gone()) {
+            node.state = State::Gone { retained: false };
         }
         self.forget(&uid, changes);
     }
 
-    /// Lets go of what is only known because something refers to it, when nothing does.
+    /// Drops a node that was kept only for the objects that refer to it, once none does.
     fn forget(&mut self, uid: &str, changes: &mut Vec<Change>) {
         let Some(node) = self.nodes.get(uid) else {
             return;
         };
-        let needed = node.state == State::Present || node.kept || self.children.contains_key(uid);
-        if needed {
+        let is_held = matches!(node.state, State::Present | State::Gone { retained: true });
+        if is_held || self.children.contains_key(uid) {
             return;
         }
         let Some(node) = self.nodes.remove(uid) else {
             return;
         };
-        if node.told {
+        if node.reported {
             changes.push(Change::Removed(node.object.clone()));
         }
         for owner in self.unlink(&node, None) {
@@ -432,27 +431,27 @@ impl Index {
         }
     }
 
-    /// Works out the places of objects and of all that depends on them, and tells what
-    /// changed, owners first. `told` if the objects themselves are to be told although
+    /// Computes the places of objects and of all that depend on them, and reports what has
+    /// changed, owners first. `report` if the objects themselves are reported although
     /// their places are as before.
-    fn settle(&mut self, starts: &[Uid], depth: Depth, told: bool, changes: &mut Vec<Change>) {
-        let mut placed = self.place(starts, depth);
-        placed.sort_by_cached_key(|(uid, _)| self.hops(uid));
+    fn recompute(&mut self, starts: &[Uid], reach: Reach, report: bool, changes: &mut Vec<Change>) {
+        let mut placed = self.recompute_places(starts, reach);
+        placed.sort_by_cached_key(|(uid, _)| self.depth(uid));
         let mut removed = Vec::new();
         for (uid, moved) in &placed {
             let Some(node) = self.nodes.get_mut(uid) else {
                 continue;
             };
-            if node.state == State::Gone {
+            if node.is_gone() {
                 continue;
             }
-            let news = *moved || !node.told || (told && starts.contains(uid));
+            let news = *moved || !node.reported || (report && starts.contains(uid));
             match node.tracked(self.new_since) {
                 Some(tracked) if news => {
-                    node.told = true;
+                    node.reported = true;
                     changes.push(Change::Applied(tracked));
                 }
-                None if std::mem::take(&mut node.told) => {
+                None if std::mem::take(&mut node.reported) => {
                     removed.push(Change::Removed(node.object.clone()));
                 }
                 _ => {}
@@ -464,8 +463,9 @@ impl Index {
         }
     }
 
-    /// Places objects and what is below them.
-    fn place(&mut self, starts: &[Uid], depth: Depth) -> Vec<(Uid, bool)> {
+    /// Computes the places of objects and of those below them. Returns each with whether its
+    /// place has changed.
+    fn recompute_places(&mut self, starts: &[Uid], reach: Reach) -> Vec<(Uid, bool)> {
         let mut visited: HashSet<Uid> = starts.iter().cloned().collect();
         let mut queue: VecDeque<Uid> = starts.iter().cloned().collect();
         let mut placed = Vec::new();
@@ -476,7 +476,7 @@ impl Index {
             };
             let moved = node.place != place;
             node.place = place;
-            if moved || depth == Depth::All {
+            if moved || reach == Reach::All {
                 let below = self.below(&uid);
                 queue.extend(below.into_iter().filter(|uid| visited.insert(uid.clone())));
             }
@@ -485,8 +485,8 @@ impl Index {
         placed
     }
 
-    /// How far an object is from its root. Owners may go round in circles.
-    fn hops(&self, uid: &Uid) -> usize {
+    /// Counts the objects from an object up to its root. Owners may form a circle.
+    fn depth(&self, uid: &Uid) -> usize {
         let above = |uid: &Uid| {
             let place = self.nodes.get(uid)?.place.as_ref()?;
             place.parent.as_ref().map(|parent| Arc::clone(&parent.uid))
@@ -495,15 +495,15 @@ impl Index {
         chain.take(self.nodes.len()).count()
     }
 
-    /// What an object owns or uses.
+    /// The objects that an object owns or uses.
     fn below(&self, uid: &Uid) -> Vec<Uid> {
         let owned = self.children.get(uid).into_iter().flatten().cloned();
         let used = self.nodes.get(uid).map(|node| self.used_by(node));
         owned.chain(used.unwrap_or_default()).collect()
     }
 
-    /// Where an object belongs: by itself, or by the first of its owners that does. `path`
-    /// holds what is being asked already: owners may go round in circles.
+    /// Resolves the place of an object: its own, or below the first of its owners that has
+    /// one. `path` holds the objects that are being resolved: owners may form a circle.
     fn resolve(&self, uid: &Uid, path: &mut Vec<Uid>) -> Option<Place> {
         let node = self.nodes.get(uid)?;
         if node.own {
@@ -523,32 +523,32 @@ impl Index {
         found
     }
 
-    /// Asks once more for the owners of an object that were read and are nobody's.
+    /// Asks once more for the owners of an object that were read and have no place.
     fn ask_again(&self, uid: &Uid, changes: &mut Vec<Change>) {
         changes.extend(self.unclaimed_owners(uid).into_iter().map(Change::Want));
     }
 
-    /// Asks for the owners of an object that nothing is known of and no watch will bring.
+    /// Asks for the owners of an object that are unknown and delivered by no watch.
     fn ask(&mut self, uid: &Uid, changes: &mut Vec<Change>) {
         let Some(node) = self.nodes.get(uid) else {
             return;
         };
-        if node.place.is_some() || node.state == State::Gone {
+        if node.place.is_some() || node.is_gone() {
             return;
         }
         let namespace = &node.object.namespace;
-        for wanted in &node.owners {
-            let owner = &wanted.owner;
+        for unknown in &node.owners {
+            let owner = &unknown.owner;
             let covered =
                 |(kind, scope): &(GroupKind, Scope)| *kind == owner.kind && scope.covers(namespace);
             // The pods that a node runs by itself belong to no application.
-            let node = &*owner.kind.kind == "Node" && owner.kind.group.is_empty();
+            let is_node = owner.kind.is("", "Node");
             let known = self.nodes.contains_key(&owner.uid);
-            if known || node || self.covered.iter().any(covered) {
+            if known || is_node || self.covered.iter().any(covered) {
                 continue;
             }
             if self.asked.insert(Arc::clone(&owner.uid)) {
-                changes.push(Change::Want(wanted.clone()));
+                changes.push(Change::Want(unknown.clone()));
             }
         }
     }

@@ -1,26 +1,29 @@
-//! What cannot be read, in as few notices as possible.
+//! Resources that cannot be read, in as few notices as possible.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use argo_core::{Degraded, DegradedReason, Level, Notice, NoticeCode, access, text::listed};
+use argo_core::{
+    Degraded, DegradedReason, Level, Notice, NoticeCode,
+    access::{grant, refusal},
+};
 
-use crate::Scope;
+use crate::workload::Scope;
 
-/// What may not be read in one namespace comes up within moments, kind by kind; it is
-/// told together.
+/// How long refusals are gathered: those of one namespace arrive within moments, kind by
+/// kind, and make one notice.
 const GATHER: Duration = Duration::from_secs(1);
 
-/// Gathers what cannot be read, by resource (`pods`, `deployments.apps`) and scope.
+/// Gathers the resources (`pods`, `deployments.apps`) that cannot be read in a scope.
 #[derive(Debug, Default)]
-pub(crate) struct Trouble {
+pub(crate) struct RefusedAccess {
     forbidden: BTreeMap<Scope, Gathered>,
-    told: BTreeSet<(Scope, String)>,
+    reported: BTreeSet<(Scope, String)>,
     due: Option<Duration>,
     unreachable: BTreeSet<(Scope, String)>,
-    said_unreachable: bool,
+    is_away: bool,
 }
 
 #[derive(Debug, Default)]
@@ -28,13 +31,14 @@ struct Gathered {
     resources: BTreeSet<String>,
     matters: bool,
     watch_only: bool,
-    /// True if what they own cannot be told for whose it is.
+    /// True if their pods may belong to the application without a way to tell.
     owners: bool,
-    said: String,
+    /// The server's answer.
+    answer: String,
 }
 
-impl Trouble {
-    /// Something may not be read.
+impl RefusedAccess {
+    /// Takes a 403.
     pub(crate) fn forbidden(
         &mut self,
         scope: &Scope,
@@ -43,7 +47,7 @@ impl Trouble {
         message: &str,
         now: Duration,
     ) {
-        if !self.told.insert((scope.clone(), resource.to_owned())) {
+        if !self.reported.insert((scope.clone(), resource.to_owned())) {
             return;
         }
         let watch_only = message.contains("cannot watch");
@@ -54,21 +58,23 @@ impl Trouble {
         gathered.resources.insert(resource.to_owned());
         gathered.matters |= matters;
         gathered.watch_only &= watch_only;
-        message.clone_into(&mut gathered.said);
+        message.clone_into(&mut gathered.answer);
         self.due.get_or_insert(now + GATHER);
     }
 
-    /// Owners of a kind may not be read one by one either; true if the notice of that kind
-    /// says so, or has said it.
-    pub(crate) fn owners(&mut self, scope: &Scope, resource: &str) -> bool {
+    /// Adds that owners of a resource may not be read one by one either. True if the notice
+    /// of that resource says so, or has said it.
+    pub(crate) fn cover_owners(&mut self, scope: &Scope, resource: &str) -> bool {
         let gathered = self.forbidden.get_mut(scope);
         if let Some(gathered) = gathered.filter(|some| some.resources.contains(resource)) {
             gathered.owners = true;
         }
-        self.told.contains(&(scope.clone(), resource.to_owned()))
+        self.reported
+            .contains(&(scope.clone(), resource.to_owned()))
     }
 
-    /// There is no answer, or the credentials are refused: one notice for all of it.
+    /// Takes a failed connection or refused credentials. Returns a notice for the first
+    /// resource.
     pub(crate) fn unreachable(
         &mut self,
         scope: &Scope,
@@ -78,7 +84,7 @@ impl Trouble {
     ) -> Option<Notice> {
         self.unreachable
             .insert((scope.clone(), resource.to_owned()));
-        if std::mem::replace(&mut self.said_unreachable, true) {
+        if std::mem::replace(&mut self.is_away, true) {
             return None;
         }
         let message = if degraded.reason == DegradedReason::Unauthorized {
@@ -99,20 +105,20 @@ impl Trouble {
         ))
     }
 
-    /// Something works again.
+    /// Takes a success. Returns a notice if a failure was reported before.
     pub(crate) fn restored(&mut self, scope: &Scope, resource: &str) -> Option<Notice> {
         let key = (scope.clone(), resource.to_owned());
         let was_unreachable = self.unreachable.remove(&key);
-        let was_forbidden = self.told.remove(&key);
+        let was_forbidden = self.reported.remove(&key);
         if let Some(gathered) = self.forbidden.get_mut(scope) {
             gathered.resources.remove(resource);
         }
         let message = if was_forbidden {
             format!("{resource} can be read again in {scope}")
-        } else if was_unreachable && self.said_unreachable {
-            // Of a kind in which nothing changes it is never known that it works again.
+        } else if was_unreachable && self.is_away {
+            // A kind in which nothing changes never reports that it works again.
             self.unreachable.clear();
-            self.said_unreachable = false;
+            self.is_away = false;
             "the cluster can be reached again".to_owned()
         } else {
             return None;
@@ -120,12 +126,12 @@ impl Trouble {
         Some(Notice::new(NoticeCode::Restored, Level::Info, message))
     }
 
-    /// When [`gathered`](Self::gathered) has something to tell.
+    /// The time at which [`gathered`](Self::gathered) has notices.
     pub(crate) fn due(&self) -> Option<Duration> {
         self.due
     }
 
-    /// What may not be read, one notice a namespace.
+    /// Takes the notices about refused resources, one for each namespace.
     pub(crate) fn gathered(&mut self) -> Vec<Notice> {
         self.due = None;
         let gathered = std::mem::take(&mut self.forbidden);
@@ -147,29 +153,27 @@ fn notice(scope: &Scope, gathered: &Gathered) -> Notice {
     } else {
         "their status and events"
     };
-    let message = format!(
-        "may not {verb} {} in {scope} (403): {lost} are missing",
-        listed(&resources)
-    );
+    let refusal = refusal(verb, &resources, &scope.to_string());
     let level = if gathered.matters {
         Level::Warning
     } else {
         Level::Info
     };
-    Notice::new(NoticeCode::Forbidden, level, message).hint(grant(
+    let message = format!("{refusal}: {lost} are missing");
+    Notice::new(NoticeCode::Forbidden, level, message).hint(rule(
         scope,
         &resources,
-        &gathered.said,
+        &gathered.answer,
     ))
 }
 
-/// Returns the commands that allow reading the resources to the user whom a 403 names.
-pub(crate) fn grant(scope: &Scope, resources: &[&str], said: &str) -> String {
+/// The commands that allow it to the user whom the server's answer names.
+pub(crate) fn rule(scope: &Scope, resources: &[&str], answer: &str) -> String {
     let namespace = match scope {
         Scope::Cluster => None,
         Scope::Namespace(namespace) => Some(&**namespace),
     };
-    access::grant(namespace, &["get", "list", "watch"], resources, said)
+    grant(namespace, &["get", "list", "watch"], resources, answer)
 }
 
 #[cfg(test)]
@@ -184,19 +188,19 @@ mod tests {
 
     #[test]
     fn what_is_forbidden_in_a_namespace_is_one_notice_with_the_rule() {
-        let mut trouble = Trouble::default();
+        let mut access = RefusedAccess::default();
         let said = r#"jobs.batch is forbidden: User "ci" cannot list resource "jobs" in API group "batch""#;
         for resource in ["replicasets.apps", "jobs.batch", "jobs.batch"] {
-            trouble.forbidden(&shop(), resource, true, said, Duration::ZERO);
+            access.forbidden(&shop(), resource, true, said, Duration::ZERO);
         }
-        assert_eq!(trouble.due(), Some(SECOND));
-        let notices = trouble.gathered();
+        assert_eq!(access.due(), Some(SECOND));
+        let notices = access.gathered();
         let [notice] = &notices[..] else {
             panic!("{notices:?}")
         };
         assert_eq!(
             notice.message,
-            "may not list jobs.batch and replicasets.apps in shop (403): their status and events are missing"
+            "cannot list jobs.batch and replicasets.apps in shop (403 forbidden): their status and events are missing"
         );
         assert_eq!(
             notice.hint.as_deref(),
@@ -204,34 +208,34 @@ mod tests {
                 "kubectl create role argo-assistant -n shop --verb=get,list,watch --resource=jobs.batch,replicasets.apps --dry-run=client -o yaml | kubectl auth reconcile -n shop -f - && kubectl create rolebinding argo-assistant -n shop --role=argo-assistant --user=ci --dry-run=client -o yaml | kubectl auth reconcile -n shop -f -"
             )
         );
-        trouble.forbidden(&shop(), "jobs.batch", true, said, SECOND);
-        assert!(trouble.due().is_none() && trouble.gathered().is_empty());
-        assert!(trouble.restored(&shop(), "jobs.batch").is_some());
-        trouble.forbidden(&shop(), "jobs.batch", true, said, SECOND);
-        assert_eq!(trouble.gathered().len(), 1);
+        access.forbidden(&shop(), "jobs.batch", true, said, SECOND);
+        assert!(access.due().is_none() && access.gathered().is_empty());
+        assert!(access.restored(&shop(), "jobs.batch").is_some());
+        access.forbidden(&shop(), "jobs.batch", true, said, SECOND);
+        assert_eq!(access.gathered().len(), 1);
     }
 
     #[test]
     fn a_cluster_that_is_away_is_one_notice_and_one_more_when_it_is_back() {
-        let mut trouble = Trouble::default();
+        let mut access = RefusedAccess::default();
         let degraded = Degraded {
             reason: DegradedReason::Unreachable,
             message: "refused".into(),
         };
         assert!(
-            trouble
+            access
                 .unreachable(&shop(), "pods", &degraded, "c")
                 .is_some()
         );
         assert!(
-            trouble
+            access
                 .unreachable(&shop(), "jobs.batch", &degraded, "c")
                 .is_none()
         );
-        assert!(trouble.restored(&shop(), "pods").is_some());
-        assert!(trouble.restored(&shop(), "jobs.batch").is_none());
+        assert!(access.restored(&shop(), "pods").is_some());
+        assert!(access.restored(&shop(), "jobs.batch").is_none());
         assert!(
-            trouble
+            access
                 .unreachable(&shop(), "pods", &degraded, "c")
                 .is_some()
         );

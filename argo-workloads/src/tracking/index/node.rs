@@ -1,4 +1,4 @@
-//! What is known of one object.
+//! One object of the index.
 
 use std::sync::Arc;
 
@@ -7,26 +7,28 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use super::{Body, Name};
-use crate::hook::hook_phase;
+use crate::tracking::hook::hook_phase;
 
-/// An owner as the owned object names it: enough to read it.
+/// An owner that no watch delivers, as an owner reference names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Wanted {
-    /// The owner. Its namespace is that of what it owns; it may be cluster-scoped.
+pub struct UnknownOwner {
+    /// The owner. Its namespace is that of the object that it owns; it may be
+    /// cluster-scoped.
     pub owner: ObjectRef,
-    /// `apiVersion`, by which it can be read.
+    /// `apiVersion` of the reference.
     pub api_version: Arc<str>,
 }
 
-/// How an object is known.
+/// The source of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// By a watch or a list.
+    /// A watch or a list.
     Present,
-    /// It was read once, because something refers to it.
+    /// One read, because another object refers to it.
     Read,
-    /// It was there.
-    Gone,
+    /// None any more: it was deleted. `retained` while it is remembered although nothing
+    /// references it.
+    Gone { retained: bool },
 }
 
 /// An object.
@@ -34,26 +36,27 @@ pub(crate) enum State {
 pub(crate) struct Node {
     pub(crate) object: ObjectRef,
     /// The controller first.
-    pub(crate) owners: Vec<Wanted>,
-    /// What belongs where it belongs, by name: the claims of a pod.
+    pub(crate) owners: Vec<UnknownOwner>,
+    /// Objects that this one pulls into the application by naming them: the claims of a
+    /// pod.
     pub(super) uses: Vec<Name>,
+    /// True if it belongs to the application by its own marks.
     pub(crate) own: bool,
     pub(super) hook: Option<Arc<str>>,
     pub(super) created: Option<Timestamp>,
-    /// True if it was created before our eyes, whatever the clocks say.
-    pub(super) arrived: bool,
+    /// True if it came into being with the rollout, or after the first list of its kind,
+    /// whatever the clocks say.
     pub(super) is_new: bool,
     pub(super) state: State,
-    /// True for a grave that nothing needs to refer to.
-    pub(super) kept: bool,
-    /// True while followers believe that it belongs to the application.
-    pub(super) told: bool,
+    /// True while followers count it as part of the application.
+    pub(super) reported: bool,
+    /// The list generation in which it was last applied.
     pub(super) seen: u64,
     pub(crate) place: Option<Place>,
     pub(crate) body: Body,
 }
 
-/// Where an object belongs.
+/// The place of an object in the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) root: ObjectRef,
@@ -92,11 +95,9 @@ impl Node {
             created: meta.creation_timestamp.as_ref().map(|time| time.0),
             object,
             own,
-            arrived: false,
             is_new: false,
             state: State::Present,
-            kept: false,
-            told: false,
+            reported: false,
             seen,
             place: None,
             body: Body::Open(body),
@@ -109,31 +110,35 @@ impl Node {
         (object.kind.clone(), namespace, name)
     }
 
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone { .. })
+    }
+
     pub(super) fn is_pod(&self) -> bool {
         self.body.is_pod()
     }
 
-    /// True if `other` says nothing that this does not: a list that was read again.
+    /// True if `other` is the same version: a list that was read again.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let version = self.body.resource_version();
         let same = version.is_some() && version == other.body.resource_version();
         same && self.state == other.state && self.own == other.own
     }
 
-    /// True if `other` stands to its owners as this does.
+    /// True if `other` has the same owners and marks.
     pub(super) fn is_linked_as(&self, other: &Self) -> bool {
         self.own == other.own && self.owners == other.owners
     }
 
-    /// The object as followers are told of it, if it belongs to the application. If not,
-    /// it is kept in less memory.
+    /// Returns the object as followers get it, if it belongs to the application. If not,
+    /// packs it to save memory.
     pub(super) fn tracked(&mut self, new_since: Timestamp) -> Option<Tracked> {
         let Some(place) = &self.place else {
             self.body.pack();
             return None;
         };
-        self.is_new |= self.arrived || self.created.is_some_and(|at| at >= new_since);
-        let controller = || self.owners.first().map(|wanted| wanted.owner.clone());
+        self.is_new |= self.created.is_some_and(|at| at >= new_since);
+        let controller = || self.owners.first().map(|owner| owner.owner.clone());
         Some(Tracked {
             object: self.object.clone(),
             owner: place.parent.clone().or_else(controller),
@@ -147,15 +152,15 @@ impl Node {
     }
 }
 
-fn owners(object: &ObjectRef, meta: &ObjectMeta) -> Vec<Wanted> {
-    let wanted = |owner: &OwnerReference| Wanted {
+fn owners(object: &ObjectRef, meta: &ObjectMeta) -> Vec<UnknownOwner> {
+    let unknown = |owner: &OwnerReference| UnknownOwner {
         owner: ObjectRef::from_owner(&object.namespace, owner),
         api_version: owner.api_version.as_str().into(),
     };
     let references = meta.owner_references.iter().flatten();
     let mut references: Vec<_> = references.filter(|owner| !owner.uid.is_empty()).collect();
     references.sort_by_key(|owner| owner.controller != Some(true));
-    references.into_iter().map(wanted).collect()
+    references.into_iter().map(unknown).collect()
 }
 
 fn claims(object: &ObjectRef, pod: &Pod) -> Vec<Name> {

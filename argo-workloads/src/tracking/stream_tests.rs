@@ -462,7 +462,7 @@ async fn a_kind_that_may_not_be_listed_is_a_notice_and_the_rest_goes_on() {
     assert!(
         notice
             .message
-            .contains("may not list cronjobs.batch and replicasets.apps in shop (403)")
+            .contains("cannot list cronjobs.batch and replicasets.apps in shop (403 forbidden)")
     );
     assert!(
         notice
@@ -497,9 +497,7 @@ async fn without_the_application_its_namespace_is_looked_into() {
         (NoticeCode::ApplicationUnreadable, Level::Info)
     );
     assert!(
-        notice
-            .message
-            .contains("only namespace argocd is looked into"),
+        notice.message.contains("only namespace argocd is watched"),
         "{}",
         notice.message
     );

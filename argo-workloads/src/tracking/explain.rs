@@ -1,28 +1,29 @@
-//! Why an object is followed, or not.
+//! Explanations why objects are followed or not.
 
 use argo_core::{ObjectRef, TrackingId};
 
-use crate::{INSTANCE_LABEL, Index, Membership, index::Node, marks::Marks, selector::annotation};
+use super::{Index, index::Node, selectors::Selectors};
+use crate::{Membership, selector::annotation};
 
-/// Whether one object is followed, and why.
+/// The reason why one object is followed or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The object.
     pub object: ObjectRef,
     /// True if it is followed.
     pub followed: bool,
-    /// Why, in one sentence without a full stop.
+    /// The reason in one sentence without a full stop.
     pub why: String,
 }
 
-/// Explains every object that is known, followed ones first.
-pub(crate) fn explain(index: &Index, marks: &Marks) -> Vec<Explanation> {
+/// Explains every known object, followed ones first.
+pub(crate) fn explain(index: &Index, selectors: &Selectors) -> Vec<Explanation> {
     let mut all: Vec<_> = index
         .present()
         .map(|node| Explanation {
             object: node.object.clone(),
             followed: node.place.is_some(),
-            why: why(index, marks, node),
+            why: why(index, selectors, node),
         })
         .collect();
     all.sort_by(|a, b| {
@@ -40,21 +41,21 @@ pub(crate) fn explain(index: &Index, marks: &Marks) -> Vec<Explanation> {
     all
 }
 
-fn why(index: &Index, marks: &Marks, node: &Node) -> String {
+fn why(index: &Index, selectors: &Selectors, node: &Node) -> String {
     let body = node.body.get();
     let meta = body.metadata();
-    let membership = marks.membership(&node.object.kind, meta);
+    let membership = selectors.membership(&node.object.kind, meta);
     match &node.place {
         Some(place) if place.parent.is_some() => format!("owned by {}", chain(index, node)),
         Some(_) => match annotation(meta, TrackingId::ANNOTATION) {
             Some(id) if membership == Membership::Own => format!("tracking id {id}"),
             _ => "its label names the application".to_owned(),
         },
-        None => ignored(node, membership, marks),
+        None => ignored(node, membership, selectors),
     }
 }
 
-/// `ReplicaSet/web-6d4c ← Deployment/web`.
+/// Returns the owners of an object: `ReplicaSet/web-6d4c ← Deployment/web`.
 fn chain(index: &Index, node: &Node) -> String {
     let above = |node: &&Node| {
         let parent = node.place.as_ref()?.parent.as_ref()?;
@@ -65,7 +66,7 @@ fn chain(index: &Index, node: &Node) -> String {
     names.join(" ← ")
 }
 
-fn ignored(node: &Node, membership: Membership, marks: &Marks) -> String {
+fn ignored(node: &Node, membership: Membership, selectors: &Selectors) -> String {
     let owner = node.owners.first().map(|wanted| &wanted.owner);
     match (membership, owner) {
         (Membership::Copied(id), _) => format!(
@@ -78,10 +79,7 @@ fn ignored(node: &Node, membership: Membership, marks: &Marks) -> String {
         }
         (Membership::OtherInstallation(None), _) => "carries no installation id".to_owned(),
         (Membership::LabelOnly, _) => {
-            let key = marks
-                .selectors
-                .first()
-                .map_or(INSTANCE_LABEL, |one| one.label_key());
+            let key = selectors.label_key();
             let body = node.body.get();
             let value = body.metadata().labels.as_ref().and_then(|all| all.get(key));
             let value = value.map_or("", String::as_str);

@@ -1,4 +1,4 @@
-//! What else is known of an object, kept as small as its use allows.
+//! The body of an object, kept as small as its use allows.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// by the application. Until then they are kept as JSON, which takes a fifth of the memory.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
-    /// As followers get it.
+    /// Unpacked, as followers get it.
     Open(TrackedBody),
     /// As JSON.
     Packed(Packed),
@@ -32,7 +32,7 @@ enum Shape {
 }
 
 impl Body {
-    /// The body, unpacked if need be.
+    /// Returns the body, unpacked if need be.
     pub(crate) fn get(&self) -> TrackedBody {
         match self {
             Self::Open(body) => body.clone(),
@@ -40,7 +40,7 @@ impl Body {
         }
     }
 
-    /// The body, which stays unpacked.
+    /// Returns the body and leaves it unpacked.
     pub(super) fn open(&mut self) -> TrackedBody {
         let body = self.get();
         if let Self::Packed(_) = self {
@@ -49,7 +49,7 @@ impl Body {
         body
     }
 
-    /// Nobody is going to ask for it soon.
+    /// Packs the body, which is not needed soon.
     pub(super) fn pack(&mut self) {
         if let Self::Open(body) = self
             && let Some(packed) = Packed::new(body)
@@ -105,7 +105,7 @@ fn json(of: &impl Serialize) -> Option<Box<[u8]>> {
         .map(Vec::into_boxed_slice)
 }
 
-/// What was written can be read.
+/// Reads what [`json`] wrote.
 fn object<T: DeserializeOwned + Default>(json: &[u8]) -> Arc<T> {
     let object = serde_json::from_slice(json);
     Arc::new(object.unwrap_or_else(|error| {
@@ -121,9 +121,9 @@ mod tests {
     use super::*;
 
     const RECORDINGS: [&str; 3] = [
-        include_str!("../../testdata/recordings/04-init-and-sidecar.jsonl"),
-        include_str!("../../testdata/recordings/08-jobs.jsonl"),
-        include_str!("../../testdata/recordings/10-failure-kinds.jsonl"),
+        include_str!("../../../testdata/recordings/04-init-and-sidecar.jsonl"),
+        include_str!("../../../testdata/recordings/08-jobs.jsonl"),
+        include_str!("../../../testdata/recordings/10-failure-kinds.jsonl"),
     ];
 
     fn recorded() -> impl Iterator<Item = TrackedBody> {

@@ -1,4 +1,4 @@
-//! The sync phase of a hook.
+//! Sync phases of hooks.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::selector::annotation;
 const ARGO: &str = "argocd.argoproj.io/hook";
 const HELM: &str = "helm.sh/hook";
 
-/// The phase in which Argo CD runs an object, if the object is a hook.
+/// Returns the phase in which Argo CD runs an object, if the object is a hook.
 ///
 /// Argo's own annotation wins over Helm's, as in gitops-engine `pkg/sync/hook`. A hook of
 /// several phases counts as one of the first.

@@ -1,4 +1,4 @@
-//! Owners that no watch brings, read one by one.
+//! Reads owners that no watch delivers, one by one.
 
 use std::{
     collections::HashMap,
@@ -15,48 +15,51 @@ use kube::{
     discovery::{self, Scope as KindScope},
 };
 
-use crate::{Wanted, scan::code};
+use super::index::UnknownOwner;
+use crate::workload::{Kinds, Names, scan::code};
 
-/// How often an owner is asked for while there is no answer at all.
+/// Reads of an owner before it is given up, while there is no answer at all.
 const TRIES: u32 = 5;
 
-/// What there is to know of an owner.
+/// The answer to the read of an owner.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// Its metadata.
     Found(Box<ObjectMeta>),
-    /// It is gone, or its kind is.
+    /// The owner is gone, or its kind is not served.
     Absent,
-    /// It may not be read; what the server said.
+    /// It may not be read, in the server's words.
     Forbidden(String),
-    /// There was no answer.
+    /// There was no answer, for this reason.
     Failed(String),
 }
 
 type KindName = (Arc<str>, Arc<str>);
 type Known = Option<(ApiResource, KindScope)>;
 
-/// Reads the metadata of owners. How a kind is served is asked once for each kind.
+/// Reads the metadata of owners. Discovery is asked once for each kind.
 #[derive(Clone)]
-pub(crate) struct Owners {
+pub(crate) struct OwnerReader {
     client: Client,
-    kinds: Arc<Mutex<HashMap<KindName, Known>>>,
+    watched: Kinds,
+    discovered: Arc<Mutex<HashMap<KindName, Known>>>,
 }
 
-impl Owners {
-    pub(crate) fn new(client: Client) -> Self {
+impl OwnerReader {
+    pub(crate) fn new(client: Client, watched: Kinds) -> Self {
         Self {
             client,
-            kinds: Arc::default(),
+            watched,
+            discovered: Arc::default(),
         }
     }
 
-    /// Reads an owner: one request, and one more for a kind that is new and not of
-    /// Kubernetes itself.
-    pub(crate) async fn read(&self, wanted: &Wanted) -> Answer {
+    /// Reads an owner: one request, and one more for discovery if its kind is neither
+    /// watched nor known yet.
+    pub(crate) async fn read(&self, unknown: &UnknownOwner) -> Answer {
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10), 1);
         loop {
-            match self.once(wanted).await {
+            match self.once(unknown).await {
                 Ok(Some(meta)) => return Answer::Found(Box::new(meta)),
                 Ok(None) => return Answer::Absent,
                 Err(error) => match code(&error) {
@@ -71,56 +74,54 @@ impl Owners {
         }
     }
 
-    async fn once(&self, wanted: &Wanted) -> Result<Option<ObjectMeta>, kube::Error> {
-        let Some((resource, scope)) = self.kind(wanted).await? else {
+    async fn once(&self, unknown: &UnknownOwner) -> Result<Option<ObjectMeta>, kube::Error> {
+        let Some((resource, scope)) = self.kind(unknown).await? else {
             return Ok(None);
         };
         let client = self.client.clone();
         let api: Api<DynamicObject> = match scope {
             KindScope::Cluster => Api::all_with(client, &resource),
             KindScope::Namespaced => {
-                Api::namespaced_with(client, &wanted.owner.namespace, &resource)
+                Api::namespaced_with(client, &unknown.owner.namespace, &resource)
             }
         };
         let found = api
-            .get_metadata_opt_with(&wanted.owner.name, &GetParams::default())
+            .get_metadata_opt_with(&unknown.owner.name, &GetParams::default())
             .await?;
         Ok(found.map(|object| slim(object.metadata)))
     }
 
-    async fn kind(&self, wanted: &Wanted) -> Result<Known, kube::Error> {
-        let kind = &wanted.owner.kind;
-        let name = (Arc::clone(&wanted.api_version), Arc::clone(&kind.kind));
+    async fn kind(&self, unknown: &UnknownOwner) -> Result<Known, kube::Error> {
+        let kind = &unknown.owner.kind;
+        let name = (Arc::clone(&unknown.api_version), Arc::clone(&kind.kind));
         let known = self.lock().get(&name).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
-        let version = wanted.api_version.rsplit('/').next().unwrap_or_default();
+        let version = unknown.api_version.rsplit('/').next().unwrap_or_default();
         let kind = GroupVersionKind::gvk(&kind.group, version, &kind.kind);
-        let known = if is_built_in(&kind) {
-            Some((ApiResource::from_gvk(&kind), KindScope::Namespaced))
-        } else {
-            discover(&self.client, &kind).await?
+        let known = match self.watched.find(&unknown.owner.kind) {
+            Some(watched) => Some((resource(watched.names(), &kind), KindScope::Namespaced)),
+            None => discover(&self.client, &kind).await?,
         };
         self.lock().insert(name, known.clone());
         Ok(known)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<KindName, Known>> {
-        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+        self.discovered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Kinds that own pods, directly or not, and whose plural is the usual one.
-fn is_built_in(kind: &GroupVersionKind) -> bool {
-    matches!(
-        (kind.group.as_str(), kind.kind.as_str()),
-        (
-            "apps",
-            "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet"
-        ) | ("batch", "Job" | "CronJob")
-            | ("", "ReplicationController" | "Pod")
-    )
+/// The resource of a watched kind in the version that an owner reference names.
+fn resource(names: &Names, referenced: &GroupVersionKind) -> ApiResource {
+    ApiResource {
+        version: referenced.version.clone(),
+        api_version: referenced.api_version(),
+        ..names.api_resource()
+    }
 }
 
 async fn discover(client: &Client, kind: &GroupVersionKind) -> Result<Known, kube::Error> {
@@ -135,7 +136,7 @@ async fn discover(client: &Client, kind: &GroupVersionKind) -> Result<Known, kub
     }
 }
 
-/// What the server says, without the error around it.
+/// Returns the server's message, without the error around it.
 fn said(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
@@ -143,7 +144,8 @@ fn said(error: &kube::Error) -> String {
     }
 }
 
-/// Managed fields are most of the metadata, and nobody reads them here.
+/// Drops managed fields, which are most of the metadata, and the last applied
+/// configuration.
 pub(crate) fn slim(mut meta: ObjectMeta) -> ObjectMeta {
     meta.managed_fields = None;
     if let Some(annotations) = meta.annotations.as_mut() {

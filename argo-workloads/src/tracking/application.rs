@@ -1,14 +1,14 @@
-//! What an Application resource says about where its objects are and since when.
+//! Reads from an Application resource where its objects are, and since when they are new.
 
 use std::collections::BTreeSet;
 
 use argo_core::{
-    AppRef,
+    AppRef, ObjectRef,
     resource::{Application, Destination},
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// An operation that ended this long before the start is still the one that is followed.
+/// An operation that ended at most this long before the start is still followed.
 const JUST_ENDED: SignedDuration = SignedDuration::from_secs(30);
 
 /// Every namespace that the application has objects in, as far as Argo CD knows: those
@@ -28,7 +28,7 @@ pub(crate) fn namespaces(application: &Application) -> BTreeSet<String> {
         .collect()
 }
 
-/// The Applications among its objects. Where they deploy to only they know.
+/// The Applications among its objects. Only they know where they deploy to.
 pub(crate) fn children(application: &Application) -> Vec<AppRef> {
     let resources = application.status.resources.iter();
     let children = resources.filter(|resource| {
@@ -43,8 +43,17 @@ pub(crate) fn children(application: &Application) -> Vec<AppRef> {
         .collect()
 }
 
-/// From when on objects are new: the start of the operation that runs or has just ended,
-/// or our own, whichever was first. Creation times are whole seconds.
+/// True if the Application lists an object among its resources.
+pub(crate) fn lists(application: &Application, object: &ObjectRef) -> bool {
+    application.status.resources.iter().any(|resource| {
+        object.kind.is(&resource.group, &resource.kind)
+            && *resource.name == *object.name
+            && (resource.namespace.is_empty() || *resource.namespace == *object.namespace)
+    })
+}
+
+/// Returns the time from which on objects are new: the start of the operation that runs or
+/// has just ended, or our own, whichever was first. Creation times are whole seconds.
 pub(crate) fn new_since(application: Option<&Application>, started: Timestamp) -> Timestamp {
     let operation = application.and_then(|app| app.status.operation_state.as_ref());
     let current = operation.filter(|operation| {
@@ -56,7 +65,7 @@ pub(crate) fn new_since(application: Option<&Application>, started: Timestamp) -
     Timestamp::from_second(first.as_second()).unwrap_or(first)
 }
 
-/// A destination as people name it.
+/// Returns the name of a destination, or else its URL.
 pub(crate) fn cluster_name(destination: &Destination) -> &str {
     let named = destination.name.as_deref().filter(|name| !name.is_empty());
     named.or(destination.server.as_deref()).unwrap_or_default()
