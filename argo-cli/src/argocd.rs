@@ -1,40 +1,45 @@
 //! `argocd app wait` as a child process.
 //!
-//! [`Argocd::spawn`] starts it, [`Argocd::next`] hands out its lines and at the end how it
-//! exited, [`Argocd::outcome`] says what that means in plain words. No task is spawned
-//! and no thread: everything happens inside `next`, which loses nothing when a `select!`
-//! drops it.
+//! [`Argocd::spawn`] starts it, [`Argocd::next`] returns its lines and then its exit, and
+//! [`Argocd::outcome`] explains the exit in plain words. No task and no thread is spawned:
+//! everything happens inside `next`, which loses nothing when a `select!` drops it.
 //!
-//! What is taken care of:
+//! Details:
 //!
 //! - argocd is the leader of a process group of its own, so a Ctrl-C at the terminal
 //!   reaches it only through [`Argocd::interrupt`], and a kill reaches what it started.
-//! - It gets an environment that is [picked](environment), a directory of its own for
-//!   temporary files, and no stdin.
-//! - `exec` keeps ignored signals ignored and gives caught ones their default back. A
-//!   job started in the background of a shell ignores SIGINT, and so would argocd. So
-//!   `spawn` sees to it that SIGINT, SIGTERM and SIGCHLD are caught in this process,
-//!   **which from then on no longer dies of the first two**: whoever calls `spawn` must
-//!   listen to them. An ignored SIGHUP (`nohup`) stays ignored: that is what was asked
-//!   for.
-//! - Its values of secret variables are cut out of its lines ([`Redactor`]): `argocd app
+//! - It gets a [picked](environment) environment, a directory of its own for temporary
+//!   files, and no stdin.
+//! - `exec` keeps ignored signals ignored and resets caught ones. A job started in the
+//!   background of a shell ignores SIGINT, and argocd would too. So `spawn` catches SIGINT,
+//!   SIGTERM and SIGCHLD in this process, **which from then on no longer dies of the first
+//!   two**: the caller of `spawn` must listen to them. A SIGHUP that is ignored (`nohup`)
+//!   stays ignored, as the user asked for.
+//! - The values of secret variables are cut out of its lines ([`Redactor`]): `argocd app
 //!   wait --help` prints the token.
+//! - Its stderr keeps its place: the lines that argocd wrote to stdout before a line of
+//!   stderr come before it, above all before the fatal line that ends a run.
+//! - An argocd before 2.11 refuses `--app-namespace`. Its usage message is swallowed, and
+//!   [`Argocd::refuses_namespace_flag`] tells the caller to start it again without the flag.
 //! - A process that argocd left behind may hold its pipes open for ever. After argocd's
-//!   exit they are read for a [grace](ArgocdConfig::grace), then the group is killed,
-//!   what is still in the pipes is read, and that was all.
+//!   exit they are read for a [grace](ArgocdConfig::grace), then the group is killed and the
+//!   rest of the pipes is read.
 //!
-//! What it does not do: a process that argocd moved to another group is not killed. The
-//! private directory stays behind if this process is killed, or exits without dropping
-//! [`Argocd`] or reading to the end.
+//! Limits: a process that argocd moved to another group is not killed. The private directory
+//! stays behind if this process is killed, or exits without dropping [`Argocd`] or reading
+//! to the end.
 
 mod arguments;
+mod credential_plugin;
 mod environment;
 mod exit;
+mod flags;
 mod lines;
 mod outcome;
 mod private_dir;
 mod redact;
 mod start;
+mod wait;
 
 use std::{cell::Cell, ffi::OsString, time::Duration};
 
@@ -49,37 +54,51 @@ use tokio::{
 
 use crate::error::Failure;
 
-pub use arguments::{arguments, uses_grpc_web};
-pub use environment::{environment, with_directory};
+pub use arguments::{arguments, time_limit, uses_grpc_web};
+pub use environment::{Passed, environment, with_directory};
 pub use exit::ArgocdExit;
 pub use nix::sys::signal::Signal;
 pub use outcome::{Account, ArgocdOutcome, sentence};
 pub use redact::Redactor;
+pub use wait::{Condition, Selection, Wait};
 
+use arguments::NAMESPACE_FLAG;
 use lines::{Lines, Piece};
 use private_dir::PrivateDir;
 
-/// What to run.
+/// The form in which argocd is told the namespace of the Application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamespaceForm {
+    /// `shop --app-namespace=team-a`, since argocd 2.11.
+    Flag,
+    /// `team-a/shop`, since argocd 2.5.
+    QualifiedName,
+}
+
+/// The configuration of one argocd.
 #[derive(Clone, Debug)]
 pub struct ArgocdConfig {
     /// The program: a path, or a name that is looked up in `PATH`.
     pub program: OsString,
     /// The application to wait for.
     pub app: AppRef,
-    /// More arguments: what stands behind `--`.
+    /// The form of the application's namespace.
+    pub namespace_form: NamespaceForm,
+    /// More arguments: those behind `--`.
     pub extra: Vec<OsString>,
-    /// Names of variables that argocd gets beside those that it gets anyway.
+    /// Names of additional variables for argocd; `*` stands for any text.
     pub pass_env: Vec<String>,
-    /// How long the pipes are read after the exit if something holds them open.
+    /// The pipes are read this long after the exit if another process holds them open.
     pub grace: Duration,
 }
 
 impl ArgocdConfig {
-    /// `argocd` from the `PATH`, nothing more.
+    /// Runs `argocd` from the `PATH`, without additional arguments or variables.
     pub fn new(app: AppRef) -> Self {
         Self {
             program: "argocd".into(),
             app,
+            namespace_form: NamespaceForm::Flag,
             extra: Vec::new(),
             pass_env: Vec::new(),
             grace: Duration::from_secs(2),
@@ -87,7 +106,7 @@ impl ArgocdConfig {
     }
 }
 
-/// Where a line was written.
+/// The stream that a line was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stream {
     /// The table and the summary.
@@ -97,7 +116,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// As it stands in JSON.
+    /// The name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
@@ -106,19 +125,19 @@ impl Stream {
     }
 }
 
-/// What [`Argocd::next`] tells.
+/// An item of [`Argocd::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArgocdEvent {
     /// A line without its newline, or a piece of a very long one.
     Line {
-        /// Where it was written. The order of lines is kept in each stream only.
+        /// The stream of the line.
         stream: Stream,
-        /// The bytes as they were written, but for secrets; at most 1 MiB.
+        /// The bytes as they were written, without secrets; at most 1 MiB.
         text: Bytes,
-        /// The next piece of this stream belongs to the same line.
+        /// True if the next piece of this stream belongs to the same line.
         continues: bool,
     },
-    /// It has ended, and all of its output was handed out.
+    /// argocd has ended, and all of its output was returned.
     Exited(ArgocdExit),
 }
 
@@ -134,27 +153,39 @@ pub struct Argocd {
     grace: Duration,
     phase: Phase,
     signalled: Cell<Option<Signal>>,
+    namespace_flag: NamespaceFlag,
+    /// A line about variables that argocd got for a credential plugin.
+    notice: Option<String>,
 }
 
-/// How far it is.
+/// The fate of our `--app-namespace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NamespaceFlag {
+    /// Not passed by us, or not refused so far.
+    NotRefused { is_ours: bool },
+    /// argocd does not know the flag; the rest of its output is its usage.
+    Refused,
+}
+
+/// The phase of the child.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Running,
-    /// It has exited, a pipe is open.
+    /// argocd has exited, but a pipe is open.
     Draining {
         exit: ArgocdExit,
         until: Instant,
     },
-    /// The grace is over: read what is there, but no more than this many bytes.
+    /// The grace is over; at most `left` bytes of the pipes are still read.
     Late {
         exit: ArgocdExit,
         left: usize,
     },
-    /// The exit was handed out.
+    /// The exit was returned.
     Over(ArgocdExit),
 }
 
-/// What happened next.
+/// The next thing to handle.
 enum Step {
     Piece(Stream, Option<Piece>),
     Exited(ArgocdExit),
@@ -162,12 +193,12 @@ enum Step {
     NothingMore(ArgocdExit),
 }
 
-/// More than a pipe holds: what was written before the group was killed.
+/// More bytes than a pipe holds: everything written before the group was killed.
 const LATE: usize = 2 << 20;
 
 impl Argocd {
-    /// Starts it, within a tokio runtime. `environment` is that of this process; what
-    /// of it is passed is picked here.
+    /// Starts argocd, within a tokio runtime. `environment` is the environment of this
+    /// process, of which argocd gets a part.
     ///
     /// # Errors
     ///
@@ -176,7 +207,10 @@ impl Argocd {
         config: &ArgocdConfig,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Failure> {
-        let passed = self::environment(config, environment);
+        let Passed {
+            variables: passed,
+            notice,
+        } = self::environment(config, environment);
         let redactor = Redactor::new(&config.extra, &passed);
         let directory = PrivateDir::for_argocd(&passed);
         let passed = with_directory(passed, directory.as_ref().map(PrivateDir::path));
@@ -195,12 +229,16 @@ impl Argocd {
             grace: config.grace,
             phase: Phase::Running,
             signalled: Cell::new(None),
+            namespace_flag: NamespaceFlag::NotRefused {
+                is_ours: config.namespace_form == NamespaceForm::Flag,
+            },
+            notice,
         })
     }
 
-    /// The next line; after the last one [`ArgocdEvent::Exited`], again and again.
+    /// Returns the next line; after the last one [`ArgocdEvent::Exited`], again and again.
     ///
-    /// Cancel safe: a dropped future has taken nothing with it.
+    /// Cancel safe: a dropped future takes nothing with it.
     pub async fn next(&mut self) -> ArgocdEvent {
         loop {
             match self.step().await {
@@ -243,12 +281,29 @@ impl Argocd {
         }
     }
 
-    /// The process id, which is that of the group too; none once it has exited.
+    /// The process id, which is the id of the group too; `None` once argocd has exited.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// What the exit means, once [`ArgocdEvent::Exited`] was handed out.
+    /// True if argocd ended because it does not know our `--app-namespace`, and nobody
+    /// asked it to end. It then has to be started again with the qualified name.
+    pub fn refuses_namespace_flag(&self) -> bool {
+        let has_failed = match self.phase {
+            Phase::Over(exit) => exit != ArgocdExit::Code(0),
+            _ => false,
+        };
+        has_failed
+            && self.namespace_flag == NamespaceFlag::Refused
+            && self.signalled.get().is_none()
+    }
+
+    /// Takes the line about the variables that a credential plugin gets.
+    pub fn take_notice(&mut self) -> Option<String> {
+        self.notice.take()
+    }
+
+    /// The meaning of the exit, once [`ArgocdEvent::Exited`] was returned.
     pub fn outcome(&self) -> Option<ArgocdOutcome> {
         let Phase::Over(exit) = self.phase else {
             return None;
@@ -256,7 +311,8 @@ impl Argocd {
         Some(self.account.outcome(exit, self.signalled.get()))
     }
 
-    /// Waits for whatever comes first.
+    /// Waits for the next thing. While a line of stderr may be read, stdout comes first: all
+    /// that was written to it before that line is in the pipe by then.
     async fn step(&mut self) -> Step {
         let Self {
             child,
@@ -268,15 +324,18 @@ impl Argocd {
         let (out, err) = (stdout.is_some(), stderr.is_some());
         match *phase {
             Phase::Running => tokio::select! {
+                biased;
+                status = child.wait() => Step::Exited(status.into()),
                 piece = Lines::next(stdout), if out => Step::Piece(Stream::Stdout, piece),
                 piece = Lines::next(stderr), if err => Step::Piece(Stream::Stderr, piece),
-                status = child.wait() => Step::Exited(status.into()),
             },
             Phase::Draining { exit, .. } if !out && !err => Step::NothingMore(exit),
             Phase::Draining { exit, until } => tokio::select! {
+                // The deadline comes first: a process that floods the pipe must not defer it.
+                biased;
+                () = sleep_until(until) => Step::GraceOver(exit),
                 piece = Lines::next(stdout), if out => Step::Piece(Stream::Stdout, piece),
                 piece = Lines::next(stderr), if err => Step::Piece(Stream::Stderr, piece),
-                () = sleep_until(until) => Step::GraceOver(exit),
             },
             Phase::Late { exit, left: 0 } | Phase::Over(exit) => Step::NothingMore(exit),
             // Yielding lets the runtime look at the pipes once more.
@@ -289,7 +348,8 @@ impl Argocd {
         }
     }
 
-    /// The event of a piece; none where the stream has ended.
+    /// Returns the event of a piece; `None` if the stream has ended, for an empty line, and
+    /// for the usage that follows a refused flag.
     fn piece(&mut self, stream: Stream, piece: Option<Piece>) -> Option<ArgocdEvent> {
         let Some(piece) = piece else {
             match stream {
@@ -302,7 +362,13 @@ impl Argocd {
             *left = left.saturating_sub(piece.text.len() + 1);
         }
         self.account.line(&piece.text);
-        let Piece { text, continues } = piece;
+        self.look_for_refusal(&piece.text);
+        if self.namespace_flag == NamespaceFlag::Refused || piece.is_blank_line() {
+            return None;
+        }
+        let Piece {
+            text, continues, ..
+        } = piece;
         Some(ArgocdEvent::Line {
             stream,
             text,
@@ -310,7 +376,18 @@ impl Argocd {
         })
     }
 
-    /// The start of a line whose end will not be waited for.
+    /// cobra's words for a flag that this argocd does not know.
+    fn look_for_refusal(&mut self, line: &[u8]) {
+        let is_ours = NamespaceFlag::NotRefused { is_ours: true };
+        let refused = line
+            .strip_prefix(b"Error: unknown flag: ")
+            .is_some_and(|flag| flag.trim_ascii() == NAMESPACE_FLAG.as_bytes());
+        if refused && self.namespace_flag == is_ours {
+            self.namespace_flag = NamespaceFlag::Refused;
+        }
+    }
+
+    /// Returns the start of a line whose end is not waited for.
     fn rest(&mut self) -> Option<ArgocdEvent> {
         if let Some(piece) = self.stdout.take().and_then(Lines::rest) {
             return self.piece(Stream::Stdout, Some(piece));
@@ -328,9 +405,9 @@ impl Argocd {
         ArgocdEvent::Exited(exit)
     }
 
-    /// Ends what argocd left in its group. Its leader is gone, but the number cannot
-    /// belong to anyone else while a member lives; with none left the kernel would have
-    /// to come round to it within the grace.
+    /// Ends the processes that argocd left in its group. The leader is gone, but no other
+    /// process gets its number while a member lives; without a member the kernel would have
+    /// to reuse the number within the grace.
     fn end_group(&self) {
         let ended = killpg(self.group, Signal::SIGKILL);
         log::trace!("end of argocd's process group: {ended:?}");

@@ -395,8 +395,8 @@ pub struct ArgocdArgs {
     #[arg(long, value_enum, default_value_t, env = "ARGO_ASSISTANT_ON_DEGRADED")]
     pub on_degraded: OnDegraded,
 
-    /// Another environment variable that argocd gets (repeatable); ARGO* and what it cannot run
-    /// without it always gets
+    /// Pass this environment variable to argocd too (repeatable; * stands for any text:
+    /// 'AWS_*'). argocd always gets ARGO* and the variables that it cannot run without
     #[arg(
         long,
         value_name = "NAME",

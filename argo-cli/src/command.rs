@@ -68,7 +68,7 @@ fn cluster<F>(command: impl FnOnce(Settings) -> F) -> Result<i32, Failure>
 where
     F: Future<Output = Result<i32, Failure>>,
 {
-    let settings = Settings::read(&env, io::stdout().is_terminal())?;
+    let settings = settings();
     diagnostics()?;
     limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -79,6 +79,17 @@ where
     // Name lookups and the like may hang; nobody waits for them any more.
     runtime.shutdown_background();
     result
+}
+
+/// Reads the `LOG_*` settings; each foreign value is one warning on stderr.
+fn settings() -> Settings {
+    let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let (settings, warnings) = Settings::read(&lookup, io::stdout().is_terminal());
+    for warning in warnings {
+        // There is nobody left to tell if stderr is closed.
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    }
+    settings
 }
 
 /// A variable of the environment; one that is no UTF-8 counts as unset.

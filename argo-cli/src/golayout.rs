@@ -1,13 +1,13 @@
 //! Go's time layouts: `2006-01-02 15:04:05`.
 //!
-//! A layout is Go's reference time as the user wants times written. The elements and
-//! their order of precedence are those of Go's `time/format.go` (`nextStdChunk`).
+//! A layout is Go's reference time, written as the user wants times written. The elements
+//! and their order of precedence follow Go's `time/format.go` (`nextStdChunk`).
 
 use std::fmt::Write;
 
 use jiff::Zoned;
 
-/// The names of Go's `time` package that stand for a layout.
+/// The named layouts of Go's `time` package.
 const NAMED: &[(&str, &str)] = &[
     ("ANSIC", "Mon Jan _2 15:04:05 2006"),
     ("UnixDate", "Mon Jan _2 15:04:05 MST 2006"),
@@ -122,11 +122,22 @@ const fn offset(z: bool, colon: bool, parts: u8) -> Element {
     Element::Offset { z, colon, parts }
 }
 
+impl Default for Layout {
+    /// `2006-01-02 15:04:05`
+    fn default() -> Self {
+        Self {
+            items: items("2006-01-02 15:04:05"),
+        }
+    }
+}
+
 impl Layout {
-    /// Reads a layout, or the name of one (`RFC3339`). `None` if it holds no element of
-    /// the reference time: then it is none of Go's, and would print itself.
+    /// Reads a layout, or the name of one (`RFC3339`, in any case). `None` if the text holds
+    /// no element of the reference time: each time would print the same text.
     pub fn parse(text: &str) -> Option<Self> {
-        let named = NAMED.iter().find(|(name, _)| *name == text);
+        let named = NAMED
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text));
         let items = items(named.map_or(text, |(_, layout)| layout));
         let some = items.iter().any(|item| !matches!(item, Item::Text(_)));
         some.then_some(Self { items })

@@ -1,18 +1,18 @@
 //! One writer for everything that goes to standard output.
 //!
-//! Whoever reads from the cluster must never wait for whoever reads our output: a kubelet
-//! whose log is not drained skips rotated files. So [`Output::push`] only queues, and a
-//! thread writes. What waits lies in memory first, then in temporary files that have no
-//! name any more, in order. Only when the disk has its share too does
-//! [`Output::ready`] hold up the caller.
+//! Reading from the cluster must never wait for the reader of our output: a kubelet whose
+//! log is not drained skips rotated files. So [`Output::push`] only queues, and a thread
+//! writes. Waiting bytes lie in memory first, then, in order, in temporary files without a
+//! name. Only when the disk has its share too does [`Output::ready`] hold up the caller.
 //!
-//! One container at full speed may have much waiting here. The lines of others and what
-//! the program has to say overtake it: [`lanes`] says when.
+//! While one container floods, the lines of others and the program's own records
+//! [overtake](overtaking) it.
 //!
-//! The files are written by the caller of `push`: that is a copy into the page cache,
-//! unless the disk itself is overloaded.
+//! `push` writes the files itself: a copy into the page cache, unless the disk is
+//! overloaded.
 
-pub mod lanes;
+mod buffer;
+pub mod overtaking;
 mod spool;
 mod writer;
 
@@ -28,14 +28,16 @@ use std::{
 
 use tokio::{sync::watch, time::timeout};
 
-use self::{lanes::Queue, spool::Spool};
+use self::{overtaking::Queue, spool::Spool};
 
-/// How much may wait for a slow reader.
+pub use buffer::OutputBuffer;
+
+/// Limits for the bytes that wait for a slow reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpoolLimits {
-    /// Bytes that wait in memory; what is more goes to a file.
+    /// Bytes that wait in memory; beyond this, new bytes go to a file.
     pub memory: u64,
-    /// Bytes that wait in all; from then on [`Output::ready`] waits.
+    /// Bytes that wait in memory and files; at this limit [`Output::ready`] waits.
     pub total: u64,
 }
 
@@ -49,58 +51,59 @@ impl Default for SpoolLimits {
     }
 }
 
-/// What the output has to say about itself.
+/// A change in the state of the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
-    /// The reader is slow: what waits goes to temporary files from here on.
+pub enum OutputEvent {
+    /// The reader is slow: waiting bytes go to temporary files from here on.
     Spooling,
-    /// As much waits as may: whoever asks [`Output::ready`] waits too.
+    /// The limit is reached: callers of [`Output::ready`] wait.
     Full,
-    /// Everything that waited in files is written.
+    /// The bytes that waited in files are written.
     CaughtUp,
-    /// A temporary file cannot be made or written; memory is all there is. Told once.
+    /// A temporary file cannot be made or written, so only memory is left. Reported once.
     NoSpool(String),
-    /// Output cannot be written, and what could not be written is lost. Told once.
+    /// Output cannot be written and is lost. Reported once.
     WriteFailed(String),
 }
 
-/// Writes on a thread of its own. When it is dropped the thread goes on with what waits;
+/// Writes on a thread of its own. After a drop the thread still writes the waiting bytes;
 /// [`flush`](Self::flush) before the program ends.
 #[derive(Debug)]
 pub struct Output {
     shared: Arc<Shared>,
 }
 
-/// What the callers and the thread share.
+/// The state shared by callers and the thread.
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
     /// Wakes the thread.
     work: Condvar,
-    /// Wakes whoever waits for the thread; the number says nothing.
+    /// Wakes callers that wait for the thread; the number has no meaning.
     progress: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
 struct State {
     spool: Spool,
-    /// Written before what is in the spool.
+    /// Pieces that are written before the spool.
     ahead: VecDeque<Vec<u8>>,
-    /// Bytes there, and bytes that were ever handed to the spool and done with.
+    /// Byte counts of `ahead` and of the spool.
     queue: Queue,
-    /// Bytes that were ever pushed, and bytes done with.
+    /// Bytes ever pushed.
     pushed: u64,
+    /// Bytes written or given up.
     done: u64,
-    /// The reader is gone.
+    /// True once the reader is gone.
     closed: bool,
-    /// Nobody will push any more.
+    /// True once the owner was dropped.
     ended: bool,
-    news: Vec<News>,
-    /// A buffer whose bytes are written.
+    events: Vec<OutputEvent>,
+    /// A buffer whose bytes are written, for reuse.
     spare: Vec<u8>,
 }
 
-/// A larger buffer is not kept for the next bytes.
+/// A buffer of more bytes than this is freed instead of reused.
 const SPARE: usize = 1 << 20;
 
 impl Shared {
@@ -115,7 +118,7 @@ impl Shared {
 }
 
 impl State {
-    /// Nothing can be written any more: what waits and what comes is dropped.
+    /// Drops the waiting bytes; later ones are dropped too.
     fn close(&mut self) {
         self.closed = true;
         self.spool.clear();
@@ -127,7 +130,7 @@ impl State {
 }
 
 impl Output {
-    /// To standard output, past the line buffer of the standard library.
+    /// Writes to standard output, past the line buffer of the standard library.
     pub fn stdout(limits: SpoolLimits) -> Self {
         let writer: Box<dyn Write + Send> = match io::stdout().as_fd().try_clone_to_owned() {
             Ok(fd) => Box::new(File::from(fd)),
@@ -136,7 +139,7 @@ impl Output {
         Self::to(writer, limits)
     }
 
-    /// To anything.
+    /// Writes to any writer.
     pub fn to(writer: Box<dyn Write + Send>, limits: SpoolLimits) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -147,7 +150,7 @@ impl Output {
                 done: 0,
                 closed: false,
                 ended: false,
-                news: Vec::new(),
+                events: Vec::new(),
                 spare: Vec::new(),
             }),
             work: Condvar::new(),
@@ -157,14 +160,16 @@ impl Output {
         let thread = thread::Builder::new().name("output".to_owned());
         if let Err(error) = thread.spawn(move || writer::run(&theirs, writer)) {
             let mut state = shared.lock();
-            state.news.push(News::WriteFailed(error.to_string()));
+            state
+                .events
+                .push(OutputEvent::WriteFailed(error.to_string()));
             state.close();
         }
         Self { shared }
     }
 
-    /// Hands over whole lines, which are never cut by others. It never waits for the reader, however much waits already:
-    /// see [`ready`](Self::ready).
+    /// Queues whole lines; no other line is written between their bytes. Never waits for the
+    /// reader, however many bytes wait already: see [`ready`](Self::ready).
     pub fn push(&self, bytes: Vec<u8>) {
         if bytes.is_empty() {
             return;
@@ -175,14 +180,14 @@ impl Output {
         }
         state.pushed += bytes.len() as u64;
         state.queue.queued += bytes.len() as u64;
-        let State { spool, news, .. } = &mut *state;
-        spool.push(bytes, news);
+        let State { spool, events, .. } = &mut *state;
+        spool.push(bytes, events);
         drop(state);
         self.shared.work.notify_one();
     }
 
-    /// Hands over whole lines that are written before all that waits, but for what was
-    /// handed over in this way before.
+    /// Queues whole lines that are written before everything but earlier calls of
+    /// `push_ahead`.
     pub fn push_ahead(&self, bytes: Vec<u8>) {
         if bytes.is_empty() {
             return;
@@ -198,29 +203,28 @@ impl Output {
         self.shared.work.notify_one();
     }
 
-    /// How much waits.
+    /// The current byte counts.
     pub fn queue(&self) -> Queue {
         self.shared.lock().queue
     }
 
-    /// An empty buffer for the next bytes. It had others before, so that its memory is
-    /// there already.
+    /// An empty buffer for the next bytes, with the memory of an earlier one.
     pub fn buffer(&self) -> Vec<u8> {
         std::mem::take(&mut self.shared.lock().spare)
     }
 
-    /// True once the reader has gone away. What is pushed after that is dropped.
+    /// True once the reader has gone away. Later bytes are dropped.
     pub fn is_closed(&self) -> bool {
         self.shared.lock().closed
     }
 
-    /// Waits until the reader goes away. That shows at the next write only.
+    /// Waits until the reader goes away, which shows only at the next write.
     pub async fn closed(&self) {
         self.wait_until(|state| state.closed).await;
     }
 
-    /// Waits until all that was pushed so far is written, or cannot be written any more.
-    /// False if that takes longer.
+    /// Waits until all bytes pushed so far are written or lost. False if that takes longer
+    /// than `within`.
     pub async fn flush(&self, within: Duration) -> bool {
         let pushed = self.shared.lock().pushed;
         let written = self.wait_until(|state| state.done >= pushed);
@@ -232,14 +236,14 @@ impl Output {
         self.shared.lock().spool.backlog()
     }
 
-    /// Waits while as much waits as may: backpressure for whoever can bear it.
+    /// Waits while the limit is reached: backpressure for callers that can bear it.
     pub async fn ready(&self) {
         self.wait_until(|state| !state.spool.is_full()).await;
     }
 
-    /// What there is to say since the last time.
-    pub fn take_news(&self) -> Vec<News> {
-        std::mem::take(&mut self.shared.lock().news)
+    /// Returns the changes since the last call.
+    pub fn take_events(&self) -> Vec<OutputEvent> {
+        std::mem::take(&mut self.shared.lock().events)
     }
 
     async fn wait_until(&self, holds: impl Fn(&State) -> bool) {

@@ -60,7 +60,7 @@ async fn a_slow_reader_gets_every_line_in_order_through_memory_and_files() {
         output.push(line(number));
     }
     assert_eq!(output.backlog(), 1_200_000);
-    assert_eq!(output.take_news(), [News::Spooling]);
+    assert_eq!(output.take_events(), [OutputEvent::Spooling]);
     // The first half is read while more is written.
     let mut all = read(&open, &pieces, 600_000);
     for number in 100_000..101_000 {
@@ -70,12 +70,12 @@ async fn a_slow_reader_gets_every_line_in_order_through_memory_and_files() {
     assert!(all == lines(0..101_000));
     assert!(output.flush(LONG).await);
     assert_eq!(output.backlog(), 0);
-    assert_eq!(output.take_news(), [News::CaughtUp]);
+    assert_eq!(output.take_events(), [OutputEvent::CaughtUp]);
     // And memory does again.
     output.push(line(1));
     assert_eq!(read(&open, &pieces, 12), line(1));
     assert!(output.flush(LONG).await);
-    assert_eq!(output.take_news(), []);
+    assert_eq!(output.take_events(), []);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn what_is_ahead_is_written_before_all_that_waits() {
     let rest = all.replace("quiet 1\nquiet 2\n", "");
     assert!(rest.into_bytes() == lines(0..100_000));
     assert!(output.flush(LONG).await);
-    let written = lanes::Queue {
+    let written = overtaking::Queue {
         queued: 1_200_000,
         written: 1_200_000,
         ahead: 0,
@@ -142,7 +142,10 @@ async fn at_the_limit_ready_waits_and_push_does_not() {
     output.ready().await;
     output.push(line(19));
     output.push(line(20));
-    assert_eq!(output.take_news(), [News::Spooling, News::Full]);
+    assert_eq!(
+        output.take_events(),
+        [OutputEvent::Spooling, OutputEvent::Full]
+    );
     let mut ready = Box::pin(output.ready());
     assert!(futures::poll!(&mut ready).is_pending());
     let all = read(&open, &pieces, 252);
@@ -167,7 +170,7 @@ async fn a_reader_that_goes_away_closes_silently() {
         "nothing is left to wait for"
     );
     output.ready().await;
-    assert_eq!((output.backlog(), output.take_news()), (0, Vec::new()));
+    assert_eq!((output.backlog(), output.take_events()), (0, Vec::new()));
 }
 
 #[tokio::test]
@@ -212,8 +215,11 @@ async fn other_errors_are_told_once() {
     }
     assert!(!output.is_closed());
     assert_eq!(pieces.recv().unwrap(), line(2));
-    let told = output.take_news();
-    assert!(matches!(&told[..], [News::WriteFailed(_)]), "{told:?}");
+    let told = output.take_events();
+    assert!(
+        matches!(&told[..], [OutputEvent::WriteFailed(_)]),
+        "{told:?}"
+    );
 }
 
 /// Writes little at a time, and says now and then that it cannot for the moment.

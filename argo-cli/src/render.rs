@@ -5,6 +5,7 @@
 //! logrus' text formatter. JSON is one [`Record`] a line. Log lines are written without a
 //! `Record` in between, with the same result: most of what a run prints are those.
 
+mod detect_level;
 mod json;
 mod level;
 mod record;
@@ -172,7 +173,7 @@ impl Renderer {
 
     /// Appends what argocd wrote at a given time.
     pub fn argo_at(&mut self, time: Timestamp, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
-        let level = level::of_argocd(stream, text);
+        let level = detect_level::of_argocd(stream, text);
         if !self.shows(level) {
             return;
         }

@@ -15,7 +15,7 @@ fn settings(pairs: &[(&str, &str)]) -> Settings {
         let found = pairs.iter().find(|(n, _)| *n == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let mut settings = Settings::read(&lookup, false).unwrap();
+    let mut settings = Settings::read(&lookup, false).0;
     settings.zone = TimeZone::UTC;
     settings
 }
@@ -203,6 +203,7 @@ pub(super) fn records() -> Vec<Record> {
                 argocd_exit: Some(20),
                 exit: 20,
                 seconds: 300,
+                next: Some("set ARGOCD_AUTH_TOKEN".into()),
                 findings: vec![finding],
                 workloads: vec![row, record::WorkloadSummary::default()],
             }),

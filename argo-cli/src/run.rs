@@ -1,7 +1,5 @@
-//! The loop of a run: it waits for whatever happens, lets the [`Session`] decide, and does
-//! what it says.
-
-mod waiting;
+//! The loop of a run: waits for the next event, lets the [`Session`] decide, and carries out
+//! its effects.
 
 use std::{
     fmt::Display,
@@ -16,50 +14,50 @@ use jiff::Timestamp;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
-    argocd::{Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, Signal, Stream},
+    argocd::{
+        Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal, Stream,
+    },
     exit,
-    output::{News, Output, lanes::Source},
+    output::{Output, OutputBuffer, OutputEvent, overtaking::Source},
     render::{self, Origin, Renderer},
     session::{Effect, Exited, Input, Session},
     signals::Signals,
     streams::Streams,
 };
 
-pub use waiting::Waiting;
-
-/// How often time is looked at.
+/// The interval at which the session sees the time.
 const TICK: Duration = Duration::from_millis(250);
-/// Bytes that are written at once.
+/// Bytes that are collected before they are written.
 const BATCH: usize = 64 * 1024;
-/// How long the reader of our output may take for what is left at the end.
+/// The reader of our output gets this long for the last of it; then the rest is lost.
 const FLUSH: Duration = Duration::from_secs(30);
 
-/// Everything that a run needs.
+/// The parts of a run.
 pub struct Run {
-    /// Decides.
+    /// Decides what is said, and when the run is over.
     pub session: Session,
-    /// How argocd is run, if it is.
+    /// How argocd is run; `None` for `follow`.
     pub argocd_config: Option<ArgocdConfig>,
     /// argocd, while it runs.
     pub argocd: Option<Argocd>,
-    /// Who wants it to end.
+    /// Signals that ask the run to end.
     pub signals: Signals,
-    /// What is read from the cluster.
+    /// The streams from the cluster.
     pub streams: Streams,
-    /// How it looks.
+    /// Turns records into bytes.
     pub renderer: Renderer,
-    /// Where it goes.
+    /// Writes the bytes.
     pub output: Output,
-    /// Levels are looked for in log lines.
+    /// True if the levels of log lines are read from the lines.
     pub detect_level: bool,
-    /// What the end of argocd means, once it has ended.
+    /// The meaning of argocd's exit, once it has ended.
     pub outcome: Option<ArgocdOutcome>,
-    /// What is to be written next.
-    pub out: Waiting,
+    /// Bytes that are not written yet.
+    pub out: OutputBuffer,
 }
 
-/// What happens next.
-enum Happening {
+/// The next event of the loop.
+enum LoopEvent {
     Input(Input),
     Logs(LogEvent),
     Argocd(ArgocdEvent),
@@ -67,21 +65,21 @@ enum Happening {
 }
 
 impl Run {
-    /// Runs to the end; the exit code.
+    /// Runs to the end and returns the exit code.
     pub async fn run(mut self) -> i32 {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut logs_open = true;
         let mut events_open = true;
         loop {
-            let happening = self
+            let event = self
                 .next(&mut ticks, &mut logs_open, &mut events_open)
                 .await;
-            let over = match happening {
-                Happening::ReaderGone => return self.reader_gone().await,
-                Happening::Input(input) => self.input(input),
-                Happening::Argocd(event) => self.argocd_said(event),
-                Happening::Logs(event) => {
+            let over = match event {
+                LoopEvent::ReaderGone => return self.reader_gone().await,
+                LoopEvent::Input(input) => self.input(input),
+                LoopEvent::Argocd(event) => self.argocd_said(event),
+                LoopEvent::Logs(event) => {
                     self.logs(event);
                     self.more_logs(&mut logs_open)
                 }
@@ -93,24 +91,25 @@ impl Run {
         }
     }
 
-    /// What a person waits for comes first; log lines wait while the reader is far behind.
+    /// Waits for the next event. Signals and ticks come first; log lines wait while the reader
+    /// of our output is far behind.
     async fn next(
         &mut self,
         ticks: &mut Interval,
         logs_open: &mut bool,
         events_open: &mut bool,
-    ) -> Happening {
+    ) -> LoopEvent {
         tokio::select! {
             biased;
-            signal = self.signals.next() => Happening::Input(Input::Signal(signal)),
-            () = self.output.closed() => Happening::ReaderGone,
-            _ = ticks.tick() => Happening::Input(Input::Tick),
-            event = next_of(&mut self.argocd) => Happening::Argocd(event),
-            event = self.streams.tracked.next() => Happening::Input(match event {
+            signal = self.signals.next() => LoopEvent::Input(Input::Signal(signal)),
+            () = self.output.closed() => LoopEvent::ReaderGone,
+            _ = ticks.tick() => LoopEvent::Input(Input::Tick),
+            event = next_of(&mut self.argocd) => LoopEvent::Argocd(event),
+            event = self.streams.tracked.next() => LoopEvent::Input(match event {
                 Some(event) => Input::Track(event),
                 None => Input::Tick,
             }),
-            item = self.streams.events.next(), if *events_open => Happening::Input(match item {
+            item = self.streams.events.next(), if *events_open => LoopEvent::Input(match item {
                 Some(item) => Input::Event(item),
                 None => {
                     *events_open = false;
@@ -119,17 +118,17 @@ impl Run {
             }),
             event = async { self.output.ready().await; self.streams.logs.next().await }, if *logs_open => {
                 match event {
-                    Some(event) => Happening::Logs(event),
+                    Some(event) => LoopEvent::Logs(event),
                     None => {
                         *logs_open = false;
-                        Happening::Input(Input::LogsEnded)
+                        LoopEvent::Input(Input::LogsEnded)
                     }
                 }
             }
         }
     }
 
-    /// Takes along what is there already: many small batches make one write.
+    /// Takes the log events that are ready: many small batches make one write.
     fn more_logs(&mut self, logs_open: &mut bool) -> bool {
         while self.out.len() < BATCH {
             match self.streams.logs.next().now_or_never() {
@@ -192,7 +191,12 @@ impl Run {
                 false
             }
             ArgocdEvent::Exited(exit) => {
-                self.outcome = self.argocd.take().and_then(|argocd| argocd.outcome());
+                let argocd = self.argocd.take();
+                // An argocd before 2.11 has not begun to wait: the session need not know.
+                if argocd.as_ref().is_some_and(Argocd::refuses_namespace_flag) {
+                    return self.restart_without_namespace_flag();
+                }
+                self.outcome = argocd.and_then(|argocd| argocd.outcome());
                 let degraded = matches!(self.outcome, Some(ArgocdOutcome::Degraded { .. }));
                 self.input(Input::Argocd(Exited { exit, degraded }))
             }
@@ -219,7 +223,7 @@ impl Run {
             });
     }
 
-    /// Lets the session decide, and does what it says. True if it is over.
+    /// Lets the session decide and carries out its effects. Returns true if the run is over.
     fn input(&mut self, input: Input) -> bool {
         let mut over = false;
         for effect in self.session.handle(input, Timestamp::now()) {
@@ -228,7 +232,7 @@ impl Run {
                 Effect::Forward(event) => self.streams.forward(event),
                 Effect::Interrupt(signal) => self.interrupt(signal),
                 Effect::Kill => self.kill(),
-                Effect::Again => self.again(),
+                Effect::RestartArgocd => over |= self.restart_argocd(),
                 Effect::Drain => self.streams.drain(),
                 Effect::End => over = true,
             }
@@ -248,15 +252,30 @@ impl Run {
         }
     }
 
-    /// Runs argocd once more. It could be run before, so this fails only in odd ways.
-    fn again(&mut self) {
+    fn restart_without_namespace_flag(&mut self) -> bool {
+        if let Some(config) = &mut self.argocd_config {
+            config.namespace_form = NamespaceForm::QualifiedName;
+            let msg = format!(
+                "this argocd does not know --app-namespace (it is older than 2.11); running it again as \
+                 argocd app wait {}",
+                config.app
+            );
+            self.say(Level::Info, msg);
+        }
+        self.restart_argocd()
+    }
+
+    /// Runs argocd again, which fails only in odd ways: it could be run before. Returns true if
+    /// the run is over.
+    fn restart_argocd(&mut self) -> bool {
         let Some(config) = &self.argocd_config else {
-            return;
+            return false;
         };
         match Argocd::spawn(config, std::env::vars_os()) {
             Ok(argocd) => {
                 self.outcome = None;
                 self.argocd = Some(argocd);
+                false
             }
             Err(failure) => {
                 self.say(Level::Error, failure.message);
@@ -264,21 +283,32 @@ impl Run {
                     exit: ArgocdExit::Code(failure.code),
                     degraded: false,
                 };
-                self.input(Input::Argocd(exited));
+                self.input(Input::Argocd(exited))
             }
         }
     }
 
-    /// The first line: who speaks, and of what.
-    pub fn greet(&mut self, cluster: &str) {
+    /// Says what the run is about, and how argocd is run where that is not obvious.
+    pub fn announce(&mut self, cluster: &str) {
         let config = self.session.config();
-        let with = if config.argocd {
+        let with = if config.argocd.is_some() {
             "Waiting with argocd for"
         } else {
             "Following"
         };
         let msg = format!("{with} application {} ({cluster})", config.app);
         self.say(Level::Info, msg);
+        let notices = [
+            self.argocd.as_mut().and_then(Argocd::take_notice),
+            self.session
+                .config()
+                .argocd
+                .as_ref()
+                .and_then(|run| run.wait.notice()),
+        ];
+        for notice in notices.into_iter().flatten() {
+            self.say(Level::Info, notice);
+        }
         self.write();
     }
 
@@ -288,9 +318,9 @@ impl Run {
     }
 
     fn write(&mut self) {
-        for news in self.output.take_news() {
-            let (level, message) = told(&news);
-            if let News::WriteFailed(_) = news {
+        for event in self.output.take_events() {
+            let (level, message) = message_of(&event);
+            if let OutputEvent::WriteFailed(_) = event {
                 // There is no other place left; and if stderr is gone too, none at all.
                 let _ = writeln!(io::stderr(), "error: {message}");
             }
@@ -299,7 +329,7 @@ impl Run {
         self.out.write(&self.output);
     }
 
-    /// The verdict is the last thing on the screen.
+    /// Writes the verdict, which is the last thing on the screen, and returns the exit code.
     async fn end(mut self) -> i32 {
         let now = Timestamp::now();
         let summary = self.session.summary(self.outcome.as_ref(), now);
@@ -309,13 +339,12 @@ impl Run {
             _ = self.output.flush(FLUSH) => {}
             _ = self.signals.next() => {}
         }
-        // What went wrong with the last of it is still to be said.
+        // A failure of these last writes has not been reported yet.
         self.write();
         summary.exit
     }
 
-    /// Whoever read our output wants no more of it: argocd is asked to end, and we go as
-    /// quietly as a program that dies of SIGPIPE.
+    /// Ends as quietly as a program that dies of SIGPIPE; argocd is asked to end.
     async fn reader_gone(mut self) -> i32 {
         self.interrupt(Signal::SIGTERM);
         let ended =
@@ -332,19 +361,19 @@ async fn next_of(argocd: &mut Option<Argocd>) -> ArgocdEvent {
     }
 }
 
-fn told(news: &News) -> (Level, String) {
-    match news {
-        News::Spooling => (
+fn message_of(event: &OutputEvent) -> (Level, String) {
+    match event {
+        OutputEvent::Spooling => (
             Level::Debug,
-            "whoever reads this output is slow; what waits goes to a temporary file".to_owned(),
+            "the reader of this output is slow; waiting output goes to a temporary file".to_owned(),
         ),
-        News::Full => (
+        OutputEvent::Full => (
             Level::Warning,
-            "whoever reads this output is too slow (--spool-limit); logs are no longer read, and lines may be lost"
+            "the reader of this output is too slow (--spool-limit); logs are not read for now, and lines may be lost"
                 .to_owned(),
         ),
-        News::CaughtUp => (Level::Debug, "the output has caught up".to_owned()),
-        News::NoSpool(why) => (Level::Warning, format!("output cannot wait on disk: {why}")),
-        News::WriteFailed(why) => (Level::Error, format!("output is lost: {why}")),
+        OutputEvent::CaughtUp => (Level::Debug, "the output has caught up".to_owned()),
+        OutputEvent::NoSpool(why) => (Level::Warning, format!("output cannot be kept on disk: {why}")),
+        OutputEvent::WriteFailed(why) => (Level::Error, format!("output is lost: {why}")),
     }
 }

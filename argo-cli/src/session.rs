@@ -8,31 +8,31 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use argo_core::text::counted;
 use argo_core::text::duration;
 use argo_core::{
-    AppRef, Level, Notice, Record, TrackEvent,
+    AppRef, Level, Notice, ObjectRef, Record, TrackEvent,
     record::{Body, Status},
     resource::Application,
 };
 use argo_events::{EventItem, EventRecord};
 use argo_logs::Batch;
 use argo_workloads::{
-    diagnosis::{EventFact, Facts, LAST_LINES, Thresholds, Timeline, examine},
+    diagnosis::{EventFact, Facts, Finding, LAST_LINES, Thresholds, Timeline, examine},
     progress::Progress,
 };
 use jiff::Timestamp;
 
 use crate::{
-    argocd::{ArgocdExit, Signal},
+    argocd::{ArgocdExit, Signal, Wait},
     args::{Events, OnDegraded, WorkloadName},
     heartbeat::Heartbeat,
     render,
 };
 
-mod closing;
-mod ending;
 mod finding_log;
+mod phase;
 mod status_lines;
+mod summary;
 
-pub use ending::{Cause, Phase};
+pub use phase::{Cause, Phase};
 use status_lines::StatusLines;
 
 /// How often the rules look at what is known, while something changes.
@@ -45,8 +45,8 @@ pub struct Config {
     pub app: AppRef,
     /// When the run began.
     pub started: Timestamp,
-    /// True if argocd runs and its end decides; else the run ends when all is rolled out.
-    pub argocd: bool,
+    /// The argocd whose exit decides; without one the run ends when everything is rolled out.
+    pub argocd: Option<ArgocdRun>,
     /// Which events are shown.
     pub events: Events,
     /// A doomed workload ends the run.
@@ -61,16 +61,25 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// How long to go on looking after success.
     pub settle: Duration,
-    /// What to do when argocd gives up because something is degraded.
+}
+
+/// The argocd of a run.
+#[derive(Clone, Debug, Default)]
+pub struct ArgocdRun {
+    /// The conditions and resources that it waits for.
+    pub wait: Wait,
+    /// Its own `--timeout`.
+    pub timeout: Option<Duration>,
+    /// The reaction to an argocd that gives up because a resource is Degraded.
     pub on_degraded: OnDegraded,
 }
 
-/// How argocd ended.
+/// The exit of argocd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exited {
-    /// With a code, or by a signal.
+    /// The code or the signal.
     pub exit: ArgocdExit,
-    /// True if it said that something turned Degraded.
+    /// True if argocd gave up because a resource turned Degraded.
     pub degraded: bool,
 }
 
@@ -106,8 +115,8 @@ pub enum Effect {
     Interrupt(Signal),
     /// End argocd at once.
     Kill,
-    /// Run argocd once more.
-    Again,
+    /// Run argocd again.
+    RestartArgocd,
     /// Nothing more is tracked: the streams read what is left and end.
     Drain,
     /// It is over; nothing happens any more.
@@ -129,12 +138,21 @@ pub struct Session {
     looked: Timestamp,
     changed: bool,
     heartbeat: Heartbeat,
-    argocd: Option<Exited>,
+    argocd: Child,
     /// When everything was called healthy: what comes after that is only looking.
     healthy_at: Option<Timestamp>,
-    again: u32,
     streams: Streams,
     effects: Vec<Effect>,
+}
+
+/// The state of the argocd process.
+#[derive(Debug)]
+struct Child {
+    /// When it was started last.
+    started: Timestamp,
+    exited: Option<Exited>,
+    /// How often it was run again.
+    restarts: u32,
 }
 
 /// Which streams still run.
@@ -159,11 +177,14 @@ impl Session {
             looked: started,
             changed: false,
             heartbeat: Heartbeat::new(),
-            argocd: None,
+            argocd: Child {
+                started,
+                exited: None,
+                restarts: 0,
+            },
             healthy_at: None,
-            again: 0,
             streams: Streams {
-                argocd: config.argocd,
+                argocd: config.argocd.is_some(),
                 logs: true,
                 events: true,
             },
@@ -299,7 +320,7 @@ impl Session {
 
     fn thresholds(&self) -> Thresholds {
         match self.cause() {
-            Some(Cause::Unsettled) => Thresholds::settling(),
+            Some(Cause::CrashedAfterSuccess) => Thresholds::settling(),
             _ => Thresholds {
                 allow_restarts: self.config.allow_restarts,
                 grace: None,
@@ -312,9 +333,7 @@ impl Session {
             return;
         }
         let elapsed = duration::between(self.config.started, now);
-        let line = self
-            .heartbeat
-            .beat(elapsed, &self.rows(), self.timeline.current());
+        let line = self.heartbeat.beat(elapsed, &self.rows(), &self.findings());
         let body = Body::Status(Status::default());
         self.say(line.map(|line| Record::at(now, Level::Info, line, body)));
     }
@@ -324,9 +343,23 @@ impl Session {
         &self.config
     }
 
-    /// How argocd ended, once it has.
+    /// The exit of argocd, once it has ended.
     pub fn argocd(&self) -> Option<Exited> {
-        self.argocd
+        self.argocd.exited
+    }
+
+    /// True if argocd waits for this object: only these decide and are called failed.
+    fn is_selected(&self, object: &ObjectRef) -> bool {
+        let run = self.config.argocd.as_ref();
+        &*object.kind.kind == "Application"
+            || run.is_none_or(|run| run.wait.selection.includes(object))
+    }
+
+    /// The findings that stand, of the selected workloads only.
+    fn findings(&self) -> Vec<Finding> {
+        let current = self.timeline.current().iter();
+        let selected = current.filter(|finding| self.is_selected(&finding.workload));
+        selected.cloned().collect()
     }
 
     /// What is known of the application itself.

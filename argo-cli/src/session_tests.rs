@@ -5,6 +5,7 @@ use argo_workloads::{builtin, describe};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::argocd::ArgocdOutcome;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -14,7 +15,7 @@ fn config() -> Config {
     Config {
         app: AppRef::new("shop", "argocd"),
         started: at(0),
-        argocd: true,
+        argocd: Some(ArgocdRun::default()),
         events: Events::All,
         fail_fast: false,
         grace: Duration::from_secs(60),
@@ -22,8 +23,15 @@ fn config() -> Config {
         ignore: Vec::new(),
         timeout: None,
         settle: Duration::from_secs(10),
-        on_degraded: OnDegraded::Fail,
     }
+}
+
+/// An argocd that is run again after a Degraded resource recovered.
+fn recovering() -> Option<ArgocdRun> {
+    Some(ArgocdRun {
+        on_degraded: OnDegraded::Wait,
+        ..ArgocdRun::default()
+    })
 }
 
 const SUCCESS: Exited = Exited {
@@ -61,7 +69,7 @@ impl Run {
                 Effect::Forward(_) => {}
                 Effect::Interrupt(_) => self.done.push("interrupt"),
                 Effect::Kill => self.done.push("kill"),
-                Effect::Again => self.done.push("again"),
+                Effect::RestartArgocd => self.done.push("again"),
                 Effect::Drain => self.done.push("drain"),
                 Effect::End => self.done.push("end"),
             }
@@ -218,7 +226,7 @@ fn an_application_without_workloads_is_what_argo_cd_says() {
         "status": {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}});
     let application = Arc::new(serde_json::from_value(application).unwrap());
     let mut run = Run::new(Config {
-        argocd: false,
+        argocd: None,
         ..config()
     });
     run.until(1, 2);
@@ -367,7 +375,7 @@ fn an_argocd_that_ends_at_once_is_not_ahead_of_the_first_lists() {
 #[test]
 fn without_argocd_it_ends_when_all_is_rolled_out() {
     let mut run = Run::new(Config {
-        argocd: false,
+        argocd: None,
         settle: Duration::ZERO,
         ..config()
     });
@@ -382,13 +390,90 @@ fn without_argocd_it_ends_when_all_is_rolled_out() {
 }
 
 #[test]
+fn an_argocd_that_overruns_its_own_limit_is_ended() {
+    let mut run = Run::new(Config {
+        argocd: Some(ArgocdRun {
+            timeout: Some(Duration::from_secs(60)),
+            ..ArgocdRun::default()
+        }),
+        ..config()
+    });
+    run.until(1, 89);
+    assert!(run.done.is_empty());
+    run.tell(Input::Tick, 90);
+    assert_eq!(run.result(), (vec!["interrupt", "drain"], 70));
+    let summary = run.session.summary(None, at(90));
+    assert_eq!(summary.outcome.name(), "timeout");
+    assert_eq!(
+        summary.operation,
+        ["argocd was still running 30 s after its own --timeout of 1 m, and was ended"]
+    );
+}
+
+#[test]
+fn an_argocd_that_has_ended_overruns_nothing() {
+    let mut run = Run::new(Config {
+        argocd: Some(ArgocdRun {
+            timeout: Some(Duration::from_secs(1)),
+            ..ArgocdRun::default()
+        }),
+        ..config()
+    });
+    run.tell(deployment(1), 1)
+        .tell(running(0), 1)
+        .tell(Input::Argocd(SUCCESS), 30)
+        .until(31, 45);
+    assert_eq!(run.session.exit_code(), 0);
+}
+
+/// An argocd that waits for this resource only.
+fn selecting(resource: &str) -> Config {
+    let extra = ["--resource".into(), resource.into()];
+    Config {
+        argocd: Some(ArgocdRun {
+            wait: Wait::of(&extra),
+            ..ArgocdRun::default()
+        }),
+        fail_fast: true,
+        grace: Duration::ZERO,
+        ..config()
+    }
+}
+
+#[test]
+fn only_selected_workloads_are_called_failed() {
+    for (resource, doomed) in [
+        ("apps:Deployment:web", true),
+        ("apps:Deployment:other", false),
+        ("!apps:Deployment:web", false),
+        (":ConfigMap:settings", false),
+    ] {
+        let mut run = Run::new(selecting(resource));
+        run.tell(deployment(0), 1).tell(crashing(5), 1).until(2, 5);
+        let done: &[_] = if doomed { &["interrupt", "drain"] } else { &[] };
+        assert_eq!(run.done, done, "{resource}");
+        let summary = run.session.summary(Some(&ArgocdOutcome::TimedOut), at(5));
+        let shown = (summary.workloads.len(), summary.findings.len());
+        let wanted = usize::from(doomed);
+        assert_eq!(shown, (wanted, wanted), "{resource}");
+        let said = run.said.iter().any(|said| said.contains("crashes"));
+        assert!(said, "{resource}: {:?}", run.said);
+    }
+    let run = Run::new(selecting(":ConfigMap:settings"));
+    let summary = run.session.summary(Some(&ArgocdOutcome::TimedOut), at(5));
+    let words = "argocd gave up waiting for ConfigMap/settings to be synced and without an operation: \
+                 its --timeout ran out";
+    assert_eq!(summary.argocd.as_deref(), Some(words));
+}
+
+#[test]
 fn what_is_degraded_may_heal_and_argocd_runs_again() {
     let degraded = Exited {
         exit: ArgocdExit::Code(20),
         degraded: true,
     };
     let mut run = Run::new(Config {
-        on_degraded: OnDegraded::Wait,
+        argocd: recovering(),
         grace: Duration::from_secs(5),
         ..config()
     });
@@ -449,7 +534,7 @@ const DEGRADED: Exited = Exited {
 #[test]
 fn what_does_not_heal_ends_as_argocd_did() {
     let mut run = Run::new(Config {
-        on_degraded: OnDegraded::Wait,
+        argocd: recovering(),
         grace: Duration::from_secs(5),
         ..config()
     });
@@ -463,7 +548,7 @@ fn what_does_not_heal_ends_as_argocd_did() {
 #[test]
 fn argocd_runs_again_three_times_at_most() {
     let mut run = Run::new(Config {
-        on_degraded: OnDegraded::Wait,
+        argocd: recovering(),
         grace: Duration::from_secs(1),
         ..config()
     });
@@ -477,7 +562,7 @@ fn argocd_runs_again_three_times_at_most() {
 #[test]
 fn our_own_time_also_ends_what_may_heal() {
     let mut run = Run::new(Config {
-        on_degraded: OnDegraded::Wait,
+        argocd: recovering(),
         timeout: Some(Duration::from_secs(20)),
         ..config()
     });

@@ -1,65 +1,67 @@
-//! The `LOG_*` settings: how the output looks, as logrus' text formatter understands them.
-
-use std::fmt::Write as _;
+//! The `LOG_*` settings: the look of the output, with the meanings of logrus' text formatter.
 
 use argo_core::Level;
 use jiff::tz::TimeZone;
 
-use crate::{error::Failure, golayout::Layout};
+use crate::golayout::Layout;
 
 /// Text for people or JSON for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A line a record.
+    /// One line per record.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// How the output looks.
+/// The look of the output.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `LOG_FORMAT`: text (default) or json.
     pub format: Format,
-    /// `LOG_LEVEL`: what is more verbose is left out. Default info.
+    /// `LOG_LEVEL`: more verbose records are left out. Default info.
     pub level: Level,
-    /// `LOG_FULL_TIMESTAMP`: the time instead of the seconds since the start. Default true.
+    /// `LOG_FULL_TIMESTAMP`: true for the time, false for the seconds since the start. Default
+    /// true.
     pub full_timestamp: bool,
     /// `LOG_TIMESTAMP_FORMAT`: a Go layout. Default `2006-01-02 15:04:05`.
     pub layout: Layout,
-    /// `LOG_DISABLE_LEVEL_TRUNCATION`: `WARNING` instead of `WARN`. Default false.
+    /// `LOG_DISABLE_LEVEL_TRUNCATION`: true for `WARNING` instead of `WARN`. Default false.
     pub whole_levels: bool,
-    /// `LOG_PAD_LEVEL_TEXT`: levels as wide as the widest. Default false.
+    /// `LOG_PAD_LEVEL_TEXT`: true to pad levels to the widest. Default false.
     pub pad_levels: bool,
-    /// Colours: `LOG_FORCE_COLORS`, `LOG_DISABLE_COLORS`, `NO_COLOR`, the terminal.
+    /// True for colours: `LOG_FORCE_COLORS`, `LOG_DISABLE_COLORS`, `NO_COLOR`, the terminal.
     pub colors: bool,
-    /// The zone that times are written in.
+    /// The time zone of the output.
     pub zone: TimeZone,
 }
 
-/// Where a setting comes from: the environment, or a table in a test.
+/// A source of settings: the environment, or a table in a test.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
-    /// Reads the settings.
-    ///
-    /// # Errors
-    ///
-    /// A value that is none of the accepted ones, with its variable and what is accepted.
-    pub fn read(lookup: Lookup<'_>, is_terminal: bool) -> Result<Self, Failure> {
-        Ok(Self {
-            format: format(lookup)?,
-            level: level(lookup)?,
-            full_timestamp: boolean(lookup, "LOG_FULL_TIMESTAMP", true)?,
-            layout: layout(lookup)?,
-            whole_levels: boolean(lookup, "LOG_DISABLE_LEVEL_TRUNCATION", false)?,
-            pad_levels: boolean(lookup, "LOG_PAD_LEVEL_TEXT", false)?,
-            colors: colors(lookup, is_terminal)?,
+    /// Reads the settings, and returns a warning for each value that is none of the accepted
+    /// ones. Other programs read `LOG_*` variables too, so a foreign value is no reason not to
+    /// start: the default takes its place.
+    pub fn read(lookup: Lookup<'_>, is_terminal: bool) -> (Self, Vec<String>) {
+        let mut reader = Reader {
+            lookup,
+            warnings: Vec::new(),
+        };
+        let settings = Self {
+            format: reader.format(),
+            level: reader.level(),
+            full_timestamp: reader.boolean("LOG_FULL_TIMESTAMP", true),
+            layout: reader.layout(),
+            whole_levels: reader.boolean("LOG_DISABLE_LEVEL_TRUNCATION", false),
+            pad_levels: reader.boolean("LOG_PAD_LEVEL_TEXT", false),
+            colors: reader.colors(is_terminal),
             zone: TimeZone::system(),
-        })
+        };
+        (settings, reader.warnings)
     }
 
-    /// The level as it stands in a line: `INFO`, `WARN`, `ERRO`; in full where asked for.
+    /// The level as written in a line: `INFO`, `WARN`, `ERRO`; in full where asked for.
     pub fn level_text(&self, level: Level) -> String {
         let name = level.name().to_ascii_uppercase();
         let shown = if self.whole_levels {
@@ -67,73 +69,106 @@ impl Settings {
         } else {
             &name[..4]
         };
-        match (self.pad_levels, self.whole_levels) {
-            (true, true) => format!("{shown:<7}"),
-            _ => shown.to_owned(),
+        if self.pad_levels && self.whole_levels {
+            format!("{shown:<7}")
+        } else {
+            shown.to_owned()
         }
     }
 }
 
-fn value(lookup: Lookup<'_>, name: &str) -> Option<String> {
-    lookup(name).filter(|value| !value.is_empty())
+/// Reads one variable after the other and collects the warnings.
+struct Reader<'a> {
+    lookup: Lookup<'a>,
+    warnings: Vec<String>,
 }
 
-fn format(lookup: Lookup<'_>) -> Result<Format, Failure> {
-    match value(lookup, "LOG_FORMAT").as_deref() {
-        None | Some("text") => Ok(Format::Text),
-        Some("json") => Ok(Format::Json),
-        Some(other) => Err(wrong("LOG_FORMAT", other, "text or json")),
+impl Reader<'_> {
+    /// The value of a variable that is neither unset nor blank.
+    fn value(&self, name: &str) -> Option<String> {
+        let value = (self.lookup)(name)?.trim().to_owned();
+        Some(value).filter(|value| !value.is_empty())
     }
-}
 
-fn level(lookup: Lookup<'_>) -> Result<Level, Failure> {
-    let Some(text) = value(lookup, "LOG_LEVEL") else {
-        return Ok(Level::Info);
-    };
-    text.parse()
-        .map_err(|_| wrong("LOG_LEVEL", &text, "error, warning, info, debug or trace"))
-}
-
-fn layout(lookup: Lookup<'_>) -> Result<Layout, Failure> {
-    let text = value(lookup, "LOG_TIMESTAMP_FORMAT");
-    let text = text.as_deref().unwrap_or("DateTime");
-    Layout::parse(text).ok_or_else(|| {
-        let accepted = "a Go time layout, for example 2006-01-02T15:04:05Z07:00 or RFC3339";
-        wrong("LOG_TIMESTAMP_FORMAT", text, accepted)
-    })
-}
-
-/// The spellings of Go's `strconv.ParseBool`.
-fn boolean(lookup: Lookup<'_>, name: &str, default: bool) -> Result<bool, Failure> {
-    match value(lookup, name).as_deref() {
-        None => Ok(default),
-        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
-        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
-        Some(other) => Err(wrong(name, other, "true or false")),
+    /// The parsed value, or the default, with a warning if `parse` does not know the value.
+    fn parsed<T>(
+        &mut self,
+        name: &str,
+        accepted: &str,
+        default: (T, &str),
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> T {
+        let Some(value) = self.value(name) else {
+            return default.0;
+        };
+        parse(&value).unwrap_or_else(|| {
+            self.warnings.push(format!(
+                "{name} is {value:?}, which is not {accepted}; using {}",
+                default.1
+            ));
+            default.0
+        })
     }
-}
 
-/// Disabled beats forced, forced beats `NO_COLOR`, and that beats the terminal.
-fn colors(lookup: Lookup<'_>, is_terminal: bool) -> Result<bool, Failure> {
-    let disabled = boolean(lookup, "LOG_DISABLE_COLORS", false)?;
-    let forced = boolean(lookup, "LOG_FORCE_COLORS", false)?;
-    let no_color = value(lookup, "NO_COLOR").is_some();
-    let dumb = value(lookup, "TERM").as_deref() == Some("dumb");
-    Ok(!disabled && (forced || (is_terminal && !no_color && !dumb)))
-}
+    fn format(&mut self) -> Format {
+        self.parsed(
+            "LOG_FORMAT",
+            "text or json",
+            (Format::Text, "text"),
+            |value| match value.to_ascii_lowercase().as_str() {
+                "text" => Some(Format::Text),
+                "json" => Some(Format::Json),
+                _ => None,
+            },
+        )
+    }
 
-fn wrong(name: &str, value: &str, accepted: &str) -> Failure {
-    let mut message = String::new();
-    let written = write!(message, "{name} is {value:?}; use {accepted}");
-    debug_assert!(written.is_ok(), "writing to a String cannot fail");
-    Failure::usage(message)
+    fn level(&mut self) -> Level {
+        self.parsed(
+            "LOG_LEVEL",
+            "error, warning, info, debug or trace",
+            (Level::Info, "info"),
+            |value| value.parse().ok(),
+        )
+    }
+
+    fn layout(&mut self) -> Layout {
+        self.parsed(
+            "LOG_TIMESTAMP_FORMAT",
+            "a Go time layout such as 2006-01-02T15:04:05Z07:00 or RFC3339",
+            (Layout::default(), "DateTime"),
+            Layout::parse,
+        )
+    }
+
+    /// Accepts the spellings of Go's `strconv.ParseBool`, in any case.
+    fn boolean(&mut self, name: &str, default: bool) -> bool {
+        let shown = if default { "true" } else { "false" };
+        self.parsed(name, "true or false", (default, shown), |value| match value
+            .to_ascii_lowercase()
+            .as_str()
+        {
+            "1" | "t" | "true" => Some(true),
+            "0" | "f" | "false" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// Disabled beats forced, forced beats `NO_COLOR`, and that beats the terminal.
+    fn colors(&mut self, is_terminal: bool) -> bool {
+        let disabled = self.boolean("LOG_DISABLE_COLORS", false);
+        let forced = self.boolean("LOG_FORCE_COLORS", false);
+        let no_color = self.value("NO_COLOR").is_some();
+        let dumb = self.value("TERM").as_deref() == Some("dumb");
+        !disabled && (forced || (is_terminal && !no_color && !dumb))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)], terminal: bool) -> Result<Settings, Failure> {
+    fn read(pairs: &[(&str, &str)], terminal: bool) -> (Settings, Vec<String>) {
         let lookup = |name: &str| {
             pairs
                 .iter()
@@ -144,38 +179,91 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_names_the_variable_and_what_is_accepted() {
-        for (name, value, message) in [
+    fn a_foreign_value_is_one_warning_and_then_the_default() {
+        let boolean = "which is not true or false; using";
+        for (name, value, wanted) in [
             (
                 "LOG_FORMAT",
-                "xml",
-                "LOG_FORMAT is \"xml\"; use text or json",
+                "logfmt",
+                "LOG_FORMAT is \"logfmt\", which is not text or json; using text".to_owned(),
             ),
             (
                 "LOG_LEVEL",
-                "loud",
-                "LOG_LEVEL is \"loud\"; use error, warning, info, debug or trace",
+                "notice",
+                "LOG_LEVEL is \"notice\", which is not error, warning, info, debug or trace; using info"
+                    .to_owned(),
+            ),
+            (
+                "LOG_TIMESTAMP_FORMAT",
+                "%H:%M",
+                "LOG_TIMESTAMP_FORMAT is \"%H:%M\", which is not a Go time layout such as \
+                 2006-01-02T15:04:05Z07:00 or RFC3339; using DateTime"
+                    .to_owned(),
             ),
             (
                 "LOG_FULL_TIMESTAMP",
+                "on",
+                format!("LOG_FULL_TIMESTAMP is \"on\", {boolean} true"),
+            ),
+            (
+                "LOG_DISABLE_COLORS",
                 "ja",
-                "LOG_FULL_TIMESTAMP is \"ja\"; use true or false",
+                format!("LOG_DISABLE_COLORS is \"ja\", {boolean} false"),
+            ),
+            (
+                "LOG_FORCE_COLORS",
+                "2",
+                format!("LOG_FORCE_COLORS is \"2\", {boolean} false"),
+            ),
+            (
+                "LOG_DISABLE_LEVEL_TRUNCATION",
+                "x",
+                format!("LOG_DISABLE_LEVEL_TRUNCATION is \"x\", {boolean} false"),
+            ),
+            (
+                "LOG_PAD_LEVEL_TEXT",
+                "x",
+                format!("LOG_PAD_LEVEL_TEXT is \"x\", {boolean} false"),
             ),
         ] {
-            let failure = read(&[(name, value)], false).unwrap_err();
-            assert_eq!((failure.message.as_str(), failure.code), (message, 2));
+            let (settings, warnings) = read(&[(name, value)], false);
+            assert_eq!(warnings, [wanted]);
+            let (defaults, none) = read(&[], false);
+            assert!(none.is_empty());
+            let shown = |mut settings: Settings| {
+                settings.zone = TimeZone::UTC;
+                format!("{settings:?}")
+            };
+            assert_eq!(shown(settings), shown(defaults), "{name}");
         }
-        let failure = read(&[("LOG_TIMESTAMP_FORMAT", "%H:%M")], false).unwrap_err();
-        assert!(
-            failure.message.contains("a Go time layout"),
-            "{}",
-            failure.message
+    }
+
+    #[test]
+    fn values_are_read_without_regard_to_case_and_blanks() {
+        for (name, value) in [
+            ("LOG_FORMAT", "JSON"),
+            ("LOG_LEVEL", "WARNING"),
+            ("LOG_LEVEL", " Info "),
+            ("LOG_TIMESTAMP_FORMAT", "rfc3339"),
+            ("LOG_DISABLE_COLORS", "TrUe"),
+            ("LOG_FULL_TIMESTAMP", "F"),
+            ("LOG_LEVEL", ""),
+            ("LOG_FORMAT", "  "),
+        ] {
+            let (_, warnings) = read(&[(name, value)], false);
+            assert!(warnings.is_empty(), "{name}={value}: {warnings:?}");
+        }
+        let pairs = [("LOG_FORMAT", "Json"), ("LOG_LEVEL", "DEBUG")];
+        let (settings, _) = read(&pairs, false);
+        assert_eq!(
+            (settings.format, settings.level),
+            (Format::Json, Level::Debug)
         );
     }
 
     #[test]
     fn levels_are_four_letters_unless_told() {
-        let level = |pairs: &[_], level| read(pairs, false).unwrap().level_text(level);
+        let level = |pairs: &[_], level| read(pairs, false).0.level_text(level);
         assert_eq!(level(&[], Level::Warning), "WARN");
         assert_eq!(level(&[], Level::Error), "ERRO");
         let whole = ("LOG_DISABLE_LEVEL_TRUNCATION", "true");
@@ -188,7 +276,7 @@ mod tests {
 
     #[test]
     fn colours_only_on_a_terminal_or_when_forced() {
-        let colors = |pairs: &[_], terminal| read(pairs, terminal).unwrap().colors;
+        let colors = |pairs: &[_], terminal| read(pairs, terminal).0.colors;
         assert!(colors(&[], true) && !colors(&[], false));
         assert!(colors(&[("LOG_FORCE_COLORS", "true")], false));
         assert!(!colors(&[("NO_COLOR", "1")], true));

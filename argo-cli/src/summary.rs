@@ -7,6 +7,8 @@ use argo_events::EventRecord;
 use argo_workloads::{diagnosis::Finding, rollout::RolloutState};
 use jiff::Timestamp;
 
+use crate::argocd::Wait;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
@@ -47,8 +49,12 @@ pub struct Summary {
     pub reason: String,
     /// argocd's exit code, where it ended by itself.
     pub argocd_exit: Option<i32>,
-    /// What argocd's end means, in words.
+    /// The meaning of argocd's exit, in words.
     pub argocd: Option<String>,
+    /// What argocd waited for, where it ran.
+    pub wait: Option<Wait>,
+    /// A command or step that helps, where argocd itself failed.
+    pub argocd_next: Option<String>,
     /// How long it took.
     pub elapsed: Duration,
     /// Every workload, in the order to show them.

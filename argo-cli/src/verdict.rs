@@ -21,6 +21,7 @@ use argo_core::{
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    argocd::Wait,
     sanitize,
     settings::Settings,
     summary::{Outcome, Row, Summary},
@@ -106,6 +107,7 @@ pub fn record(summary: &Summary, time: Timestamp) -> Record {
         argocd_exit: summary.argocd_exit,
         exit: summary.exit,
         seconds: summary.elapsed.as_secs(),
+        next: argocd_next(summary, &cause::causes(summary)).map(str::to_owned),
         findings: summary.findings.iter().map(Into::into).collect(),
         workloads: summary.workloads.iter().map(workload).collect(),
     };
@@ -166,6 +168,9 @@ fn success(summary: &Summary, look: &Look<'_>) -> Vec<String> {
 
 /// `Rolled out shop in 1 m 06 s: 3 workloads, 5 pods, 0 restarts. Slowest: …`
 fn rolled_out(summary: &Summary) -> String {
+    if let Some(wait) = other_wait(summary) {
+        return waited(summary, wait);
+    }
     if summary.workloads.is_empty() {
         let who = if summary.argocd_exit.is_some() {
             "argocd"
@@ -193,6 +198,14 @@ fn rolled_out(summary: &Summary) -> String {
         counted(summary.pods, "pod"),
         counted(restarts as usize, "restart"),
     );
+    if let Some(wait) = summary
+        .wait
+        .as_ref()
+        .filter(|wait| !wait.selection.is_everything())
+    {
+        let selection = cap(&printable(&wait.selection.to_string()), WIDTH);
+        text.push_str(&format!(" argocd waited for {selection} only."));
+    }
     if let Some(row) = slowest(&summary.workloads) {
         let name = printable(&row.object.to_string());
         let took = seconds_in_words(row.seconds.unwrap_or_default());
@@ -205,7 +218,32 @@ fn rolled_out(summary: &Summary) -> String {
     text
 }
 
-/// Told only where there is something to compare.
+/// A wait that ends without a rollout: for other conditions than health, or for resources
+/// that are no workloads.
+fn other_wait(summary: &Summary) -> Option<&Wait> {
+    let wait = summary.wait.as_ref()?;
+    let selects_no_workload = !wait.selection.is_everything() && summary.workloads.is_empty();
+    (!wait.is_for_health() || selects_no_workload).then_some(wait)
+}
+
+/// `shop: argocd waited for Deployment/web to be degraded, which took 4 s; 0 of 1 workloads
+/// are complete.`
+fn waited(summary: &Summary, wait: &Wait) -> String {
+    let app = printable(&summary.app);
+    let target = printable(&wait.sentence("it"));
+    let took = in_words(summary.elapsed);
+    let all = summary.workloads.len();
+    let complete = summary.workloads.iter().filter(|row| row.complete).count();
+    let state = match all {
+        0 => String::new(),
+        1 if complete == 1 => "; the workload is complete".to_owned(),
+        1 => "; the workload is not complete".to_owned(),
+        _ => format!("; {complete} of {all} workloads are complete"),
+    };
+    format!("{app}: argocd waited for {target}, which took {took}{state}.")
+}
+
+/// The slowest workload, if there is something to compare.
 fn slowest(rows: &[Row]) -> Option<&Row> {
     let timed = rows.iter().filter(|row| row.seconds.is_some_and(|s| s > 0));
     let slowest = timed.max_by_key(|row| row.seconds)?;
@@ -224,6 +262,9 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
         };
         lines.extend(wrap(&format!("{who}{argocd}"), "  "));
     }
+    if let Some(next) = argocd_next(summary, &causes) {
+        lines.extend(wrap(&format!("Next: {}", printable(next)), "  "));
+    }
     for note in summary.operation.iter().take(NOTES) {
         lines.extend(wrap(&cap(&printable(note), 6 * WIDTH), "  "));
     }
@@ -235,6 +276,15 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     lines.extend(paragraphs(summary, &causes, look));
     lines.push(last_line(summary, &causes));
     lines
+}
+
+/// The advice on argocd's own failure. More time helps only where no cause was found.
+fn argocd_next<'a>(summary: &'a Summary, causes: &[Cause<'_>]) -> Option<&'a str> {
+    let only_time = summary.reason == "timeout";
+    summary
+        .argocd_next
+        .as_deref()
+        .filter(|_| summary.outcome != Outcome::Succeeded && (!only_time || causes.is_empty()))
 }
 
 /// `FAILED  shop  after 5 m: StatefulSet/db crash-loop  (timeout; argocd exit 20)`
@@ -323,7 +373,9 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
         .iter()
         .filter(|row| !row.complete)
         .collect();
-    let Some(row) = waiting.first() else {
+    // An argocd that could not even ask is the cause, whatever the workloads still wait for.
+    let argocd_failed = summary.reason == "argocd" && summary.argocd.is_some();
+    let Some(row) = waiting.first().filter(|_| !argocd_failed) else {
         return without_workloads(summary);
     };
     let what = row.waiting_for.as_deref().unwrap_or(&row.state);
@@ -347,10 +399,12 @@ fn without_workloads(summary: &Summary) -> String {
         (None, Some(note)) => printable(note),
         (None, None) => reason(summary).to_owned(),
     };
-    let state = if summary.workloads.is_empty() {
-        "no workload was found"
-    } else {
-        "every workload is complete"
+    let incomplete = summary.workloads.iter().filter(|row| !row.complete).count();
+    let state = match (summary.workloads.len(), incomplete) {
+        (0, _) => "no workload was found".to_owned(),
+        (_, 0) => "every workload is complete".to_owned(),
+        (1, _) => "the workload is not complete".to_owned(),
+        (all, incomplete) => format!("{incomplete} of {all} workloads are not complete"),
     };
     format!("{app}: {}; {state}", cap(&why, 2 * WIDTH))
 }

@@ -11,7 +11,7 @@ fn settings(pairs: &[(&str, &str)]) -> Settings {
         let found = pairs.iter().find(|(n, _)| *n == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let mut settings = Settings::read(&lookup, false).unwrap();
+    let mut settings = Settings::read(&lookup, false).0;
     settings.zone = TimeZone::UTC;
     settings
 }
@@ -371,6 +371,105 @@ fn where_all_workloads_are_complete_argocd_is_the_cause() {
         sentence(&summary),
         "shop: argocd cannot reach Argo CD: connection refused; every workload is complete"
     );
+}
+
+fn waiting_for(extra: &[&str]) -> Option<Wait> {
+    let extra: Vec<_> = extra.iter().map(std::ffi::OsString::from).collect();
+    Some(Wait::of(&extra))
+}
+
+#[test]
+fn only_a_rollout_is_called_rolled_out() {
+    let mut partly = good();
+    partly.workloads[1] = row("Deployment", "web", 1, 3);
+    for (extra, wanted) in [
+        (
+            &["--degraded"][..],
+            "shop: argocd waited for it to be degraded, which took 1 m 06 s; 2 of 3 workloads are \
+             complete.",
+        ),
+        (
+            &["--sync"],
+            "shop: argocd waited for it to be synced, which took 1 m 06 s; 2 of 3 workloads are complete.",
+        ),
+        (
+            &["--delete"],
+            "shop: argocd waited for it to be deleted, which took 1 m 06 s; 2 of 3 workloads are \
+             complete.",
+        ),
+    ] {
+        let summary = Summary {
+            wait: waiting_for(extra),
+            ..partly.clone()
+        };
+        assert_eq!(sentence(&summary), wanted);
+    }
+    let summary = Summary {
+        workloads: Vec::new(),
+        wait: waiting_for(&["--resource", ":ConfigMap:settings"]),
+        ..good()
+    };
+    assert_eq!(
+        sentence(&summary),
+        "shop: argocd waited for ConfigMap/settings to be synced and without an operation, which took \
+         1 m 06 s."
+    );
+}
+
+#[test]
+fn a_rollout_of_a_selection_names_it() {
+    let mut summary = good();
+    summary.workloads.truncate(1);
+    summary.wait = waiting_for(&["--resource", "batch:Job:migrate"]);
+    assert_eq!(
+        sentence(&summary),
+        "Rolled out shop in 1 m 06 s: 1 workload, 5 pods, 0 restarts. argocd waited for Job/migrate only."
+    );
+}
+
+fn no_token() -> Summary {
+    let mut summary = good();
+    summary.workloads[1] = row("Deployment", "web", 1, 3);
+    Summary {
+        argocd_exit: Some(20),
+        argocd: Some("Argo CD does not accept the token: no session information".to_owned()),
+        argocd_next: Some("set ARGOCD_AUTH_TOKEN, or run argocd login".to_owned()),
+        exit: 20,
+        ..summary
+    }
+}
+
+#[test]
+fn the_advice_on_a_failure_of_argocd_is_shown() {
+    let summary = Summary {
+        outcome: Outcome::Failed,
+        ..no_token()
+    };
+    let text = text(&summary, &settings(&[]));
+    assert!(
+        text.contains("\n  Next: set ARGOCD_AUTH_TOKEN, or run argocd login\n"),
+        "{text}"
+    );
+    let last = "shop: Argo CD does not accept the token: no session information; \
+                1 of 3 workloads are not complete\n";
+    assert!(text.ends_with(last), "{text}");
+    let Body::Verdict(verdict) = record(&summary, time(1)).body else {
+        panic!("a verdict");
+    };
+    assert_eq!(verdict.next, summary.argocd_next);
+}
+
+#[test]
+fn more_time_is_no_advice_where_a_cause_is_known() {
+    let advice = Some("give it longer: -- --timeout SECONDS".to_owned());
+    for (summary, shown) in [(crash_loop(), false), (nothing(), true)] {
+        let summary = Summary {
+            argocd_next: advice.clone(),
+            ..summary
+        };
+        let text = text(&summary, &settings(&[]));
+        assert_eq!(text.contains("give it longer"), shown, "{text}");
+    }
 }
 
 #[test]

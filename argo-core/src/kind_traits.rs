@@ -72,6 +72,15 @@ pub enum Newest {
     Owned,
 }
 
+impl Newest {
+    /// Pods with this value in a label; all pods until the controller has named one.
+    pub fn labelled(key: &'static str, value: Option<&str>) -> Self {
+        value.map_or(Self::All, |value| {
+            Self::Labelled(vec![RevisionLabel::new(key, value)])
+        })
+    }
+}
+
 /// A label that controllers put on each pod of a revision.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RevisionLabel {

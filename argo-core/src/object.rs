@@ -24,6 +24,11 @@ impl GroupKind {
         }
     }
 
+    /// True if this is the kind of that group and name.
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        *self.group == *group && *self.kind == *kind
+    }
+
     /// The kind of an `apiVersion` (`apps/v1`, `v1`) and a `kind`.
     pub fn from_api_version(api_version: &str, kind: &str) -> Self {
         let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);

@@ -165,6 +165,9 @@ pub struct Verdict {
     pub exit: i32,
     /// Seconds since the start.
     pub seconds: u64,
+    /// A command or step that helps, where argocd itself failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// Every finding that stands.
     pub findings: Vec<Finding>,
     /// Every workload.

@@ -96,7 +96,7 @@ impl TrackEvent {
     pub fn pod_event(&self) -> Option<PodEvent> {
         match self {
             Self::Applied(tracked) => tracked.pod_event(),
-            Self::Removed(object) if &*object.kind.kind == "Pod" => {
+            Self::Removed(object) if object.kind.is("", "Pod") => {
                 Some(PodEvent::Removed(object.clone()))
             }
             _ => None,

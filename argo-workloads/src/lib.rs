@@ -56,35 +56,21 @@
 //! every minute and one such owner in five seconds. One that gets its tracking id without any of
 //! these is not noticed.
 
-mod application;
-mod config;
 pub mod diagnosis;
-mod explain;
-mod family;
-mod hook;
-mod index;
-mod marks;
-mod nothing;
-mod owner;
+#[cfg(feature = "unstable-engine")]
+pub mod engine;
 pub mod progress;
 pub mod rollout;
-pub mod scan;
-mod scope;
 mod selector;
-mod snapshot;
-mod source;
-mod track;
-mod tracker;
-mod trouble;
-mod unread;
-mod workload;
+#[cfg_attr(
+    not(feature = "unstable-engine"),
+    expect(unreachable_pub, reason = "`engine` makes them public")
+)]
+mod tracking;
+pub mod workload;
 
-pub use config::{Clients, TrackConfig};
-pub use explain::Explanation;
-pub use hook::hook_phase;
-pub use index::{Change, Index, Wanted};
-pub use scope::Scope;
 pub use selector::{AppSelector, INSTANCE_LABEL, Membership, TrackingMethod};
-pub use snapshot::{explain, snapshot};
-pub use track::track;
-pub use workload::{Workload, WorkloadEvent, WorkloadKind, builtin, describe};
+pub use tracking::{
+    Clients, Explanation, TrackConfig, TrackStream, explain, hook_phase, snapshot, track,
+};
+pub use workload::{Scope, Workload, WorkloadEvent, WorkloadKind, builtin, describe, scan};

@@ -1,56 +1,41 @@
-//! How far a rollout is, one file a kind.
+//! Rules of progress that kinds share, for bare pods, and for kinds without a rule of
+//! their own.
 //!
-//! The rules are those of `kubectl rollout status` (kubectl
+//! Each kind has its rule in its own file under [`workload`](crate::workload). The rules
+//! are those of `kubectl rollout status` (kubectl
 //! `pkg/polymorphichelpers/rollout_status.go`) and of Argo CD's health checks
-//! (gitops-engine `pkg/health`). Where the two differ the doc comment of the kind's
-//! function says whom it follows. A complete rollout is no healthy one: without a
-//! readiness probe a container that is about to crash counts as ready, which is what
+//! (gitops-engine `pkg/health`). Where the two differ, the kind's documentation names the
+//! one that it follows. A complete rollout is not a healthy one: without a readiness probe
+//! a container that is about to crash counts as ready, which is what
 //! [`diagnosis`](crate::diagnosis) is for.
 
 pub use argo_core::RolloutState;
 use argo_core::{GroupKind, resource::WorkloadObject};
 
-mod argo;
-mod cronjob;
-mod daemonset;
-mod deployment;
+use crate::workload::builtin;
+
 mod generic;
-mod job;
 mod pod;
-mod replicaset;
-mod statefulset;
 
-pub use argo::rollout;
-pub use cronjob::cronjob;
-pub use daemonset::daemonset;
-pub use deployment::deployment;
 pub use generic::generic;
-pub use job::job;
 pub use pod::pod;
-pub use replicaset::replicaset;
-pub use statefulset::statefulset;
 
-/// What a person reads until the controller has written down what it makes of a change: a
-/// moment on most clusters, so of a run it is no news.
+/// Shown until the controller has observed a change: a moment on most clusters, so a run
+/// does not report it.
 pub const NOT_SEEN: &str = "controller has not seen the change";
 
-/// The state of a workload of a kind. Kinds that are not built in follow the conventions
-/// of [`generic`].
+/// Returns the state of a workload of a kind. Kinds that are not built in follow the
+/// conventions of [`generic`].
 pub fn of(kind: &GroupKind, object: &WorkloadObject) -> RolloutState {
-    match (&*kind.group, &*kind.kind) {
-        ("apps", "Deployment") => deployment(object),
-        ("apps", "StatefulSet") => statefulset(object),
-        ("apps", "DaemonSet") => daemonset(object),
-        ("apps", "ReplicaSet") => replicaset(object),
-        ("batch", "Job") => job(object),
-        ("batch", "CronJob") => cronjob(object),
-        ("argoproj.io", "Rollout") => rollout(object),
-        _ => generic(object),
-    }
+    let kinds = builtin();
+    let known = kinds
+        .iter()
+        .find(|known| known.names().group_kind() == *kind);
+    known.map_or_else(|| generic(object), |known| known.rollout(object))
 }
 
-/// `2 of 3 ready`, or why ready pods do not count yet.
-fn not_available(available: i64, ready: i64, of: i64) -> String {
+/// Returns `2 of 3 ready`, or why ready pods do not count yet.
+pub(crate) fn not_available(available: i64, ready: i64, of: i64) -> String {
     if ready >= of {
         format!("{available} of {of} ready for minReadySeconds")
     } else {
@@ -58,8 +43,8 @@ fn not_available(available: i64, ready: i64, of: i64) -> String {
     }
 }
 
-/// The message of a condition, or its reason, or else `otherwise`.
-fn words(condition: &argo_core::resource::Condition, otherwise: &str) -> String {
+/// Returns the message of a condition, or its reason, or else `otherwise`.
+pub(crate) fn words(condition: &argo_core::resource::Condition, otherwise: &str) -> String {
     let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     text(&condition.message)
         .or_else(|| text(&condition.reason))
@@ -67,11 +52,11 @@ fn words(condition: &argo_core::resource::Condition, otherwise: &str) -> String 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// An object from the fields that a test is about.
-    pub(super) fn object(value: serde_json::Value) -> WorkloadObject {
+    pub(crate) fn object(value: serde_json::Value) -> WorkloadObject {
         serde_json::from_value(value).unwrap()
     }
 

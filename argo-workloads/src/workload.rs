@@ -1,16 +1,16 @@
-//! What a kind of workload must say about itself, one file a kind.
+//! Kinds of workload, one file each: names, progress rule and traits.
 
 use std::{fmt::Debug, sync::Arc};
 
 use argo_core::{
-    GroupKind, KindTraits, RolloutState, Tracked, TrackedBody, WatchEvent, resource::WorkloadObject,
+    GroupKind, KindTraits, RolloutState, Tracked, WatchEvent, resource::WorkloadObject, watch,
 };
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::{StreamExt, stream::BoxStream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Client;
+use kube::{Api, Client};
 
-use crate::{AppSelector, Scope, rollout, scan};
+use crate::AppSelector;
 
 #[path = "workload/rollout.rs"]
 mod argo_rollout;
@@ -18,76 +18,124 @@ mod cronjob;
 mod daemonset;
 mod deployment;
 mod job;
-pub(crate) mod kind;
+mod kind;
+mod kinds;
+mod names;
 mod replicaset;
+pub mod scan;
+mod scope;
+mod seed;
 mod statefulset;
 
+pub use argo_rollout::Rollout;
+pub use cronjob::CronJob;
+pub use daemonset::DaemonSet;
+pub use deployment::Deployment;
+pub use job::Job;
 pub use kind::WorkloadKind;
+pub(crate) use kinds::Kinds;
+pub use names::Names;
+pub(crate) use names::rbac_name;
+pub use replicaset::ReplicaSet;
+pub use scope::Scope;
+pub(crate) use seed::watch_config;
+pub use statefulset::StatefulSet;
 
-/// What a watch of a kind says. A list that begins again is a variant, not hidden.
+/// The events of a kind's watch, the beginning of a new list included.
 pub type WorkloadEvent = WatchEvent<WorkloadObject>;
 
-/// A kind of workload: what owns pods, directly or through others.
+/// A kind of workload: an object that owns pods, directly or through others.
 ///
-/// [`WorkloadKind`] implements it for any kind that has the usual shape. A deploy tool
-/// adds kinds of its own to [`builtin`].
+/// A kind needs its [names](Self::names) and the [rule](Self::rollout) by which its
+/// progress is read from an object. Matching, watching and listing follow from the names.
+/// [`WorkloadKind`] is a kind made of values instead of a type.
 #[async_trait]
 pub trait Workload: Debug + Send + Sync {
-    /// Group and kind.
-    fn kind(&self) -> GroupKind;
+    /// The names of the kind.
+    fn names(&self) -> &Names;
 
-    /// The plural with its group as RBAC names it, for messages: `deployments.apps`.
-    fn resource(&self) -> String;
+    /// Reads the progress of the rollout from an object. The tracker calls this once for
+    /// each change.
+    fn rollout(&self, object: &WorkloadObject) -> RolloutState;
 
-    /// True if an object belongs to the application by its own marks. What it owns
-    /// follows it and needs none.
-    fn matches(&self, meta: &ObjectMeta, app: &AppSelector) -> bool;
+    /// Reads the traits of the kind from an object. The default suits a kind that runs for
+    /// ever and makes all its pods alike.
+    fn traits(&self, _object: &WorkloadObject) -> KindTraits {
+        KindTraits::default()
+    }
 
-    /// Watches the kind. The stream never ends and tells what fails as an item.
-    fn watch(&self, client: &Client, scope: &Scope) -> BoxStream<'static, WorkloadEvent>;
+    /// The kind of object that stands between a workload and its pods, if its name can be
+    /// told from theirs.
+    fn intermediate(&self) -> Option<Intermediate> {
+        None
+    }
+
+    /// True if an object belongs to the application by its own marks. The objects that it
+    /// owns follow it and need none.
+    fn matches(&self, meta: &ObjectMeta, app: &AppSelector) -> bool {
+        app.matches(&self.names().group_kind(), meta)
+    }
+
+    /// Watches the kind. The stream never ends and reports failures as items.
+    fn watch(&self, client: &Client, scope: &Scope) -> BoxStream<'static, WorkloadEvent> {
+        let config = watch_config(&(self.names(), scope));
+        watch(api(self.names(), client, scope), config).boxed()
+    }
 
     /// Lists the kind once, page by page.
     async fn scan(
         &self,
         client: &Client,
         scope: &Scope,
-    ) -> Result<Vec<WorkloadObject>, scan::Error>;
-
-    /// How far the rollout of an object is.
-    fn rollout(&self, object: &WorkloadObject) -> RolloutState;
-
-    /// Reads the traits of the kind from an object. The default suits a kind that makes
-    /// all its pods alike.
-    fn traits(&self, _object: &WorkloadObject) -> KindTraits {
-        KindTraits::default()
+    ) -> Result<Vec<WorkloadObject>, scan::Error> {
+        let resource = self.names().resource();
+        scan::scan(&api(self.names(), client, scope), &resource, scope).await
     }
 }
 
-/// Fills in the progress and the traits of a tracked object by the rules of its kind. The
-/// tracker does this once for each change.
-pub fn describe(kinds: &[Arc<dyn Workload>], mut tracked: Tracked) -> Tracked {
-    let is_root = tracked.root.uid == tracked.object.uid;
-    match &tracked.body {
-        TrackedBody::Pod(pod) => tracked.rollout = is_root.then(|| rollout::pod(pod)),
-        TrackedBody::Workload(object) => {
-            let kind = kinds.iter().find(|kind| kind.kind() == tracked.object.kind);
-            tracked.rollout = kind.map(|kind| kind.rollout(object));
-            tracked.traits = kind.map(|kind| kind.traits(object)).unwrap_or_default();
+/// An object between a workload and its pods, named after the workload and a hash:
+/// `web-6d4cf56db6` of Deployment `web`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intermediate {
+    /// Its kind.
+    pub kind: GroupKind,
+    /// The label by which its pods carry the hash.
+    pub hash_label: &'static str,
+}
+
+impl Intermediate {
+    /// A ReplicaSet whose pods carry its hash in this label.
+    pub(crate) fn replicaset(hash_label: &'static str) -> Self {
+        Self {
+            kind: ReplicaSet.names().group_kind(),
+            hash_label,
         }
-        TrackedBody::Other(_) => {}
     }
-    tracked
 }
 
-/// The kinds that come with this crate.
+/// Returns the kinds that come with this crate.
 pub fn builtin() -> Vec<Arc<dyn Workload>> {
     vec![
-        Arc::new(deployment::deployment()),
-        Arc::new(replicaset::replicaset()),
-        Arc::new(statefulset::statefulset()),
-        Arc::new(daemonset::daemonset()),
-        Arc::new(job::job()),
-        Arc::new(cronjob::cronjob()),
-        Arc::new(argo_rollout::rollout()),
+        Arc::new(Deployment),
+        Arc::new(ReplicaSet),
+        Arc::new(StatefulSet),
+        Arc::new(DaemonSet),
+        Arc::new(Job),
+        Arc::new(CronJob),
+        Arc::new(Rollout),
     ]
+}
+
+/// Fills in the progress and the traits of a tracked object by the rules of its kind, as
+/// the tracker does once for each change.
+pub fn describe(kinds: &[Arc<dyn Workload>], tracked: Tracked) -> Tracked {
+    Kinds::new(kinds).describe(tracked)
+}
+
+fn api(names: &Names, client: &Client, scope: &Scope) -> Api<WorkloadObject> {
+    let (client, resource) = (client.clone(), names.api_resource());
+    match scope {
+        Scope::Cluster => Api::all_with(client, &resource),
+        Scope::Namespace(namespace) => Api::namespaced_with(client, namespace, &resource),
+    }
 }

@@ -114,7 +114,7 @@ fn batch(texts: &[&str]) -> Batch {
 
 fn renderer(format: &str) -> Option<Renderer> {
     let lookup = |name: &str| (name == "LOG_FORMAT").then(|| format.to_owned());
-    let settings = Settings::read(&lookup, false).ok()?;
+    let (settings, _) = Settings::read(&lookup, false);
     Some(Renderer::new(
         settings,
         false,

@@ -6,7 +6,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use argo_core::{GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
 use argo_events::{Event, EventConfig, Scope, engine::Follower};
-use argo_workloads::Index;
+use argo_workloads::engine::Index;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,57 +1,46 @@
 //! The arguments of argocd.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
-use super::ArgocdConfig;
+use super::{ArgocdConfig, NamespaceForm, Wait, flags::flags};
 
-/// `app wait <APP>` with what makes it wait for all there is, and then what the user adds:
-/// of a flag given twice argocd takes the last.
+/// Returns `app wait <APP>` with the conditions of the wait, then the user's own flags: of a
+/// flag given twice argocd takes the last.
 ///
-/// `--operation` is what makes it wait for PostSync hooks. `--grpc-web` works against
-/// every server and with `--core` too, where argocd talks to a server inside itself.
+/// `--operation` makes argocd wait for PostSync hooks. `--grpc-web` works against every
+/// server, and with `--core`, where argocd talks to a server inside itself.
 pub fn arguments(config: &ArgocdConfig) -> Vec<OsString> {
-    let mut namespace = OsString::from("--app-namespace=");
-    namespace.push(&config.app.namespace);
+    let app = &config.app;
     let mut arguments: Vec<OsString> = vec!["app".into(), "wait".into()];
-    arguments.push(OsString::from(&config.app.name));
-    arguments.push(namespace);
-    arguments.extend(["--health", "--sync", "--operation", "--grpc-web"].map(OsString::from));
+    match config.namespace_form {
+        NamespaceForm::Flag => {
+            arguments.push(OsString::from(&app.name));
+            arguments.push(format!("{NAMESPACE_FLAG}={}", app.namespace).into());
+        }
+        NamespaceForm::QualifiedName => arguments.push(app.to_string().into()),
+    }
+    arguments.extend(Wait::of(&config.extra).arguments());
+    arguments.push("--grpc-web".into());
     arguments.extend(config.extra.iter().cloned());
     arguments
 }
 
-/// True unless the user turned `--grpc-web` off. Values are those of Go's
-/// `strconv.ParseBool`.
+/// The flag for the namespace of the Application; argocd knows it since 2.11.
+pub(super) const NAMESPACE_FLAG: &str = "--app-namespace";
+
+/// True unless the user turned `--grpc-web` off.
 pub fn uses_grpc_web(extra: &[OsString]) -> bool {
-    let value = |argument: &OsString| match argument.to_str()?.strip_prefix("--grpc-web")? {
-        "" => Some(true),
-        value => Some(!matches!(
-            value.strip_prefix('=')?,
-            "0" | "f" | "F" | "false" | "FALSE" | "False"
-        )),
-    };
-    extra.iter().filter_map(value).next_back().unwrap_or(true)
+    let flags = flags(extra);
+    let own = flags.iter().filter(|flag| flag.is("grpc-web"));
+    own.map(|flag| flag.is_on()).next_back().unwrap_or(true)
 }
 
-/// The value of each of these flags, written as `--flag=value` or `--flag value`.
-pub(super) fn flag_values<'a, A: AsRef<OsStr>>(
-    arguments: &'a [A],
-    flags: &[&str],
-) -> Vec<&'a [u8]> {
-    let mut values = Vec::new();
-    let mut arguments = arguments.iter().map(|a| a.as_ref().as_encoded_bytes());
-    while let Some(argument) = arguments.next() {
-        let end = memchr::memchr(b'=', argument);
-        let name = &argument[..end.unwrap_or(argument.len())];
-        if !flags.iter().any(|flag| flag.as_bytes() == name) {
-            continue;
-        }
-        match end {
-            Some(end) => values.push(&argument[end + 1..]),
-            None => values.extend(arguments.next()),
-        }
-    }
-    values
+/// Returns argocd's own time limit in seconds: `None` without one, or if argocd will refuse
+/// the value.
+pub fn time_limit(extra: &[OsString]) -> Option<u64> {
+    let flags = flags(extra);
+    let last = flags.iter().rfind(|flag| flag.is("timeout"))?;
+    last.text().parse().ok().filter(|seconds| *seconds > 0)
 }
 
 #[cfg(test)]
@@ -65,22 +54,35 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_adds_comes_last() {
+    fn our_conditions_come_first_and_the_users_flags_last() {
         let mut config = ArgocdConfig::new(AppRef::new("shop", "team-a"));
         config.extra = os(&["--timeout", "300"]);
-        let wanted = os(&[
-            "app",
-            "wait",
-            "shop",
-            "--app-namespace=team-a",
-            "--health",
-            "--sync",
-            "--operation",
-            "--grpc-web",
-            "--timeout",
-            "300",
-        ]);
-        assert_eq!(arguments(&config), wanted);
+        let line = |config: &ArgocdConfig| {
+            let arguments = arguments(config);
+            let texts: Vec<_> = arguments.iter().map(|a| a.to_string_lossy()).collect();
+            texts.join(" ")
+        };
+        assert_eq!(
+            line(&config),
+            "app wait shop --app-namespace=team-a --health --sync --operation --grpc-web --timeout 300"
+        );
+        config.namespace_form = NamespaceForm::QualifiedName;
+        config.extra = os(&["--suspended"]);
+        assert_eq!(line(&config), "app wait team-a/shop --grpc-web --suspended");
+    }
+
+    #[test]
+    fn the_time_limit_is_the_last_one_that_argocd_takes() {
+        for (extra, wanted) in [
+            (&[][..], None),
+            (&["--timeout", "300"], Some(300)),
+            (&["--timeout=5", "--timeout=7"], Some(7)),
+            (&["--timeout=0"], None),
+            (&["--timeout", "5m"], None),
+            (&["--timeout"], None),
+        ] {
+            assert_eq!(time_limit(&os(extra)), wanted, "{extra:?}");
+        }
     }
 
     #[test]
@@ -98,19 +100,5 @@ mod tests {
         ] {
             assert_eq!(uses_grpc_web(&os(extra)), wanted, "{extra:?}");
         }
-    }
-
-    #[test]
-    fn values_of_flags_in_both_spellings() {
-        let arguments = os(&[
-            "--auth-token=one",
-            "--timeout",
-            "9",
-            "--token",
-            "two",
-            "--token",
-        ]);
-        let values = flag_values(&arguments, &["--auth-token", "--token"]);
-        assert_eq!(values, [b"one", b"two"]);
     }
 }

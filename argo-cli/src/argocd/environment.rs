@@ -5,11 +5,11 @@ use std::{
     path::Path,
 };
 
-use super::{ArgocdConfig, uses_grpc_web};
+use super::{ArgocdConfig, credential_plugin::CredentialPlugin, uses_grpc_web};
 
-/// What argocd cannot run without, beside `ARGO*`: where its configuration is, which
-/// certificates and proxies to use, and for `--core` how to reach the cluster and run
-/// the credential plugins of a kubeconfig.
+/// Variables that argocd cannot run without, beside `ARGO*`: the place of its configuration,
+/// certificates and proxies, and for `--core` the way to the cluster and to credential
+/// plugins.
 const PASSED: &[&str] = &[
     "HOME",
     "XDG_CONFIG_HOME",
@@ -32,20 +32,74 @@ const PASSED: &[&str] = &[
     "all_proxy",
 ];
 
-/// Turns argocd into another program (argo-cd `cmd/main.go`).
+/// This variable turns argocd into another program (argo-cd `cmd/main.go`).
 const BINARY_NAME: &str = "ARGOCD_BINARY_NAME";
 
-/// Picks what argocd gets of the environment.
+/// The environment of argocd.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// The variables and their values.
+    pub variables: Vec<(OsString, OsString)>,
+    /// One line about the variables that a credential plugin gets, if there are any.
+    pub notice: Option<String>,
+}
+
+/// Picks the variables that argocd gets. Beside its own ones and those that the user names,
+/// these are the variables of the credential plugin that `--core` runs.
 pub fn environment(
     config: &ArgocdConfig,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Vec<(OsString, OsString)> {
+) -> Passed {
     let grpc_web = uses_grpc_web(&config.extra);
-    let is_passed = |(name, value): &(OsString, OsString)| {
-        let asked_for = config.pass_env.iter().any(|asked| name == asked.as_str());
-        name != BINARY_NAME && (asked_for || is_needed(name, value, grpc_web))
+    let mut variables: Vec<_> = variables.into_iter().collect();
+    variables.retain(|(name, _)| name != BINARY_NAME);
+    let plugin = CredentialPlugin::of(&config.extra, &variables);
+    let mut added = Vec::new();
+    variables.retain(|(name, value)| {
+        if is_asked_for(config, name) || is_needed(name, value, grpc_web) {
+            return true;
+        }
+        let is_for_plugin = plugin.as_ref().is_some_and(|plugin| plugin.needs(name));
+        if is_for_plugin {
+            added.push(name.to_string_lossy().into_owned());
+        }
+        is_for_plugin
+    });
+    added.sort_unstable();
+    let notice = plugin.filter(|_| !added.is_empty()).map(|plugin| {
+        format!(
+            "argocd --core runs the credential plugin {} of the kubeconfig; for it argocd gets {}",
+            plugin.name,
+            added.join(", ")
+        )
+    });
+    Passed { variables, notice }
+}
+
+/// True for a variable that `--argocd-env` names.
+fn is_asked_for(config: &ArgocdConfig, name: &OsStr) -> bool {
+    config.pass_env.iter().any(|pattern| matches(pattern, name))
+}
+
+/// True if the name matches a pattern in which `*` stands for any text.
+pub(super) fn matches(pattern: &str, name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    let mut parts = pattern.as_bytes().split(|byte| *byte == b'*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
     };
-    variables.into_iter().filter(is_passed).collect()
+    let parts: Vec<&[u8]> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        let Some(at) = memchr::memmem::find(rest, part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
 }
 
 fn is_needed(name: &OsStr, value: &OsStr, grpc_web: bool) -> bool {
@@ -61,12 +115,11 @@ fn is_needed(name: &OsStr, value: &OsStr, grpc_web: bool) -> bool {
     PASSED.iter().any(|passed| name == *passed) && !breaks
 }
 
-/// Where there is no configuration to be found (argocd takes a missing directory for an
-/// empty one).
+/// A directory without a configuration (argocd takes a missing directory for an empty one).
 const NO_CONFIG: &str = "/nonexistent/argocd";
 
-/// Adds the private directory: as the one for temporary files, and for the configuration
-/// where argocd would find none and give up for it.
+/// Adds the private directory: for temporary files, and for the configuration if argocd
+/// would give up because it finds none.
 pub fn with_directory(
     mut environment: Vec<(OsString, OsString)>,
     directory: Option<&Path>,
@@ -125,7 +178,9 @@ mod tests {
     }
 
     fn is_passed(config: &ArgocdConfig, name: &str, value: &str) -> bool {
-        !environment(config, pairs(&[(name, value)])).is_empty()
+        !environment(config, pairs(&[(name, value)]))
+            .variables
+            .is_empty()
     }
 
     #[test]
@@ -170,6 +225,75 @@ mod tests {
         ] {
             assert_eq!(is_passed(&config, name, "x"), wanted, "{name}");
         }
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, name, wanted) in [
+            ("AWS_*", "AWS_PROFILE", true),
+            ("AWS_*", "AWS_", true),
+            ("AWS_*", "AWS", false),
+            ("AWS_*", "MY_AWS_PROFILE", false),
+            ("*_TOKEN", "CI_TOKEN", true),
+            ("*_TOKEN", "CI_TOKENS", false),
+            ("A*B*C", "AxxBxxC", true),
+            ("A*B*C", "ABC", true),
+            ("A*B*C", "ACB", false),
+            ("AB*BC", "ABC", false),
+            ("*", "ANYTHING", true),
+            ("AWS_PROFILE", "AWS_PROFILE", true),
+            ("AWS_PROFILE", "AWS_PROFILES", false),
+            ("", "X", false),
+        ] {
+            assert_eq!(
+                matches(pattern, OsStr::new(name)),
+                wanted,
+                "{pattern} {name}"
+            );
+            let config = config(&[], &[pattern]);
+            assert_eq!(is_passed(&config, name, "x"), wanted, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn no_pattern_makes_argocd_another_program() {
+        assert!(!is_passed(
+            &config(&[], &["*"]),
+            BINARY_NAME,
+            "argocd-server"
+        ));
+    }
+
+    #[test]
+    fn the_variables_of_a_plugin_are_passed_and_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config");
+        let kubeconfig = "{current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], \
+                          users: [{name: u, user: {exec: {command: aws}}}]}";
+        std::fs::write(&file, kubeconfig).unwrap();
+        let file = file.to_str().unwrap();
+        let given = [
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_PROFILE", "prod"),
+            ("CI_JOB_TOKEN", "t"),
+            ("ARGOCD_OPTS", "--core"),
+            ("KUBECONFIG", file),
+        ];
+        let passed = environment(&config(&[], &[]), pairs(&given));
+        let names: Vec<_> = passed.variables.iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            ["AWS_REGION", "AWS_PROFILE", "ARGOCD_OPTS", "KUBECONFIG"]
+        );
+        let notice = "argocd --core runs the credential plugin aws of the kubeconfig; \
+                      for it argocd gets AWS_PROFILE, AWS_REGION";
+        assert_eq!(passed.notice.as_deref(), Some(notice));
+
+        let asked_for = config(&[], &["AWS_*"]);
+        let passed = environment(&asked_for, pairs(&given));
+        assert_eq!(passed.notice, None, "the user named them");
+        let passed = environment(&config(&["--core=false"], &[]), pairs(&given));
+        assert_eq!((passed.variables.len(), passed.notice), (2, None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Bytes of a pipe, cut into lines.
 
-use std::{io, mem};
+use std::io;
 
 use argo_core::text::redact;
 use bytes::{Bytes, BytesMut};
@@ -12,7 +12,17 @@ use super::Redactor;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) text: Bytes,
+    /// True if the line goes on in the next piece.
     pub(super) continues: bool,
+    /// True if the line began in an earlier piece.
+    is_continuation: bool,
+}
+
+impl Piece {
+    /// True for a whole line of blanks: argocd separates its paragraphs by them.
+    pub(super) fn is_blank_line(&self) -> bool {
+        !self.continues && !self.is_continuation && self.text.trim_ascii().is_empty()
+    }
 }
 
 /// Reads lines of any length, longer ones than [`CAP`] in pieces, and cuts out secrets.
@@ -22,16 +32,16 @@ pub(super) struct Lines<R> {
     redactor: Redactor,
     redacted: redact::Lines,
     buffer: BytesMut,
-    /// So many bytes of the buffer hold no newline.
+    /// Bytes of the buffer that are known to hold no newline.
     scanned: usize,
-    /// The last piece was not the end of its line.
+    /// True if the last piece was not the end of its line.
     inside: bool,
     ended: bool,
 }
 
-/// Longest piece.
+/// Bytes of the longest piece; a longer line is cut into several.
 const CAP: usize = 1 << 20;
-/// Bytes asked for at once: as many as a pipe holds.
+/// Bytes read at once: as many as a pipe holds.
 const CHUNK: usize = 64 << 10;
 
 impl<R: AsyncRead + Unpin> Lines<R> {
@@ -47,8 +57,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    /// The next line, or none at the end of the pipe and where there is none. Cancel safe:
-    /// what was read stays in the buffer.
+    /// Returns the next line; `None` at the end of the pipe, or without a pipe. Cancel safe:
+    /// bytes that were read stay in the buffer.
     pub(super) async fn next(lines: &mut Option<Self>) -> Option<Piece> {
         let lines = lines.as_mut()?;
         loop {
@@ -77,7 +87,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 }
 
 impl<R> Lines<R> {
-    /// What is left where the end of the line is not waited for.
+    /// Returns the rest of the buffer without waiting for the end of its line.
     pub(super) fn rest(mut self) -> Option<Piece> {
         self.take_rest()
     }
@@ -100,20 +110,20 @@ impl<R> Lines<R> {
 
     fn piece(&mut self, text: BytesMut, continues: bool) -> Piece {
         self.scanned = 0;
-        self.inside = continues;
         let text = self.redactor.apply(text.freeze());
         Piece {
             text: without_credentials(&mut self.redacted, text),
             continues,
+            is_continuation: std::mem::replace(&mut self.inside, continues),
         }
     }
 
-    /// A line without a newline, or the missing end of one.
+    /// Takes a line without a newline, or the missing end of one.
     fn take_rest(&mut self) -> Option<Piece> {
         if self.buffer.is_empty() && !self.inside {
             return None;
         }
-        let line = mem::take(&mut self.buffer);
+        let line = std::mem::take(&mut self.buffer);
         Some(self.piece(line, false))
     }
 }
@@ -184,6 +194,21 @@ mod tests {
                 assert_eq!(got, wanted, "{length}");
             }
         }
+    }
+
+    #[test]
+    fn only_a_whole_line_of_blanks_is_blank() {
+        #[tokio::main(flavor = "current_thread")]
+        async fn blank(bytes: &[u8]) -> Vec<bool> {
+            let mut lines = Some(Lines::new(bytes, Redactor::default()));
+            let mut blank = Vec::new();
+            while let Some(piece) = Lines::next(&mut lines).await {
+                blank.push(piece.is_blank_line());
+            }
+            blank
+        }
+        assert_eq!(blank(b"\na\n \t\r\n\n"), [true, false, true, true]);
+        assert_eq!(blank(&vec![b' '; CAP + 3]), [false, false]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{ffi::OsString, sync::Arc};
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::{arguments::flag_values, environment::value};
+use super::{environment::value, flags::possible_values};
 
 /// Cuts secrets out of lines.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +25,8 @@ const SHORTEST: usize = 8;
 /// What stands in the place of a secret.
 const CUT: &[u8] = b"***";
 
-const SECRET_FLAGS: &[&str] = &["--auth-token", "--token", "--password"];
-const HEADER_FLAGS: &[&str] = &["--header", "-H"];
+const SECRET_FLAGS: &[&str] = &["auth-token", "token", "password"];
+const HEADER_FLAGS: &[&str] = &["header", "H"];
 
 impl Redactor {
     /// Finds the secrets in what argocd is given: variables by their name, flags, HTTP
@@ -35,10 +35,10 @@ impl Redactor {
         let mut secrets = Vec::new();
         let from_options = value(environment, "ARGOCD_OPTS").map(words);
         for arguments in [Some(extra.to_vec()), from_options].into_iter().flatten() {
-            let headers = flag_values(&arguments, HEADER_FLAGS);
+            let headers = possible_values(&arguments, HEADER_FLAGS);
             secrets.extend(headers.into_iter().map(last_word).map(<[u8]>::to_vec));
             secrets.extend(
-                flag_values(&arguments, SECRET_FLAGS)
+                possible_values(&arguments, SECRET_FLAGS)
                     .iter()
                     .map(|v| v.to_vec()),
             );

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::env;
 use crate::{
-    args::{DiagnoseArgs, Events, OnDegraded},
+    args::{DiagnoseArgs, Events},
     cluster,
     error::Failure,
     render::Renderer,
@@ -92,7 +92,7 @@ fn config_of(args: &DiagnoseArgs, started: Timestamp) -> Config {
     Config {
         app: args.target.app(),
         started,
-        argocd: false,
+        argocd: None,
         events: Events::None,
         fail_fast: false,
         grace: std::time::Duration::ZERO,
@@ -100,6 +100,5 @@ fn config_of(args: &DiagnoseArgs, started: Timestamp) -> Config {
         ignore: Vec::new(),
         timeout: None,
         settle: std::time::Duration::ZERO,
-        on_degraded: OnDegraded::Fail,
     }
 }

@@ -1,20 +1,20 @@
 //! `sync` and `follow`: streams, argocd and the session, put together.
 
-use std::{ffi::OsString, io::IsTerminal};
+use std::{ffi::OsString, io::IsTerminal, time::Duration};
 
 use jiff::Timestamp;
 
 use super::env;
 use crate::{
-    argocd::{Argocd, ArgocdConfig},
+    argocd::{Argocd, ArgocdConfig, Wait, time_limit},
     args::{FollowArgs, OnDegraded, SyncArgs},
     cluster,
     error::Failure,
     exit,
-    output::{Output, SpoolLimits},
+    output::{Output, OutputBuffer, SpoolLimits},
     render::Renderer,
-    run::{Run, Waiting},
-    session::{self, Session},
+    run::Run,
+    session::{self, ArgocdRun, Session},
     settings::Settings,
     signals::Signals,
     streams::Streams,
@@ -29,22 +29,18 @@ pub(super) async fn sync(args: SyncArgs, settings: Settings) -> Result<i32, Fail
         ..ArgocdConfig::new(args.follow.target.app())
     };
     let on_degraded = args.argocd.on_degraded;
-    start(args.follow, Some(config), settings, |session| {
-        session.on_degraded = on_degraded;
-    })
-    .await
+    start(args.follow, Some((config, on_degraded)), settings).await
 }
 
 /// The objects themselves decide when it is over.
 pub(super) async fn follow(args: FollowArgs, settings: Settings) -> Result<i32, Failure> {
-    start(args, None, settings, |_| {}).await
+    start(args, None, settings).await
 }
 
 async fn start(
     args: FollowArgs,
-    argocd: Option<ArgocdConfig>,
+    argocd: Option<(ArgocdConfig, OnDegraded)>,
     settings: Settings,
-    adjust: impl FnOnce(&mut session::Config),
 ) -> Result<i32, Failure> {
     let started = Timestamp::now();
     let mut signals = Signals::catch()
@@ -53,12 +49,17 @@ async fn start(
         clusters = cluster::connect(&args.target, &env) => clusters?,
         signal = signals.next() => return Ok(exit::SIGNAL + signal as i32),
     };
+    let run = argocd.as_ref().map(|(config, on_degraded)| ArgocdRun {
+        wait: Wait::of(&config.extra),
+        timeout: time_limit(&config.extra).map(Duration::from_secs),
+        on_degraded: *on_degraded,
+    });
+    let argocd = argocd.map(|(config, _)| config);
     let child = argocd
         .as_ref()
         .map(|config| Argocd::spawn(config, std::env::vars_os()));
     let child = child.transpose()?;
-    let mut config = session_config(&args, argocd.is_some(), started);
-    adjust(&mut config);
+    let config = session_config(&args, run, started);
     let streams = Streams::open(&args, &clusters, started);
     let terminal = std::io::stdout().is_terminal();
     let renderer =
@@ -77,13 +78,17 @@ async fn start(
         detect_level: args.logs.detect_level,
         streams,
         outcome: None,
-        out: Waiting::default(),
+        out: OutputBuffer::default(),
     };
-    run.greet(&clusters.workloads.described);
+    run.announce(&clusters.workloads.described);
     Ok(run.run().await)
 }
 
-fn session_config(args: &FollowArgs, argocd: bool, started: Timestamp) -> session::Config {
+fn session_config(
+    args: &FollowArgs,
+    argocd: Option<ArgocdRun>,
+    started: Timestamp,
+) -> session::Config {
     let wait = &args.wait;
     session::Config {
         app: args.target.app(),
@@ -96,6 +101,5 @@ fn session_config(args: &FollowArgs, argocd: bool, started: Timestamp) -> sessio
         ignore: wait.ignore.clone(),
         timeout: (!wait.timeout.is_zero()).then_some(wait.timeout),
         settle: wait.settle,
-        on_degraded: OnDegraded::Fail,
     }
 }

@@ -1,34 +1,36 @@
-//! What waits to be written: memory first, then files, in order.
+//! Bytes that wait to be written: in memory first, then in files, in order.
 
 use std::{
     collections::VecDeque, env, fs::File, io, os::unix::fs::FileExt, path::PathBuf, sync::Arc,
 };
 
-use super::{News, SpoolLimits};
+use super::{OutputEvent, SpoolLimits};
 
-/// Small pieces are written together up to this size.
+/// Small pieces are joined up to this many bytes.
 const TOGETHER: usize = 64 << 10;
-/// So much is read from a file at a time, or one pushed piece that is larger.
+/// Bytes read from a file at a time, or one pushed piece that is larger.
 const CHUNK: u64 = 256 << 10;
-/// From this size on a new file is begun, so that what is read gives its space back.
+/// After this many bytes a new file is begun, so that the old one can give its space back.
 const SEGMENT: u64 = 64 << 20;
 
-/// A queue of bytes. It joins what is pushed and never cuts it: what is pushed are whole
-/// lines, and between what is taken others may write theirs.
+/// A queue of pushed pieces. Pieces are joined but never cut: they are whole lines, and
+/// another process may write its own lines between two writes.
 #[derive(Debug)]
 pub(super) struct Spool {
     limits: SpoolLimits,
-    /// Where the files lie, how large one becomes, and how much is read at a time.
+    /// The folder of the files.
     dir: PathBuf,
+    /// The size at which a new file is begun.
     segment: u64,
+    /// Bytes read from a file at a time.
     chunk: u64,
-    /// Older than the files.
+    /// Bytes older than those in the files.
     front: VecDeque<Vec<u8>>,
     files: VecDeque<Segment>,
-    /// Newer than the files; only where they cannot be written.
+    /// Bytes newer than those in the files; only if files cannot be written.
     back: VecDeque<Vec<u8>>,
     backlog: u64,
-    /// Files cannot be written for now.
+    /// True while files cannot be written.
     broken: bool,
     was_broken: bool,
     spooling: bool,
@@ -41,7 +43,7 @@ struct Segment {
     file: Arc<File>,
     read: u64,
     written: u64,
-    /// Where the parts end that are not read yet: at the ends of pushed pieces.
+    /// The ends of the parts not read yet; each is the end of a pushed piece.
     ends: VecDeque<u64>,
 }
 
@@ -55,8 +57,7 @@ impl Segment {
         }
     }
 
-    /// So many bytes more are written. They belong to the last part, if that does not
-    /// become too large.
+    /// Adds written bytes to the last part, or to a new one if the last became too large.
     fn grow(&mut self, len: u64, chunk: u64) {
         self.written += len;
         let before = self.ends.iter().nth_back(1).unwrap_or(&self.read);
@@ -67,12 +68,12 @@ impl Segment {
     }
 }
 
-/// What is to be written next.
+/// The bytes to write next.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// These bytes.
+    /// Bytes from memory.
     Bytes(Vec<u8>),
-    /// So much of this file.
+    /// A part of a file.
     Part { file: Arc<File>, at: u64, len: u64 },
 }
 
@@ -84,7 +85,7 @@ impl Next {
         }
     }
 
-    /// The bytes themselves. It may wait for the disk.
+    /// Returns the bytes; may wait for the disk.
     pub(super) fn load(self) -> io::Result<Vec<u8>> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
@@ -115,7 +116,7 @@ impl Spool {
         }
     }
 
-    /// Bytes that wait, those that are being written included.
+    /// Waiting bytes, including those that are being written.
     pub(super) fn backlog(&self) -> u64 {
         self.backlog
     }
@@ -130,41 +131,41 @@ impl Spool {
         self.backlog > 0 && self.backlog >= limit
     }
 
-    pub(super) fn push(&mut self, bytes: Vec<u8>, news: &mut Vec<News>) {
+    pub(super) fn push(&mut self, bytes: Vec<u8>, events: &mut Vec<OutputEvent>) {
         let len = bytes.len() as u64;
         let fits = self.backlog == 0 || self.backlog + len <= self.limits.memory;
         self.backlog += len;
         if self.files.is_empty() && self.back.is_empty() && fits {
             self.front.push_back(bytes);
         } else {
-            self.put_aside(bytes, news);
+            self.put_aside(bytes, events);
         }
         if self.is_full() && !self.full {
             self.full = true;
-            news.push(News::Full);
+            events.push(OutputEvent::Full);
         }
     }
 
-    fn put_aside(&mut self, bytes: Vec<u8>, news: &mut Vec<News>) {
+    fn put_aside(&mut self, bytes: Vec<u8>, events: &mut Vec<OutputEvent>) {
         if !self.broken {
             match self.append(&bytes) {
                 Ok(()) if self.spooling => return,
                 Ok(()) => {
                     self.spooling = true;
-                    news.push(News::Spooling);
+                    events.push(OutputEvent::Spooling);
                     return;
                 }
-                Err(error) => self.give_up_files(&error, news),
+                Err(error) => self.give_up_files(&error, events),
             }
         }
         self.back.push_back(bytes);
     }
 
-    fn give_up_files(&mut self, error: &io::Error, news: &mut Vec<News>) {
+    fn give_up_files(&mut self, error: &io::Error, events: &mut Vec<OutputEvent>) {
         self.broken = true;
         if !self.was_broken {
             self.was_broken = true;
-            news.push(News::NoSpool(error.to_string()));
+            events.push(OutputEvent::NoSpool(error.to_string()));
         }
     }
 
@@ -222,14 +223,14 @@ impl Spool {
     }
 
     /// So many bytes of what was taken wait no more.
-    pub(super) fn done(&mut self, len: u64, news: &mut Vec<News>) {
+    pub(super) fn done(&mut self, len: u64, events: &mut Vec<OutputEvent>) {
         self.backlog = self.backlog.saturating_sub(len);
         self.full = self.full && self.is_full();
         if self.files.is_empty() && self.back.is_empty() {
             self.broken = false;
             if self.spooling {
                 self.spooling = false;
-                news.push(News::CaughtUp);
+                events.push(OutputEvent::CaughtUp);
             }
         }
     }
@@ -254,12 +255,12 @@ mod tests {
     };
 
     /// Takes and writes everything.
-    fn drain(spool: &mut Spool, news: &mut Vec<News>) -> Vec<u8> {
+    fn drain(spool: &mut Spool, events: &mut Vec<OutputEvent>) -> Vec<u8> {
         let mut all = Vec::new();
         while let Some(next) = spool.take() {
             let len = next.len();
             all.extend(next.load().unwrap());
-            spool.done(len, news);
+            spool.done(len, events);
         }
         all
     }
@@ -267,37 +268,44 @@ mod tests {
     #[test]
     fn without_files_memory_is_all_there_is_and_nothing_is_lost() {
         let mut spool = Spool::new(LIMITS);
-        let mut news = Vec::new();
-        spool.push(vec![b'a'; 40], &mut news);
-        spool.push(vec![b'b'; 40], &mut news);
+        let mut events = Vec::new();
+        spool.push(vec![b'a'; 40], &mut events);
+        spool.push(vec![b'b'; 40], &mut events);
         assert!(!spool.is_full());
         spool.dir = "/nonexistent".into();
         spool.segment = 0;
-        spool.push(vec![b'c'; 40], &mut news);
-        spool.push(vec![b'd'; 40], &mut news);
+        spool.push(vec![b'c'; 40], &mut events);
+        spool.push(vec![b'd'; 40], &mut events);
         assert!(spool.is_full());
         assert!(
-            matches!(&news[..], [News::Spooling, News::NoSpool(_), News::Full]),
-            "{news:?}"
+            matches!(
+                &events[..],
+                [
+                    OutputEvent::Spooling,
+                    OutputEvent::NoSpool(_),
+                    OutputEvent::Full
+                ]
+            ),
+            "{events:?}"
         );
-        let all = drain(&mut spool, &mut news);
+        let all = drain(&mut spool, &mut events);
         assert!(all == [[b'a'; 40], [b'b'; 40], [b'c'; 40], [b'd'; 40]].concat());
-        assert_eq!(news.pop(), Some(News::CaughtUp));
+        assert_eq!(events.pop(), Some(OutputEvent::CaughtUp));
         assert!(!spool.is_full() && spool.backlog() == 0);
     }
 
     #[test]
     fn files_that_are_read_are_given_back() {
         let mut spool = Spool::new(LIMITS);
-        let mut news = Vec::new();
+        let mut events = Vec::new();
         spool.segment = 100;
-        spool.push(vec![0; 60], &mut news);
+        spool.push(vec![0; 60], &mut events);
         let mut most = 0;
         for _ in 0..100 {
-            spool.push(vec![0; 60], &mut news);
+            spool.push(vec![0; 60], &mut events);
             most = most.max(spool.files.len());
             let next = spool.take().unwrap();
-            spool.done(next.len(), &mut news);
+            spool.done(next.len(), &mut events);
         }
         assert!((1..4).contains(&most), "{most} files");
     }
@@ -306,9 +314,9 @@ mod tests {
     fn a_part_of_a_file_is_many_small_pieces_or_one_large_one() {
         let mut spool = Spool::new(LIMITS);
         spool.chunk = 100;
-        let mut news = Vec::new();
+        let mut events = Vec::new();
         for len in [50, 30, 30, 30, 30, 250, 90, 20] {
-            spool.push(vec![0; len], &mut news);
+            spool.push(vec![0; len], &mut events);
         }
         let parts = std::iter::from_fn(|| spool.take());
         let parts: Vec<u64> = parts.map(|next| next.len()).collect();
@@ -340,7 +348,7 @@ mod tests {
             let mut spool = Spool::new(LIMITS);
             spool.segment = 160;
             spool.chunk = 100;
-            let (mut news, mut pushed, mut written) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut events, mut pushed, mut written) = (Vec::new(), Vec::new(), Vec::new());
             let mut ends = HashSet::from([0]);
             let mut taken: Option<Next> = None;
             for (number, step) in steps.into_iter().enumerate() {
@@ -349,7 +357,7 @@ mod tests {
                         let bytes = vec![u8::try_from(number).unwrap(); len];
                         pushed.extend_from_slice(&bytes);
                         ends.insert(pushed.len());
-                        spool.push(bytes, &mut news);
+                        spool.push(bytes, &mut events);
                     }
                     Step::Take if taken.is_none() => taken = spool.take(),
                     Step::Take => {}
@@ -357,7 +365,7 @@ mod tests {
                         let len = next.len();
                         written.extend(next.load().unwrap());
                         prop_assert!(ends.contains(&written.len()), "cut at {}", written.len());
-                        spool.done(len, &mut news);
+                        spool.done(len, &mut events);
                     },
                     Step::Break(true) => spool.dir = "/nonexistent".into(),
                     Step::Break(false) => spool.dir = env::temp_dir(),
@@ -367,9 +375,9 @@ mod tests {
             if let Some(next) = taken {
                 let len = next.len();
                 written.extend(next.load().unwrap());
-                spool.done(len, &mut news);
+                spool.done(len, &mut events);
             }
-            written.extend(drain(&mut spool, &mut news));
+            written.extend(drain(&mut spool, &mut events));
             prop_assert_eq!(written, pushed);
             prop_assert_eq!(spool.backlog(), 0);
         }

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::{News, SPARE, Shared, spool::Next};
+use super::{OutputEvent, SPARE, Shared, spool::Next};
 
-/// How long a writer that would block is left alone. Someone else may have made the pipe
-/// that we share non-blocking.
+/// The pause after a write that would block: another process may have made our shared pipe
+/// non-blocking.
 const PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) fn run(shared: &Shared, mut writer: Box<dyn Write + Send>) {
@@ -41,31 +41,36 @@ pub(super) fn run(shared: &Shared, mut writer: Box<dyn Write + Send>) {
             }
             Err(error) if !failed => {
                 failed = true;
-                state.news.push(News::WriteFailed(error.to_string()));
+                state
+                    .events
+                    .push(OutputEvent::WriteFailed(error.to_string()));
             }
             _ => {}
         }
         state.done += len;
         let super::State {
-            spool, news, queue, ..
+            spool,
+            events,
+            queue,
+            ..
         } = &mut *state;
         if ahead {
             queue.ahead -= len;
         } else {
             queue.written += len;
-            spool.done(len, news);
+            spool.done(len, events);
         }
         drop(state);
         shared.tell();
     }
 }
 
-/// What is written next.
+/// The next write.
 struct Turn {
     next: Next,
-    /// It comes before what is in the spool.
+    /// True if the bytes come from ahead of the spool.
     ahead: bool,
-    /// For now nothing comes after it.
+    /// True if nothing waits behind it.
     is_last: bool,
 }
 

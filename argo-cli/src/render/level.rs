@@ -1,9 +1,8 @@
-//! How a level looks, and what argocd's lines say of theirs.
+//! The text and colour of each level.
 
 use anstyle::{AnsiColor, Style};
 use argo_core::Level;
 
-use crate::argocd::Stream;
 use crate::settings::Settings;
 
 const ALL: [Level; 5] = [
@@ -45,20 +44,4 @@ fn style(level: Level) -> Style {
         Level::Debug | Level::Trace => AnsiColor::White,
     };
     color.on_default()
-}
-
-/// The level of a line of argocd: what it logs says it, as text (`level=warning`) or as
-/// JSON; everything else is information.
-pub(super) fn of_argocd(stream: Stream, line: &[u8]) -> Level {
-    const KEYS: [&[u8]; 3] = [b"level=\"", b"level=", b"\"level\":\""];
-    if stream == Stream::Stdout {
-        return Level::Info;
-    }
-    let named = KEYS.iter().find_map(|key| {
-        let rest = &line[memchr::memmem::find(line, key)? + key.len()..];
-        let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic());
-        let word = &rest[..end.unwrap_or(rest.len())];
-        std::str::from_utf8(word).ok()?.parse().ok()
-    });
-    named.unwrap_or(Level::Info)
 }

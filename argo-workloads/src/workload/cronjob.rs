@@ -1,21 +1,36 @@
-//! A CronJob owns Jobs, and those own its pods.
+//! CronJobs: they own Jobs, and those own the pods.
 
-use argo_core::{KindTraits, RefusedPods, Runs, resource::WorkloadObject};
+use argo_core::{KindTraits, RefusedPods, RolloutState, Runs, resource::WorkloadObject};
 
-use super::WorkloadKind;
-use crate::rollout as rules;
+use super::{Names, Workload};
 
-/// The kind.
-pub(super) fn cronjob() -> WorkloadKind {
-    WorkloadKind::new("batch", "v1", "CronJob", "cronjobs")
-        .rollout(rules::cronjob)
-        .traits(traits)
-}
+/// A CronJob. It is complete as soon as it is there, since its next run may be weeks away.
+///
+/// Argo CD (since 3.2) calls it Degraded where the last run failed. Here the run reports
+/// its failure itself: it is a Job of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CronJob;
 
-fn traits(_: &WorkloadObject) -> KindTraits {
-    KindTraits {
-        runs: Runs::OnSchedule,
-        refused_pods: RefusedPods::Condition,
-        ..KindTraits::default()
+static NAMES: Names = Names::new("batch", "v1", "CronJob", "cronjobs");
+
+impl Workload for CronJob {
+    fn names(&self) -> &Names {
+        &NAMES
+    }
+
+    fn rollout(&self, object: &WorkloadObject) -> RolloutState {
+        RolloutState {
+            paused: object.spec.suspend,
+            ..RolloutState::default()
+        }
+        .done()
+    }
+
+    fn traits(&self, _: &WorkloadObject) -> KindTraits {
+        KindTraits {
+            runs: Runs::OnSchedule,
+            refused_pods: RefusedPods::Condition,
+            ..KindTraits::default()
+        }
     }
 }

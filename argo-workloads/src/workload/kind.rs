@@ -1,60 +1,43 @@
-//! A kind of workload of the usual shape.
+//! A kind of workload from outside.
 
-use argo_core::{
-    GroupKind, KindTraits, RolloutState, WatchConfig, backoff::seed, resource::WorkloadObject,
-    watch,
-};
-use async_trait::async_trait;
-use futures::{StreamExt, stream::BoxStream};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Api, Client, core::ApiResource};
+use argo_core::{KindTraits, RolloutState, resource::WorkloadObject};
 
-use super::{Workload, WorkloadEvent};
-use crate::{AppSelector, Scope, rollout::generic, scan};
+use super::{Names, Workload};
+use crate::rollout::generic;
 
-/// A kind of workload whose objects look like a Deployment's: an own `spec` and `status`
+/// A kind of workload whose objects look like a Deployment's: a `spec` and a `status`
 /// with the usual counts.
 ///
 /// ```
-/// use argo_workloads::{WorkloadKind, builtin};
-/// use std::sync::Arc;
+/// use argo_core::KindTraits;
+/// use argo_workloads::{TrackConfig, WorkloadKind};
 ///
-/// let mut kinds = builtin();
-/// kinds.push(Arc::new(WorkloadKind::new(
-///     "apps.kruise.io", "v1alpha1", "CloneSet", "clonesets",
-/// )));
+/// let pets = WorkloadKind::new("apps.kruise.io", "v1alpha1", "CloneSet", "clonesets")
+///     .traits(|_| KindTraits { any_pod_dooms: true, ..KindTraits::default() });
+/// let config = TrackConfig::default().kind(pets);
+/// # drop(config);
 /// ```
 #[derive(Clone, Debug)]
 pub struct WorkloadKind {
-    kind: GroupKind,
-    resource: ApiResource,
+    names: Names,
     rollout: fn(&WorkloadObject) -> RolloutState,
     traits: fn(&WorkloadObject) -> KindTraits,
 }
 
 impl WorkloadKind {
-    /// A kind by its names. Its rollout follows the conventions of
-    /// [`generic`](crate::rollout::generic()) until another rule is [given](Self::rollout).
+    /// Names a kind: API group, version, kind and plural.
+    ///
+    /// Its progress follows the conventions of [`generic`] until another rule is
+    /// [given](Self::rollout), and its traits are the default ones.
     pub fn new(group: &str, version: &str, kind: &str, plural: &str) -> Self {
-        let api_version = match group {
-            "" => version.to_owned(),
-            group => format!("{group}/{version}"),
-        };
         Self {
-            kind: GroupKind::new(group, kind),
-            resource: ApiResource {
-                group: group.to_owned(),
-                version: version.to_owned(),
-                api_version,
-                kind: kind.to_owned(),
-                plural: plural.to_owned(),
-            },
+            names: Names::owned(group, version, kind, plural),
             rollout: generic,
             traits: |_| KindTraits::default(),
         }
     }
 
-    /// The same with a rule of its own.
+    /// Replaces the rule by which progress is read from an object.
     #[must_use]
     pub fn rollout(mut self, rule: fn(&WorkloadObject) -> RolloutState) -> Self {
         self.rollout = rule;
@@ -67,41 +50,11 @@ impl WorkloadKind {
         self.traits = traits;
         self
     }
-
-    fn api(&self, client: &Client, scope: &Scope) -> Api<WorkloadObject> {
-        let client = client.clone();
-        match scope {
-            Scope::Cluster => Api::all_with(client, &self.resource),
-            Scope::Namespace(namespace) => Api::namespaced_with(client, namespace, &self.resource),
-        }
-    }
 }
 
-#[async_trait]
 impl Workload for WorkloadKind {
-    fn kind(&self) -> GroupKind {
-        self.kind.clone()
-    }
-
-    fn resource(&self) -> String {
-        rbac_name(&self.resource.plural, &self.resource.group)
-    }
-
-    fn matches(&self, meta: &ObjectMeta, app: &AppSelector) -> bool {
-        app.matches(&self.kind, meta)
-    }
-
-    fn watch(&self, client: &Client, scope: &Scope) -> BoxStream<'static, WorkloadEvent> {
-        let seed = seed(&(&self.kind, scope));
-        watch(self.api(client, scope), watch_config(seed)).boxed()
-    }
-
-    async fn scan(
-        &self,
-        client: &Client,
-        scope: &Scope,
-    ) -> Result<Vec<WorkloadObject>, scan::Error> {
-        scan::scan(&self.api(client, scope), &self.resource(), scope).await
+    fn names(&self) -> &Names {
+        &self.names
     }
 
     fn rollout(&self, object: &WorkloadObject) -> RolloutState {
@@ -110,20 +63,5 @@ impl Workload for WorkloadKind {
 
     fn traits(&self, object: &WorkloadObject) -> KindTraits {
         (self.traits)(object)
-    }
-}
-
-pub(crate) fn watch_config(seed: u64) -> WatchConfig {
-    WatchConfig {
-        seed,
-        ..WatchConfig::default()
-    }
-}
-
-/// `deployments.apps`, `pods`.
-pub(crate) fn rbac_name(plural: &str, group: &str) -> String {
-    match group {
-        "" => plural.to_owned(),
-        group => format!("{plural}.{group}"),
     }
 }

@@ -1,30 +1,135 @@
-//! An Argo Rollout owns ReplicaSets; its kind exists only where Argo Rollouts is installed.
+//! Rollouts of Argo Rollouts: they own ReplicaSets, and those own the pods.
 
-use argo_core::{KindTraits, Newest, RefusedPods, RevisionLabel, resource::WorkloadObject};
+use argo_core::{KindTraits, Newest, RefusedPods, RolloutState, resource::WorkloadObject};
 
-use super::WorkloadKind;
-use crate::rollout as rules;
+use super::{Intermediate, Names, Workload};
+use crate::rollout::{NOT_SEEN, not_available, words};
 
-/// The kind.
-pub(super) fn rollout() -> WorkloadKind {
-    WorkloadKind::new("argoproj.io", "v1alpha1", "Rollout", "rollouts")
-        .rollout(rules::rollout)
-        .traits(traits)
+/// A Rollout of Argo Rollouts; the kind exists only where Argo Rollouts is installed.
+///
+/// Its progress follows Argo CD's health check (argo-cd
+/// `resource_customizations/argoproj.io/Rollout/health.lua`): its `status.phase` where it
+/// has one, else its conditions and counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rollout;
+
+static NAMES: Names = Names::new("argoproj.io", "v1alpha1", "Rollout", "rollouts");
+
+impl Workload for Rollout {
+    fn names(&self) -> &Names {
+        &NAMES
+    }
+
+    fn rollout(&self, object: &WorkloadObject) -> RolloutState {
+        let mut state = RolloutState::replicas(object);
+        if !is_observed(object) {
+            return state.waits(NOT_SEEN);
+        }
+        let message = || {
+            let message = object.status.message.clone();
+            message.filter(|message| !message.is_empty())
+        };
+        match object.status.phase.as_deref() {
+            Some("Healthy") => state.done(),
+            Some("Degraded") => state.fails(message().unwrap_or_else(|| "degraded".to_owned())),
+            Some("Paused") => {
+                state.paused = true;
+                let why = message().map_or(String::new(), |why| format!(" ({why})"));
+                state.waits(format!("someone to promote it{why}"))
+            }
+            _ => by_counts(object, state),
+        }
+    }
+
+    fn intermediate(&self) -> Option<Intermediate> {
+        Some(Intermediate::replicaset("rollouts-pod-template-hash"))
+    }
+
+    fn traits(&self, object: &WorkloadObject) -> KindTraits {
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        KindTraits {
+            refused_pods: RefusedPods::Condition,
+            resume: Some(vec![
+                "argo".into(),
+                "rollouts".into(),
+                "promote".into(),
+                name.into(),
+            ]),
+            newest: Newest::labelled(
+                "rollouts-pod-template-hash",
+                object.status.current_pod_hash.as_deref(),
+            ),
+            ..KindTraits::default()
+        }
+    }
 }
 
-fn traits(object: &WorkloadObject) -> KindTraits {
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    let hash = object.status.current_pod_hash.as_deref();
-    let label = |hash| RevisionLabel::new("rollouts-pod-template-hash", hash);
-    KindTraits {
-        refused_pods: RefusedPods::Condition,
-        resume: Some(vec![
-            "argo".into(),
-            "rollouts".into(),
-            "promote".into(),
-            name.into(),
-        ]),
-        newest: hash.map_or(Newest::All, |hash| Newest::Labelled(vec![label(hash)])),
-        ..KindTraits::default()
+/// True once the controller has seen the newest spec. Before Argo Rollouts 1.0 there was
+/// no phase, and `observedGeneration` was a hash, which reads as none here.
+fn is_observed(object: &WorkloadObject) -> bool {
+    match object.status.observed_generation {
+        Some(_) => object.is_observed(),
+        None => object.status.phase.is_some() || !object.status.conditions.is_empty(),
+    }
+}
+
+fn by_counts(object: &WorkloadObject, state: RolloutState) -> RolloutState {
+    const FAILED: [&str; 3] = ["InvalidSpec", "RolloutAborted", "ProgressDeadlineExceeded"];
+    let failed = object.status.conditions.iter().find(|condition| {
+        let reason = condition.reason.as_deref().unwrap_or_default();
+        FAILED.contains(&reason) || (condition.type_ == "InvalidSpec" && condition.status == "True")
+    });
+    if let Some(condition) = failed {
+        return state.fails(words(condition, "degraded"));
+    }
+    let (desired, updated) = (state.desired.unwrap_or(1), state.updated.unwrap_or(0));
+    let (ready, available) = (state.ready.unwrap_or(0), state.available.unwrap_or(0));
+    let old = object.status.replicas.unwrap_or(0).saturating_sub(updated);
+    if updated < desired {
+        state.waits(format!("{updated} of {desired} updated"))
+    } else if available < updated {
+        state.waits(not_available(available, ready, updated))
+    } else if old > 0 {
+        state.waits(format!("{old} old to end"))
+    } else if object.status.phase.is_some() {
+        state.waits("the Rollout's controller")
+    } else {
+        state.done()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::rollout::tests::object;
+
+    fn with(status: &Value) -> RolloutState {
+        Rollout.rollout(&object(
+            json!({"metadata": {"generation": 4}, "spec": {"replicas": 2}, "status": status}),
+        ))
+    }
+
+    #[test]
+    fn the_phase_decides() {
+        assert!(with(&json!({"observedGeneration": "4", "phase": "Healthy"})).complete);
+        assert!(!with(&json!({"observedGeneration": "3", "phase": "Healthy"})).complete);
+        let paused = with(&json!({"phase": "Paused", "message": "CanaryPauseStep"}));
+        assert!(paused.paused && !paused.complete);
+        assert_eq!(
+            paused.waiting_for.as_deref(),
+            Some("someone to promote it (CanaryPauseStep)")
+        );
+        let degraded = with(&json!({"phase": "Degraded", "message": "aborted"}));
+        assert_eq!(degraded.failed.as_deref(), Some("aborted"));
+    }
+
+    #[test]
+    fn without_a_phase_the_conditions_and_counts_do() {
+        let aborted = json!({"conditions": [{"type": "Progressing", "reason": "RolloutAborted"}]});
+        assert_eq!(with(&aborted).failed.as_deref(), Some("RolloutAborted"));
+        let half = json!({"phase": "Progressing", "updatedReplicas": 1});
+        assert_eq!(with(&half).waiting_for.as_deref(), Some("1 of 2 updated"));
     }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use argo_cli::argocd::{
-    Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, Signal, Stream,
+    Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal, Stream,
 };
 use argo_core::AppRef;
 use nix::{sys::signal::kill, unistd::Pid};
@@ -253,7 +253,7 @@ async fn both_pipes_are_read_to_the_end_each_in_order() {
     ]);
     let mut argocd = start(&scratch, &config(), &steps);
     let (written, exit) = end(&mut argocd).await;
-    assert_eq!(written.stdout(), "out 1\n\nout 3\n");
+    assert_eq!(written.stdout(), "out 1\nout 3\n", "an empty line is none");
     assert_eq!(written.stderr(), "err 1\nerr 2\nerr 3\n");
     assert_eq!(exit, ArgocdExit::Code(20));
     let again = next(&mut argocd).await;
@@ -264,6 +264,55 @@ async fn both_pipes_are_read_to_the_end_each_in_order() {
     );
     assert!(!argocd.interrupt(Signal::SIGTERM), "nobody is there");
     assert_eq!(argocd.pid(), None);
+}
+
+/// Waits until argocd has written everything, then reads.
+#[tokio::test]
+async fn a_line_of_stderr_comes_after_the_lines_of_stdout_before_it() {
+    let scratch = Scratch::new("places");
+    let done = scratch.path("done");
+    let fatal = r#"{"level":"fatal","msg":"timed out","time":"2026-11-24T00:15:19Z"}"#;
+    let table = json!({"text": "row\n", "repeat": 3000, "newline": false});
+    let steps = json!([{"print": table}, {"error": fatal}, {"dump": done}, {"exit": 20}]);
+    let mut argocd = start(&scratch, &config(), &steps);
+    until("end of the script", || done.exists()).await;
+    let mut streams = Vec::new();
+    while let ArgocdEvent::Line { stream, .. } = next(&mut argocd).await {
+        streams.push(stream);
+    }
+    assert_eq!(streams.len(), 3001);
+    let before = streams.iter().position(|stream| *stream == Stream::Stderr);
+    assert_eq!(before, Some(3000));
+}
+
+/// The usage is noise: argocd is run again.
+#[tokio::test]
+async fn an_old_argocd_refuses_our_flag_without_a_word() {
+    let scratch = Scratch::new("old");
+    for stream in ["print", "error"] {
+        let steps = json!([
+            {stream: "Error: unknown flag: --app-namespace"}, {stream: "Usage:"},
+            {stream: "  argocd app wait"}, {"exit": 1},
+        ]);
+        let mut argocd = start(&scratch, &config(), &steps);
+        assert!(!argocd.refuses_namespace_flag(), "not yet");
+        let (written, exit) = end(&mut argocd).await;
+        assert_eq!((written.pieces, exit), (0, ArgocdExit::Code(1)));
+        assert!(argocd.refuses_namespace_flag());
+
+        let qualified = ArgocdConfig {
+            namespace_form: NamespaceForm::QualifiedName,
+            ..config()
+        };
+        let mut argocd = start(&scratch, &qualified, &steps);
+        let (written, _) = end(&mut argocd).await;
+        assert_eq!(written.pieces, 3, "then it is the user's flag");
+        assert!(!argocd.refuses_namespace_flag());
+    }
+    let steps = json!([{"error": "Error: unknown flag: --app-namespaces"}, {"exit": 1}]);
+    let mut argocd = start(&scratch, &config(), &steps);
+    assert_eq!(end(&mut argocd).await.0.pieces, 1);
+    assert!(!argocd.refuses_namespace_flag());
 }
 
 #[tokio::test]
@@ -692,7 +741,7 @@ async fn following_it_waits_until_all_is_synced_and_healthy() {
     assert!(
         written
             .stdout()
-            .starts_with("\nName:               team-a/shop\n"),
+            .starts_with("Name:               team-a/shop\n"),
         "{written:?}"
     );
     assert_eq!(exit, ArgocdExit::Code(0));

@@ -70,35 +70,30 @@ async fn flags_and_values_that_are_none() {
 }
 
 #[tokio::test]
-async fn settings_that_are_none_name_their_variable() {
-    for (name, value, wanted) in [
-        (
-            "LOG_FORMAT",
-            "xml",
-            "error: LOG_FORMAT is \"xml\"; use text or json\n",
-        ),
-        (
-            "LOG_LEVEL",
-            "loud",
-            "use error, warning, info, debug or trace\n",
-        ),
-        (
-            "LOG_TIMESTAMP_FORMAT",
-            "YYYY",
-            "use a Go time layout, for example 2006-01-02",
-        ),
-        ("LOG_FULL_TIMESTAMP", "maybe", "use true or false\n"),
-        ("ARGO_ASSISTANT_TAIL", "many", "'many'"),
+async fn a_variable_of_our_own_with_a_bad_value_is_an_error() {
+    let run = Assistant::new(&["sync", "shop", "argocd"]).env("ARGO_ASSISTANT_TAIL", "many");
+    let ended = run.run().await;
+    assert_eq!((ended.code(), ended.stdout.as_str()), (Some(2), ""));
+    assert!(ended.stderr.contains("'many'"), "{}", ended.stderr);
+    let variable = "ARGO_ASSISTANT_TAIL";
+    assert!(ended.stderr.contains(variable), "{}", ended.stderr);
+}
+
+/// The run gets as far as looking for a cluster, of which there is none.
+#[tokio::test]
+async fn a_foreign_value_of_a_log_variable_is_a_warning() {
+    for (name, value) in [
+        ("LOG_FORMAT", "logfmt"),
+        ("LOG_LEVEL", "notice"),
+        ("LOG_TIMESTAMP_FORMAT", "YYYY"),
+        ("LOG_FULL_TIMESTAMP", "maybe"),
+        ("LOG_DISABLE_COLORS", "on"),
     ] {
         let run = Assistant::new(&["sync", "shop", "argocd"]).env(name, value);
-        let ended = run.run().await;
-        assert_eq!(
-            (ended.code(), ended.stdout.as_str()),
-            (Some(2), ""),
-            "{name}"
-        );
-        assert!(ended.stderr.contains(wanted), "{}", ended.stderr);
-        assert!(ended.stderr.contains(name), "{}", ended.stderr);
+        let stderr = run.run().await.stderr;
+        let warning = format!("warning: {name} is {value:?}, which is not ");
+        assert_eq!(stderr.matches(&warning).count(), 1, "{stderr}");
+        assert!(stderr.contains("no Kubernetes configuration"), "{stderr}");
     }
 }
 
@@ -290,12 +285,12 @@ async fn what_may_not_be_read_is_one_notice_and_the_rest_goes_on() {
         (
             "statefulsets.apps",
             "shop-prod",
-            "may not list statefulsets.apps",
+            "cannot list statefulsets.apps",
         ),
         (
             "applications.argoproj.io",
             "argocd",
-            "may not read Applications",
+            "cannot read Applications",
         ),
     ] {
         let rollout = Rollout::written(&counting(), 20.0).await;
@@ -325,7 +320,7 @@ async fn what_may_not_be_read_is_named_with_the_rule_to_add() {
     run.until("[status] Deployment/web 1/1 ready").await;
     let ended = rollout.finish(run).await;
     assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
-    let notice = "WARN [assistant] may not list replicasets.apps in shop-prod (403)";
+    let notice = "WARN [assistant] cannot list replicasets.apps in shop-prod (403 forbidden)";
     assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
     assert_eq!(
         ended.count("--verb=get,list,watch --resource=replicasets.apps"),
@@ -369,7 +364,7 @@ async fn without_argocd_a_namespace_that_does_not_exist_is_said() {
         .kubeconfig(&rollout.cluster.kubeconfig());
     let ended = run.run().await;
     assert_eq!(ended.code(), Some(70), "{}", ended.stdout);
-    let notice = "there is no Application nowhere/nope: only namespace nowhere is looked into";
+    let notice = "there is no Application nowhere/nope: only namespace nowhere is watched";
     assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
     let last = ended.stdout.lines().next_back().unwrap();
     assert!(last.ends_with("no workload was found"), "{last}");
@@ -393,6 +388,30 @@ async fn an_argocd_that_cannot_be_run() {
         let ended = rollout.sync(&[]).env("ARGOCD", argocd).run().await;
         assert_refused(&ended, code, &["cannot run argocd: ", part]);
     }
+}
+
+/// As argocd 2.10 says it.
+#[tokio::test]
+async fn an_argocd_that_is_older_than_our_flag_is_run_again_without_it() {
+    const OLD: &str = "#!/bin/sh\n\
+        for a in \"$@\"; do case $a in --app-namespace*|-N)\n\
+        printf 'Error: unknown flag: --app-namespace\\nUsage:\\n  argocd app wait [flags]\\n' >&2; exit 1;;\n\
+        esac; done\n\
+        echo \"$@\"; exec \"$ARGO_REAL\"\n";
+    let rollout = Rollout::written(&counting(), 20.0).await;
+    let folder = Folder::new("old");
+    let old = folder.write("argocd", OLD);
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = rollout.sync(&["--", "--timeout", "9"]).script("steps: []");
+    let run = run
+        .env("ARGOCD", old)
+        .env("ARGO_REAL", env!("CARGO_BIN_EXE_scripted-argocd"));
+    let ended = run.run().await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.stdout);
+    assert_eq!(ended.count("Usage:"), 0, "{}", ended.stdout);
+    assert_eq!(ended.count("it is older than 2.11"), 1, "{}", ended.stdout);
+    let again = "[argo] app wait argocd/shop --health --sync --operation --grpc-web --timeout 9";
+    assert_eq!(ended.count(again), 1, "{}", ended.stdout);
 }
 
 #[tokio::test]

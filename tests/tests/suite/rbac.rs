@@ -167,7 +167,7 @@ async fn pods_and_logs_alone() {
         (NoticeCode::ApplicationUnreadable, Level::Info)
     );
     assert!(
-        application.message.contains("only prod is looked into"),
+        application.message.contains("only prod is watched"),
         "{}",
         told.said()
     );
@@ -234,7 +234,7 @@ async fn without_replica_sets() {
     };
     assert_eq!(
         notice.message,
-        "may not list replicasets.apps in prod (403): their status and events are missing"
+        "cannot list replicasets.apps in prod (403 forbidden): their status and events are missing"
     );
     assert!(
         notice

@@ -1,23 +1,27 @@
 //! A simulated cluster, and the session that watches it, on one clock that stands still
 //! between the things that happen. Nothing goes over a connection: minutes take milliseconds.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use argo_cli::{
     argocd::{ArgocdExit, ArgocdOutcome},
-    args::{Events, OnDegraded},
+    args::Events,
     render::Renderer,
-    session::{Config, Effect, Exited, Input, Session},
+    session::{ArgocdRun, Config, Effect, Exited, Input, Session},
     settings::Settings,
     summary::Summary,
     verdict,
 };
-use argo_core::{
-    AppRef, GroupKind, KindTraits, ObjectRef, Record, TrackEvent, Tracked, TrackedBody, WatchEvent,
-    record::Body, resource::Application, text::duration,
-};
+use argo_core::{AppRef, GroupKind, Record, TrackedBody, WatchEvent, record::Body, text::duration};
 use argo_logs::{Batch, Line};
-use argo_workloads::{AppSelector, Change, Index, Scope, builtin, describe};
+use argo_workloads::{
+    TrackConfig,
+    engine::{Answer, LocalCluster, Observed, Tracker, WatchSpec},
+};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 use simcluster::{
@@ -29,19 +33,6 @@ use simcluster::{
 
 /// Interval of the looks, as in the program.
 const TICK: Duration = Duration::from_millis(250);
-const APPLICATIONS: &str = "applications.argoproj.io";
-const KINDS: [&str; 10] = [
-    "deployments.apps",
-    "replicasets.apps",
-    "statefulsets.apps",
-    "daemonsets.apps",
-    "jobs.batch",
-    "cronjobs.batch",
-    "persistentvolumeclaims",
-    "pods",
-    "events",
-    APPLICATIONS,
-];
 
 /// Something that was said, and when.
 #[derive(Debug)]
@@ -87,12 +78,13 @@ pub(crate) struct Stage {
     pub(crate) text: Vec<u8>,
     pub(crate) json: Vec<u8>,
     renderers: [Renderer; 2],
-    index: Index,
-    selector: AppSelector,
+    tracker: Tracker,
+    track_config: TrackConfig,
+    /// Watches of the tracker whose first list it has.
+    listed: BTreeSet<WatchSpec>,
     events: argo_events::engine::Follower,
     watches: Vec<Watch>,
     readers: BTreeMap<(String, String, String), Reader>,
-    own: Vec<GroupKind>,
 }
 
 /// Default configuration of a run.
@@ -100,7 +92,7 @@ pub(crate) fn config() -> Config {
     Config {
         app: AppRef::new("shop", "argocd"),
         started: start_time(),
-        argocd: true,
+        argocd: Some(ArgocdRun::default()),
         events: Events::All,
         fail_fast: false,
         grace: Duration::from_secs(60),
@@ -108,7 +100,6 @@ pub(crate) fn config() -> Config {
         ignore: Vec::new(),
         timeout: None,
         settle: Duration::from_secs(10),
-        on_degraded: OnDegraded::Fail,
     }
 }
 
@@ -119,7 +110,7 @@ fn start_time() -> Timestamp {
 /// Settings as in a pipeline.
 pub(crate) fn settings(format: &str) -> Settings {
     let lookup = |name: &str| (name == "LOG_FORMAT").then(|| format.to_owned());
-    let mut settings = Settings::read(&lookup, false).unwrap();
+    let mut settings = Settings::read(&lookup, false).0;
     settings.zone = TimeZone::UTC;
     settings
 }
@@ -140,7 +131,7 @@ impl Stage {
     /// One look at a cluster as it is, as `diagnose` takes it.
     pub(crate) fn one_look(cluster: Cluster) -> (Self, Summary) {
         let once = Config {
-            argocd: false,
+            argocd: None,
             allow_restarts: 0,
             grace: Duration::ZERO,
             settle: Duration::ZERO,
@@ -159,20 +150,27 @@ impl Stage {
         let version = store.resource_version();
         let renderer =
             |format| Renderer::new(settings(format), false, started, config.app.name.clone());
+        let track_config = TrackConfig::default().started(started).all_namespaces();
+        let here = LocalCluster {
+            is_apart: false,
+            url: "https://simcluster.invalid".to_owned(),
+            described: "simcluster".to_owned(),
+        };
         let mut stage = Self {
             renderers: [renderer("text"), renderer("json")],
-            index: Index::new(started),
-            selector: AppSelector::new(config.app.clone()),
+            tracker: Tracker::new(config.app.clone(), track_config.clone(), here),
+            track_config,
+            listed: BTreeSet::new(),
             events: argo_events::engine::Follower::new(
                 argo_events::EventConfig::default().since(started),
                 false,
             ),
-            watches: KINDS
+            watches: store
+                .resources()
                 .iter()
-                .map(|kind| store.watch(kind, version).unwrap())
+                .map(|resource| store.watch(&resource.name(), version).unwrap())
                 .collect(),
             readers: BTreeMap::new(),
-            own: builtin().iter().map(|kind| kind.kind()).collect(),
             session: Session::new(config),
             started,
             said: Vec::new(),
@@ -182,27 +180,81 @@ impl Stage {
             json: Vec::new(),
             cluster,
         };
-        stage.first_lists();
+        stage.lists();
+        for event in stage.all("events") {
+            stage.happened(ChangeKind::Added, event.value());
+        }
         stage
     }
 
-    /// Reads the objects that exist at the start.
-    fn first_lists(&mut self) {
-        let kinds: Vec<GroupKind> = self.own.iter().cloned().chain([pod_kind()]).collect();
-        for kind in &kinds {
-            self.index.cover(kind, &Scope::Cluster);
-            self.index.begin_list(kind, &Scope::Cluster);
-        }
-        for kind in KINDS {
-            for object in self.cluster.store().list(kind, None).unwrap().items {
-                self.object(ChangeKind::Added, &object);
+    fn all(&self, resource: &str) -> Vec<Arc<Object>> {
+        self.cluster.store().list(resource, None).unwrap().items
+    }
+
+    /// Gives the tracker the first list of each watch that it has opened.
+    fn lists(&mut self) {
+        loop {
+            let watches = self.tracker.watches();
+            let Some(spec) = watches.difference(&self.listed).next().cloned() else {
+                break;
+            };
+            self.listed.insert(spec.clone());
+            self.watched(&spec, WatchEvent::Restarted);
+            let resources = self.cluster.store().resources();
+            for resource in resources {
+                for object in self.all(&resource.name()) {
+                    if self.spec_of(object.value()).as_ref() == Some(&spec) {
+                        self.await_text(&object);
+                        let observed = observed(object.value(), &spec);
+                        self.watched(&spec, WatchEvent::Applied(observed));
+                    }
+                }
             }
+            self.watched(&spec, WatchEvent::Synced);
         }
-        for kind in &kinds {
-            let changes = self.index.end_list(kind, &Scope::Cluster);
-            self.changes(changes);
+    }
+
+    /// The tracker's watch that delivers an object.
+    fn spec_of(&self, value: &Value) -> Option<WatchSpec> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let kind = GroupKind::from_api_version(&text(&value["apiVersion"]), &text(&value["kind"]));
+        let meta = &value["metadata"];
+        let (namespace, app) = (text(&meta["namespace"]), text(&meta["name"]));
+        let delivers = |spec: &&WatchSpec| match spec {
+            WatchSpec::Applications {
+                namespace: of,
+                name,
+            } => {
+                kind.is("argoproj.io", "Application")
+                    && **of == *namespace
+                    && name.as_deref().is_none_or(|name| name == app)
+            }
+            WatchSpec::Pods(_) => kind.is("", "Pod"),
+            WatchSpec::Kind(place, _) => {
+                self.track_config.kinds[*place].names().group_kind() == kind
+            }
+            WatchSpec::Claims(_) => kind.is("", "PersistentVolumeClaim"),
+            WatchSpec::Autoscalers(_) => kind.is("autoscaling", "HorizontalPodAutoscaler"),
+        };
+        self.tracker.watches().iter().find(delivers).cloned()
+    }
+
+    fn watched(&mut self, spec: &WatchSpec, event: WatchEvent<Observed>) {
+        self.tracker.watched(spec, event, self.after());
+        self.tracked();
+    }
+
+    /// Tells the session what the tracker has found. Owners of unknown kinds are not there.
+    fn tracked(&mut self) {
+        loop {
+            while let Some(event) = self.tracker.next_event() {
+                self.tell(Input::Track(event));
+            }
+            let Some(owner) = self.tracker.next_owner() else {
+                break;
+            };
+            self.tracker.owner_read(&owner, Answer::Absent);
         }
-        self.tell(Input::Track(TrackEvent::Synced));
     }
 
     /// Lets time pass.
@@ -228,6 +280,8 @@ impl Stage {
     async fn tick(&mut self) {
         tokio::time::sleep(TICK).await;
         self.take_changes();
+        self.tracker.tick(self.after());
+        self.tracked();
         self.take_lines();
         self.events.tick(self.after());
         self.take_events();
@@ -261,7 +315,7 @@ impl Stage {
                 Effect::Forward(event) => self.events.track(&event, after),
                 Effect::Interrupt(_) => self.done.push("interrupt"),
                 Effect::Kill => self.done.push("kill"),
-                Effect::Again => self.done.push("again"),
+                Effect::RestartArgocd => self.done.push("again"),
                 Effect::Drain => self.done.push("drain"),
                 Effect::End => self.done.push("end"),
             }
@@ -313,18 +367,17 @@ impl Stage {
     fn object(&mut self, kind: ChangeKind, object: &Arc<Object>) {
         self.await_text(object);
         let value = object.value();
-        match value["kind"].as_str().unwrap() {
-            "Event" => self.happened(kind, value),
-            "Application" => self.application(value),
-            name => {
-                let version = value["apiVersion"].as_str().unwrap();
-                let group_kind = GroupKind::from_api_version(version, name);
-                let changes = match kind {
-                    ChangeKind::Deleted => self.index.delete(object.uid()),
-                    _ => self.apply(&group_kind, value),
-                };
-                self.changes(changes);
-            }
+        if value["kind"] == "Event" {
+            return self.happened(kind, value);
+        }
+        if let Some(spec) = self.spec_of(value) {
+            let observed = observed(value, &spec);
+            let event = match kind {
+                ChangeKind::Deleted => WatchEvent::Deleted(observed),
+                _ => WatchEvent::Applied(observed),
+            };
+            self.watched(&spec, event);
+            self.lists();
         }
     }
 
@@ -335,49 +388,6 @@ impl Stage {
         {
             *seen = Some(after);
         }
-    }
-
-    fn apply(&mut self, kind: &GroupKind, value: &Value) -> Vec<Change> {
-        let body = if *kind == pod_kind() {
-            TrackedBody::Pod(read(value))
-        } else if self.own.contains(kind) {
-            TrackedBody::Workload(read(value))
-        } else {
-            TrackedBody::Other(read(&value["metadata"]))
-        };
-        let own = self.selector.matches(kind, body.metadata());
-        self.index.apply(kind, body, own)
-    }
-
-    fn changes(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            match change {
-                Change::Applied(tracked) => {
-                    let tracked = describe(&builtin(), tracked);
-                    self.tell(Input::Track(TrackEvent::Applied(tracked)));
-                }
-                Change::Removed(object) => self.tell(Input::Track(TrackEvent::Removed(object))),
-                Change::Want(_) => {}
-            }
-        }
-    }
-
-    fn application(&mut self, value: &Value) {
-        let application: Arc<Application> = read(value);
-        let kind = GroupKind::new("argoproj.io", "Application");
-        let object = ObjectRef::from_meta(kind, &application.metadata);
-        let tracked = Tracked {
-            root: object.clone(),
-            object,
-            owner: None,
-            hook: None,
-            is_new: false,
-            rollout: None,
-            traits: KindTraits::default(),
-            body: TrackedBody::Other(Arc::new(application.metadata.clone())),
-        };
-        self.tell(Input::Track(TrackEvent::Applied(tracked)));
-        self.tell(Input::Track(TrackEvent::Application(application)));
     }
 
     fn happened(&mut self, kind: ChangeKind, value: &Value) {
@@ -451,8 +461,15 @@ fn line(line: &[u8]) -> Option<Line<'_>> {
     Some(Line::new(Some(nanos), &line[blank + 1..]))
 }
 
-fn pod_kind() -> GroupKind {
-    GroupKind::new("", "Pod")
+fn observed(value: &Value, spec: &WatchSpec) -> Observed {
+    Observed::Object(match spec {
+        WatchSpec::Applications { .. } => return Observed::Application(read(value)),
+        WatchSpec::Pods(_) => TrackedBody::Pod(read(value)),
+        WatchSpec::Kind(..) => TrackedBody::Workload(read(value)),
+        WatchSpec::Claims(_) | WatchSpec::Autoscalers(_) => {
+            TrackedBody::Other(read(&value["metadata"]))
+        }
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Arc<T> {

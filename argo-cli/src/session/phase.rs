@@ -1,0 +1,364 @@
+//! The phases of a run, its cause of ending and its exit code.
+
+use std::time::Duration;
+
+use argo_core::text::duration::{self, in_words};
+use argo_core::{Level, Notice, NoticeCode, ObjectRef};
+use argo_workloads::{
+    diagnosis::{Finding, Severity, Thresholds},
+    progress::ContainerEnds,
+};
+use jiff::Timestamp;
+
+use super::{Exited, Session};
+use crate::{
+    argocd::{ArgocdExit, Signal},
+    args::OnDegraded,
+    exit,
+    session::Effect,
+};
+
+/// The longest time for everything after the end: the last lines of the logs, and argocd's
+/// reaction to a signal.
+const LAST: Duration = Duration::from_secs(4);
+/// The longest time for the first lists if argocd ends at once.
+const FIRST_LISTS: Duration = Duration::from_secs(3);
+/// The explanation of a failure comes up to a second after it: the status of a container,
+/// the event of its back-off (measured).
+const AFTERMATH: Duration = Duration::from_secs(1);
+/// After this many recoveries argocd is not run again.
+const RESTARTS: u32 = 3;
+/// argocd is ended if it still runs this long after its own `--timeout`: it asks the server
+/// once more before it gives up, and a server that does not answer makes it hang.
+pub(super) const OVERDUE: Duration = Duration::from_secs(30);
+
+/// The phase of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for the rollout.
+    Waiting,
+    /// argocd gave up because a resource is Degraded; the resource may recover until then.
+    AwaitingRecovery {
+        /// When waiting ends.
+        until: Timestamp,
+    },
+    /// The run is over; the first lists, or the changes just before the end, are still to come.
+    Looking {
+        /// Why the run is over.
+        cause: Cause,
+        /// When looking ends.
+        until: Timestamp,
+    },
+    /// Everything was reported healthy; a crash may still come until then.
+    Settling {
+        /// Why the run is over if no crash comes.
+        cause: Cause,
+        /// When looking ends.
+        until: Timestamp,
+        /// How often each container had ended before.
+        ends: ContainerEnds,
+    },
+    /// The cause is decided; the rest of the streams is read.
+    Draining {
+        /// Why the run is over.
+        cause: Cause,
+        /// When reading ends.
+        until: Timestamp,
+    },
+    /// The run has ended.
+    Over(Cause),
+}
+
+/// Why a run is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// argocd ended.
+    Argocd(Exited),
+    /// Everything is rolled out (only without argocd).
+    Complete,
+    /// A new container crashed after success.
+    CrashedAfterSuccess,
+    /// Our own `--timeout` ran out.
+    Timeout,
+    /// argocd did not end at its own `--timeout`.
+    ArgocdOverdue,
+    /// This workload can no longer become complete.
+    Doomed(String),
+    /// A signal asked us to end.
+    Signal(Signal),
+}
+
+impl Exited {
+    /// True if argocd exited with 0.
+    pub fn is_success(self) -> bool {
+        self.exit == ArgocdExit::Code(0)
+    }
+}
+
+impl Session {
+    /// Why the run is over, once that is decided.
+    pub fn cause(&self) -> Option<&Cause> {
+        match &self.phase {
+            Phase::Draining { cause, .. } | Phase::Over(cause) => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// The exit code of the program.
+    pub fn exit_code(&self) -> i32 {
+        match self.cause() {
+            None | Some(Cause::Complete) => exit::OK,
+            Some(Cause::Argocd(exited)) => exited.exit.shell_code(),
+            Some(Cause::CrashedAfterSuccess) if self.runs_argocd() && !self.config.fail_fast => {
+                exit::OK
+            }
+            Some(Cause::CrashedAfterSuccess | Cause::Doomed(_)) => exit::FAILED,
+            Some(Cause::Timeout | Cause::ArgocdOverdue) => exit::TIMEOUT,
+            Some(Cause::Signal(signal)) => exit::SIGNAL + *signal as i32,
+        }
+    }
+
+    /// Ends the run on a signal; once the cause is decided, a signal ends the draining too.
+    /// The result of an argocd that has already exited stays.
+    pub(super) fn signal(&mut self, signal: Signal, now: Timestamp) {
+        if self.cause().is_some() {
+            self.effects.push(Effect::Kill);
+            return self.over(now);
+        }
+        self.effects.push(Effect::Interrupt(signal));
+        let ended = self.argocd.exited.filter(|_| !self.streams.argocd);
+        self.drain(ended.map_or(Cause::Signal(signal), Cause::Argocd), now);
+    }
+
+    pub(super) fn argocd_ended(&mut self, exited: Exited, now: Timestamp) {
+        self.argocd.exited = Some(exited);
+        self.streams.argocd = false;
+        if self.phase != Phase::Waiting {
+            return;
+        }
+        let run = self.config.argocd.as_ref();
+        let waits = run.is_some_and(|run| run.on_degraded == OnDegraded::Wait);
+        if exited.degraded && waits && self.argocd.restarts < RESTARTS {
+            self.await_recovery(now);
+        } else {
+            self.look_on(Cause::Argocd(exited), now);
+        }
+    }
+
+    /// argocd gives up on the first Degraded resource; it may recover.
+    fn await_recovery(&mut self, now: Timestamp) {
+        self.argocd.restarts += 1;
+        let grace = in_words(self.config.grace);
+        let msg = format!(
+            "argocd gave up because a resource is Degraded; waiting up to {grace} for it to recover"
+        );
+        self.notice(&Notice::new(NoticeCode::Other, Level::Warning, msg));
+        self.phase = Phase::AwaitingRecovery {
+            until: duration::later(now, self.config.grace),
+        };
+    }
+
+    /// Waits for what explains the end before it is decided.
+    fn look_on(&mut self, cause: Cause, now: Timestamp) {
+        let longest = match (self.progress.is_synced(), is_success(&cause)) {
+            (false, _) => FIRST_LISTS,
+            (true, false) => AFTERMATH,
+            (true, true) => return self.settle(cause, now),
+        };
+        self.phase = Phase::Looking {
+            cause,
+            until: duration::later(now, longest),
+        };
+    }
+
+    /// Everything is reported healthy. Goes on looking where that proves little.
+    fn settle(&mut self, cause: Cause, now: Timestamp) {
+        self.healthy_at = Some(now);
+        if self.is_settled(now) {
+            return self.drain(cause, now);
+        }
+        let settle = self.config.settle;
+        let msg = format!(
+            "healthy; looking {} longer: some new containers have no readiness probe, or are ready for less",
+            in_words(settle)
+        );
+        self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
+        self.phase = Phase::Settling {
+            cause,
+            until: duration::later(now, settle),
+            ends: self.progress.container_ends(),
+        };
+    }
+
+    /// True if no new container may still crash.
+    fn is_settled(&self, now: Timestamp) -> bool {
+        let settle = self.config.settle;
+        settle.is_zero() || !self.progress.may_still_crash(settle, now)
+    }
+
+    fn drain(&mut self, cause: Cause, now: Timestamp) {
+        self.phase = Phase::Draining {
+            cause,
+            until: duration::later(now, LAST),
+        };
+        self.effects.push(Effect::Drain);
+    }
+
+    fn over(&mut self, now: Timestamp) {
+        if let Phase::Draining { cause, .. } = &self.phase {
+            let cause = cause.clone();
+            self.last_look(now);
+            self.phase = Phase::Over(cause);
+            self.effects.push(Effect::End);
+        }
+    }
+
+    /// Examines once more; after a failure without a finding, the grace times are waived.
+    fn last_look(&mut self, now: Timestamp) {
+        self.examine(now);
+        let findings = self.findings();
+        let explained = findings.iter().any(|f| f.severity > Severity::Info);
+        if !explained && !self.cause().is_some_and(is_success) {
+            self.examine_with(&Thresholds::one_look(), now);
+        }
+    }
+
+    /// Moves to the next phase where its time or condition has come.
+    pub(super) fn consider(&mut self, now: Timestamp) {
+        match self.phase.clone() {
+            Phase::Waiting => self.consider_waiting(now),
+            Phase::AwaitingRecovery { until } => self.consider_recovery(until, now),
+            Phase::Looking { cause, until } => self.consider_looking(cause, until, now),
+            Phase::Settling { cause, until, ends } => {
+                self.consider_settling(cause, until, &ends, now);
+            }
+            Phase::Draining { until, .. } if now >= until => {
+                self.effects.push(Effect::Kill);
+                self.over(now);
+            }
+            Phase::Draining { .. } | Phase::Over(_) => {}
+        }
+    }
+
+    fn consider_waiting(&mut self, now: Timestamp) {
+        if self.is_timeout(now) {
+            return self.end_argocd(Cause::Timeout, now);
+        }
+        if self.is_argocd_overdue(now) {
+            return self.end_argocd(Cause::ArgocdOverdue, now);
+        }
+        let fails = self.config.fail_fast || !self.runs_argocd();
+        let doomed = self.timeline.doomed(self.config.grace, now);
+        let doomed = doomed
+            .into_iter()
+            .find(|workload| self.is_selected(workload) && !self.is_ignored(workload));
+        if let Some(workload) = doomed.filter(|_| fails) {
+            return self.end_argocd(Cause::Doomed(workload.to_string()), now);
+        }
+        if !self.runs_argocd() && self.progress.is_rolled_out() {
+            self.settle(Cause::Complete, now);
+        }
+    }
+
+    /// Runs argocd again as soon as the resource has recovered, or, where the Application
+    /// cannot be read, once the time is over.
+    fn consider_recovery(&mut self, until: Timestamp, now: Timestamp) {
+        let healed = self
+            .progress
+            .health()
+            .map_or(now >= until, |health| health != "Degraded");
+        if self.is_timeout(now) {
+            self.drain(Cause::Timeout, now);
+        } else if healed && !self.findings().iter().any(Finding::is_doomed) {
+            self.phase = Phase::Waiting;
+            self.argocd.exited = None;
+            self.argocd.started = now;
+            self.streams.argocd = true;
+            self.effects.push(Effect::RestartArgocd);
+        } else if now >= until {
+            let exited = self.argocd.exited;
+            let cause = exited.map_or(Cause::Complete, Cause::Argocd);
+            self.drain(cause, now);
+        }
+    }
+
+    fn consider_looking(&mut self, cause: Cause, until: Timestamp, now: Timestamp) {
+        let known = self.progress.is_synced() && is_success(&cause);
+        if now < until && !known {
+            return;
+        }
+        self.examine(now);
+        if is_success(&cause) && self.progress.is_synced() {
+            self.settle(cause, now);
+        } else {
+            self.drain(cause, now);
+        }
+    }
+
+    fn consider_settling(
+        &mut self,
+        cause: Cause,
+        until: Timestamp,
+        ends: &ContainerEnds,
+        now: Timestamp,
+    ) {
+        let is_ignored =
+            |workload: &ObjectRef| self.is_ignored(workload) || !self.is_selected(workload);
+        if self.progress.has_ended_since(ends, is_ignored) {
+            self.drain(Cause::CrashedAfterSuccess, now);
+        } else if now >= until || self.is_timeout(now) || self.is_settled(now) {
+            self.drain(cause, now);
+        }
+    }
+
+    /// Ends the run before argocd has ended: argocd gets SIGTERM, and as long as the logs have.
+    fn end_argocd(&mut self, cause: Cause, now: Timestamp) {
+        if self.streams.argocd {
+            self.effects.push(Effect::Interrupt(Signal::SIGTERM));
+        }
+        self.drain(cause, now);
+    }
+
+    /// True if argocd should have ended by its own `--timeout` some time ago.
+    fn is_argocd_overdue(&self, now: Timestamp) -> bool {
+        let timeout = self.config.argocd.as_ref().and_then(|run| run.timeout);
+        let elapsed = duration::between(self.argocd.started, now);
+        self.streams.argocd && timeout.is_some_and(|timeout| elapsed >= timeout + OVERDUE)
+    }
+
+    /// True for `sync`, where argocd decides.
+    pub(super) fn runs_argocd(&self) -> bool {
+        self.config.argocd.is_some()
+    }
+
+    fn is_timeout(&self, now: Timestamp) -> bool {
+        let elapsed = duration::between(self.config.started, now);
+        self.config
+            .timeout
+            .is_some_and(|timeout| elapsed >= timeout)
+    }
+
+    /// True if the user does not want this workload to end the run.
+    fn is_ignored(&self, workload: &ObjectRef) -> bool {
+        self.config
+            .ignore
+            .iter()
+            .any(|ignored| ignored.is(workload))
+    }
+
+    /// Ends the draining as soon as all streams have ended.
+    pub(super) fn end_if_all_ended(&mut self, now: Timestamp) {
+        let streams = &self.streams;
+        let all = !streams.argocd && !streams.logs && !streams.events;
+        if matches!(self.phase, Phase::Draining { .. }) && all {
+            self.over(now);
+        }
+    }
+}
+
+fn is_success(cause: &Cause) -> bool {
+    match cause {
+        Cause::Argocd(exited) => exited.is_success(),
+        cause => *cause == Cause::Complete,
+    }
+}

@@ -1,0 +1,203 @@
+//! Collects the facts of a run for its verdict.
+
+use argo_core::resource::Application;
+use argo_core::text::duration;
+use argo_workloads::{
+    diagnosis::{Finding, Thresholds, without_credentials},
+    progress::WorkloadProgress,
+};
+use jiff::Timestamp;
+
+use super::{Cause, Exited, Session, phase::OVERDUE};
+use crate::{
+    argocd::{ArgocdExit, ArgocdOutcome},
+    exit,
+    summary::{self, Outcome, Summary},
+};
+
+impl Session {
+    /// Collects the facts for the verdict. `argocd` is the meaning of argocd's exit.
+    pub fn summary(&self, argocd: Option<&ArgocdOutcome>, now: Timestamp) -> Summary {
+        Summary {
+            app: self.config.app.name.clone(),
+            outcome: self.outcome(),
+            reason: self.reason(argocd).to_owned(),
+            argocd_exit: self.argocd.exited.and_then(|exited| code(exited.exit)),
+            argocd: argocd.map(|outcome| self.words(outcome)),
+            wait: self.config.argocd.as_ref().map(|run| run.wait.clone()),
+            argocd_next: argocd.and_then(ArgocdOutcome::next_step).map(str::to_owned),
+            elapsed: duration::between(self.config.started, self.ended_at(now)),
+            workloads: self.rows(),
+            pods: self.progress.new_pods(),
+            findings: self.findings(),
+            operation: self.operation(),
+            events: self.events.values().map(Into::into).collect(),
+            exit: self.exit_code(),
+        }
+    }
+
+    /// The rollout took until everything was healthy, not until settling ended.
+    fn ended_at(&self, now: Timestamp) -> Timestamp {
+        self.healthy_at
+            .filter(|_| self.outcome() == Outcome::Succeeded)
+            .unwrap_or(now)
+    }
+
+    /// Examines once without grace times and returns the facts for the verdict.
+    pub fn look_once(&mut self, now: Timestamp) -> Summary {
+        self.examine_with(&Thresholds::one_look(), now);
+        let failed = self.findings().iter().any(Finding::is_doomed) || self.has_failed();
+        let (outcome, exit) = if failed {
+            (Outcome::Failed, exit::FAILED)
+        } else if self.progress.is_complete() {
+            (Outcome::Succeeded, exit::OK)
+        } else {
+            (Outcome::Waiting, exit::TIMEOUT)
+        };
+        Summary {
+            outcome,
+            exit,
+            ..self.summary(None, now)
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.operation_failed()
+            || self
+                .progress
+                .workloads()
+                .iter()
+                .any(|workload| workload.rollout.failed.is_some())
+    }
+
+    /// The rows of the verdict's table.
+    pub(super) fn rows(&self) -> Vec<summary::Row> {
+        let workloads = self.progress.workloads().into_iter();
+        let selected = workloads.filter(|workload| self.is_selected(&workload.object));
+        selected.map(|workload| self.row(workload)).collect()
+    }
+
+    /// The meaning of argocd's exit; after a timeout it names what argocd waited for, if that
+    /// was not the whole rollout.
+    fn words(&self, outcome: &ArgocdOutcome) -> String {
+        let run = self.config.argocd.as_ref();
+        match (outcome, run.filter(|run| !run.wait.is_whole_rollout())) {
+            (ArgocdOutcome::TimedOut, Some(run)) => format!(
+                "argocd gave up waiting for {}: its --timeout ran out",
+                run.wait.sentence(&self.config.app.name)
+            ),
+            _ => outcome.to_string(),
+        }
+    }
+
+    fn row(&self, workload: &WorkloadProgress) -> summary::Row {
+        let shown = summary::Row::new(workload.object.clone(), &workload.rollout);
+        let clean = |text: Option<String>| text.map(|text| without_credentials(&text));
+        summary::Row {
+            restarts: self.progress.restarts(workload),
+            held_up_by: workload
+                .held_up_by
+                .as_ref()
+                .map(|pod| format!("readiness of {pod}")),
+            // A CronJob is always complete: it is never the slowest.
+            seconds: workload
+                .took
+                .filter(|_| !workload.only_starts_others())
+                .map(|took| took.as_secs()),
+            failed: clean(shown.failed.clone()),
+            waiting_for: clean(shown.waiting_for.clone()),
+            ..shown
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.cause() {
+            None => Outcome::Waiting,
+            Some(Cause::Signal(_)) => Outcome::Interrupted,
+            Some(Cause::Timeout | Cause::ArgocdOverdue) => Outcome::TimedOut,
+            Some(Cause::Complete) => Outcome::Succeeded,
+            Some(Cause::Argocd(exited)) if exited.is_success() && !self.operation_failed() => {
+                Outcome::Succeeded
+            }
+            Some(Cause::Argocd(_) | Cause::CrashedAfterSuccess | Cause::Doomed(_)) => {
+                Outcome::Failed
+            }
+        }
+    }
+
+    fn reason(&self, argocd: Option<&ArgocdOutcome>) -> &'static str {
+        match self.cause() {
+            None => "look",
+            Some(Cause::Argocd(_)) => argocd.map_or("argocd", of_argocd),
+            Some(Cause::Complete) => "complete",
+            Some(Cause::CrashedAfterSuccess) => "settle",
+            Some(Cause::Timeout | Cause::ArgocdOverdue) => "timeout",
+            Some(Cause::Doomed(_)) => "fail-fast",
+            Some(Cause::Signal(_)) => "signal",
+        }
+    }
+
+    /// argocd does not look at the phase of the operation: it exits with 0 after a failed
+    /// PostSync hook and after a terminated sync (recorded).
+    fn operation_failed(&self) -> bool {
+        self.application()
+            .is_some_and(|application| failed_operation(application).is_some())
+    }
+
+    fn operation(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (Some(Cause::ArgocdOverdue), Some(timeout)) = (
+            self.cause(),
+            self.config.argocd.as_ref().and_then(|run| run.timeout),
+        ) {
+            notes.push(format!(
+                "argocd was still running {} after its own --timeout of {}, and was ended",
+                duration::in_words(OVERDUE),
+                duration::in_words(timeout)
+            ));
+        }
+        if self.cause() == Some(&Cause::CrashedAfterSuccess) && self.runs_argocd() {
+            notes.push("argocd reports Healthy, but a new container crashed after that".to_owned());
+        }
+        let failed = self.application().and_then(failed_operation);
+        if let Some(failed) = failed {
+            let healthy = self.argocd.exited.is_some_and(Exited::is_success);
+            let but = if healthy {
+                "argocd reports success, but the "
+            } else {
+                "The "
+            };
+            notes.push(format!("{but}{failed}"));
+        }
+        notes
+    }
+}
+
+fn of_argocd(outcome: &ArgocdOutcome) -> &'static str {
+    match outcome {
+        ArgocdOutcome::TimedOut => "timeout",
+        ArgocdOutcome::Degraded { .. } => "degraded",
+        _ => "argocd",
+    }
+}
+
+fn failed_operation(application: &Application) -> Option<String> {
+    let operation = application.status.operation_state.as_ref()?;
+    let failed = matches!(operation.phase.as_str(), "Failed" | "Error");
+    let message = operation.message.as_deref().unwrap_or_default();
+    failed.then(|| match message.lines().next() {
+        Some(line) => format!(
+            "sync operation ended {}: {}",
+            operation.phase,
+            without_credentials(line)
+        ),
+        None => format!("sync operation ended {}", operation.phase),
+    })
+}
+
+fn code(exit: ArgocdExit) -> Option<i32> {
+    match exit {
+        ArgocdExit::Code(code) => Some(code),
+        ArgocdExit::Signal(_) | ArgocdExit::Unknown => None,
+    }
+}

@@ -1,0 +1,169 @@
+//! The body of an object, kept as small as its use allows.
+
+use std::sync::Arc;
+
+use argo_core::TrackedBody;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The body of an object.
+///
+/// Most objects of a crowded namespace belong to others, and yet any of them may be adopted
+/// by the application. Until then they are kept as JSON, which takes a fifth of the memory.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// Unpacked, as followers get it.
+    Open(TrackedBody),
+    /// As JSON.
+    Packed(Packed),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Packed {
+    shape: Shape,
+    version: Option<Box<str>>,
+    json: Box<[u8]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Pod,
+    Workload,
+    Other,
+}
+
+impl Body {
+    /// Returns the body, unpacked if need be.
+    pub(crate) fn get(&self) -> TrackedBody {
+        match self {
+            Self::Open(body) => body.clone(),
+            Self::Packed(packed) => packed.unpack(),
+        }
+    }
+
+    /// Returns the body and leaves it unpacked.
+    pub(super) fn open(&mut self) -> TrackedBody {
+        let body = self.get();
+        if let Self::Packed(_) = self {
+            *self = Self::Open(body.clone());
+        }
+        body
+    }
+
+    /// Packs the body, which is not needed soon.
+    pub(super) fn pack(&mut self) {
+        if let Self::Open(body) = self
+            && let Some(packed) = Packed::new(body)
+        {
+            *self = Self::Packed(packed);
+        }
+    }
+
+    pub(super) fn resource_version(&self) -> Option<&str> {
+        match self {
+            Self::Open(body) => body.metadata().resource_version.as_deref(),
+            Self::Packed(packed) => packed.version.as_deref(),
+        }
+    }
+
+    pub(super) fn is_pod(&self) -> bool {
+        match self {
+            Self::Open(body) => matches!(body, TrackedBody::Pod(_)),
+            Self::Packed(packed) => packed.shape == Shape::Pod,
+        }
+    }
+}
+
+impl Packed {
+    fn new(body: &TrackedBody) -> Option<Self> {
+        let (shape, json) = match body {
+            TrackedBody::Pod(pod) => (Shape::Pod, json(&**pod)),
+            TrackedBody::Workload(workload) => (Shape::Workload, json(&**workload)),
+            TrackedBody::Other(meta) => (Shape::Other, json(&**meta)),
+        };
+        let version = body.metadata().resource_version.as_deref();
+        Some(Self {
+            shape,
+            version: version.map(Box::from),
+            json: json?,
+        })
+    }
+
+    fn unpack(&self) -> TrackedBody {
+        match self.shape {
+            Shape::Pod => TrackedBody::Pod(object(&self.json)),
+            Shape::Workload => TrackedBody::Workload(object(&self.json)),
+            Shape::Other => TrackedBody::Other(object(&self.json)),
+        }
+    }
+}
+
+fn json(of: &impl Serialize) -> Option<Box<[u8]>> {
+    let packed = serde_json::to_vec(of);
+    packed
+        .inspect_err(|error| log::error!("an object cannot be packed: {error}"))
+        .ok()
+        .map(Vec::into_boxed_slice)
+}
+
+/// Reads what [`json`] wrote.
+fn object<T: DeserializeOwned + Default>(json: &[u8]) -> Arc<T> {
+    let object = serde_json::from_slice(json);
+    Arc::new(object.unwrap_or_else(|error| {
+        log::error!("an object cannot be unpacked: {error}");
+        T::default()
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    const RECORDINGS: [&str; 3] = [
+        include_str!("../../../testdata/recordings/04-init-and-sidecar.jsonl"),
+        include_str!("../../../testdata/recordings/08-jobs.jsonl"),
+        include_str!("../../../testdata/recordings/10-failure-kinds.jsonl"),
+    ];
+
+    fn recorded() -> impl Iterator<Item = TrackedBody> {
+        let lines = RECORDINGS.into_iter().flat_map(str::lines);
+        lines.filter_map(|line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            let object = Some(line["object"].take()).filter(Value::is_object)?;
+            match line["kind"].as_str()? {
+                "Pod" => Some(TrackedBody::Pod(serde_json::from_value(object).unwrap())),
+                "Event" | "Node" => None,
+                _ => Some(TrackedBody::Workload(
+                    serde_json::from_value(object).unwrap(),
+                )),
+            }
+        })
+    }
+
+    fn same(a: &TrackedBody, b: &TrackedBody) -> bool {
+        match (a, b) {
+            (TrackedBody::Pod(a), TrackedBody::Pod(b)) => a == b,
+            (TrackedBody::Workload(a), TrackedBody::Workload(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn what_was_packed_comes_back_as_it_was() {
+        let mut count = 0;
+        for before in recorded() {
+            let mut body = Body::Open(before.clone());
+            body.pack();
+            assert!(matches!(body, Body::Packed(_)));
+            assert_eq!(body.is_pod(), matches!(before, TrackedBody::Pod(_)));
+            let version = before.metadata().resource_version.as_deref();
+            assert_eq!(body.resource_version(), version);
+            assert!(same(&before, &body.get()), "{before:#?}\n{:#?}", body.get());
+            assert!(same(&before, &body.open()));
+            assert!(matches!(body, Body::Open(_)));
+            count += 1;
+        }
+        assert!(count > 300, "{count}");
+    }
+}

@@ -1,0 +1,176 @@
+//! One object of the index.
+
+use std::sync::Arc;
+
+use argo_core::{GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody, resource::Pod};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+
+use super::{Body, Name};
+use crate::tracking::hook::hook_phase;
+
+/// An owner that no watch delivers, as an owner reference names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UnknownOwner {
+    /// The owner. Its namespace is that of the object that it owns; it may be
+    /// cluster-scoped.
+    pub owner: ObjectRef,
+    /// `apiVersion` of the reference.
+    pub api_version: Arc<str>,
+}
+
+/// The source of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// A watch or a list.
+    Present,
+    /// One read, because another object refers to it.
+    Read,
+    /// None any more: it was deleted. `retained` while it is remembered although nothing
+    /// references it.
+    Gone { retained: bool },
+}
+
+/// An object.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) object: ObjectRef,
+    /// The controller first.
+    pub(crate) owners: Vec<UnknownOwner>,
+    /// Objects that this one pulls into the application by naming them: the claims of a
+    /// pod.
+    pub(super) uses: Vec<Name>,
+    /// True if it belongs to the application by its own marks.
+    pub(crate) own: bool,
+    pub(super) hook: Option<Arc<str>>,
+    pub(super) created: Option<Timestamp>,
+    /// True if it came into being with the rollout, or after the first list of its kind,
+    /// whatever the clocks say.
+    pub(super) is_new: bool,
+    pub(super) state: State,
+    /// True while followers count it as part of the application.
+    pub(super) reported: bool,
+    /// The list generation in which it was last applied.
+    pub(super) seen: u64,
+    pub(crate) place: Option<Place>,
+    pub(crate) body: Body,
+}
+
+/// The place of an object in the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) root: ObjectRef,
+    pub(crate) parent: Option<ObjectRef>,
+    pub(super) hook: Option<Arc<str>>,
+}
+
+impl Place {
+    pub(super) fn root(node: &Node) -> Self {
+        Self {
+            root: node.object.clone(),
+            parent: None,
+            hook: node.hook.clone(),
+        }
+    }
+
+    pub(super) fn below(self, parent: &ObjectRef) -> Self {
+        Self {
+            parent: Some(parent.clone()),
+            ..self
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn new(kind: &GroupKind, body: TrackedBody, own: bool, seen: u64) -> Self {
+        let meta = body.metadata();
+        let object = ObjectRef::from_meta(kind.clone(), meta);
+        Self {
+            owners: owners(&object, meta),
+            uses: match &body {
+                TrackedBody::Pod(pod) => claims(&object, pod),
+                _ => Vec::new(),
+            },
+            hook: hook_phase(meta),
+            created: meta.creation_timestamp.as_ref().map(|time| time.0),
+            object,
+            own,
+            is_new: false,
+            state: State::Present,
+            reported: false,
+            seen,
+            place: None,
+            body: Body::Open(body),
+        }
+    }
+
+    pub(super) fn name(&self) -> Name {
+        let object = &self.object;
+        let (namespace, name) = (Arc::clone(&object.namespace), Arc::clone(&object.name));
+        (object.kind.clone(), namespace, name)
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone { .. })
+    }
+
+    pub(super) fn is_pod(&self) -> bool {
+        self.body.is_pod()
+    }
+
+    /// True if `other` is the same version: a list that was read again.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let version = self.body.resource_version();
+        let same = version.is_some() && version == other.body.resource_version();
+        same && self.state == other.state && self.own == other.own
+    }
+
+    /// True if `other` has the same owners and marks.
+    pub(super) fn is_linked_as(&self, other: &Self) -> bool {
+        self.own == other.own && self.owners == other.owners
+    }
+
+    /// Returns the object as followers get it, if it belongs to the application. If not,
+    /// packs it to save memory.
+    pub(super) fn tracked(&mut self, new_since: Timestamp) -> Option<Tracked> {
+        let Some(place) = &self.place else {
+            self.body.pack();
+            return None;
+        };
+        self.is_new |= self.created.is_some_and(|at| at >= new_since);
+        let controller = || self.owners.first().map(|owner| owner.owner.clone());
+        Some(Tracked {
+            object: self.object.clone(),
+            owner: place.parent.clone().or_else(controller),
+            root: place.root.clone(),
+            hook: place.hook.clone(),
+            is_new: self.is_new,
+            rollout: None,
+            traits: KindTraits::default(),
+            body: self.body.open(),
+        })
+    }
+}
+
+fn owners(object: &ObjectRef, meta: &ObjectMeta) -> Vec<UnknownOwner> {
+    let unknown = |owner: &OwnerReference| UnknownOwner {
+        owner: ObjectRef::from_owner(&object.namespace, owner),
+        api_version: owner.api_version.as_str().into(),
+    };
+    let references = meta.owner_references.iter().flatten();
+    let mut references: Vec<_> = references.filter(|owner| !owner.uid.is_empty()).collect();
+    references.sort_by_key(|owner| owner.controller != Some(true));
+    references.into_iter().map(unknown).collect()
+}
+
+fn claims(object: &ObjectRef, pod: &Pod) -> Vec<Name> {
+    let kind = GroupKind::new("", "PersistentVolumeClaim");
+    let volumes = pod.spec.volumes.iter();
+    let claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+    claims
+        .map(|claim| {
+            let namespace = Arc::clone(&object.namespace);
+            (kind.clone(), namespace, claim.claim_name.as_str().into())
+        })
+        .collect()
+}

@@ -1,0 +1,176 @@
+//! The tracker's notices: their sentences, and which of them were sent.
+
+use std::{collections::HashSet, sync::Arc};
+
+use argo_core::{
+    AppRef, GroupKind, Level, Notice, NoticeCode, ObjectRef, access::Forbidden,
+    resource::Application,
+};
+
+use super::{
+    TrackConfig,
+    access::{RefusedAccess, rule},
+    application,
+    applications::Applications,
+};
+use crate::workload::Scope;
+
+/// The subject of a notice that is sent once, until it is retracted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum NoticeKey {
+    /// There is no such Application.
+    Missing(AppRef),
+    /// Applications of a namespace may not be read.
+    Forbidden(String),
+    /// The cluster serves no Applications.
+    NotInstalled,
+    /// An Application deploys to another cluster.
+    OtherCluster(String),
+    /// The cluster does not serve a resource.
+    NotServed(String),
+    /// Owners of a kind in a namespace cannot be read.
+    Owner(GroupKind, Arc<str>),
+}
+
+/// Sends each notice once.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    sent: HashSet<NoticeKey>,
+    /// Resources that cannot be read, gathered into one notice for each scope.
+    pub(crate) access: RefusedAccess,
+}
+
+impl Notices {
+    /// Passes a notice on if none with this key was sent.
+    pub(crate) fn once(&mut self, key: NoticeKey, notice: Notice) -> Option<Notice> {
+        self.sent.insert(key).then_some(notice)
+    }
+
+    /// Records a key as if its notice had been sent.
+    pub(crate) fn mark(&mut self, key: NoticeKey) {
+        self.sent.insert(key);
+    }
+
+    /// Forgets that notices were sent. True if any was.
+    pub(crate) fn retract(&mut self, keys: &[NoticeKey]) -> bool {
+        let before = self.sent.len();
+        self.sent.retain(|key| !keys.contains(key));
+        self.sent.len() < before
+    }
+
+    /// Retracts that an Application is missing or cannot be read. Returns the notice that
+    /// says so, if anything was retracted.
+    pub(crate) fn application_is_back(
+        &mut self,
+        found: &Application,
+        applications: &Applications,
+    ) -> Option<Notice> {
+        let meta = &found.metadata;
+        let name = meta.name.clone().unwrap_or_default();
+        let app = AppRef::new(name, meta.namespace.clone().unwrap_or_default());
+        let causes = [
+            NoticeKey::Missing(app.clone()),
+            NoticeKey::Forbidden(app.namespace.clone()),
+            NoticeKey::NotInstalled,
+        ];
+        self.retract(&causes)
+            .then(|| back(&app, found, applications))
+    }
+}
+
+fn back(app: &AppRef, found: &Application, applications: &Applications) -> Notice {
+    let namespaces: Vec<_> = application::namespaces(found).into_iter().collect();
+    let place = if applications.other_cluster(found).is_some() {
+        String::new()
+    } else if namespaces.is_empty() {
+        "the namespaces that it will name, ".to_owned()
+    } else {
+        format!("{}, ", namespaces.join(", "))
+    };
+    let message = format!(
+        "Application {app} is there now: {place}its hooks and sync errors are followed from here on"
+    );
+    Notice::new(NoticeCode::Restored, Level::Info, message)
+}
+
+pub(crate) fn application_deleted(gone: &ObjectRef) -> Notice {
+    let message = format!("Application {}/{} was deleted", gone.namespace, gone.name);
+    Notice::new(NoticeCode::Other, Level::Warning, message).about(gone.clone())
+}
+
+pub(crate) fn application_missing(app: &AppRef, fallback: &str) -> Notice {
+    let message = format!("there is no Application {app}: {fallback}");
+    Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message)
+}
+
+pub(crate) fn applications_forbidden(
+    namespace: &str,
+    fallback: &str,
+    scope: &Scope,
+    resource: &str,
+    answer: &str,
+) -> Notice {
+    let message = format!("cannot read Applications in {namespace} (403 forbidden): {fallback}");
+    Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message).hint(rule(
+        scope,
+        &[resource],
+        answer,
+    ))
+}
+
+pub(crate) fn applications_not_served(fallback: &str) -> Notice {
+    let message =
+        format!("the cluster serves no Applications, so Argo CD is elsewhere: {fallback}");
+    Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message)
+}
+
+/// The cluster of a child is worth a line; that of the Application itself is a mistake in
+/// the settings.
+pub(crate) fn other_cluster(name: &str, cluster: &str, watched: &str, is_child: bool) -> Notice {
+    if is_child {
+        let message = format!(
+            "Application {name} deploys to cluster \"{cluster}\": its objects are not followed"
+        );
+        return Notice::new(NoticeCode::Other, Level::Info, message);
+    }
+    let message = format!(
+        "Application {name} deploys to cluster \"{cluster}\", which is not the one that is read ({watched})"
+    );
+    Notice::new(NoticeCode::Other, Level::Warning, message)
+        .hint("name that cluster with --context, and the Application's own with --app-context")
+}
+
+pub(crate) fn not_served(resource: &str) -> Notice {
+    let message = format!("the cluster does not serve {resource}");
+    Notice::new(NoticeCode::NotServed, Level::Warning, message)
+}
+
+pub(crate) fn owner_unreadable(owner: &ObjectRef, answer: &str) -> Notice {
+    let namespace = &owner.namespace;
+    let message = format!(
+        "cannot read {owner}, which owns pods in {namespace}: if it belongs to the application they are missing ({answer})"
+    );
+    let notice = Notice::new(NoticeCode::Forbidden, Level::Info, message).about(owner.clone());
+    match Forbidden::parse(answer).resource {
+        Some(resource) => {
+            let scope = Scope::Namespace(Arc::clone(namespace));
+            notice.hint(rule(&scope, &[&resource], answer))
+        }
+        None => notice,
+    }
+}
+
+/// Says what is still followed without an Application, and what is lost.
+pub(crate) fn fallback(app: &AppRef, applications: &Applications, config: &TrackConfig) -> String {
+    let others = app != applications.root() || applications.found_root().is_some();
+    let namespaces = if config.all_namespaces {
+        "all namespaces are watched".to_owned()
+    } else if others {
+        "its objects are followed only in the namespaces that others name".to_owned()
+    } else if config.namespaces.is_empty() {
+        format!("only namespace {} is watched", app.namespace)
+    } else {
+        format!("only {} is watched", config.namespaces.join(", "))
+    };
+    format!("{namespaces}, and its hooks and sync errors are seen from outside only")
+}

@@ -1,0 +1,155 @@
+//! Reads owners that no watch delivers, one by one.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use argo_core::Backoff;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{
+    Api, Client,
+    api::GetParams,
+    core::{ApiResource, DynamicObject, GroupVersionKind},
+    discovery::{self, Scope as KindScope},
+};
+
+use super::index::UnknownOwner;
+use crate::workload::{Kinds, Names, scan::code};
+
+/// Reads of an owner before it is given up, while there is no answer at all.
+const TRIES: u32 = 5;
+
+/// The answer to the read of an owner.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Its metadata.
+    Found(Box<ObjectMeta>),
+    /// The owner is gone, or its kind is not served.
+    Absent,
+    /// It may not be read, in the server's words.
+    Forbidden(String),
+    /// There was no answer, for this reason.
+    Failed(String),
+}
+
+type KindName = (Arc<str>, Arc<str>);
+type Known = Option<(ApiResource, KindScope)>;
+
+/// Reads the metadata of owners. Discovery is asked once for each kind.
+#[derive(Clone)]
+pub(crate) struct OwnerReader {
+    client: Client,
+    watched: Kinds,
+    discovered: Arc<Mutex<HashMap<KindName, Known>>>,
+}
+
+impl OwnerReader {
+    pub(crate) fn new(client: Client, watched: Kinds) -> Self {
+        Self {
+            client,
+            watched,
+            discovered: Arc::default(),
+        }
+    }
+
+    /// Reads an owner: one request, and one more for discovery if its kind is neither
+    /// watched nor known yet.
+    pub(crate) async fn read(&self, unknown: &UnknownOwner) -> Answer {
+        let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10), 1);
+        loop {
+            match self.once(unknown).await {
+                Ok(Some(meta)) => return Answer::Found(Box::new(meta)),
+                Ok(None) => return Answer::Absent,
+                Err(error) => match code(&error) {
+                    404 => return Answer::Absent,
+                    403 => return Answer::Forbidden(said(&error)),
+                    _ if backoff.failures() + 1 >= TRIES => {
+                        return Answer::Failed(said(&error));
+                    }
+                    _ => tokio::time::sleep(backoff.next_delay()).await,
+                },
+            }
+        }
+    }
+
+    async fn once(&self, unknown: &UnknownOwner) -> Result<Option<ObjectMeta>, kube::Error> {
+        let Some((resource, scope)) = self.kind(unknown).await? else {
+            return Ok(None);
+        };
+        let client = self.client.clone();
+        let api: Api<DynamicObject> = match scope {
+            KindScope::Cluster => Api::all_with(client, &resource),
+            KindScope::Namespaced => {
+                Api::namespaced_with(client, &unknown.owner.namespace, &resource)
+            }
+        };
+        let found = api
+            .get_metadata_opt_with(&unknown.owner.name, &GetParams::default())
+            .await?;
+        Ok(found.map(|object| slim(object.metadata)))
+    }
+
+    async fn kind(&self, unknown: &UnknownOwner) -> Result<Known, kube::Error> {
+        let kind = &unknown.owner.kind;
+        let name = (Arc::clone(&unknown.api_version), Arc::clone(&kind.kind));
+        let known = self.lock().get(&name).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let version = unknown.api_version.rsplit('/').next().unwrap_or_default();
+        let kind = GroupVersionKind::gvk(&kind.group, version, &kind.kind);
+        let known = match self.watched.find(&unknown.owner.kind) {
+            Some(watched) => Some((resource(watched.names(), &kind), KindScope::Namespaced)),
+            None => discover(&self.client, &kind).await?,
+        };
+        self.lock().insert(name, known.clone());
+        Ok(known)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<KindName, Known>> {
+        self.discovered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The resource of a watched kind in the version that an owner reference names.
+fn resource(names: &Names, referenced: &GroupVersionKind) -> ApiResource {
+    ApiResource {
+        version: referenced.version.clone(),
+        api_version: referenced.api_version(),
+        ..names.api_resource()
+    }
+}
+
+async fn discover(client: &Client, kind: &GroupVersionKind) -> Result<Known, kube::Error> {
+    match discovery::pinned_kind(client, kind).await {
+        Ok((resource, capabilities)) => Ok(Some((resource, capabilities.scope))),
+        Err(kube::Error::Discovery(error)) => {
+            log::debug!("{} is not served: {error}", kind.kind);
+            Ok(None)
+        }
+        Err(error) if code(&error) == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the server's message, without the error around it.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        error => error.to_string(),
+    }
+}
+
+/// Drops managed fields, which are most of the metadata, and the last applied
+/// configuration.
+pub(crate) fn slim(mut meta: ObjectMeta) -> ObjectMeta {
+    meta.managed_fields = None;
+    if let Some(annotations) = meta.annotations.as_mut() {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+    meta
+}

@@ -1,0 +1,166 @@
+//! The stream of events: opens and closes watches, reads owners, keeps the time.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use argo_core::{AppRef, TrackEvent, WatchEvent, sleep_until};
+use futures::{
+    Stream, StreamExt,
+    future::BoxFuture,
+    stream::{AbortHandle, BoxStream, FuturesUnordered, SelectAll, abortable},
+};
+use tokio::time::Instant;
+
+use super::{
+    Clients, TrackConfig, Tracker,
+    index::UnknownOwner,
+    owner_reader::{Answer, OwnerReader},
+    watches::{Observed, WatchContext, WatchSpec},
+};
+use crate::workload::Kinds;
+
+/// Owners that are read at once.
+const READERS: usize = 8;
+
+/// Tracks an application.
+///
+/// Nothing is asked of a cluster before the stream is polled.
+pub fn track(clients: Clients, app: AppRef, config: TrackConfig) -> TrackStream {
+    let running = Running::new(clients, app, config);
+    let events = futures::stream::unfold(running, |mut running| async move {
+        let event = running.next().await;
+        Some((event, running))
+    });
+    TrackStream(events.boxed())
+}
+
+/// The stream of [`track`]. It never ends by itself: a failure is an item, and is retried.
+#[must_use = "streams do nothing unless polled"]
+pub struct TrackStream(BoxStream<'static, TrackEvent>);
+
+impl Stream for TrackStream {
+    type Item = TrackEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<TrackEvent>> {
+        self.0.poll_next_unpin(context)
+    }
+}
+
+impl fmt::Debug for TrackStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrackStream").finish_non_exhaustive()
+    }
+}
+
+struct Running {
+    tracker: Tracker,
+    context: WatchContext,
+    owners: OwnerReader,
+    watches: SelectAll<BoxStream<'static, (WatchSpec, WatchEvent<Observed>)>>,
+    open: HashMap<WatchSpec, AbortHandle>,
+    waiting: VecDeque<UnknownOwner>,
+    reading: FuturesUnordered<BoxFuture<'static, (UnknownOwner, Answer)>>,
+    started: Option<Instant>,
+}
+
+enum Input {
+    Watched(WatchSpec, WatchEvent<Observed>),
+    Read(UnknownOwner, Answer),
+    Tick,
+}
+
+impl Running {
+    fn new(clients: Clients, app: AppRef, config: TrackConfig) -> Self {
+        Self {
+            context: WatchContext::new(&clients, &config),
+            owners: OwnerReader::new(clients.workloads.client.clone(), Kinds::new(&config.kinds)),
+            tracker: Tracker::new(app, config, clients.local_cluster()),
+            watches: SelectAll::new(),
+            open: HashMap::new(),
+            waiting: VecDeque::new(),
+            reading: FuturesUnordered::new(),
+            started: None,
+        }
+    }
+
+    async fn next(&mut self) -> TrackEvent {
+        loop {
+            if let Some(event) = self.tracker.next_event() {
+                return event;
+            }
+            let started = *self.started.get_or_insert_with(Instant::now);
+            self.open_and_close();
+            self.read_owners();
+            let input = self.input(started).await;
+            let now = started.elapsed();
+            match input {
+                Input::Watched(spec, event) => self.tracker.watched(&spec, event, now),
+                Input::Read(unknown, answer) => self.tracker.owner_read(&unknown, answer),
+                Input::Tick => self.tracker.tick(now),
+            }
+        }
+    }
+
+    async fn input(&mut self, started: Instant) -> Input {
+        let deadline = self.tracker.deadline().map(|deadline| started + deadline);
+        tokio::select! {
+            biased;
+            Some((unknown, answer)) = self.reading.next(), if !self.reading.is_empty() => {
+                Input::Read(unknown, answer)
+            }
+            () = sleep_until(deadline) => Input::Tick,
+            Some((spec, event)) = self.watches.next(), if !self.watches.is_empty() => {
+                Input::Watched(spec, event)
+            }
+        }
+    }
+
+    fn open_and_close(&mut self) {
+        let wanted = self.tracker.watches();
+        if wanted.len() == self.open.len() && wanted.iter().all(|spec| self.open.contains_key(spec))
+        {
+            return;
+        }
+        self.open.retain(|spec, handle| {
+            let stays = wanted.contains(spec);
+            if !stays {
+                log::debug!("no longer watching {spec:?}");
+                handle.abort();
+            }
+            stays
+        });
+        for spec in wanted {
+            if !self.open.contains_key(spec) {
+                log::debug!("watching {spec:?}");
+                let key = spec.clone();
+                let events = spec.watch(&self.context);
+                let (events, handle) = abortable(events.map(move |event| (key.clone(), event)));
+                self.watches.push(events.boxed());
+                self.open.insert(spec.clone(), handle);
+            }
+        }
+    }
+
+    fn read_owners(&mut self) {
+        while let Some(unknown) = self.tracker.next_owner() {
+            self.waiting.push_back(unknown);
+        }
+        while self.reading.len() < READERS
+            && let Some(unknown) = self.waiting.pop_front()
+        {
+            let owners = self.owners.clone();
+            self.reading.push(Box::pin(async move {
+                let answer = owners.read(&unknown).await;
+                (unknown, answer)
+            }));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
