@@ -98,7 +98,11 @@ fn unauthorized(connection: &Connection) -> Failure {
 
 fn unreachable(connection: &Connection, why: &str) -> Failure {
     let described = &connection.described;
-    let at = connection.server().map_or_else(String::new, |url| format!(" at {url}"));
-    Failure::usage(format!("cannot reach the cluster of {described}{at}: {why}"))
+    let at = connection
+        .server()
+        .map_or_else(String::new, |url| format!(" at {url}"));
+    Failure::usage(format!(
+        "cannot reach the cluster of {described}{at}: {why}"
+    ))
     .hint("check the network, or pass --context or --kubeconfig of another cluster")
 }

@@ -184,14 +184,27 @@ impl From<Config> for Connection {
 }
 
 fn find(options: &Options) -> Result<Connection, Error> {
-    let source = |source| Error::Kubeconfig { context: options.context_in_words(), source };
+    let source = |source| Error::Kubeconfig {
+        context: options.context_in_words(),
+        source,
+    };
     if let Some(account) = options.usable_service_account() {
-        let target = account.target(&options.overrides, &options.proxies).map_err(source)?;
+        let target = account
+            .target(&options.overrides, &options.proxies)
+            .map_err(source)?;
         let described = "the pod's service account".to_owned();
-        return Ok(Connection::new(target, described, LoginSource::ServiceAccount));
+        return Ok(Connection::new(
+            target,
+            described,
+            LoginSource::ServiceAccount,
+        ));
     }
     let kubeconfig = read(options)?;
-    let choice = kubeconfig.choose(options.context.as_deref(), &options.overrides, &options.proxies);
+    let choice = kubeconfig.choose(
+        options.context.as_deref(),
+        &options.overrides,
+        &options.proxies,
+    );
     let mut choice = choice.map_err(source)?;
     if !options.interactive
         && let Some(exec) = choice.target.user.exec.as_mut()
@@ -210,7 +223,10 @@ fn find(options: &Options) -> Result<Connection, Error> {
 }
 
 fn read(options: &Options) -> Result<Kubeconfig, Error> {
-    let source = |source| Error::Kubeconfig { context: String::new(), source };
+    let source = |source| Error::Kubeconfig {
+        context: String::new(),
+        source,
+    };
     if let Some(path) = &options.kubeconfig {
         return Kubeconfig::read(path).map_err(source);
     }

@@ -31,10 +31,14 @@ pub enum ClientCertificateError {
     #[error("the client key holds no PEM block PRIVATE KEY")]
     NoKey,
     /// A key with a password.
-    #[error("the client key of \"{0}\" is encrypted, write it without a password (openssl pkey -in FILE)")]
+    #[error(
+        "the client key of \"{0}\" is encrypted, write it without a password (openssl pkey -in FILE)"
+    )]
     EncryptedKey(String),
     /// A key of another kind or with other parameters.
-    #[error("the client key of \"{0}\" is of a kind that is not supported: RSA from 2048 bits, ECDSA on P-256, P-384 or P-521, and Ed25519 are")]
+    #[error(
+        "the client key of \"{0}\" is of a kind that is not supported: RSA from 2048 bits, ECDSA on P-256, P-384 or P-521, and Ed25519 are"
+    )]
     UnsupportedKey(String),
     /// The key of another certificate.
     #[error("the client key does not belong to the certificate \"{0}\"")]
@@ -47,9 +51,14 @@ pub(super) fn certified_key(
     key: &[u8],
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, ClientCertificateError> {
-    let chain = blocks(certificate).into_iter().filter(Block::is_certificate);
+    let chain = blocks(certificate)
+        .into_iter()
+        .filter(Block::is_certificate);
     let chain: Vec<CertificateDer<'static>> = chain.map(|block| block.contents.into()).collect();
-    let first = chain.first().ok_or(ClientCertificateError::NoCertificate)?.clone();
+    let first = chain
+        .first()
+        .ok_or(ClientCertificateError::NoCertificate)?
+        .clone();
     let leaf = Certificate::parse(&first).ok_or(ClientCertificateError::BrokenCertificate)?;
     let name = leaf.name().unwrap_or_default();
     let key = blocks(key).into_iter().find(Block::is_private_key);
@@ -61,7 +70,10 @@ pub(super) fn certified_key(
         return Err(ClientCertificateError::UnsupportedKey(name));
     };
     let is_other = |public: &[u8]| public != leaf.public_key;
-    if key.public_key().is_some_and(|public| is_other(public.as_ref())) {
+    if key
+        .public_key()
+        .is_some_and(|public| is_other(public.as_ref()))
+    {
         return Err(ClientCertificateError::OtherKey(name));
     }
     Ok(CertifiedKey::new(chain, key))

@@ -81,10 +81,7 @@ enum Authorization {
 
 impl Identity {
     /// Reads files and runs plugins, for as long as that takes.
-    pub(super) async fn load(
-        user: &User,
-        trust: Option<&Trust>,
-    ) -> Result<Self, CredentialsError> {
+    pub(super) async fn load(user: &User, trust: Option<&Trust>) -> Result<Self, CredentialsError> {
         let mut stale = None;
         let mut certificate = trust.map_or(Ok(None), |_| user.certificate())?;
         let mut authorization = Authorization::of(user)?;
@@ -93,14 +90,19 @@ impl Identity {
         if let Some(exec) = user.exec.as_ref().filter(|_| !is_other) {
             let given = plugin::run(exec).await?;
             stale = given.expires.map(stale_at);
-            certificate = given.certificate.map(|(c, k)| (c.into_bytes(), k.into_bytes()));
+            certificate = given
+                .certificate
+                .map(|(c, k)| (c.into_bytes(), k.into_bytes()));
             if let Some(token) = given.token {
                 authorization = Authorization::Fixed(bearer(&token)?);
             }
         }
         Ok(Self {
             authorization,
-            tls: trust.map(|trust| tls(certificate, trust)).transpose()?.map(Arc::new),
+            tls: trust
+                .map(|trust| tls(certificate, trust))
+                .transpose()?
+                .map(Arc::new),
             stale,
             accepted: Mutex::default(),
         })
@@ -140,7 +142,9 @@ impl Authorization {
             return secret(format!("Basic {pair}")).map(Self::Fixed);
         }
         match &user.auth_provider {
-            Some(auth) => provider_layer(auth).map(|layer| layer.map_or(Self::None, Self::Provider)),
+            Some(auth) => {
+                provider_layer(auth).map(|layer| layer.map_or(Self::None, Self::Provider))
+            }
             None => Ok(Self::None),
         }
     }
@@ -168,7 +172,8 @@ fn tls(
     trust: &Trust,
 ) -> Result<ClientConfig, CredentialsError> {
     let provider = provider();
-    let certificate = certificate.map(|(certificate, key)| certified_key(&certificate, &key, &provider));
+    let certificate =
+        certificate.map(|(certificate, key)| certified_key(&certificate, &key, &provider));
     client_config(trust, certificate.transpose()?, provider)
         .map_err(|error| CredentialsError::Tls(error.to_string()))
 }
@@ -222,10 +227,12 @@ fn provider_layer(
 ) -> Result<Option<AuthLayer>, CredentialsError> {
     let mut config = Config::new(http::Uri::from_static("http://localhost"));
     config.auth_info.auth_provider = Some(auth.clone());
-    config.auth_layer().map_err(|error| CredentialsError::Provider {
-        name: auth.name.clone(),
-        why: provider_failure(&error),
-    })
+    config
+        .auth_layer()
+        .map_err(|error| CredentialsError::Provider {
+            name: auth.name.clone(),
+            why: provider_failure(&error),
+        })
 }
 
 /// kube's error of a command that failed holds what the command wrote.
@@ -245,9 +252,16 @@ fn provider_failure(error: &kube::Error) -> String {
 /// Runs a request through kube's layer to see which header it gets.
 async fn provided(layer: &AuthLayer) -> Result<HeaderValue, BoxError> {
     let arrived = service_fn(|request: http::Request<Body>| {
-        ready(Ok::<_, BoxError>(http::Response::new(request.into_parts().0.headers)))
+        ready(Ok::<_, BoxError>(http::Response::new(
+            request.into_parts().0.headers,
+        )))
     });
-    let answer = layer.layer(arrived).oneshot(http::Request::new(Body::empty()));
+    let answer = layer
+        .layer(arrived)
+        .oneshot(http::Request::new(Body::empty()));
     let headers = answer.boxed().await?.into_body();
-    headers.get(AUTHORIZATION).cloned().ok_or_else(|| "no token".into())
+    headers
+        .get(AUTHORIZATION)
+        .cloned()
+        .ok_or_else(|| "no token".into())
 }

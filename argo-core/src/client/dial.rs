@@ -100,7 +100,9 @@ impl Dialer {
     /// Connects, within the time for it.
     pub(super) async fn dial(&self) -> Result<Wire, DialError> {
         match self.0.within {
-            Some(within) => timeout(within, self.0.dial()).await.map_err(|_| DialError::Late(within))?,
+            Some(within) => timeout(within, self.0.dial())
+                .await
+                .map_err(|_| DialError::Late(within))?,
             None => self.0.dial().await,
         }
     }
@@ -129,23 +131,38 @@ impl Route {
             Some(proxy) => {
                 let stream = self.to_proxy(proxy).await?;
                 if !is_https(&self.server) {
-                    return Ok(Wire { socket: stream, is_forwarded: true });
+                    return Ok(Wire {
+                        socket: stream,
+                        is_forwarded: true,
+                    });
                 }
                 tunnel(stream, proxy, &self.server).await?
             }
         };
         if !is_https(&self.server) {
-            return Ok(Wire { socket: stream, is_forwarded: false });
+            return Ok(Wire {
+                socket: stream,
+                is_forwarded: false,
+            });
         }
-        let name = self.server_name.as_deref().or(self.server.host()).unwrap_or_default();
+        let name = self
+            .server_name
+            .as_deref()
+            .or(self.server.host())
+            .unwrap_or_default();
         let socket = self.encrypted(stream, name).await?;
-        Ok(Wire { socket, is_forwarded: false })
+        Ok(Wire {
+            socket,
+            is_forwarded: false,
+        })
     }
 
     async fn to_proxy(&self, proxy: &Uri) -> Result<Box<dyn Socket>, DialError> {
         let stream = Box::new(tcp(proxy).await?);
         if is_https(proxy) {
-            return self.encrypted(stream, proxy.host().unwrap_or_default()).await;
+            return self
+                .encrypted(stream, proxy.host().unwrap_or_default())
+                .await;
         }
         Ok(stream)
     }
@@ -161,7 +178,9 @@ impl Route {
             return Err(DialError::Name(host));
         };
         let connecting = TlsConnector::from(Arc::clone(tls)).connect(name, stream);
-        let stream = connecting.await.map_err(|source| DialError::Tls { host, source })?;
+        let stream = connecting
+            .await
+            .map_err(|source| DialError::Tls { host, source })?;
         Ok(Box::new(stream))
     }
 }
@@ -202,19 +221,30 @@ pub(super) async fn tcp(url: &Uri) -> Result<TcpStream, DialError> {
 }
 
 fn unreachable(url: &Uri, source: BoxError) -> DialError {
-    DialError::Tcp { host: host_and_port(url), source }
+    DialError::Tcp {
+        host: host_and_port(url),
+        source,
+    }
 }
 
 /// The address without scheme, user and password.
 fn host_and_port(url: &Uri) -> String {
-    let port = url.port_u16().map_or_else(String::new, |port| format!(":{port}"));
+    let port = url
+        .port_u16()
+        .map_or_else(String::new, |port| format!(":{port}"));
     format!("{}{port}", url.host().unwrap_or_default())
 }
 
 /// The proxy resolves the name of the server, as with Go: for `socks5` and `socks5h` alike.
 async fn socks(proxy: &Uri, server: &Uri) -> Result<TcpStream, DialError> {
-    let address = format!("http://{}:{}", proxy.host().unwrap_or_default(), proxy.port_u16().unwrap_or(1080));
-    let address = address.parse().map_err(|_| DialError::Name(host_and_port(proxy)))?;
+    let address = format!(
+        "http://{}:{}",
+        proxy.host().unwrap_or_default(),
+        proxy.port_u16().unwrap_or(1080)
+    );
+    let address = address
+        .parse()
+        .map_err(|_| DialError::Name(host_and_port(proxy)))?;
     let mut socks = SocksV5::new(address, connector());
     if let Some((user, password)) = user_and_password(proxy) {
         socks = socks.with_auth(user, password);
@@ -230,7 +260,11 @@ async fn tunnel(
     proxy: &Uri,
     server: &Uri,
 ) -> Result<Box<dyn Socket>, DialError> {
-    let target = format!("{}:{}", server.host().unwrap_or_default(), server.port_u16().unwrap_or(443));
+    let target = format!(
+        "{}:{}",
+        server.host().unwrap_or_default(),
+        server.port_u16().unwrap_or(443)
+    );
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
     if let Some(authorization) = proxy_authorization(proxy) {
         request.extend_from_slice(b"Proxy-Authorization: ");
@@ -238,12 +272,19 @@ async fn tunnel(
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"\r\n");
-    let broken = |source| DialError::Proxy { proxy: host_and_port(proxy), source };
+    let broken = |source| DialError::Proxy {
+        proxy: host_and_port(proxy),
+        source,
+    };
     stream.write_all(&request).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
     let head = read_head(&mut stream).await.map_err(broken)?;
     let answer = head.lines().next().unwrap_or_default().trim_end();
-    if answer.split(' ').nth(1).is_some_and(|status| status.starts_with('2')) {
+    if answer
+        .split(' ')
+        .nth(1)
+        .is_some_and(|status| status.starts_with('2'))
+    {
         return Ok(stream);
     }
     Err(DialError::Refused {
@@ -284,7 +325,10 @@ fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|_| first == b'%').and_then(|digits| str::from_utf8(digits).ok());
+        let digits = after
+            .get(..2)
+            .filter(|_| first == b'%')
+            .and_then(|digits| str::from_utf8(digits).ok());
         let byte = digits.filter(|digits| !digits.starts_with('+'));
         let byte = byte.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(byte.unwrap_or(first));

@@ -58,11 +58,20 @@ impl ServiceAccount {
         proxies: &ProxyVariables,
     ) -> Result<Target, KubeconfigError> {
         let host = unbracketed(&self.host);
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
         let server = format!("https://{host}:{}", self.port);
-        let server = server.parse().map_err(|_| KubeconfigError::Server(server.clone()))?;
+        let server = server
+            .parse()
+            .map_err(|_| KubeconfigError::Server(server.clone()))?;
         let file = |name: &str| self.folder.join(name).to_string_lossy().into_owned();
-        let mut user = User { token_file: Some(file("token")), ..User::default() };
+        let mut user = User {
+            token_file: Some(file("token")),
+            ..User::default()
+        };
         overrides.apply_to_user(&mut user);
         let namespace = std::fs::read_to_string(file("namespace")).unwrap_or_default();
         let namespace = Some(namespace.trim().to_owned()).filter(|name| !name.is_empty());
@@ -78,7 +87,9 @@ impl ServiceAccount {
 
     fn trust(&self, overrides: &Overrides) -> Trust {
         let file = self.folder.join("ca.crt");
-        let certificates = std::fs::read(&file).map(|pem| authorities(&pem)).unwrap_or_default();
+        let certificates = std::fs::read(&file)
+            .map(|pem| authorities(&pem))
+            .unwrap_or_default();
         Trust {
             authorities: Some(certificates).filter(|certificates| !certificates.is_empty()),
             file: Some(file),

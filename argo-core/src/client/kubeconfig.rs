@@ -118,7 +118,10 @@ impl Kubeconfig {
             why: error.to_string(),
         })?;
         let folder = std::path::absolute(path).ok();
-        let folder = folder.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+        let folder = folder
+            .as_deref()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new("."));
         Self::parse(&bytes, folder).map_err(|why| KubeconfigError::Syntax {
             path: path.to_owned(),
             why,
@@ -131,8 +134,9 @@ impl Kubeconfig {
             with_snippet: false,
             duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
         };
-        let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(&text(bytes)?, options)
-            .map_err(|error| error.to_string())?;
+        let documents: Vec<Value> =
+            serde_saphyr::from_multiple_with_options(&text(bytes)?, options)
+                .map_err(|error| error.to_string())?;
         // As in kubectl: only the first document counts.
         let mut root = match documents.into_iter().next() {
             None | Some(Value::Null) => Map::new(),
@@ -146,7 +150,9 @@ impl Kubeconfig {
         let mut named = |list: &str, entry: &str| -> Vec<Named> {
             let list = root.remove(list).unwrap_or_default();
             let list = list.as_array().cloned().unwrap_or_default();
-            list.into_iter().map(|item| Named::new(item, entry, folder)).collect()
+            list.into_iter()
+                .map(|item| Named::new(item, entry, folder))
+                .collect()
         };
         let (contexts, clusters) = (named("contexts", "context"), named("clusters", "cluster"));
         let users = named("users", "user");
@@ -174,15 +180,25 @@ impl Kubeconfig {
         overrides: &Overrides,
         proxies: &ProxyVariables,
     ) -> Result<Choice, KubeconfigError> {
-        let name = context.map(str::to_owned).or_else(|| self.current_context.clone());
+        let name = context
+            .map(str::to_owned)
+            .or_else(|| self.current_context.clone());
         let chosen = match &name {
             Some(name) => find("context", &self.contexts, name)?.entry.clone(),
             None if overrides.names_a_server() => Map::new(),
             None => return Err(KubeconfigError::NoContext),
         };
         let part = |field: &str| chosen.get(field).and_then(Value::as_str).map(str::to_owned);
-        let cluster_name = overrides.cluster.clone().or_else(|| part("cluster")).unwrap_or_default();
-        let user_name = overrides.user.clone().or_else(|| part("user")).unwrap_or_default();
+        let cluster_name = overrides
+            .cluster
+            .clone()
+            .or_else(|| part("cluster"))
+            .unwrap_or_default();
+        let user_name = overrides
+            .user
+            .clone()
+            .or_else(|| part("user"))
+            .unwrap_or_default();
         let mut cluster = self.cluster(&cluster_name, overrides)?;
         let mut user = self.user(&user_name, overrides)?;
         overrides.apply(&mut cluster, &mut user);
@@ -218,17 +234,32 @@ impl Kubeconfig {
 
 impl Named {
     fn new(item: Value, field: &str, folder: &Path) -> Self {
-        let name = item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let entry = item.get(field).and_then(Value::as_object).cloned().unwrap_or_default();
+        let name = item
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let entry = item
+            .get(field)
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
         let mut entry = without_empty(entry);
-        for path in ["certificate-authority", "client-certificate", "client-key", "tokenFile"] {
+        for path in [
+            "certificate-authority",
+            "client-certificate",
+            "client-key",
+            "tokenFile",
+        ] {
             make_absolute(entry.get_mut(path), folder);
         }
         if let Some(exec) = entry.get_mut("exec").and_then(Value::as_object_mut) {
             *exec = without_empty(std::mem::take(exec));
             // A name without a folder is looked up in PATH.
             let command = exec.get_mut("command").filter(|command| {
-                command.as_str().is_some_and(|command| command.contains(std::path::MAIN_SEPARATOR))
+                command
+                    .as_str()
+                    .is_some_and(|command| command.contains(std::path::MAIN_SEPARATOR))
             });
             make_absolute(command, folder);
         }
@@ -254,12 +285,18 @@ fn add(first: &mut Vec<Named>, next: Vec<Named>) {
     }
 }
 
-fn find<'a>(kind: &'static str, list: &'a [Named], name: &str) -> Result<&'a Named, KubeconfigError> {
-    list.iter().find(|named| named.name == name).ok_or_else(|| KubeconfigError::Missing {
-        kind,
-        name: name.to_owned(),
-        names: list.iter().map(|named| named.name.clone()).collect(),
-    })
+fn find<'a>(
+    kind: &'static str,
+    list: &'a [Named],
+    name: &str,
+) -> Result<&'a Named, KubeconfigError> {
+    list.iter()
+        .find(|named| named.name == name)
+        .ok_or_else(|| KubeconfigError::Missing {
+            kind,
+            name: name.to_owned(),
+            names: list.iter().map(|named| named.name.clone()).collect(),
+        })
 }
 
 /// Removes what kubectl takes for absent: nulls, empty strings, empty lists and maps.
@@ -271,7 +308,10 @@ fn without_empty(entry: Map<String, Value>) -> Map<String, Value> {
         Value::Object(map) => map.is_empty(),
         _ => false,
     };
-    entry.into_iter().filter(|(_, value)| !is_empty(value)).collect()
+    entry
+        .into_iter()
+        .filter(|(_, value)| !is_empty(value))
+        .collect()
 }
 
 fn make_absolute(path: Option<&mut Value>, folder: &Path) {
@@ -283,7 +323,9 @@ fn make_absolute(path: Option<&mut Value>, folder: &Path) {
 /// UTF-8, or UTF-16 as PowerShell writes it.
 fn text(bytes: &[u8]) -> Result<String, String> {
     let utf16 = |of: fn([u8; 2]) -> u16| {
-        let units = bytes[2..].chunks_exact(2).map(|pair| of([pair[0], pair[1]]));
+        let units = bytes[2..]
+            .chunks_exact(2)
+            .map(|pair| of([pair[0], pair[1]]));
         String::from_utf16(&units.collect::<Vec<_>>()).map_err(|_| "it is not UTF-16".to_owned())
     };
     match bytes {
@@ -326,23 +368,35 @@ fn server(cluster: &Cluster, name: &str, user: &User) -> Result<Uri, KubeconfigE
     };
     let whole: Option<Uri> = server.parse().ok();
     let whole = whole.filter(|url| url.scheme().is_some() && url.host().is_some());
-    let has_authority = cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
-    let has_certificate = user.client_certificate.is_some() || user.client_certificate_data.is_some();
+    let has_authority =
+        cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
+    let has_certificate =
+        user.client_certificate.is_some() || user.client_certificate_data.is_some();
     let is_tls = has_authority || has_certificate || cluster.insecure_skip_tls_verify == Some(true);
     let scheme = if is_tls { "https" } else { "http" };
     match whole {
         Some(url) => Ok(url),
-        None => format!("{scheme}://{server}").parse().map_err(|_| KubeconfigError::Server(server.clone())),
+        None => format!("{scheme}://{server}")
+            .parse()
+            .map_err(|_| KubeconfigError::Server(server.clone())),
     }
 }
 
 fn trust(cluster: &Cluster, name: &str) -> Result<Trust, KubeconfigError> {
     if cluster.insecure_skip_tls_verify == Some(true) {
-        return Ok(Trust { anyone: true, ..Trust::default() });
+        return Ok(Trust {
+            anyone: true,
+            ..Trust::default()
+        });
     }
-    let (data, path) = (&cluster.certificate_authority_data, &cluster.certificate_authority);
+    let (data, path) = (
+        &cluster.certificate_authority_data,
+        &cluster.certificate_authority,
+    );
     let pem = data_or_file("certificate-authority", data.as_deref(), path.as_deref())?;
-    let Some(pem) = pem else { return Ok(Trust::default()) };
+    let Some(pem) = pem else {
+        return Ok(Trust::default());
+    };
     let certificates = authorities(&pem);
     if certificates.is_empty() {
         return Err(KubeconfigError::NoAuthority(name.to_owned()));

@@ -30,7 +30,10 @@ fn empty_strings_and_nulls_count_as_absent() {
     assert!(target.proxy.is_none() && target.server_name.is_none());
     assert!(target.trust.authorities.is_none() && !target.trust.anyone);
     assert_eq!(target.namespace, "default");
-    let exec = file("server: http://k", r#"exec: {command: "", interactiveMode: "", env: null, args: [""]}"#);
+    let exec = file(
+        "server: http://k",
+        r#"exec: {command: "", interactiveMode: "", env: null, args: [""]}"#,
+    );
     let exec = chosen(&exec).unwrap().target.user.exec.unwrap();
     assert!(exec.command.is_none() && exec.interactive_mode.is_none());
     assert_eq!(exec.args.unwrap(), [""], "an empty argument is an argument");
@@ -46,7 +49,17 @@ fn paths_begin_at_the_folder_of_the_file() {
     assert_eq!(user.client_key.unwrap(), "/k");
     assert_eq!(user.exec.unwrap().command.unwrap(), "/folder/./bin/p");
     let text = file("server: http://k", "exec: {command: aws}");
-    assert_eq!(chosen(&text).unwrap().target.user.exec.unwrap().command.unwrap(), "aws");
+    assert_eq!(
+        chosen(&text)
+            .unwrap()
+            .target
+            .user
+            .exec
+            .unwrap()
+            .command
+            .unwrap(),
+        "aws"
+    );
 }
 
 #[test]
@@ -54,12 +67,18 @@ fn the_first_file_with_a_name_wins() {
     let mut first = parsed(
         r#"{current-context: "", clusters: [{name: a, cluster: {server: http://one}}], contexts: null, users: []}"#,
     );
-    first.merge(parsed(&file("server: http://two, tls-server-name: x", "token: t")));
+    first.merge(parsed(&file(
+        "server: http://two, tls-server-name: x",
+        "token: t",
+    )));
     let choice = first
         .choose(None, &Overrides::default(), &ProxyVariables::default())
         .unwrap();
     assert_eq!(choice.target.server, "http://one/");
-    assert!(choice.target.server_name.is_none(), "nothing is taken of the second entry");
+    assert!(
+        choice.target.server_name.is_none(),
+        "nothing is taken of the second entry"
+    );
     assert_eq!((choice.context.as_str(), choice.user.as_str()), ("c", "b"));
 }
 
@@ -67,13 +86,20 @@ fn the_first_file_with_a_name_wins() {
 fn an_entry_that_nobody_uses_may_be_broken() {
     let text = format!(
         "{}\n",
-        file("server: http://k", "token: t").replace("users: [", "users: [{name: x, user: {token: [1]}}, {user: null}, ")
+        file("server: http://k", "token: t")
+            .replace(
+                "users: [",
+                "users: [{name: x, user: {token: [1]}}, {user: null}, "
+            )
             .replace("contexts: [", "contexts: [{name: y, context: {user: 1}}, ")
     );
     assert_eq!(chosen(&text).unwrap().target.user.token.unwrap(), "t");
     let broken = file("server: http://k", "token: [eyJsecret]");
     let error = chosen(&broken).err().unwrap().to_string();
-    assert!(error.starts_with("the user \"b\" cannot be read"), "{error}");
+    assert!(
+        error.starts_with("the user \"b\" cannot be read"),
+        "{error}"
+    );
     assert!(!error.contains("eyJsecret"), "{error}");
 }
 
@@ -82,14 +108,31 @@ fn names_that_nothing_has_are_told_with_those_that_there_are() {
     let config = parsed(&file("server: http://k", "token: t"));
     let choose = |context: Option<&str>, overrides: &Overrides| {
         let choice = config.choose(context, overrides, &ProxyVariables::default());
-        choice.map(|choice| choice.target).map_err(|error| error.to_string())
+        choice
+            .map(|choice| choice.target)
+            .map_err(|error| error.to_string())
     };
     let none = Overrides::default();
-    assert_eq!(choose(Some("d"), &none).err().unwrap(), "there is no context \"d\" (there are: c)");
-    let user = Overrides { user: Some("z".into()), ..Overrides::default() };
-    assert_eq!(choose(None, &user).err().unwrap(), "there is no user \"z\" (there are: b)");
-    let cluster = Overrides { cluster: Some("z".into()), ..Overrides::default() };
-    assert_eq!(choose(None, &cluster).err().unwrap(), "there is no cluster \"z\" (there are: a)");
+    assert_eq!(
+        choose(Some("d"), &none).err().unwrap(),
+        "there is no context \"d\" (there are: c)"
+    );
+    let user = Overrides {
+        user: Some("z".into()),
+        ..Overrides::default()
+    };
+    assert_eq!(
+        choose(None, &user).err().unwrap(),
+        "there is no user \"z\" (there are: b)"
+    );
+    let cluster = Overrides {
+        cluster: Some("z".into()),
+        ..Overrides::default()
+    };
+    assert_eq!(
+        choose(None, &cluster).err().unwrap(),
+        "there is no cluster \"z\" (there are: a)"
+    );
     let error = chosen("{clusters: [], contexts: []}").err().unwrap();
     assert!(matches!(error, KubeconfigError::NoContext), "{error}");
 }
@@ -110,7 +153,10 @@ fn kubectls_flags_take_the_place_of_entries() {
     let choice = parsed(&text).choose(None, &overrides, &ProxyVariables::default());
     let target = choice.unwrap().target;
     assert_eq!(target.server, "https://other:1/");
-    assert!(target.server_name.is_none(), "the name belongs to the other server");
+    assert!(
+        target.server_name.is_none(),
+        "the name belongs to the other server"
+    );
     assert!(target.trust.anyone && target.trust.authorities.is_none());
     assert_eq!(target.user.token.as_deref(), Some("u"));
     assert!(target.user.token_file.is_none());
@@ -125,16 +171,31 @@ fn kubectls_flags_take_the_place_of_entries() {
 fn servers_are_read_as_client_go_reads_them() {
     for (cluster, user, expected) in [
         ("server: k:6443", "", "http://k:6443/"),
-        ("server: k:6443, insecure-skip-tls-verify: true", "", "https://k:6443/"),
+        (
+            "server: k:6443, insecure-skip-tls-verify: true",
+            "",
+            "https://k:6443/",
+        ),
         ("server: k", "client-certificate-data: AAAA", "https://k/"),
         ("server: HTTPS://K:1/", "", "https://K:1/"),
-        ("server: 'https://k/k8s/clusters/c-1'", "", "https://k/k8s/clusters/c-1"),
-        ("server: 'https://[fd00::1]:6443'", "", "https://[fd00::1]:6443/"),
+        (
+            "server: 'https://k/k8s/clusters/c-1'",
+            "",
+            "https://k/k8s/clusters/c-1",
+        ),
+        (
+            "server: 'https://[fd00::1]:6443'",
+            "",
+            "https://[fd00::1]:6443/",
+        ),
     ] {
         let target = chosen(&file(cluster, user)).unwrap().target;
         assert_eq!(target.server.to_string(), expected);
     }
-    let error = chosen(&file("tls-server-name: x", "")).err().unwrap().to_string();
+    let error = chosen(&file("tls-server-name: x", ""))
+        .err()
+        .unwrap()
+        .to_string();
     assert_eq!(error, "the cluster \"a\" has no server");
 }
 
@@ -147,7 +208,11 @@ fn files_of_every_encoding_are_read() {
         bytes
     };
     let marked = [b"\xef\xbb\xbf", plain.as_bytes()].concat();
-    for bytes in [marked, utf16(u16::to_le_bytes, [0xff, 0xfe]), utf16(u16::to_be_bytes, [0xfe, 0xff])] {
+    for bytes in [
+        marked,
+        utf16(u16::to_le_bytes, [0xff, 0xfe]),
+        utf16(u16::to_be_bytes, [0xfe, 0xff]),
+    ] {
         let config = Kubeconfig::parse(&bytes, Path::new("/")).unwrap();
         assert_eq!(config.current_context.as_deref(), Some("c"));
     }
@@ -156,12 +221,17 @@ fn files_of_every_encoding_are_read() {
     assert!(parsed("").current_context.is_none());
     assert!(parsed("---\n# nothing\n").current_context.is_none());
     for wrong in ["a: [", "- a", "kind: Pod", "\u{0}"] {
-        assert!(Kubeconfig::parse(wrong.as_bytes(), Path::new("/")).is_err(), "{wrong}");
+        assert!(
+            Kubeconfig::parse(wrong.as_bytes(), Path::new("/")).is_err(),
+            "{wrong}"
+        );
     }
 }
 
 #[test]
 fn a_parser_does_not_quote_the_file() {
-    let error = Kubeconfig::parse(b"users:\n- token: eyJsecret\n  x: [\n", Path::new("/")).err().unwrap();
+    let error = Kubeconfig::parse(b"users:\n- token: eyJsecret\n  x: [\n", Path::new("/"))
+        .err()
+        .unwrap();
     assert!(!error.contains("eyJsecret"), "{error}");
 }

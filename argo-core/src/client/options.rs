@@ -47,7 +47,13 @@ impl Options {
         let home = || filled("HOME").or_else(|| filled("USERPROFILE"));
         let (files, files_from) = match filled("KUBECONFIG") {
             Some(list) => (listed(&list), "KUBECONFIG"),
-            None => (home().map(|home| PathBuf::from(home).join(".kube/config")).into_iter().collect(), ""),
+            None => (
+                home()
+                    .map(|home| PathBuf::from(home).join(".kube/config"))
+                    .into_iter()
+                    .collect(),
+                "",
+            ),
         };
         let host = text("KUBERNETES_SERVICE_HOST");
         let account = host.zip(text("KUBERNETES_SERVICE_PORT"));
@@ -94,18 +100,28 @@ impl Options {
     pub fn fallback(&self) -> Option<Self> {
         self.usable_service_account()?;
         self.existing_files().next()?;
-        Some(Self { service_account: None, ..self.clone() })
+        Some(Self {
+            service_account: None,
+            ..self.clone()
+        })
     }
 
     /// The origin of the files in words: `KUBECONFIG`, or the path.
     pub fn files_in_words(&self) -> String {
-        if self.files_from.is_empty() { self.file_list() } else { self.files_from.clone() }
+        if self.files_from.is_empty() {
+            self.file_list()
+        } else {
+            self.files_from.clone()
+        }
     }
 
     /// Returns the service account if nothing goes straight to the files.
     pub(super) fn usable_service_account(&self) -> Option<&ServiceAccount> {
         let is_explicit = self.kubeconfig.is_some() || self.context.is_some();
-        let account = self.service_account.as_ref().filter(|account| account.is_mounted());
+        let account = self
+            .service_account
+            .as_ref()
+            .filter(|account| account.is_mounted());
         account.filter(|_| !is_explicit && !self.overrides.names_an_entry())
     }
 
@@ -116,7 +132,9 @@ impl Options {
 
     pub(super) fn context_in_words(&self) -> String {
         let context = self.context.as_ref();
-        context.map_or_else(String::new, |context| format!(" with context \"{context}\""))
+        context.map_or_else(String::new, |context| {
+            format!(" with context \"{context}\"")
+        })
     }
 
     pub(super) fn missing_in_words(&self) -> String {
@@ -132,13 +150,19 @@ impl Options {
     }
 
     fn file_list(&self) -> String {
-        let names: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
+        let names: Vec<_> = self
+            .files
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         names.join(", ")
     }
 }
 
 fn listed(list: &OsString) -> Vec<PathBuf> {
-    std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty()).collect()
+    std::env::split_paths(list)
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -165,19 +189,32 @@ mod tests {
 
     #[test]
     fn a_pod_has_both_variables_and_a_token() {
-        let pod = [("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("KUBERNETES_SERVICE_PORT", "443")];
+        let pod = [
+            ("KUBERNETES_SERVICE_HOST", "10.0.0.1"),
+            ("KUBERNETES_SERVICE_PORT", "443"),
+        ];
         assert_eq!(inferred(&pod[..1]).service_account, None);
         let folder = tempfile::tempdir().unwrap();
         let mut options = inferred(&pod);
-        let account = options.service_account.take().unwrap().folder(folder.path());
+        let account = options
+            .service_account
+            .take()
+            .unwrap()
+            .folder(folder.path());
         options.service_account = Some(account);
-        assert!(options.usable_service_account().is_none(), "nothing is mounted");
+        assert!(
+            options.usable_service_account().is_none(),
+            "nothing is mounted"
+        );
         std::fs::write(folder.path().join("token"), "t").unwrap();
         assert!(options.usable_service_account().is_some());
         assert!(options.fallback().is_none(), "there is no file");
         options.files = vec![folder.path().join("token")];
         assert!(options.fallback().unwrap().service_account.is_none());
         options.context = Some("prod".into());
-        assert!(options.usable_service_account().is_none(), "it goes straight to the files");
+        assert!(
+            options.usable_service_account().is_none(),
+            "it goes straight to the files"
+        );
     }
 }

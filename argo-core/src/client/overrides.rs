@@ -64,7 +64,9 @@ impl Overrides {
         }
         if self.insecure_skip_tls_verify || self.certificate_authority.is_some() {
             cluster.insecure_skip_tls_verify = Some(self.insecure_skip_tls_verify);
-            cluster.certificate_authority.clone_from(&self.certificate_authority);
+            cluster
+                .certificate_authority
+                .clone_from(&self.certificate_authority);
             cluster.certificate_authority_data = None;
         }
     }
@@ -86,7 +88,9 @@ impl Overrides {
         replace(&mut user.impersonation.user, &self.impersonate);
         replace(&mut user.impersonation.uid, &self.impersonate_uid);
         if !self.impersonate_groups.is_empty() {
-            user.impersonation.groups.clone_from(&self.impersonate_groups);
+            user.impersonation
+                .groups
+                .clone_from(&self.impersonate_groups);
         }
     }
 }

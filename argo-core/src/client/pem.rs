@@ -38,7 +38,9 @@ pub(super) fn blocks(text: &[u8]) -> Vec<Block> {
     while next < lines.len() {
         let block = label(lines[next], "-----BEGIN ").and_then(|label| {
             let rest = &lines[next + 1..];
-            let end = rest.iter().position(|line| self::label(line, "-----END ") == Some(label))?;
+            let end = rest
+                .iter()
+                .position(|line| self::label(line, "-----END ") == Some(label))?;
             Some((block(label, &rest[..end])?, end))
         });
         next += 1;
@@ -73,7 +75,10 @@ mod tests {
     use super::*;
 
     fn labels(text: &str) -> Vec<String> {
-        blocks(text.as_bytes()).into_iter().map(|block| block.label).collect()
+        blocks(text.as_bytes())
+            .into_iter()
+            .map(|block| block.label)
+            .collect()
     }
 
     const KEY: &str = "-----BEGIN EC PRIVATE KEY-----\nAAEC\n-----END EC PRIVATE KEY-----\n";
@@ -85,7 +90,11 @@ mod tests {
         assert_eq!(labels(&both), ["EC PARAMETERS", "EC PRIVATE KEY"]);
         assert_eq!(labels(&both.replace('\n', "\r\n")).len(), 2);
         assert_eq!(labels(&both.replace('\n', " \t\n")).len(), 2);
-        assert_eq!(labels(KEY.trim_end()), ["EC PRIVATE KEY"], "no newline at the end");
+        assert_eq!(
+            labels(KEY.trim_end()),
+            ["EC PRIVATE KEY"],
+            "no newline at the end"
+        );
         assert_eq!(blocks(KEY.as_bytes())[0].contents, [0, 1, 2]);
     }
 

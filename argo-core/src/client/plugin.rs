@@ -32,7 +32,10 @@ pub enum PluginError {
     #[error("the kubeconfig's exec entry names no command")]
     NoCommand,
     /// There is no such program.
-    #[error("the credential plugin \"{command}\" was not found{}", hint(install_hint))]
+    #[error(
+        "the credential plugin \"{command}\" was not found{}",
+        hint(install_hint)
+    )]
     NotFound {
         /// The plugin's name.
         command: String,
@@ -48,7 +51,10 @@ pub enum PluginError {
         why: String,
     },
     /// The program failed.
-    #[error("the credential plugin \"{command}\" failed with {status}{}", hint(stderr))]
+    #[error(
+        "the credential plugin \"{command}\" failed with {status}{}",
+        hint(stderr)
+    )]
     Failed {
         /// The plugin's name.
         command: String,
@@ -68,7 +74,11 @@ pub enum PluginError {
 }
 
 fn hint(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": {text}") }
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
+    }
 }
 
 #[derive(Deserialize)]
@@ -113,7 +123,10 @@ fn command_of(exec: &ExecConfig, command: &str) -> Command {
             process.env(name, value);
         }
     }
-    process.env("KUBERNETES_EXEC_INFO", exec_info(exec, is_interactive).to_string());
+    process.env(
+        "KUBERNETES_EXEC_INFO",
+        exec_info(exec, is_interactive).to_string(),
+    );
     for name in exec.drop_env.iter().flatten() {
         process.env_remove(name);
     }
@@ -143,7 +156,10 @@ fn not_run(command: &str, exec: &ExecConfig, error: &io::Error) -> PluginError {
             command,
             install_hint: one_line(exec.install_hint.as_deref().unwrap_or_default()),
         },
-        _ => PluginError::NotRun { command, why: error.to_string() },
+        _ => PluginError::NotRun {
+            command,
+            why: error.to_string(),
+        },
     }
 }
 
@@ -155,11 +171,17 @@ fn given(stdout: &[u8]) -> Result<Given, &'static str> {
     let status = answer.status.ok_or("gave no status")?;
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     let expires = match filled(status.expiration_timestamp) {
-        Some(time) => Some(time.parse().map_err(|_| "gave an expirationTimestamp that is no time")?),
+        Some(time) => Some(
+            time.parse()
+                .map_err(|_| "gave an expirationTimestamp that is no time")?,
+        ),
         None => None,
     };
     let token = filled(status.token);
-    let pair = (filled(status.client_certificate_data), filled(status.client_key_data));
+    let pair = (
+        filled(status.client_certificate_data),
+        filled(status.client_key_data),
+    );
     let certificate = match pair {
         (Some(certificate), Some(key)) => Some((certificate, key)),
         (None, None) => None,
@@ -168,7 +190,11 @@ fn given(stdout: &[u8]) -> Result<Given, &'static str> {
     if token.is_none() && certificate.is_none() {
         return Err("gave neither a token nor a certificate");
     }
-    Ok(Given { token, certificate, expires })
+    Ok(Given {
+        token,
+        certificate,
+        expires,
+    })
 }
 
 /// The plugin's complaint in one line, without the secrets that it was given or has got.
@@ -193,15 +219,26 @@ fn one_line(text: &str) -> String {
 
 /// Values that must not be shown: those of the environment, those of flags, and the token.
 fn secrets(stdout: &[u8], exec: &ExecConfig) -> Vec<String> {
-    let env = exec.env.iter().flatten().filter_map(|pair| pair.get("value").cloned());
+    let env = exec
+        .env
+        .iter()
+        .flatten()
+        .filter_map(|pair| pair.get("value").cloned());
     let args = exec.args.as_deref().unwrap_or_default();
     let after_flags = args.windows(2).filter(|pair| pair[0].starts_with('-'));
     let after_flags = after_flags.map(|pair| pair[1].clone());
-    let in_flags = args.iter().filter_map(|arg| Some(arg.split_once('=')?.1.to_owned()));
+    let in_flags = args
+        .iter()
+        .filter_map(|arg| Some(arg.split_once('=')?.1.to_owned()));
     let given = given(stdout).ok().into_iter();
     let given = given.flat_map(|given| [given.token, given.certificate.map(|(_, key)| key)]);
-    let all = env.chain(after_flags).chain(in_flags).chain(given.flatten());
-    let mut all: Vec<_> = all.filter(|value| value.len() >= 4 && !value.starts_with('-')).collect();
+    let all = env
+        .chain(after_flags)
+        .chain(in_flags)
+        .chain(given.flatten());
+    let mut all: Vec<_> = all
+        .filter(|value| value.len() >= 4 && !value.starts_with('-'))
+        .collect();
     all.sort_by_key(|value| std::cmp::Reverse(value.len()));
     all
 }

@@ -41,12 +41,24 @@ async fn an_answer_that_cannot_be_read_is_not_shown() {
         ("eyJsecret: [", "wrote text that is no ExecCredential"),
         ("eyJsecret", "wrote text that is no ExecCredential"),
         ("{}", "gave no status"),
-        (r#"{"status":{"token":""}}"#, "gave neither a token nor a certificate"),
-        (r#"{"status":{"clientKeyData":"eyJsecret"}}"#, "gave a certificate or a key, but not both"),
-        (r#"{"status":{"token":"eyJsecret","expirationTimestamp":"soon"}}"#, "gave an expirationTimestamp that is no time"),
+        (
+            r#"{"status":{"token":""}}"#,
+            "gave neither a token nor a certificate",
+        ),
+        (
+            r#"{"status":{"clientKeyData":"eyJsecret"}}"#,
+            "gave a certificate or a key, but not both",
+        ),
+        (
+            r#"{"status":{"token":"eyJsecret","expirationTimestamp":"soon"}}"#,
+            "gave an expirationTimestamp that is no time",
+        ),
     ] {
         let text = failure(&format!("echo '{answer}'")).await;
-        assert!(text.starts_with(&format!("the credential plugin \"sh\" {expected}")), "{text}");
+        assert!(
+            text.starts_with(&format!("the credential plugin \"sh\" {expected}")),
+            "{text}"
+        );
         assert!(!text.contains("eyJsecret"), "{text}");
     }
 }

@@ -40,7 +40,12 @@ pub enum ProxyError {
 impl ProxyVariables {
     /// Reads the variables through a look-up function.
     pub fn from_env(env: impl Fn(&str) -> Option<OsString>) -> Self {
-        let text = |name: &str| env(name)?.into_string().ok().filter(|value| !value.is_empty());
+        let text = |name: &str| {
+            env(name)?
+                .into_string()
+                .ok()
+                .filter(|value| !value.is_empty())
+        };
         let either = |upper: &str, lower: &str| text(upper).or_else(|| text(lower));
         Self {
             https: either("HTTPS_PROXY", "https_proxy").unwrap_or_default(),
@@ -79,7 +84,11 @@ impl ProxyVariables {
         let host = unbracketed(host).to_lowercase();
         let address: Option<IpAddr> = host.parse().ok();
         let is_loopback = address.is_some_and(|address| canonical(address).is_loopback());
-        host == "localhost" || is_loopback || self.exceptions().any(|item| item.fits(&host, address, port))
+        host == "localhost"
+            || is_loopback
+            || self
+                .exceptions()
+                .any(|item| item.fits(&host, address, port))
     }
 
     fn exceptions(&self) -> impl Iterator<Item = Exception> {
@@ -103,10 +112,20 @@ impl fmt::Debug for ProxyVariables {
 #[derive(Debug)]
 enum Exception {
     All,
-    Network { address: IpAddr, bits: u8 },
-    Address { address: IpAddr, port: Option<String> },
+    Network {
+        address: IpAddr,
+        bits: u8,
+    },
+    Address {
+        address: IpAddr,
+        port: Option<String>,
+    },
     /// The suffix begins with a dot.
-    Domain { suffix: String, is_itself: bool, port: Option<String> },
+    Domain {
+        suffix: String,
+        is_itself: bool,
+        port: Option<String>,
+    },
 }
 
 impl Exception {
@@ -123,27 +142,48 @@ impl Exception {
         if let Ok(address) = host.parse() {
             return Some(Self::Address { address, port });
         }
-        let host = host.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(host);
+        let host = host
+            .strip_prefix('*')
+            .filter(|rest| rest.starts_with('.'))
+            .unwrap_or(host);
         let is_itself = !host.starts_with('.');
-        let suffix = if is_itself { format!(".{host}") } else { host.to_owned() };
-        (!host.is_empty()).then_some(Self::Domain { suffix, is_itself, port })
+        let suffix = if is_itself {
+            format!(".{host}")
+        } else {
+            host.to_owned()
+        };
+        (!host.is_empty()).then_some(Self::Domain {
+            suffix,
+            is_itself,
+            port,
+        })
     }
 
     fn fits(&self, host: &str, address: Option<IpAddr>, port: u16) -> bool {
         let fits_port = |wanted: &Option<String>| {
-            wanted.as_ref().is_none_or(|wanted| *wanted == port.to_string())
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| *wanted == port.to_string())
         };
         match self {
             Self::All => true,
-            Self::Network { address: network, bits } => {
-                address.is_some_and(|address| is_within(address, *network, *bits))
-            }
-            Self::Address { address: wanted, port } => {
+            Self::Network {
+                address: network,
+                bits,
+            } => address.is_some_and(|address| is_within(address, *network, *bits)),
+            Self::Address {
+                address: wanted,
+                port,
+            } => {
                 let is_same = address.is_some_and(|a| canonical(a) == canonical(*wanted));
                 is_same && fits_port(port)
             }
             // A name never fits an address, not even "1.2.3.4" the domain "4".
-            Self::Domain { suffix, is_itself, port } => {
+            Self::Domain {
+                suffix,
+                is_itself,
+                port,
+            } => {
                 let is_same = *is_itself && host == &suffix[1..];
                 address.is_none() && (is_same || host.ends_with(suffix)) && fits_port(port)
             }
@@ -160,7 +200,9 @@ fn network(item: &str) -> Option<Exception> {
 
 /// Splits a port off; an IPv6 address has one only behind brackets. An empty port counts as none.
 fn host_and_port(item: &str) -> (&str, Option<String>) {
-    let bracketed = item.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
+    let bracketed = item
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("]:"));
     let split = bracketed.or_else(|| item.split_once(':').filter(|(_, port)| !port.contains(':')));
     match split {
         Some((host, "")) => (host, None),
@@ -199,7 +241,9 @@ pub(super) fn parse(address: &str) -> Result<Uri, ProxyError> {
     let whole = whole.filter(|url| url.scheme().is_some() && url.host().is_some());
     let url = match whole {
         Some(url) => url,
-        None => format!("http://{address}").parse().map_err(|_| no_url(address))?,
+        None => format!("http://{address}")
+            .parse()
+            .map_err(|_| no_url(address))?,
     };
     match url.scheme_str() {
         Some("http" | "https" | "socks5" | "socks5h") => Ok(url),

@@ -10,7 +10,10 @@ fn through(server: &str, except: &str) -> bool {
         except: except.into(),
         is_cgi: false,
     };
-    variables.proxy_for(&server.parse().unwrap()).unwrap().is_some()
+    variables
+        .proxy_for(&server.parse().unwrap())
+        .unwrap()
+        .is_some()
 }
 
 /// The table of Go's `httpproxy`, rule by rule.
@@ -59,7 +62,11 @@ fn no_proxy_is_held_against_the_server() {
         ("https://[::1]:6443", "", false),
         ("https://localhost.example:6443", "", true),
     ] {
-        assert_eq!(through(server, except), is_proxied, "{server} NO_PROXY={except}");
+        assert_eq!(
+            through(server, except),
+            is_proxied,
+            "{server} NO_PROXY={except}"
+        );
     }
 }
 
@@ -75,16 +82,32 @@ fn chosen(pairs: &[(&str, &str)], server: &str) -> Result<Option<String>, ProxyE
 #[test]
 fn each_scheme_has_its_variable() {
     let both = [("HTTPS_PROXY", "http://a:1"), ("http_proxy", "http://b:2")];
-    assert_eq!(chosen(&both, "https://k8s").unwrap().unwrap(), "http://a:1/");
+    assert_eq!(
+        chosen(&both, "https://k8s").unwrap().unwrap(),
+        "http://a:1/"
+    );
     assert_eq!(chosen(&both, "http://k8s").unwrap().unwrap(), "http://b:2/");
     assert_eq!(chosen(&both[1..], "https://k8s"), Ok(None));
     assert_eq!(chosen(&both[..1], "http://k8s"), Ok(None));
-    assert_eq!(chosen(&[("ALL_PROXY", "http://a:1")], "https://k8s"), Ok(None));
-    let empty = [("HTTPS_PROXY", ""), ("https_proxy", "http://c:3"), ("NO_PROXY", "")];
-    assert_eq!(chosen(&empty, "https://k8s").unwrap().unwrap(), "http://c:3/");
+    assert_eq!(
+        chosen(&[("ALL_PROXY", "http://a:1")], "https://k8s"),
+        Ok(None)
+    );
+    let empty = [
+        ("HTTPS_PROXY", ""),
+        ("https_proxy", "http://c:3"),
+        ("NO_PROXY", ""),
+    ];
+    assert_eq!(
+        chosen(&empty, "https://k8s").unwrap().unwrap(),
+        "http://c:3/"
+    );
     let cgi = [both[1], ("REQUEST_METHOD", "GET")];
     assert_eq!(chosen(&cgi, "http://k8s"), Err(ProxyError::Cgi));
-    assert_eq!(chosen(&[both[0], cgi[1]], "https://k8s").unwrap().unwrap(), "http://a:1/");
+    assert_eq!(
+        chosen(&[both[0], cgi[1]], "https://k8s").unwrap().unwrap(),
+        "http://a:1/"
+    );
 }
 
 #[test]
@@ -93,10 +116,19 @@ fn addresses_are_read_as_go_reads_them() {
     assert_eq!(proxy("proxy:3128").unwrap(), "http://proxy:3128/");
     assert_eq!(proxy("proxy").unwrap(), "http://proxy/");
     assert_eq!(proxy("https://u:p@proxy").unwrap(), "https://u:p@proxy/");
-    assert_eq!(proxy("socks5h://proxy:1080").unwrap(), "socks5h://proxy:1080/");
-    assert_eq!(proxy("ftp://proxy").unwrap_err(), ProxyError::Scheme("ftp".into()));
-    let secret = proxy("http://u:hunter2@[proxy").unwrap_err();
+    assert_eq!(
+        proxy("socks5h://proxy:1080").unwrap(),
+        "socks5h://proxy:1080/"
+    );
+    assert_eq!(
+        proxy("ftp://proxy").unwrap_err(),
+        ProxyError::Scheme("ftp".into())
+    );
+    let secret = proxy("u:hunter2@[proxy").unwrap_err();
     assert!(!secret.to_string().contains("hunter2"), "{secret}");
     // Go ignores such a variable, and connects without a proxy.
-    assert_eq!(chosen(&[("HTTPS_PROXY", "http://[proxy")], "https://k8s"), Ok(None));
+    assert_eq!(
+        chosen(&[("HTTPS_PROXY", "[proxy")], "https://k8s"),
+        Ok(None)
+    );
 }

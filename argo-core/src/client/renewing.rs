@@ -42,7 +42,11 @@ impl<T: Send + Sync + 'static> Renewing<T> {
     pub(super) fn new(make: impl Fn() -> Running<T> + Send + Sync + 'static) -> Self {
         Self {
             current: RwLock::default(),
-            renewal: Mutex::new(Renewal { begun: None, running: None, failed: None }),
+            renewal: Mutex::new(Renewal {
+                begun: None,
+                running: None,
+                failed: None,
+            }),
             make: Box::new(make),
         }
     }
@@ -69,7 +73,9 @@ impl<T: Send + Sync + 'static> Renewing<T> {
     /// last try was less than `every` ago.
     pub(super) async fn renewed(&self, refused: &Arc<T>, every: Duration) -> Option<Arc<T>> {
         let mut renewal = self.renewal.lock().await;
-        let other = self.present().filter(|current| !Arc::ptr_eq(current, refused));
+        let other = self
+            .present()
+            .filter(|current| !Arc::ptr_eq(current, refused));
         if other.is_some() {
             return other;
         }
@@ -152,8 +158,15 @@ mod tests {
 
         let mut first = Box::pin(renewing.renewed(&one, EVERY));
         assert!(futures::poll!(&mut first).is_pending());
-        assert_eq!(*renewing.current().await.unwrap(), "one", "it can be had meanwhile");
-        assert_eq!(futures::join!(first, renewing.renewed(&one, EVERY)), (None, None));
+        assert_eq!(
+            *renewing.current().await.unwrap(),
+            "one",
+            "it can be had meanwhile"
+        );
+        assert_eq!(
+            futures::join!(first, renewing.renewed(&one, EVERY)),
+            (None, None)
+        );
         assert_eq!(begun.elapsed(), PATIENCE);
         assert_eq!(renewing.renewed(&one, EVERY).await, None);
         assert_eq!(begun.elapsed(), PATIENCE, "it was waited for a moment ago");
@@ -165,7 +178,11 @@ mod tests {
         answer.send("two").unwrap();
         tokio::task::yield_now().await;
         assert_eq!(*renewing.renewed(&one, EVERY).await.unwrap(), "two");
-        assert_eq!(*renewing.renewed(&one, EVERY).await.unwrap(), "two", "the others get the same");
+        assert_eq!(
+            *renewing.renewed(&one, EVERY).await.unwrap(),
+            "two",
+            "the others get the same"
+        );
         assert_eq!(begun.elapsed(), EVERY + PATIENCE * 2);
     }
 

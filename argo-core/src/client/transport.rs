@@ -186,14 +186,23 @@ impl Transport {
     }
 
     async fn is_accepted(&self, login: &Login, path: &str) -> bool {
-        let accepted = login.identity.accepted.lock().unwrap_or_else(PoisonError::into_inner).to_owned();
+        let accepted = login
+            .identity
+            .accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .to_owned();
         if accepted.is_some_and(|at| at.elapsed() < ACCEPTED_FOR) {
             return true;
         }
         let base = self.server().path().trim_end_matches('/');
         let url = Uri::builder()
             .scheme(self.server().scheme_str().unwrap_or("https"))
-            .authority(self.server().authority().map_or("", |authority| authority.as_str()))
+            .authority(
+                self.server()
+                    .authority()
+                    .map_or("", |authority| authority.as_str()),
+            )
             .path_and_query(format!("{base}{path}"))
             .build();
         let Ok(request) = url.map(|url| {
@@ -204,9 +213,14 @@ impl Transport {
             return false;
         };
         let answer = timeout(Duration::from_secs(10), self.exchange(login, request)).await;
-        let is_accepted = matches!(&answer, Ok(Ok(answer)) if answer.status() != StatusCode::UNAUTHORIZED);
+        let is_accepted =
+            matches!(&answer, Ok(Ok(answer)) if answer.status() != StatusCode::UNAUTHORIZED);
         if is_accepted {
-            let mut accepted = login.identity.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut accepted = login
+                .identity
+                .accepted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             *accepted = Some(Instant::now());
         }
         is_accepted
@@ -237,7 +251,11 @@ impl Transport {
     /// When the legacy `auth-provider` gives no token.
     pub async fn headers(&self, login: &Login) -> Result<HeaderMap, TransportError> {
         let mut headers = self.headers.clone();
-        login.identity.authorize(&mut headers).await.map_err(TransportError::Authorize)?;
+        login
+            .identity
+            .authorize(&mut headers)
+            .await
+            .map_err(TransportError::Authorize)?;
         Ok(headers)
     }
 
@@ -256,7 +274,9 @@ impl Transport {
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
-        let path = path.strip_prefix(self.server().path().trim_end_matches('/')).unwrap_or(&path);
+        let path = path
+            .strip_prefix(self.server().path().trim_end_matches('/'))
+            .unwrap_or(&path);
         match (again, self.renewed(&login, path).await) {
             (Some(again), Some(login)) => self.exchange(&login, again).await,
             _ => Ok(answer),
@@ -274,7 +294,9 @@ impl Transport {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let answer = login.http.request(request);
         let answer = match self.target.answer_within {
-            Some(within) => timeout(within, answer).await.map_err(|_| TransportError::Late(within))?,
+            Some(within) => timeout(within, answer)
+                .await
+                .map_err(|_| TransportError::Late(within))?,
             None => answer.await,
         }?;
         log::debug!("{method} {uri}: {}", answer.status());
@@ -294,14 +316,19 @@ impl Login {
             within: target.connect_within,
         });
         let http = legacy::Client::builder(TokioExecutor::new()).build(dialer.clone());
-        Ok(Self { identity, dialer, http })
+        Ok(Self {
+            identity,
+            dialer,
+            http,
+        })
     }
 }
 
 /// The path of the pod whose log a path asks for.
 fn pod_of_log(path: &str) -> Option<&str> {
     let path = path.split('?').next().unwrap_or(path);
-    path.strip_suffix("/log").filter(|pod| pod.contains("/pods/"))
+    path.strip_suffix("/log")
+        .filter(|pod| pod.contains("/pods/"))
 }
 
 fn static_headers(target: &Target) -> HeaderMap {
@@ -309,7 +336,10 @@ fn static_headers(target: &Target) -> HeaderMap {
     for (name, value) in &target.headers {
         headers.append(name, value.clone());
     }
-    let proxy = target.proxy.as_ref().filter(|proxy| is_forwarded(&target.server, Some(proxy)));
+    let proxy = target
+        .proxy
+        .as_ref()
+        .filter(|proxy| is_forwarded(&target.server, Some(proxy)));
     if let Some(value) = proxy.and_then(proxy_authorization) {
         headers.insert(PROXY_AUTHORIZATION, value);
     }
@@ -324,12 +354,20 @@ fn impersonating(server: &Uri, who: &Impersonation) -> HeaderMap {
     config.auth_info.impersonate_groups = Some(who.groups.clone());
     config.auth_info.impersonate_user_extra = Some(who.extra.clone());
     let arrived = service_fn(|request: Request<Body>| {
-        ready(Ok::<_, BoxError>(Response::new(request.into_parts().0.headers)))
+        ready(Ok::<_, BoxError>(Response::new(
+            request.into_parts().0.headers,
+        )))
     });
     let answer = config.extra_headers_layer().ok().and_then(|layer| {
-        layer.layer(arrived).oneshot(Request::new(Body::empty())).now_or_never()
+        layer
+            .layer(arrived)
+            .oneshot(Request::new(Body::empty()))
+            .now_or_never()
     });
-    answer.and_then(Result::ok).map(Response::into_body).unwrap_or_default()
+    answer
+        .and_then(Result::ok)
+        .map(Response::into_body)
+        .unwrap_or_default()
 }
 
 /// Copies a request, if its body can be sent twice.
@@ -363,7 +401,9 @@ impl Service<Request<Body>> for Sender {
 /// Without credentials.
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").field("server", &self.target.server).finish_non_exhaustive()
+        f.debug_struct("Transport")
+            .field("server", &self.target.server)
+            .finish_non_exhaustive()
     }
 }
 

@@ -78,7 +78,13 @@ async fn the_request_is_sent_again_with_what_is_good() {
     let (mut config, tokens) = server("two").await;
     config.auth_info.token_file = Some(file.path());
     let connection = Connection::from(config);
-    connection.transport.as_ref().unwrap().login().await.unwrap();
+    connection
+        .transport
+        .as_ref()
+        .unwrap()
+        .login()
+        .await
+        .unwrap();
     file.write("two\n");
     assert_eq!(status(&connection.client).await, 200);
     assert_eq!(status(&connection.client).await, 200);

@@ -28,9 +28,13 @@ use super::{
 /// Returns the certificates of a CA file or CA data: Go takes blocks with headers for
 /// something else.
 pub(super) fn authorities(pem: &[u8]) -> Vec<Vec<u8>> {
-    let certificates = blocks(pem).into_iter().filter(|block| block.is_certificate() && !block.has_headers);
+    let certificates = blocks(pem)
+        .into_iter()
+        .filter(|block| block.is_certificate() && !block.has_headers);
     let certificates = certificates.map(|block: Block| block.contents);
-    certificates.filter(|der| Certificate::parse(der).is_some()).collect()
+    certificates
+        .filter(|der| Certificate::parse(der).is_some())
+        .collect()
 }
 
 /// A verifier that trusts certain certificates only.
@@ -94,10 +98,13 @@ impl Authorities {
 impl Trusted {
     fn new(certificates: Vec<Vec<u8>>, provider: &Arc<CryptoProvider>) -> Option<Self> {
         let mut roots = RootCertStore::empty();
-        let ders = certificates.iter().map(|der| CertificateDer::from(der.clone()));
+        let ders = certificates
+            .iter()
+            .map(|der| CertificateDer::from(der.clone()));
         roots.add_parsable_certificates(ders);
         let anchors = roots.roots.clone();
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider));
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider));
         Some(Self {
             certificates,
             anchors,
@@ -107,14 +114,21 @@ impl Trusted {
 
     /// True if the certificate itself is trusted.
     fn holds(&self, certificate: &CertificateDer<'_>) -> bool {
-        self.certificates.iter().any(|trusted| trusted == certificate.as_ref())
+        self.certificates
+            .iter()
+            .any(|trusted| trusted == certificate.as_ref())
     }
 
     /// True if a trusted authority has signed the certificate.
-    fn has_signed(&self, certificate: &Certificate<'_>, algorithms: &WebPkiSupportedAlgorithms) -> bool {
+    fn has_signed(
+        &self,
+        certificate: &Certificate<'_>,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> bool {
         self.anchors.iter().any(|anchor| {
             let key = SubjectPublicKeyInfoDer::from(anchor.subject_public_key_info.as_ref());
-            anchor.subject.as_ref() == certificate.issuer && certificate.is_signed_by(&key, algorithms)
+            anchor.subject.as_ref() == certificate.issuer
+                && certificate.is_signed_by(&key, algorithms)
         })
     }
 }
@@ -129,7 +143,10 @@ impl ServerCertVerifier for Authorities {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let verify = |trusted: &Trusted| {
-            let chain = trusted.verifier.verify_server_cert(end_entity, intermediates, name, ocsp, now);
+            let chain =
+                trusted
+                    .verifier
+                    .verify_server_cert(end_entity, intermediates, name, ocsp, now);
             let Err(error) = chain else { return chain };
             let direct = Certificate::parse(end_entity).filter(|certificate| match role(&error) {
                 Role::Unknown => trusted.holds(end_entity),
@@ -140,16 +157,20 @@ impl ServerCertVerifier for Authorities {
             });
             match direct {
                 Some(certificate) => verify_validity(&certificate, now)
-                    .and_then(|()| verify_server_name(&ParsedCertificate::try_from(end_entity)?, name))
+                    .and_then(|()| {
+                        verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)
+                    })
                     .map(|()| ServerCertVerified::assertion()),
                 None => Err(error),
             }
         };
         match verify(&self.current()) {
-            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => self.reread().map_or(
-                Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
-                |trusted| verify(&trusted),
-            ),
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                self.reread().map_or(
+                    Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+                    |trusted| verify(&trusted),
+                )
+            }
             answer => answer,
         }
     }

@@ -56,8 +56,10 @@ pub struct ReadError {
 impl User {
     /// True if requests carry no credentials at all.
     pub(super) fn is_anonymous(&self) -> bool {
-        let has_certificate = self.client_certificate.is_some() || self.client_certificate_data.is_some();
-        let has_token = self.token.is_some() || self.token_file.is_some() || self.username.is_some();
+        let has_certificate =
+            self.client_certificate.is_some() || self.client_certificate_data.is_some();
+        let has_token =
+            self.token.is_some() || self.token_file.is_some() || self.username.is_some();
         !has_certificate && !has_token && self.exec.is_none() && self.auth_provider.is_none()
     }
 
@@ -74,7 +76,11 @@ impl User {
             self.client_certificate_data.as_deref(),
             self.client_certificate.as_deref(),
         )?;
-        let key = data_or_file("client-key", self.client_key_data.as_deref(), self.client_key.as_deref())?;
+        let key = data_or_file(
+            "client-key",
+            self.client_key_data.as_deref(),
+            self.client_key.as_deref(),
+        )?;
         Ok(certificate.map(|certificate| (certificate, key.unwrap_or_default())))
     }
 }
@@ -106,7 +112,9 @@ pub(super) fn data_or_file(
     if let Some(data) = data {
         // Go skips line ends within Base64.
         let data = data.replace(['\r', '\n'], "");
-        let bytes = STANDARD.decode(data).map_err(|error| failed(None, error.to_string()))?;
+        let bytes = STANDARD
+            .decode(data)
+            .map_err(|error| failed(None, error.to_string()))?;
         return Ok(Some(bytes));
     }
     let Some(path) = path else { return Ok(None) };

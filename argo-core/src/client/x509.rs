@@ -80,7 +80,9 @@ impl<'a> Certificate<'a> {
         algorithms.all.iter().any(|known| {
             known.signature_alg_id().as_ref() == self.algorithm
                 && known.public_key_alg_id().as_ref() == key_algorithm
-                && known.verify_signature(key, self.signed, self.signature).is_ok()
+                && known
+                    .verify_signature(key, self.signed, self.signature)
+                    .is_ok()
         })
     }
 }
@@ -125,12 +127,18 @@ impl<'a> Element<'a> {
             if digits.len() > 4 {
                 return None;
             }
-            length = digits.iter().fold(0, |sum, &digit| sum << 8 | usize::from(digit));
+            length = digits
+                .iter()
+                .fold(0, |sum, &digit| sum << 8 | usize::from(digit));
             rest = after;
         }
         let (contents, rest) = rest.split_at_checked(length)?;
         let whole = &bytes[..bytes.len() - rest.len()];
-        let element = Self { tag, contents, whole };
+        let element = Self {
+            tag,
+            contents,
+            whole,
+        };
         Some((element, rest))
     }
 
@@ -145,12 +153,23 @@ fn time(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
     let text = std::str::from_utf8(element.contents).ok()?;
     let (year, text) = if element.tag == UTC_TIME {
         let year: i16 = text.get(..2)?.parse().ok()?;
-        (if year < 50 { 2000 + year } else { 1900 + year }, text.get(2..)?)
+        (
+            if year < 50 { 2000 + year } else { 1900 + year },
+            text.get(2..)?,
+        )
     } else {
         (text.get(..4)?.parse().ok()?, text.get(4..)?)
     };
     let part = |from: usize| text.get(from..from + 2)?.parse::<i8>().ok();
-    let time = DateTime::new(year, part(0)?, part(2)?, part(4)?, part(6)?, part(8).unwrap_or(0), 0);
+    let time = DateTime::new(
+        year,
+        part(0)?,
+        part(2)?,
+        part(4)?,
+        part(6)?,
+        part(8).unwrap_or(0),
+        0,
+    );
     let time = time.ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
     Some((time, rest))
 }

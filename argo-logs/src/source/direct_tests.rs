@@ -532,7 +532,10 @@ async fn a_log_comes_through_a_proxy() {
         "{request}"
     );
     // jane:p@ss
-    assert!(request.contains("proxy-authorization: Basic amFuZTpwQHNz\r\n"), "{request}");
+    assert!(
+        request.contains("proxy-authorization: Basic amFuZTpwQHNz\r\n"),
+        "{request}"
+    );
 }
 
 #[tokio::test]
@@ -552,10 +555,16 @@ async fn a_401_of_a_node_does_not_run_the_plugin_again() {
     let source = direct(plugin.config(&server, None));
     for _ in 0..2 {
         let refused = open(&source).await.unwrap_err();
-        assert!(matches!(&refused, OpenError::Refused(r) if r.status == 401), "{refused:?}");
+        assert!(
+            matches!(&refused, OpenError::Refused(r) if r.status == 401),
+            "{refused:?}"
+        );
     }
     assert_eq!(plugin.calls(), 1);
     let requests = server.requests();
-    assert!(requests[1].starts_with("GET /api/v1/namespaces/shop/pods/web-1 HTTP"), "{requests:?}");
+    assert!(
+        requests[1].starts_with("GET /api/v1/namespaces/shop/pods/web-1 HTTP"),
+        "{requests:?}"
+    );
     assert_eq!(requests.len(), 3, "the answer is good for a minute");
 }
