@@ -83,6 +83,15 @@ impl<T: Send + Sync + 'static> Renewing<T> {
         Some(self.replace(made))
     }
 
+    /// True if [`renewed`](Self::renewed) would not answer `None` at once.
+    pub(super) async fn may_renew(&self, refused: &Arc<T>, every: Duration) -> bool {
+        let renewal = self.renewal.lock().await;
+        let other = self
+            .present()
+            .filter(|current| !Arc::ptr_eq(current, refused));
+        other.is_some() || renewal.is_due(every) || renewal.is_finished()
+    }
+
     fn present(&self) -> Option<Arc<T>> {
         let current = self.current.read();
         current.unwrap_or_else(PoisonError::into_inner).clone()
@@ -115,7 +124,7 @@ impl<T> Renewal<T> {
     async fn next(&mut self, make: impl Fn() -> Running<T>, every: Duration) -> Option<T> {
         if self.is_due(every) {
             self.begun = Some(Instant::now());
-        } else if !self.running.as_ref().is_some_and(JoinHandle::is_finished) {
+        } else if !self.is_finished() {
             return None;
         }
         let running = self.running.get_or_insert_with(make);
@@ -130,6 +139,10 @@ impl<T> Renewal<T> {
             Err(error) => log::warn!("cannot renew the credentials: {error}"),
         }
         None
+    }
+
+    fn is_finished(&self) -> bool {
+        self.running.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
     /// True if enough time has passed since the last try.

@@ -174,7 +174,7 @@ impl Transport {
     /// The API server passes a 401 of a node on as its own. Nobody's credentials are bad
     /// then, so the same ones are tried on the pod itself first.
     pub async fn renewed(&self, refused: &Arc<Login>, path: &str) -> Option<Arc<Login>> {
-        if !self.target.user.is_renewable() {
+        if !self.target.user.is_renewable() || !self.logins.may_renew(refused, EVERY).await {
             return None;
         }
         if let Some(pod) = pod_of_log(path)
