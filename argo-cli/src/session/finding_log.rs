@@ -45,7 +45,7 @@ fn resolved(finding: &Finding, until: Timestamp, now: Timestamp) -> Record {
 #[cfg(test)]
 mod tests {
     use argo_core::{GroupKind, ObjectRef};
-    use argo_workloads::diagnosis::{Code, Severity};
+    use argo_workloads::diagnosis::{Code, NewPods, Severity};
 
     use super::*;
 
@@ -66,12 +66,14 @@ mod tests {
             },
             pods: vec!["web-1".to_owned()],
             containers: Vec::new(),
-            new_pods: 1,
+            new_pods: NewPods {
+                count: 1,
+                any_dooms: false,
+            },
             sentence: "no Secret".to_owned(),
             cause: "no Secret".to_owned(),
             evidence: vec!["a fact".to_owned()],
             last_lines: Vec::new(),
-            error_line: None,
             next: Some("kubectl".to_owned()),
         }
     }

@@ -12,7 +12,9 @@ use super::{
 mod admission;
 mod config;
 mod crash;
+mod crashes;
 mod deadline;
+mod hook;
 mod image;
 mod job;
 mod node;
@@ -212,13 +214,13 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Code::HookFailed,
         0,
-        Check::Workload(job::hook_failed),
+        Check::Workload(hook::job_failed),
         "as soon as the hook's Job failed",
     ),
     rule(
         Code::HookFailed,
         0,
-        Check::Application(operation::hook_failed),
+        Check::Application(hook::reported_failed),
         "as soon as the Application says so",
     ),
     rule(
