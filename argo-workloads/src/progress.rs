@@ -317,11 +317,6 @@ impl Progress {
     }
 }
 
-/// The time from one moment to a later one; zero if the clocks disagree about the order.
-pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
-}
-
 #[cfg(test)]
 #[path = "progress_tests.rs"]
 mod tests;

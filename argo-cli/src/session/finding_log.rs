@@ -38,7 +38,7 @@ fn resolved(finding: &Finding, until: Timestamp, now: Timestamp) -> Record {
         ..record::Finding::from(finding)
     };
     let (workload, sentence) = (&finding.workload, &finding.sentence);
-    let msg = format!("{workload}: over after {lasted}: {sentence}");
+    let msg = format!("{workload}: resolved after {lasted}: {sentence}");
     Record::at(now, Level::Info, msg, Body::Finding(body))
 }
 
@@ -89,7 +89,7 @@ mod tests {
     fn a_resolved_finding_is_taken_back() {
         let (finding, until) = (finding(), at(24));
         let record = record(&FindingEvent::Resolved { finding, until }, at(29)).unwrap();
-        assert_eq!(record.msg, "Deployment/web: over after 24 s: no Secret");
+        assert_eq!(record.msg, "Deployment/web: resolved after 24 s: no Secret");
         assert_eq!(record.level, Level::Info);
         let Body::Finding(body) = &record.body else {
             panic!("{record:?}")

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use argo_core::{GroupKind, ObjectRef, RolloutState, Runs, Tracked, TrackedBody};
+use argo_core::{
+    GroupKind, ObjectRef, RolloutState, Runs, Tracked, TrackedBody, text::duration::between,
+};
 use jiff::Timestamp;
-
-use super::between;
 
 /// How far one workload is, and how long it took.
 #[derive(Clone, Debug)]
