@@ -4,7 +4,7 @@ use argo_core::text::duration;
 use argo_core::{PodEvent, TrackEvent};
 use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use argo_logs::{LogConfig, LogEvent, LogStream};
-use argo_workloads::{Clients, TrackConfig, TrackingMethod, track};
+use argo_workloads::{Clients, TrackConfig, TrackingMethod, builtin, track};
 use futures::{
     StreamExt,
     stream::{self, BoxStream},
@@ -108,6 +108,7 @@ pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
         installation_id: target.installation_id.clone(),
         started,
         children: !target.no_children,
+        kinds: [builtin(), target.kinds.clone()].concat(),
         ..TrackConfig::default()
     }
 }
