@@ -53,7 +53,7 @@ pub(super) struct Tail {
 /// The end of the last response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum LastResponse {
-    /// None ended yet, or the last one ended cleanly.
+    /// The last response ended cleanly, or there was none yet.
     #[default]
     Clean,
     /// A follow ended with a clean final chunk, and the pod has not been read since.
