@@ -23,7 +23,7 @@ const SCHEMES: [&str; 10] = [
 /// Words that may stand between a scheme and its credential.
 const FILLERS: [&str; 5] = ["token", "tokens", "credentials", "auth", "header"];
 
-/// What a word says about the next one.
+/// The meaning of a word for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
     /// The next word is a credential: after `Authorization: Bearer`.

@@ -1,6 +1,6 @@
 //! Names of variables, flags, headers and fields that hold secrets.
 
-/// How certain it is that a value is secret, by its name.
+/// The certainty that a value is secret, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Secrecy {
     /// The value may be one: `auth`, `key`, `secretName`, `tokens`. Its look decides.
