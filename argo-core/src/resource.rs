@@ -12,13 +12,15 @@ mod pod;
 mod workload;
 
 pub use application::{
-    Application, ApplicationCondition, ApplicationSpec, ApplicationStatus, Destination, Health,
-    OperationState, ResourceResult, ResourceStatus, SyncResult, SyncStatus,
+    Application, ApplicationCondition, ApplicationSpec, ApplicationStatus, AutomatedSync,
+    Destination, Health, OperationState, ResourceResult, ResourceStatus, SyncPolicy, SyncResult,
+    SyncStatus,
 };
 pub use meta::{Condition, slim_metadata};
 pub use pod::{
-    ClaimSource, Container, ContainerState, ContainerStatus, Exec, HttpGet, Pod, PodSpec,
-    PodStatus, Probe, Resources, Running, TcpSocket, Terminated, Volume, Waiting,
+    ClaimSource, Container, ContainerState, ContainerStatus, Exec, ExitCodes, HttpGet, Pod,
+    PodSpec, PodStatus, Probe, Resources, RestartRule, Running, TcpSocket, Terminated, Volume,
+    Waiting,
 };
 pub use workload::{
     RollingUpdate, Template, TemplateMeta, UpdateStrategy, WorkloadObject, WorkloadSpec,

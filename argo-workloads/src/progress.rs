@@ -17,21 +17,27 @@
 //!     if let Some(workload) = progress.track(&event, Timestamp::now()) {
 //!         println!("{}: {:?} ready", workload.object, workload.rollout.ready);
 //!     }
-//!     if progress.is_rolled_out() {
+//!     if progress.is_rolled_out(Timestamp::now()) {
 //!         break;
 //!     }
 //! }
 //! # }
 //! ```
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use argo_core::{
     AppRef, ObjectRef, TrackEvent, Tracked, TrackedBody,
     resource::{Application, OperationState},
+    text::duration::between,
 };
 use jiff::Timestamp;
 
+mod crashes;
 mod pod;
 mod subject;
 mod workload;
@@ -53,10 +59,17 @@ pub struct Progress {
     applications: BTreeMap<Arc<str>, Arc<Application>>,
     /// The Application that is followed.
     application: Option<Arc<Application>>,
+    /// When an object came that was not known before, or the first lists were read.
+    newest_object: Timestamp,
 }
 
-/// Ends of containers so far, by the uid of their pod.
-pub type ContainerEnds = BTreeMap<Arc<str>, u32>;
+/// Crashes of containers so far, by the uid of their pod.
+pub type CrashCounts = BTreeMap<Arc<str>, u32>;
+
+/// Without a readable Application everything must have been complete for this long after the
+/// newest object came: the next one may be about to be applied. Longer than a sync takes
+/// between two objects.
+const QUIET: Duration = Duration::from_secs(5);
 
 impl Progress {
     /// Creates the progress of an application of which nothing is known yet. Times that
@@ -70,6 +83,7 @@ impl Progress {
             pods: BTreeMap::new(),
             applications: BTreeMap::new(),
             application: None,
+            newest_object: started,
         }
     }
 
@@ -79,7 +93,12 @@ impl Progress {
         match event {
             TrackEvent::Applied(tracked) => return self.apply(tracked, now),
             TrackEvent::Removed(object) => self.remove(object),
-            TrackEvent::Synced => self.synced = true,
+            TrackEvent::Synced => {
+                if !self.synced {
+                    self.newest_object = now;
+                }
+                self.synced = true;
+            }
             TrackEvent::Application(application) => self.apply_application(application),
             _ => {}
         }
@@ -89,7 +108,11 @@ impl Progress {
     fn apply(&mut self, tracked: &Tracked, now: Timestamp) -> Option<&WorkloadProgress> {
         let uid = Arc::clone(&tracked.object.uid);
         if let TrackedBody::Pod(pod) = &tracked.body {
-            let pod = PodProgress::new(tracked, pod);
+            let before = self.pods.get(&uid);
+            if before.is_none() {
+                self.newest_object = now;
+            }
+            let pod = PodProgress::new(tracked, pod, before);
             self.pods.insert(Arc::clone(&uid), pod);
         }
         let rollout = workload::own_rollout(tracked)?;
@@ -98,6 +121,9 @@ impl Progress {
         } else {
             self.unready(&uid)
         };
+        if !self.workloads.contains_key(&uid) {
+            self.newest_object = now;
+        }
         let workload = self
             .workloads
             .entry(uid)
@@ -187,11 +213,13 @@ impl Progress {
         workloads
     }
 
-    /// Returns how often containers of a workload's new pods were restarted.
-    pub fn restarts(&self, workload: &WorkloadProgress) -> u32 {
-        let pods = self.pods.values();
-        let present = pods.filter(|pod| pod.is_new && pod.root == workload.object.uid);
-        workload.restarts_of_gone + present.map(|pod| pod.restarts).sum::<u32>()
+    /// Returns how often containers of a workload's pods of the `newest` revision were
+    /// restarted during this rollout.
+    pub fn restarts(&self, workload: &WorkloadProgress, newest: &BTreeSet<&str>) -> u32 {
+        let pods = self.pods.iter();
+        let present =
+            pods.filter(|(uid, pod)| pod.root == workload.object.uid && newest.contains(&***uid));
+        workload.restarts_of_gone + present.map(|(_, pod)| pod.restarts).sum::<u32>()
     }
 
     /// Returns the number of new pods.
@@ -206,23 +234,37 @@ impl Progress {
 
     /// True if there is a workload and every one is complete.
     pub fn is_complete(&self) -> bool {
-        let mut workloads = self
-            .workloads
-            .values()
-            .filter(|workload| !workload.gone && workload.counts())
-            .peekable();
-        workloads.peek().is_some() && workloads.all(|workload| workload.rollout.complete)
+        let counts = |workload: &&WorkloadProgress| !workload.gone && workload.counts();
+        self.workloads.values().any(|workload| counts(&workload)) && self.incomplete().is_empty()
+    }
+
+    /// Returns the workloads that the rollout waits for. Runs of a CronJob are none.
+    pub fn incomplete(&self) -> Vec<&WorkloadProgress> {
+        let workloads = self.workloads();
+        let waiting = workloads.into_iter().filter(|workload| {
+            !workload.gone && !workload.rollout.complete && self.holds_up(workload)
+        });
+        waiting.collect()
+    }
+
+    /// True unless the workload was started by a clock (a Job of a CronJob): such a run may
+    /// come and fail at any time.
+    pub fn holds_up(&self, workload: &WorkloadProgress) -> bool {
+        let root = self.workloads.get(workload.root());
+        !workload.is_owned() || !root.is_some_and(WorkloadProgress::only_starts_others)
     }
 
     /// True once everything is known and complete, and no sync is running. An application
-    /// without workloads is judged by its Application alone.
-    pub fn is_rolled_out(&self) -> bool {
+    /// without workloads is judged by its Application alone; one whose Application cannot be
+    /// read must have been quiet for a while.
+    pub fn is_rolled_out(&self, now: Timestamp) -> bool {
         let complete = if self.workloads.values().any(WorkloadProgress::counts) {
             self.is_complete()
         } else {
             self.is_synced_and_healthy()
         };
-        self.synced && complete && !self.is_syncing()
+        let is_quiet = self.application.is_some() || between(self.newest_object, now) >= QUIET;
+        self.synced && complete && !self.is_syncing() && is_quiet
     }
 
     fn is_syncing(&self) -> bool {
@@ -239,32 +281,30 @@ impl Progress {
         sync == Some("Synced") && self.health() == Some("Healthy")
     }
 
-    /// Returns how often the containers of each new pod that is meant to keep running have
-    /// ended so far.
-    pub fn container_ends(&self) -> ContainerEnds {
-        let pods = self
-            .pods
-            .iter()
-            .filter(|(_, pod)| pod.is_new && pod.keeps_running());
-        pods.map(|(uid, pod)| (Arc::clone(uid), pod.container_ends()))
+    /// Returns how often the containers of each pod have crashed so far.
+    pub fn crashes(&self) -> CrashCounts {
+        let pods = self.pods.iter();
+        pods.map(|(uid, pod)| (Arc::clone(uid), pod.crashes.sum()))
             .collect()
     }
 
-    /// True if a container has ended since `before`, unless its workload is ignored. A pod
-    /// that came later counts from its first end on.
-    pub fn has_ended_since(
+    /// True if a container of a pod of the `newest` revision has crashed since `before`, and
+    /// more often than `allowed` in all or for good. Pods of which the workload `is_ignored`
+    /// do not count.
+    pub fn has_crashed_since(
         &self,
-        before: &ContainerEnds,
+        before: &CrashCounts,
+        allowed: u32,
+        newest: &BTreeSet<&str>,
         is_ignored: impl Fn(&ObjectRef) -> bool,
     ) -> bool {
-        let ends = self.container_ends();
-        let mut ended = ends
-            .iter()
-            .filter(|(uid, ends)| **ends > before.get(*uid).copied().unwrap_or(0));
-        ended.any(|(uid, _)| {
-            !self
-                .workload_of_pod(uid)
-                .is_some_and(|workload| is_ignored(&workload.object))
+        self.pods.iter().any(|(uid, pod)| {
+            newest.contains(&**uid)
+                && pod.crashes.sum() > before.get(uid).copied().unwrap_or(0)
+                && (pod.crashes.most() > allowed || pod.crashes.is_final())
+                && !self
+                    .workload_of_pod(uid)
+                    .is_some_and(|workload| is_ignored(&workload.object))
         })
     }
 
@@ -272,12 +312,17 @@ impl Progress {
         self.workloads.get(&self.pods.get(pod_uid)?.root)
     }
 
-    /// True if a crash may still come: a new container without a readiness probe runs, or a
-    /// new pod has been ready for less than `settle`.
-    pub fn may_still_crash(&self, settle: Duration, now: Timestamp) -> bool {
-        let new = self.pods.values().filter(|pod| pod.is_new);
-        new.filter(|pod| !pod.is_finished())
-            .any(|pod| !pod.has_readiness_probes() || !pod.is_ready_for(settle, now))
+    /// True if a crash may still come: a new container without a readiness probe runs, one
+    /// that was there before has started within `settle`, or a new pod has been ready for less.
+    pub fn may_still_crash(
+        &self,
+        settle: Duration,
+        newest: &BTreeSet<&str>,
+        now: Timestamp,
+    ) -> bool {
+        let pods = self.pods.iter();
+        let mut newest = pods.filter(|(uid, _)| newest.contains(&***uid));
+        newest.any(|(_, pod)| pod.may_still_crash(settle, now))
     }
 
     /// Returns how the workload or Application of a finding is getting on; `pods` are the

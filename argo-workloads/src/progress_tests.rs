@@ -58,6 +58,10 @@ fn application(namespace: &str, operation: &Value) -> TrackEvent {
     TrackEvent::Application(Arc::new(serde_json::from_value(value).unwrap()))
 }
 
+fn newest() -> BTreeSet<&'static str> {
+    BTreeSet::from(["web-1"])
+}
+
 fn progress() -> Progress {
     Progress::new(AppRef::new("shop", "argocd"), at(0))
 }
@@ -125,7 +129,7 @@ fn restarts_of_deleted_pods_still_count() {
     apply(&mut progress, deployment(3, 3), 0);
     apply(&mut progress, restarted.clone(), 1);
     remove(&mut progress, &restarted);
-    assert_eq!(progress.restarts(progress.workloads()[0]), 2);
+    assert_eq!(progress.restarts(progress.workloads()[0], &newest()), 2);
 }
 
 #[test]
@@ -135,7 +139,7 @@ fn without_a_probe_or_just_ready_it_may_still_crash() {
         let mut progress = progress();
         let pod = pod(0, probe, &at(ready_since).to_string());
         apply(&mut progress, pod, 0);
-        progress.may_still_crash(settle, at(20))
+        progress.may_still_crash(settle, &newest(), at(20))
     };
     assert!(check(false, 0) && check(true, 15));
     assert!(!check(true, 5));
@@ -146,36 +150,46 @@ fn a_container_that_ends_is_noticed_unless_its_workload_is_ignored() {
     let mut progress = progress();
     apply(&mut progress, deployment(3, 3), 0);
     apply(&mut progress, pod(1, true, "1970-01-01T00:00:00Z"), 0);
-    let before = progress.container_ends();
-    assert!(!progress.has_ended_since(&before, |_| false));
+    let before = progress.crashes();
+    let web = |workload: &ObjectRef| *workload.name == *"web";
+    assert!(!progress.has_crashed_since(&before, 0, &newest(), |_| false));
     apply(&mut progress, pod(2, true, "1970-01-01T00:00:00Z"), 1);
-    assert!(progress.has_ended_since(&before, |_| false));
-    assert!(!progress.has_ended_since(&before, |workload| *workload.name == *"web"));
+    assert!(progress.has_crashed_since(&before, 0, &newest(), |_| false));
+    assert!(!progress.has_crashed_since(&before, 0, &newest(), web));
+    assert!(!progress.has_crashed_since(&before, 2, &newest(), |_| false));
+    assert!(
+        !progress.has_crashed_since(&before, 0, &BTreeSet::new(), |_| false),
+        "old"
+    );
 }
 
 #[test]
 fn rolled_out_is_known_and_complete_without_a_running_sync() {
     let mut progress = progress();
     apply(&mut progress, deployment(3, 3), 0);
-    assert!(!progress.is_rolled_out(), "not everything is known");
+    assert!(!progress.is_rolled_out(at(6)), "not everything is known");
     progress.track(&TrackEvent::Synced, at(1));
-    assert!(progress.is_rolled_out());
+    assert!(
+        !progress.is_rolled_out(at(5)),
+        "the next object may be on its way"
+    );
+    assert!(progress.is_rolled_out(at(6)));
     let running = json!({"phase": "Running"});
     progress.track(&application("argocd", &running), at(2));
-    assert!(!progress.is_rolled_out());
+    assert!(!progress.is_rolled_out(at(6)));
     let succeeded = json!({"phase": "Succeeded"});
     progress.track(&application("argocd", &succeeded), at(3));
-    assert!(progress.is_rolled_out());
+    assert!(progress.is_rolled_out(at(6)));
 }
 
 #[test]
 fn an_application_without_workloads_is_judged_by_itself() {
     let mut progress = progress();
     progress.track(&TrackEvent::Synced, at(1));
-    assert!(!progress.is_rolled_out());
+    assert!(!progress.is_rolled_out(at(6)));
     let succeeded = json!({"phase": "Succeeded"});
     progress.track(&application("argocd", &succeeded), at(2));
-    assert!(progress.is_rolled_out());
+    assert!(progress.is_rolled_out(at(6)));
 }
 
 #[test]

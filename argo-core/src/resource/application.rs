@@ -42,6 +42,39 @@ pub struct ApplicationSpec {
     /// The cluster and namespace that the objects are deployed to.
     #[serde(deserialize_with = "lenient")]
     pub destination: Destination,
+    /// When Argo CD syncs by itself.
+    #[serde(rename = "syncPolicy", deserialize_with = "lenient")]
+    pub sync_policy: SyncPolicy,
+}
+
+/// When Argo CD syncs by itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncPolicy {
+    /// Present if it syncs without being asked.
+    #[serde(deserialize_with = "lenient")]
+    pub automated: Option<AutomatedSync>,
+}
+
+/// A sync without being asked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AutomatedSync {
+    /// False turns it off.
+    #[serde(deserialize_with = "lenient")]
+    pub enabled: Option<bool>,
+    /// True if changes of the live objects are undone, so that a deleted Job is made again.
+    #[serde(deserialize_with = "lenient")]
+    pub self_heal: Option<bool>,
+}
+
+impl SyncPolicy {
+    /// True if Argo CD makes again what is missing without being asked.
+    pub fn heals(&self) -> bool {
+        self.automated.as_ref().is_some_and(|automated| {
+            automated.enabled != Some(false) && automated.self_heal == Some(true)
+        })
+    }
 }
 
 /// A cluster and a namespace.

@@ -62,8 +62,13 @@ pub struct Container {
     pub name: String,
     /// The image asked for.
     pub image: Option<String>,
-    /// `Always` on an init container makes it a sidecar.
+    /// Its own `Always`, `OnFailure` or `Never`; `Always` on an init container makes it a
+    /// sidecar.
     pub restart_policy: Option<String>,
+    /// Exit codes after which it is restarted whatever its policy says; the first rule that
+    /// matches decides.
+    #[serde(deserialize_with = "lenient")]
+    pub restart_policy_rules: Vec<RestartRule>,
     /// The readiness probe.
     #[serde(deserialize_with = "lenient")]
     pub readiness_probe: Option<Probe>,
@@ -76,6 +81,47 @@ pub struct Container {
     /// Limits and requests.
     #[serde(deserialize_with = "lenient")]
     pub resources: Resources,
+}
+
+/// A rule of `restartPolicyRules`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RestartRule {
+    /// `Restart` or `RestartAllContainers`.
+    pub action: String,
+    /// The exit codes that it is for.
+    #[serde(deserialize_with = "lenient")]
+    pub exit_codes: ExitCodes,
+}
+
+/// The exit codes of a restart rule.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExitCodes {
+    /// `In` or `NotIn`.
+    pub operator: String,
+    /// The codes.
+    #[serde(deserialize_with = "nullable")]
+    pub values: Vec<i32>,
+}
+
+impl ExitCodes {
+    fn include(&self, code: i32) -> bool {
+        match self.operator.as_str() {
+            "In" => self.values.contains(&code),
+            "NotIn" => !self.values.contains(&code),
+            _ => false,
+        }
+    }
+}
+
+impl Container {
+    /// True if one of its own rules restarts it after this exit code.
+    pub fn has_restart_rule_for(&self, exit_code: i32) -> bool {
+        let mut rules = self.restart_policy_rules.iter();
+        let rule = rules.find(|rule| rule.exit_codes.include(exit_code));
+        rule.is_some_and(|rule| rule.action.starts_with("Restart"))
+    }
 }
 
 /// Limits and requests, as quantities (`256Mi`, `500m`) by resource name.

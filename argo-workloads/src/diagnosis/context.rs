@@ -20,6 +20,7 @@ mod application;
 mod revision;
 
 pub(super) use application::{nothing_deployed, severity, was_terminated};
+pub(super) use revision::newest;
 
 /// How long a sync may take to bring the revision that mends what was broken before.
 const REPLACED_WITHIN: SignedDuration = super::span::secs(60);
@@ -81,7 +82,7 @@ impl<'a> Context<'a> {
             facts,
             thresholds,
             now,
-            newest: revision::newest(facts),
+            newest: newest(facts),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is known of the objects of an application.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -11,7 +11,7 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
-use super::redact;
+use super::{context::newest, redact};
 
 mod events;
 mod history;
@@ -341,6 +341,11 @@ impl Facts {
     /// What the sync of an Application was refused.
     pub(super) fn failures_of(&self, uid: &str) -> Option<&SyncFailures> {
         self.failures.get(uid)
+    }
+
+    /// Returns the uids of the pods of the newest revision of their workload.
+    pub fn newest_pods(&self) -> BTreeSet<&str> {
+        newest(self)
     }
 
     /// The events of an object.

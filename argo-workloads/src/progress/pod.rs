@@ -5,25 +5,35 @@ use std::{sync::Arc, time::Duration};
 use argo_core::{Tracked, resource::Pod, text::duration::between};
 use jiff::Timestamp;
 
+use super::crashes::{Crashes, permanent};
+
 #[derive(Debug)]
 pub(super) struct PodProgress {
     /// Uid of the workload at the top of its ownership chain.
     pub(super) root: Arc<str>,
     /// True if the pod came into being with this rollout.
     pub(super) is_new: bool,
-    /// Restarts of all its containers.
+    /// Restarts of all its containers during this rollout.
     pub(super) restarts: u32,
+    /// Ends of containers that nobody asked for.
+    pub(super) crashes: Crashes,
+    /// Restarts that it had when it was first seen, if it was there before.
+    baseline: u32,
     pod: Arc<Pod>,
 }
 
 impl PodProgress {
-    pub(super) fn new(tracked: &Tracked, pod: &Arc<Pod>) -> Self {
-        let statuses = pod.containers().filter_map(|(_, status)| status);
-        let restarts = statuses.map(|status| u32::try_from(status.restart_count).unwrap_or(0));
+    pub(super) fn new(tracked: &Tracked, pod: &Arc<Pod>, before: Option<&Self>) -> Self {
+        let all = restarts(pod);
+        let first = if tracked.is_new { 0 } else { all };
+        let baseline = before.map_or(first, |before| before.baseline);
+        let known = before.map(|before| (&before.crashes, &*before.pod));
         Self {
             root: Arc::clone(&tracked.root.uid),
             is_new: tracked.is_new,
-            restarts: restarts.sum(),
+            restarts: all.saturating_sub(baseline),
+            crashes: Crashes::after(known, pod, tracked.is_new),
+            baseline,
             pod: Arc::clone(pod),
         }
     }
@@ -37,9 +47,9 @@ impl PodProgress {
         self.pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always"
     }
 
-    /// True if it ended for good.
-    pub(super) fn is_finished(&self) -> bool {
-        self.pod.is_finished()
+    /// True if it ended for good, or was deleted.
+    pub(super) fn is_ending(&self) -> bool {
+        self.pod.is_finished() || self.pod.metadata.deletion_timestamp.is_some()
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -48,28 +58,36 @@ impl PodProgress {
             .is_some_and(|ready| ready.status == "True")
     }
 
-    /// True if it has been ready for that long.
-    pub(super) fn is_ready_for(&self, long: Duration, now: Timestamp) -> bool {
+    /// True if a crash may still come: without a readiness probe, or ready for less than
+    /// `settle`. Of a pod that was there before only a container without a probe that has just
+    /// started is in doubt.
+    pub(super) fn may_still_crash(&self, settle: Duration, now: Timestamp) -> bool {
+        if self.is_ending() {
+            return false;
+        }
+        if self.is_new {
+            return !self.has_readiness_probes() || !self.is_ready_for(settle, now);
+        }
+        let mut unproven = permanent(&self.pod)
+            .filter(|(container, _)| container.readiness_probe.is_none())
+            .filter_map(|(_, status)| status.state.running.as_ref()?.started_at.as_ref());
+        unproven.any(|started| between(started.0, now) < settle)
+    }
+
+    fn is_ready_for(&self, long: Duration, now: Timestamp) -> bool {
         let ready = self.pod.condition("Ready").filter(|_| self.is_ready());
         let since = ready.and_then(|ready| ready.last_transition_time.as_ref());
         since.is_some_and(|since| between(since.0, now) >= long)
     }
 
-    /// True if every main container has a readiness probe.
-    pub(super) fn has_readiness_probes(&self) -> bool {
+    fn has_readiness_probes(&self) -> bool {
         let mut containers = self.pod.spec.containers.iter();
         containers.all(|container| container.readiness_probe.is_some())
     }
+}
 
-    /// Returns how often its containers have ended: each restart is one end, and so is a
-    /// container that has ended and was not started again yet. Init containers are meant to
-    /// end.
-    pub(super) fn container_ends(&self) -> u32 {
-        let statuses = &self.pod.status.container_statuses;
-        let ends = statuses.iter().map(|status| {
-            let ended = u32::from(status.state.terminated.is_some());
-            u32::try_from(status.restart_count).unwrap_or(0) + ended
-        });
-        ends.sum()
-    }
+fn restarts(pod: &Pod) -> u32 {
+    let statuses = pod.containers().filter_map(|(_, status)| status);
+    let restarts = statuses.map(|status| u32::try_from(status.restart_count).unwrap_or(0));
+    restarts.sum()
 }

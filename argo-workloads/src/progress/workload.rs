@@ -37,8 +37,8 @@ pub struct WorkloadProgress {
 #[derive(Clone, Debug)]
 struct Origin {
     created: Option<Timestamp>,
-    /// True if another workload owns it: the Jobs of CronJobs.
-    is_owned: bool,
+    /// Uid of the workload at the top of its ownership chain.
+    root: Arc<str>,
     is_pod: bool,
 }
 
@@ -57,7 +57,7 @@ impl WorkloadProgress {
             gone: false,
             origin: Origin {
                 created: created.map(|time| time.0),
-                is_owned: tracked.object.uid != tracked.root.uid,
+                root: Arc::clone(&tracked.root.uid),
                 is_pod: matches!(tracked.body, TrackedBody::Pod(_)),
             },
             restarts_of_gone: 0,
@@ -73,6 +73,16 @@ impl WorkloadProgress {
     /// True if it is a pod that no workload owns.
     pub fn is_bare_pod(&self) -> bool {
         self.origin.is_pod
+    }
+
+    /// Returns the uid of the workload at the top of its ownership chain.
+    pub(super) fn root(&self) -> &str {
+        &self.origin.root
+    }
+
+    /// True if another workload owns it: a Job of a CronJob.
+    pub fn is_owned(&self) -> bool {
+        self.origin.root != self.object.uid
     }
 
     /// Returns the key by which workloads are sorted: namespace, kind, name and age.
@@ -93,7 +103,7 @@ impl WorkloadProgress {
 
     /// True if it says something about this rollout.
     pub(super) fn counts(&self) -> bool {
-        (!self.gone || self.hook.is_some()) && (self.touched || !self.origin.is_owned)
+        (!self.gone || self.hook.is_some()) && (self.touched || !self.is_owned())
     }
 
     pub(super) fn change(&mut self, rollout: RolloutState, started: Timestamp, now: Timestamp) {
