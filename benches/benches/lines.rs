@@ -5,7 +5,7 @@
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 use argo_benches::{flood::Flood, scene::now};
-use argo_cli::{
+use argo_assistant::{
     render::{Origin, Renderer},
     sanitize,
     settings::Settings,

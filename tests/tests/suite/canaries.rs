@@ -94,7 +94,7 @@ async fn no_secret_is_ever_shown() {
         "they are planted"
     );
     let (_, look) = Stage::one_look(stage.cluster);
-    let look = argo_cli::verdict::text(&look, &stage::settings("text"));
+    let look = argo_assistant::verdict::text(&look, &stage::settings("text"));
     for shown in [
         String::from_utf8_lossy(&stage.text),
         String::from_utf8_lossy(&stage.json),
