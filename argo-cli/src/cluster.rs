@@ -1,6 +1,6 @@
 //! From flags and environment to a connection that works.
 
-use std::{io::IsTerminal, path::PathBuf, time::Duration};
+use std::{ffi::OsString, io::IsTerminal, path::PathBuf, time::Duration};
 
 use argo_core::client::{self, Connection};
 use argo_core::text::chain;
@@ -46,44 +46,20 @@ fn application_options(target: &TargetArgs, env: Lookup<'_>) -> client::Options 
     options(file, target.app_context.clone(), env)
 }
 
-/// The files of `KUBECONFIG`, or the one in the home directory, as kubectl looks for them.
+/// Looks where kubectl looks.
 fn options(
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
     env: Lookup<'_>,
 ) -> client::Options {
-    let listed = env("KUBECONFIG").filter(|list| !list.is_empty());
-    let home = env("HOME").filter(|home| !home.is_empty());
-    let (files, files_from) = match (listed, home) {
-        (Some(list), _) => (std::env::split_paths(&list).collect(), "KUBECONFIG"),
-        (None, Some(home)) => (vec![PathBuf::from(home).join(".kube/config")], ""),
-        (None, None) => (Vec::new(), ""),
-    };
-    client::Options {
-        kubeconfig,
-        context,
-        files,
-        files_from: files_from.to_owned(),
-        interactive: std::io::stdin().is_terminal(),
-    }
-}
-
-/// A credential plugin is run by blocking, for as long as it takes: not on the thread that
-/// listens to signals.
-async fn connected(options: client::Options) -> Result<Connection, Failure> {
-    let runtime = tokio::runtime::Handle::current();
-    let connecting =
-        tokio::task::spawn_blocking(move || runtime.block_on(client::connect(&options)));
-    match connecting.await {
-        Ok(connection) => Ok(connection?),
-        Err(error) => Err(Failure::usage(format!(
-            "cannot connect to the cluster: {error}"
-        ))),
-    }
+    let mut options = client::Options::inferred(|name| env(name).map(OsString::from));
+    options.kubeconfig = kubeconfig;
+    options.context = context;
+    options.interactive(std::io::stdin().is_terminal())
 }
 
 async fn connect_to(options: &client::Options) -> Result<Connection, Failure> {
-    let connection = connected(options.clone()).await?;
+    let connection = client::connect(options).await?;
     let answer = connection.client.apiserver_version();
     match tokio::time::timeout(FIRST_ANSWER, answer).await {
         Ok(Ok(version)) => {
@@ -121,33 +97,12 @@ fn unauthorized(connection: &Connection) -> Failure {
 }
 
 fn unreachable(connection: &Connection, why: &str) -> Failure {
-    let (described, url) = (&connection.described, &connection.config.cluster_url);
+    let described = &connection.described;
+    let at = connection
+        .server()
+        .map_or_else(String::new, |url| format!(" at {url}"));
     Failure::usage(format!(
-        "cannot reach the cluster of {described} at {url}: {why}"
+        "cannot reach the cluster of {described}{at}: {why}"
     ))
     .hint("check the network, or pass --context or --kubeconfig of another cluster")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_looked_for_where_kubectl_looks() {
-        let files = |pairs: &'static [(&str, &str)]| {
-            let env = move |name: &str| {
-                let found = pairs.iter().find(|(n, _)| *n == name);
-                found.map(|(_, value)| (*value).to_owned())
-            };
-            let options = options(None, None, &env);
-            (options.files, options.files_from)
-        };
-        let (two, from) = files(&[("KUBECONFIG", "/a:/b"), ("HOME", "/h")]);
-        assert_eq!(
-            (two, from.as_str()),
-            (vec!["/a".into(), "/b".into()], "KUBECONFIG")
-        );
-        let (home, from) = files(&[("HOME", "/h")]);
-        assert_eq!((home, from.as_str()), (vec!["/h/.kube/config".into()], ""));
-    }
 }

@@ -1,5 +1,5 @@
 use argo_core::{GroupKind, ObjectRef};
-use argo_workloads::diagnosis::{Code, Severity};
+use argo_workloads::diagnosis::{Code, NewPods, Severity};
 use jiff::Timestamp;
 
 use super::*;
@@ -32,12 +32,14 @@ fn finding(workload: &ObjectRef, sentence: &str) -> Finding {
         workload: workload.clone(),
         pods: Vec::new(),
         containers: Vec::new(),
-        new_pods: 3,
+        new_pods: NewPods {
+            count: 3,
+            any_dooms: false,
+        },
         sentence: sentence.to_owned(),
         cause: "readiness probe failing".to_owned(),
         evidence: Vec::new(),
         last_lines: Vec::new(),
-        error_line: None,
         next: None,
     }
 }

@@ -159,7 +159,7 @@ pub(super) fn records() -> Vec<Record> {
         ),
         at(
             Level::Info,
-            "StatefulSet/db: over after 2 m 10 s: db-1: container postgres crashes on start",
+            "StatefulSet/db: resolved after 2 m 10 s: db-1: container postgres crashes on start",
             Body::Finding(Finding {
                 doomed: false,
                 resolved: true,
@@ -231,7 +231,7 @@ fn every_kind_as_text() {
 2026-11-23 10:00:08 INFO [status] Deployment/web 2/3 ready
 2026-11-23 10:00:08 INFO [status] still waiting after 50 s
 2026-11-23 10:00:08 ERRO [finding] StatefulSet/db: db-1: container postgres crashes on start
-2026-11-23 10:00:08 INFO [finding] StatefulSet/db: over after 2 m 10 s: db-1: container postgres crashes on start
+2026-11-23 10:00:08 INFO [finding] StatefulSet/db: resolved after 2 m 10 s: db-1: container postgres crashes on start
 2026-11-23 10:00:08 ERRO [finding] no cause
 2026-11-23 10:00:08 WARN [web-1/app] lines may be missing
 2026-11-23 10:00:08 WARN [assistant] nothing of application shop found

@@ -616,7 +616,7 @@ fn a_sync_that_is_tried_again_is_told_once() {
     run.tell(sync("Succeeded", 2, &[synced]), 31).until(32, 33);
     let last = run.said.last().unwrap();
     assert!(
-        last.starts_with("Application/shop: over after 29 s: sync failed"),
+        last.starts_with("Application/shop: resolved after 29 s: sync failed"),
         "{last}"
     );
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use argo_core::GroupKind;
-use argo_workloads::diagnosis::{Code, Finding, Severity};
+use argo_workloads::diagnosis::{Code, Finding, NewPods, Severity};
 
 use super::*;
 use crate::summary::EventNote;
@@ -55,12 +55,14 @@ fn finding(code: Code, workload: ObjectRef, pods: &[&str], sentence: &str) -> Fi
         workload,
         pods: pods.iter().map(|&pod| pod.to_owned()).collect(),
         containers: vec!["app".to_owned()],
-        new_pods: pods.len(),
+        new_pods: NewPods {
+            count: pods.len(),
+            any_dooms: false,
+        },
         sentence: sentence.to_owned(),
         cause: sentence.to_owned(),
         evidence: Vec::new(),
         last_lines: Vec::new(),
-        error_line: None,
         next: None,
     }
 }

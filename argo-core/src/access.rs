@@ -8,6 +8,10 @@ use crate::text::listed;
 /// The Role, ClusterRole and bindings that the hints create, named as in `docs/rbac.md`.
 pub const ROLE: &str = "argo-assistant";
 
+/// The user that the API server takes those for who send no credentials.
+pub const ANONYMOUS: &str = "system:anonymous";
+const SEND_CREDENTIALS: &str = "no credentials reached the server, which took us for system:anonymous: give the context's user entry in the kubeconfig a token, a client certificate or an exec plugin (kubectl config view --minify shows the entry)";
+
 /// The parts of a 403 that a hint needs.
 ///
 /// The API server words it `pods is forbidden: User "ci" cannot list resource "pods" in API
@@ -59,13 +63,19 @@ fn resource(message: &str) -> Option<String> {
 ///
 /// `kubectl auth reconcile` adds to a Role that exists, where `kubectl create` would fail: the
 /// hints of several refusals may be run one after the other.
+///
+/// Nobody should give rights to `system:anonymous`, which is everybody: the advice is to send
+/// credentials then.
 pub fn grant(namespace: Option<&str>, verbs: &[&str], resources: &[&str], message: &str) -> String {
+    let user = Forbidden::parse(message).user;
+    if user.as_deref() == Some(ANONYMOUS) {
+        return SEND_CREDENTIALS.to_owned();
+    }
     let (kind, place) = match namespace {
         Some(namespace) => ("role", format!(" -n {namespace}")),
         None => ("clusterrole", String::new()),
     };
     let (verbs, resources) = (verbs.join(","), resources.join(","));
-    let user = Forbidden::parse(message).user;
     let user = user.as_deref().unwrap_or("USER");
     let apply = format!("--dry-run=client -o yaml | kubectl auth reconcile{place} -f -");
     format!(

@@ -62,3 +62,14 @@ fn a_scope_is_reported_once_and_its_recovery_once() {
     assert_eq!(reported.works(&"shop", "a"), Recovery::Unrelated);
     assert!(reported.failed(&"shop", "a"));
 }
+
+#[test]
+fn nobody_is_advised_to_give_rights_to_everybody() {
+    let said = r#"pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" in the namespace "shop""#;
+    let hint = grant(Some("shop"), &["list"], &["pods"], said);
+    assert!(
+        hint.starts_with("no credentials reached the server"),
+        "{hint}"
+    );
+    assert!(!hint.contains("create"), "{hint}");
+}

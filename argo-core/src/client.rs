@@ -1,190 +1,246 @@
-//! The connection recipe: from a kubeconfig or a service account to a client.
+//! From a kubeconfig or a service account to a connection.
+//!
+//! # Theory of operation
+//!
+//! [`Options`] say where to look; [`Options::inferred`] looks where kubectl looks. What is
+//! found is a server, the proxy before it, whom to trust and who we are. A [`Transport`] is
+//! made of that: it loads the credentials, renews them when the server refuses them, opens
+//! connections, and is the bottom of kube's [`Client`] as well as of the log connections of
+//! `argo-logs`. So there is one set of credentials, and a plugin runs once for all.
+//!
+//! The aim is to reach whatever kubectl reaches: `docs/kubeconfig.md` is the list of forms.
+//! Where kube-client does something else, the module says so with the version, so that it
+//! can go once that is mended there.
 
+mod client_certificate;
+mod credentials;
+mod dial;
+mod in_cluster;
+mod kubeconfig;
+mod options;
+mod overrides;
+mod pem;
+mod plugin;
+mod proxy;
 mod renewing;
+mod tls;
+mod transport;
+mod trust;
+mod user;
+mod x509;
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, sync::Arc};
 
-use kube::{
-    Client, Config,
-    config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError},
-};
+use http::Uri;
+use kube::{Client, Config, config::ExecInteractiveMode};
 
-/// Where to find the cluster. Reading the environment is the caller's business.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Goes straight to this file.
-    pub kubeconfig: Option<PathBuf>,
-    /// Goes straight to the files, and picks this context of them.
-    pub context: Option<String>,
-    /// The files to merge, first wins, missing ones skipped as kubectl does: the parts of
-    /// `KUBECONFIG`, or `~/.kube/config`.
-    pub files: Vec<PathBuf>,
-    /// Where `files` come from, for messages: `KUBECONFIG`, or empty for the default.
-    pub files_from: String,
-    /// True if a credential plugin may ask on the terminal.
-    pub interactive: bool,
-}
+pub use client_certificate::ClientCertificateError;
+pub use credentials::CredentialsError;
+pub use dial::{DialError, Wire};
+pub use in_cluster::ServiceAccount;
+pub use kubeconfig::KubeconfigError;
+pub use options::Options;
+pub use overrides::Overrides;
+pub use plugin::PluginError;
+pub use proxy::{ProxyError, ProxyVariables};
+pub use transport::{Login, Transport, TransportError};
+pub use user::ReadError;
+
+use kubeconfig::Kubeconfig;
+use transport::Target;
 
 /// A way to a cluster.
 #[derive(Clone)]
 pub struct Connection {
     /// The client for everything but logs.
     pub client: Client,
-    /// What the client was made of: log streams make connections of their own from it.
-    pub config: Config,
-    /// Where it comes from, for messages: `context "prod"`, `the service account`.
+    /// The configuration's source, for messages: `context "prod"`, `the service account`.
     pub described: String,
+    /// Connections of one's own, with the credentials of the client. `None` if the client
+    /// is the embedder's.
+    pub transport: Option<Arc<Transport>>,
+    /// Where the credentials come from.
+    pub login: LoginSource,
+}
+
+/// Where the credentials of a connection come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoginSource {
+    /// The embedder's own configuration or client.
+    #[default]
+    Given,
+    /// The service account of the pod that we run in.
+    ServiceAccount,
+    /// A user entry of a kubeconfig.
+    User {
+        /// Its name.
+        name: String,
+        /// True if it holds no credentials: the server takes us for `system:anonymous`.
+        is_anonymous: bool,
+    },
+}
+
+impl Connection {
+    /// The URL of the API server, if it is known.
+    pub fn server(&self) -> Option<&Uri> {
+        self.transport.as_deref().map(Transport::server)
+    }
+
+    fn new(target: Target, described: String, login: LoginSource) -> Self {
+        let transport = Arc::new(Transport::new(target));
+        Self {
+            client: transport.client(),
+            described,
+            transport: Some(transport),
+            login,
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("described", &self.described)
+            .field("server", &self.server())
+            .field("login", &self.login)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why there is no connection. None of these goes away by trying again.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// Neither in a cluster nor any file.
     #[error("no Kubernetes configuration: not in a cluster, and {0}")]
     NoConfiguration(String),
-    /// A file cannot be read or understood.
-    #[error("cannot read the Kubernetes configuration {path}")]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        source: KubeconfigError,
-    },
-    /// The configuration names what it does not hold.
-    #[error("the Kubernetes configuration {files} cannot be used{context}")]
-    Load {
-        /// The files.
-        files: String,
+    /// The configuration cannot be read, or lacks what it names.
+    #[error("the Kubernetes configuration cannot be used{context}")]
+    Kubeconfig {
         /// ` with context "x"`, or nothing.
         context: String,
-        /// Why.
+        /// The reason.
         source: KubeconfigError,
     },
-    /// A client cannot be made of the configuration (certificates, proxy, plugin).
-    #[error("cannot make a Kubernetes client from {described}")]
-    Client {
-        /// Where the configuration comes from.
+    /// No credentials can be had.
+    #[error("no credentials from {described}")]
+    Credentials {
+        /// The source of the configuration.
         described: String,
-        /// Why.
-        source: kube::Error,
+        /// The reason.
+        source: CredentialsError,
     },
 }
 
-/// Finds the cluster and makes a client; asks the cluster nothing yet.
+/// Finds the cluster and loads the credentials; asks the cluster nothing yet.
 ///
 /// In a cluster the service account comes first, as the field expects of tools that run
-/// in pods; `context` and `kubeconfig` go straight to the files.
+/// in pods; `context`, `kubeconfig` and the names in `overrides` go straight to the files.
 ///
 /// # Errors
 ///
-/// When there is no configuration or it cannot be used.
+/// When there is no configuration, it cannot be used, or no credentials can be had.
 pub async fn connect(options: &Options) -> Result<Connection, Error> {
-    let (mut config, described) = find(options).await?;
-    // Retries are ours: inside the request they would be silent, for minutes.
-    config.default_retry = false;
-    config.connect_timeout = Some(Duration::from_secs(10));
-    config.write_timeout = None;
+    let connection = find(options)?;
+    if let Some(transport) = &connection.transport
+        && let Err(source) = transport.login().await
+    {
+        let described = connection.described;
+        return Err(Error::Credentials { described, source });
+    }
+    Ok(connection)
+}
+
+/// Makes a connection of a configuration that the caller has; credentials are loaded when
+/// they are needed first.
+///
+/// Proxies are those of the configuration. kube-client 5.0 holds `NO_PROXY` against the
+/// address of the proxy while it makes one.
+pub fn connect_with(config: Config, described: impl Into<String>) -> Connection {
+    Connection::new(config.into(), described.into(), LoginSource::Given)
+}
+
+/// Makes a connection of a client that the caller has, with whatever layers it consists of.
+/// Logs are read through it too.
+///
+/// The client should have `default_retry` off: a request that it retries by itself is a
+/// silent one.
+impl From<Client> for Connection {
+    fn from(client: Client) -> Self {
+        Self {
+            client,
+            described: "a client of its own".to_owned(),
+            transport: None,
+            login: LoginSource::Given,
+        }
+    }
+}
+
+impl From<Config> for Connection {
+    fn from(config: Config) -> Self {
+        connect_with(config, "a configuration of its own")
+    }
+}
+
+fn find(options: &Options) -> Result<Connection, Error> {
+    let source = |source| Error::Kubeconfig {
+        context: options.context_in_words(),
+        source,
+    };
+    if let Some(account) = options.usable_service_account() {
+        let target = account
+            .target(&options.overrides, &options.proxies)
+            .map_err(source)?;
+        let described = "the pod's service account".to_owned();
+        return Ok(Connection::new(
+            target,
+            described,
+            LoginSource::ServiceAccount,
+        ));
+    }
+    let kubeconfig = read(options)?;
+    let choice = kubeconfig.choose(
+        options.context.as_deref(),
+        &options.overrides,
+        &options.proxies,
+    );
+    let mut choice = choice.map_err(source)?;
     if !options.interactive
-        && let Some(exec) = config.auth_info.exec.as_mut()
+        && let Some(exec) = choice.target.user.exec.as_mut()
     {
         exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
-    connect_with(config, described)
-}
-
-/// Makes a connection of a configuration that the caller has. Where credentials come from
-/// a plugin or a file, the client fetches them anew when the server refuses them, once a
-/// minute at most. Each connection does so on its own, and so do the logs of `argo-logs`
-/// beside the client: a plugin runs that much more often.
-///
-/// # Errors
-///
-/// When no client can be made of it.
-pub fn connect_with(config: Config, described: String) -> Result<Connection, Error> {
-    match renewing::client(config.clone()) {
-        Ok(client) => Ok(Connection {
-            client,
-            config,
-            described,
-        }),
-        Err(source) => Err(Error::Client { described, source }),
-    }
-}
-
-async fn find(options: &Options) -> Result<(Config, String), Error> {
-    let explicit = options.kubeconfig.is_some() || options.context.is_some();
-    if !explicit && let Ok(config) = Config::incluster() {
-        return Ok((config, "the pod's service account".to_owned()));
-    }
-    let kubeconfig = read(options)?;
-    let chosen = options
-        .context
-        .clone()
-        .or_else(|| kubeconfig.current_context.clone());
-    let described = format!("context \"{}\"", chosen.unwrap_or_default());
-    let load = KubeConfigOptions {
-        context: options.context.clone(),
-        ..KubeConfigOptions::default()
+    let login = LoginSource::User {
+        name: choice.user,
+        is_anonymous: choice.target.user.is_anonymous(),
     };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &load);
-    config
-        .await
-        .map(|config| (config, described))
-        .map_err(|source| Error::Load {
-            files: file_list(options),
-            context: options
-                .context
-                .as_ref()
-                .map_or_else(String::new, |c| format!(" with context \"{c}\"")),
-            source,
-        })
+    let described = match choice.context.as_str() {
+        "" => format!("the server {}", choice.target.server),
+        context => format!("context \"{context}\""),
+    };
+    Ok(Connection::new(choice.target, described, login))
 }
 
 fn read(options: &Options) -> Result<Kubeconfig, Error> {
+    let source = |source| Error::Kubeconfig {
+        context: String::new(),
+        source,
+    };
     if let Some(path) = &options.kubeconfig {
-        return read_file(path);
+        return Kubeconfig::read(path).map_err(source);
     }
     let mut merged: Option<Kubeconfig> = None;
-    for path in options.files.iter().filter(|path| path.exists()) {
-        let next = read_file(path)?;
-        merged = Some(match merged {
-            None => next,
-            Some(first) => first.merge(next).map_err(|source| Error::Read {
-                path: path.display().to_string(),
-                source,
-            })?,
-        });
+    for path in options.existing_files() {
+        let next = Kubeconfig::read(path).map_err(source)?;
+        match merged.as_mut() {
+            None => merged = Some(next),
+            Some(merged) => merged.merge(next),
+        }
     }
-    merged.ok_or_else(|| Error::NoConfiguration(missing(options)))
-}
-
-fn read_file(path: &PathBuf) -> Result<Kubeconfig, Error> {
-    Kubeconfig::read_from(path).map_err(|source| Error::Read {
-        path: path.display().to_string(),
-        source,
-    })
-}
-
-fn file_list(options: &Options) -> String {
-    let files = options
-        .kubeconfig
-        .as_ref()
-        .map_or(options.files.as_slice(), std::slice::from_ref);
-    let names: Vec<_> = files
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    names.join(", ")
-}
-
-fn missing(options: &Options) -> String {
-    let from = match options.files_from.as_str() {
-        "" => String::new(),
-        from => format!(" (from {from})"),
-    };
-    match options.files.len() {
-        0 => "no kubeconfig file is known".to_owned(),
-        1 => format!("{}{from} does not exist", file_list(options)),
-        _ => format!("none of {}{from} exists", file_list(options)),
+    match merged {
+        Some(merged) => Ok(merged),
+        None if options.overrides.server.is_some() => Ok(Kubeconfig::default()),
+        None => Err(Error::NoConfiguration(options.missing_in_words())),
     }
 }

@@ -17,7 +17,7 @@
 //! use futures::StreamExt;
 //!
 //! # async fn run() -> Result<(), client::Error> {
-//! let connection = client::connect(&client::Options::default()).await?;
+//! let connection = client::connect(&client::Options::inferred(|name| std::env::var_os(name))).await?;
 //! let pods = kube::Api::<Pod>::namespaced(connection.client, "shop-prod");
 //! let mut events = Box::pin(watch(pods, WatchConfig::default()));
 //! while let Some(event) = events.next().await {

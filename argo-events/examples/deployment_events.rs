@@ -18,7 +18,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .next()
         .zip(arguments.next())
         .ok_or("usage: deployment_events NAMESPACE NAME")?;
-    let connection = client::connect(&client::Options::default()).await?;
+    let connection =
+        client::connect(&client::Options::inferred(|name| std::env::var_os(name))).await?;
     let deployments: Api<Deployment> = Api::namespaced(connection.client.clone(), &namespace);
     let metadata = deployments.get_metadata(&name).await?.metadata;
     let object = ObjectRef::from_meta(GroupKind::new("apps", "Deployment"), &metadata);

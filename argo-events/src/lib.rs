@@ -21,7 +21,7 @@
 //! use futures::{Stream, StreamExt};
 //!
 //! # async fn run(tracked: impl Stream<Item = TrackEvent> + Send + 'static) -> Result<(), client::Error> {
-//! let connection = client::connect(&client::Options::default()).await?;
+//! let connection = client::connect(&client::Options::inferred(|name| std::env::var_os(name))).await?;
 //! let source = ClusterEvents::new(connection);
 //! let mut events = EventStream::new(source, tracked, EventConfig::default());
 //! while let Some(item) = events.next().await {

@@ -16,7 +16,8 @@ use kube::Api;
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = std::env::args().nth(1);
     let namespace = arguments.ok_or("usage: follow_pods NAMESPACE")?;
-    let connection = client::connect(&client::Options::default()).await?;
+    let connection =
+        client::connect(&client::Options::inferred(|name| std::env::var_os(name))).await?;
     let pods: Api<Pod> = Api::namespaced(connection.client.clone(), &namespace);
     let pods = watch(pods, WatchConfig::default()).filter_map(|event| ready(pod_event(event)));
     let mut logs = LogStream::new(connection, pods, LogConfig::default().tail(10));

@@ -11,7 +11,7 @@
 //! use futures::{Stream, StreamExt};
 //!
 //! # async fn run(pods: impl Stream<Item = PodEvent> + Send + 'static) -> Result<(), client::Error> {
-//! let connection = client::connect(&client::Options::default()).await?;
+//! let connection = client::connect(&client::Options::inferred(|name| std::env::var_os(name))).await?;
 //! let mut logs = LogStream::new(connection, pods, LogConfig::default().tail(10));
 //! while let Some(event) = logs.next().await {
 //!     match event {
@@ -148,8 +148,6 @@ mod config;
 )]
 mod container_view;
 mod containers;
-#[cfg(feature = "direct")]
-mod credentials;
 mod event;
 #[cfg_attr(
     not(feature = "unstable-engine"),

@@ -115,18 +115,17 @@ pub struct AskError(pub String);
 pub struct Lost(pub String);
 
 /// Returns the source for the logs of a cluster: own connections where the feature `direct`
-/// is on, or kube's client, which knows proxies, where `proxy-url` or `HTTPS_PROXY` puts one
-/// in between.
+/// is on, or kube's client if it is the embedder's own.
 ///
-/// Client certificates from a plugin need no exception: they are fetched anew when the
-/// server refuses them. Neither source speaks HTTP/2; a server that offers nothing else
-/// would not serve kube's client either.
+/// Neither source speaks HTTP/2; a server that offers nothing else would not serve kube's
+/// client either.
 pub(crate) fn of_cluster(connection: Connection) -> Arc<dyn LogSource> {
+    let client = connection.client.clone();
     #[cfg(feature = "direct")]
-    if DirectSource::can_reach(&connection.config) {
-        return Arc::new(DirectSource::new(connection));
+    if let Some(direct) = DirectSource::new(connection) {
+        return Arc::new(direct);
     }
-    Arc::new(KubeSource::new(connection.client))
+    Arc::new(KubeSource::new(client))
 }
 
 impl LogResponse {

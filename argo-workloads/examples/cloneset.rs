@@ -35,11 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
     let name = args.next().ok_or("usage: cloneset APP APP_NAMESPACE")?;
     let app = AppRef::new(name, args.next().unwrap_or_else(|| "argocd".to_owned()));
-    let files = env::var_os("KUBECONFIG").unwrap_or_default();
-    let options = client::Options {
-        files: env::split_paths(&files).collect(),
-        ..client::Options::default()
-    };
+    let options = client::Options::inferred(|name| env::var_os(name));
     let connection = client::connect(&options).await?;
     for one in explain(connection.into(), app, config).await? {
         let followed = if one.followed { "followed" } else { "ignored " };

@@ -16,11 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         name.ok_or("usage: follow_app APP APP_NAMESPACE")?,
         namespace.unwrap_or_else(|| "argocd".to_owned()),
     );
-    let files = env::var_os("KUBECONFIG").unwrap_or_default();
-    let options = client::Options {
-        files: env::split_paths(&files).collect(),
-        ..client::Options::default()
-    };
+    let options = client::Options::inferred(|name| env::var_os(name));
     let connection = client::connect(&options).await?;
     let mut events = Box::pin(track(connection.into(), app, TrackConfig::default()));
     while let Some(event) = events.next().await {

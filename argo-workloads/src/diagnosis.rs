@@ -64,7 +64,7 @@ mod timeline;
 
 pub use code::Code;
 pub use facts::{EventFact, Facts, LAST_LINES, Line};
-pub use finding::{Finding, Severity, doomed_workloads};
+pub use finding::{Finding, NewPods, Severity, doomed_workloads};
 pub use report::findings_page;
 pub use timeline::{FindingEvent, Timeline};
 

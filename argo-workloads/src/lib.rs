@@ -29,7 +29,7 @@
 //! use futures::StreamExt;
 //!
 //! # async fn run() -> Result<(), client::Error> {
-//! let connection = client::connect(&client::Options::default()).await?;
+//! let connection = client::connect(&client::Options::inferred(|name| std::env::var_os(name))).await?;
 //! let app = AppRef::new("shop", "argocd");
 //! let mut events = Box::pin(track(connection.into(), app, TrackConfig::default()));
 //! while let Some(event) = events.next().await {

@@ -175,10 +175,10 @@ impl Progress {
             .values()
             .filter(|workload| workload.counts())
             .collect();
-        workloads.sort_by_key(|workload| (workload.name(), workload.created()));
+        workloads.sort_by(|a, b| a.order().cmp(&b.order()));
         // A hook is made anew at each retry of a sync: only its last run counts.
         workloads.dedup_by(|later, earlier| {
-            let same = later.name() == earlier.name() && earlier.gone;
+            let same = later.object.same_name(&earlier.object) && earlier.gone;
             if same {
                 *earlier = *later;
             }
@@ -290,7 +290,7 @@ impl Progress {
         let mut known = self
             .workloads
             .values()
-            .filter(|workload| workload.is_named(object))
+            .filter(|workload| workload.object.same_name(object))
             .peekable();
         let is_known = known.peek().is_some();
         let present = known.find(|workload| !workload.gone);
@@ -315,11 +315,6 @@ impl Progress {
             SubjectState::PodsReplaced
         }
     }
-}
-
-/// The time from one moment to a later one; zero if the clocks disagree about the order.
-pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
 }
 
 #[cfg(test)]

@@ -43,6 +43,12 @@ pub(crate) fn not_available(available: i64, ready: i64, of: i64) -> String {
     }
 }
 
+/// `1 old pod terminating`, `3 old pods terminating`.
+pub(crate) fn old_terminating(old: i64) -> String {
+    let s = if old == 1 { "" } else { "s" };
+    format!("{old} old pod{s} terminating")
+}
+
 /// Returns the message of a condition, or its reason, or else `otherwise`.
 pub(crate) fn words(condition: &argo_core::resource::Condition, otherwise: &str) -> String {
     let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());

@@ -216,7 +216,7 @@ pub fn certificate() -> Result<(Arc<ServerConfig>, String), Box<dyn std::error::
     let names = ["127.0.0.1", "localhost"].map(str::to_owned);
     let leaf = CertificateParams::new(names)?.signed_by(&key, &issuer)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

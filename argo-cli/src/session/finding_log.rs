@@ -38,14 +38,14 @@ fn resolved(finding: &Finding, until: Timestamp, now: Timestamp) -> Record {
         ..record::Finding::from(finding)
     };
     let (workload, sentence) = (&finding.workload, &finding.sentence);
-    let msg = format!("{workload}: over after {lasted}: {sentence}");
+    let msg = format!("{workload}: resolved after {lasted}: {sentence}");
     Record::at(now, Level::Info, msg, Body::Finding(body))
 }
 
 #[cfg(test)]
 mod tests {
     use argo_core::{GroupKind, ObjectRef};
-    use argo_workloads::diagnosis::{Code, Severity};
+    use argo_workloads::diagnosis::{Code, NewPods, Severity};
 
     use super::*;
 
@@ -66,12 +66,14 @@ mod tests {
             },
             pods: vec!["web-1".to_owned()],
             containers: Vec::new(),
-            new_pods: 1,
+            new_pods: NewPods {
+                count: 1,
+                any_dooms: false,
+            },
             sentence: "no Secret".to_owned(),
             cause: "no Secret".to_owned(),
             evidence: vec!["a fact".to_owned()],
             last_lines: Vec::new(),
-            error_line: None,
             next: Some("kubectl".to_owned()),
         }
     }
@@ -87,7 +89,7 @@ mod tests {
     fn a_resolved_finding_is_taken_back() {
         let (finding, until) = (finding(), at(24));
         let record = record(&FindingEvent::Resolved { finding, until }, at(29)).unwrap();
-        assert_eq!(record.msg, "Deployment/web: over after 24 s: no Secret");
+        assert_eq!(record.msg, "Deployment/web: resolved after 24 s: no Secret");
         assert_eq!(record.level, Level::Info);
         let Body::Finding(body) = &record.body else {
             panic!("{record:?}")

@@ -122,12 +122,16 @@ fn waiting(rollout: &RolloutState, counts: String) -> String {
     let repeated = format!("{ready} of {} ", rollout.desired.unwrap_or(0));
     match &rollout.waiting_for {
         Some(words) if words.starts_with(&repeated) => counts,
-        Some(words) if words.starts_with(|first: char| first.is_ascii_digit()) => {
-            format!("{counts}, {words}")
-        }
+        Some(words) if is_clause(words) => format!("{counts}, {words}"),
         Some(words) => format!("{counts}, waiting for {words}"),
         None => counts,
     }
+}
+
+/// True of words that stand by themselves (`2 of 3 updated`, `not scheduled yet`); others name
+/// what the workload waits for.
+fn is_clause(words: &str) -> bool {
+    words.starts_with(|first: char| first.is_ascii_digit()) || words.starts_with("not ")
 }
 
 #[cfg(test)]

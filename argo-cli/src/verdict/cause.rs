@@ -137,7 +137,7 @@ pub(super) fn is_same(one: &ObjectRef, other: &ObjectRef) -> bool {
 /// new pods)`, as the findings have it, becomes `(5 pods)`.
 fn of_all_pods(first: &Finding, findings: &[&Finding]) -> String {
     let own = first.pods.len();
-    let own = format!("{own} of {} new pods", first.new_pods.max(own));
+    let own = format!("{own} of {} new pods", first.new_pods.count.max(own));
     let all: usize = findings.iter().map(|finding| finding.pods.len()).sum();
     first.sentence.replacen(&own, &counted(all, "pod"), 1)
 }

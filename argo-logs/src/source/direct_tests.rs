@@ -1,9 +1,10 @@
 // Both sources against a server of raw bytes, most of them recorded.
 
-use std::{collections::VecDeque, path::PathBuf, sync::Mutex};
+use std::{collections::VecDeque, path::PathBuf, sync::Mutex, time::Duration};
 
-use argo_core::{GroupKind, client::connect_with};
+use argo_core::GroupKind;
 use jiff::Timestamp;
+use kube::Config;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -99,7 +100,7 @@ async fn talk(
 }
 
 fn direct(config: Config) -> DirectSource {
-    DirectSource::new(connect_with(config, "a test".into()).unwrap())
+    DirectSource::new(config.into()).unwrap()
 }
 
 fn both(server: &Server) -> [Box<dyn LogSource>; 2] {
@@ -192,13 +193,7 @@ fn bytes(answer: &Value) -> Vec<u8> {
 async fn recorded_answers_are_logs_or_refusals() {
     let answers = recorded(include_str!("../../testdata/responses.jsonl"));
     let sent = answers.iter().flat_map(|answer| vec![bytes(answer); 2]);
-    let mut sent: Vec<_> = sent.collect();
-    // After a 401 our own connection asks once more.
-    let first = answers
-        .iter()
-        .position(|answer| answer["status"] == 401)
-        .unwrap();
-    sent.insert(first * 2, bytes(&answers[first]));
+    let sent: Vec<_> = sent.collect();
     let server = Server::new(sent).await;
     for answer in &answers {
         let (name, body) = (text(answer, "name"), text(answer, "body_text"));
@@ -298,7 +293,8 @@ async fn a_request_carries_what_the_configuration_says() {
 async fn refused_credentials_are_read_anew_once_a_minute() {
     let path = std::env::temp_dir().join(format!("argo-logs-token-{}", std::process::id()));
     std::fs::write(&path, "first").unwrap();
-    let answers = [EMPTY, UNAUTHORIZED, EMPTY, UNAUTHORIZED, EMPTY];
+    // After a 401 to a log the pod itself is asked for.
+    let answers = [EMPTY, UNAUTHORIZED, UNAUTHORIZED, EMPTY, UNAUTHORIZED];
     let server = Server::new(answers.map(<[u8]>::to_vec)).await;
     let mut config = server.config();
     config.auth_info.token_file = Some(path.to_str().unwrap().to_owned());
@@ -317,7 +313,7 @@ async fn refused_credentials_are_read_anew_once_a_minute() {
         .iter()
         .map(|request| request.contains("Bearer second"))
         .collect();
-    assert_eq!(tokens, [false, false, true, true]);
+    assert_eq!(tokens, [false, false, false, true, true]);
 }
 
 /// A kubeconfig's `exec`: it counts its calls, and each token has the number of its call.
@@ -389,6 +385,7 @@ async fn a_plugin_is_asked_again_when_its_token_is_refused_and_once_a_minute_at_
     let answers = [
         EMPTY,
         UNAUTHORIZED,
+        UNAUTHORIZED,
         EMPTY,
         EMPTY,
         UNAUTHORIZED,
@@ -397,37 +394,28 @@ async fn a_plugin_is_asked_again_when_its_token_is_refused_and_once_a_minute_at_
     let server = Server::new(answers.map(<[u8]>::to_vec)).await;
     let plugin = Plugin::new("refused");
     let config = plugin.config(&server, None);
-    let source = DirectSource::new(Connection {
-        client: Client::try_from(server.config()).unwrap(),
-        config,
-        described: String::new(),
-    });
+    let source = direct(config);
     assert_eq!(plugin.calls(), 0, "nothing is asked before it is needed");
     for _ in 0..3 {
         open(&source).await.unwrap();
     }
-    assert_eq!((tokens(&server), plugin.calls()), (vec![1, 1, 2, 2], 2));
+    assert_eq!((tokens(&server), plugin.calls()), (vec![1, 1, 1, 2, 2], 2));
     for _ in 0..2 {
         let refused = open(&source).await.unwrap_err();
         let is_401 = matches!(&refused, OpenError::Refused(refused) if refused.status == 401);
         assert!(is_401, "{refused:?}");
     }
     let (tokens, calls) = (tokens(&server), plugin.calls());
-    assert_eq!((&tokens[4..], calls), (&[2, 2][..], 2));
+    assert_eq!((&tokens[5..], calls), (&[2, 2][..], 2));
 }
 
-/// kube asks it from a minute before the token expires.
 #[tokio::test]
-async fn a_plugin_is_asked_again_before_its_token_expires() {
-    for (seconds, expected) in [(30, [2, 3]), (3600, [1, 1])] {
+async fn a_plugin_is_asked_again_once_its_token_has_expired() {
+    for (seconds, expected) in [(-10, [1, 2]), (3600, [1, 1])] {
         let server = Server::new([EMPTY.to_vec(), EMPTY.to_vec()]).await;
         let plugin = Plugin::new(&format!("expires-{seconds}"));
         let expires = Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
-        let source = DirectSource::new(Connection {
-            client: Client::try_from(server.config()).unwrap(),
-            config: plugin.config(&server, Some(expires)),
-            described: String::new(),
-        });
+        let source = direct(plugin.config(&server, Some(expires)));
         for _ in 0..2 {
             open(&source).await.unwrap();
         }
@@ -438,7 +426,7 @@ async fn a_plugin_is_asked_again_before_its_token_expires() {
 #[tokio::test]
 async fn a_dead_connection_is_noticed_within_a_minute_and_nothing_waits_for_more() {
     let server = Server::new([EMPTY.to_vec()]).await;
-    let tcp = direct(server.config()).tcp().await.unwrap();
+    let tcp = direct(server.config()).transport.tcp().await.unwrap();
     let socket = socket2::SockRef::from(&tcp);
     assert!(socket.tcp_nodelay().unwrap());
     assert!(socket.keepalive().unwrap());
@@ -525,26 +513,54 @@ async fn a_certificate_is_checked_for_the_name_that_was_set() {
     assert_eq!(any.await.unwrap(), hello);
 }
 
-/// A proxy of each kind is asked for the way to the cluster.
+/// Sends what comes on, and keeps the first line of what it was asked.
 #[tokio::test]
-async fn behind_a_proxy_kube_knows_the_way() {
-    let mut config = Config::new("https://cluster.example:6443".parse().unwrap());
-    config.default_retry = false;
-    assert!(DirectSource::can_reach(&config));
-    let server = Server::new([b"HTTP/1.1 403 Forbidden\r\n\r\n".to_vec()]).await;
-    config.proxy_url = Some(server.url.parse().unwrap());
-    assert!(!DirectSource::can_reach(&config));
-    let source = of_cluster(connect_with(config.clone(), "a test".into()).unwrap());
-    assert!(open(&*source).await.is_err());
-    let requests = server.requests();
-    let [request] = &requests[..] else {
-        panic!("{requests:?}")
-    };
+async fn a_log_comes_through_a_proxy() {
+    let answer = b"HTTP/1.1 200 OK\r\n\r\nhello".to_vec();
+    let proxy = Server::new([answer]).await;
+    let mut config = Config::new("http://cluster.example:8080/base".parse().unwrap());
+    config.proxy_url = Some(proxy.url.replace("//", "//jane:p%40ss@").parse().unwrap());
+    let mut response = open(&direct(config)).await.unwrap();
+    assert_eq!(read(&mut response.body).await, (b"hello".to_vec(), Ok(())));
+    let request = proxy.requests().remove(0);
     assert!(
-        request.starts_with("CONNECT cluster.example:6443 HTTP/1.1\r\n"),
+        request.starts_with("GET http://cluster.example:8080/base/api/v1/namespaces/shop/"),
         "{request}"
     );
+    // jane:p@ss
+    assert!(
+        request.contains("proxy-authorization: Basic amFuZTpwQHNz\r\n"),
+        "{request}"
+    );
+}
 
-    config.proxy_url = Some("socks5://127.0.0.1:1080".parse().unwrap());
-    assert!(connect_with(config, "a test".into()).is_ok());
+#[tokio::test]
+async fn an_embedders_client_is_used_for_logs_too() {
+    let server = Server::new([EMPTY.to_vec()]).await;
+    let client = Client::try_from(server.config()).unwrap();
+    assert!(DirectSource::new(client.clone().into()).is_none());
+    open(&*of_cluster(client.into())).await.unwrap();
+}
+
+/// A node's 401 comes with the API server's status, while the pod itself may be read.
+#[tokio::test]
+async fn a_401_of_a_node_does_not_run_the_plugin_again() {
+    let pod = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_vec();
+    let server = Server::new([UNAUTHORIZED.to_vec(), pod, UNAUTHORIZED.to_vec()]).await;
+    let plugin = Plugin::new("node");
+    let source = direct(plugin.config(&server, None));
+    for _ in 0..2 {
+        let refused = open(&source).await.unwrap_err();
+        assert!(
+            matches!(&refused, OpenError::Refused(r) if r.status == 401),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(plugin.calls(), 1);
+    let requests = server.requests();
+    assert!(
+        requests[1].starts_with("GET /api/v1/namespaces/shop/pods/web-1 HTTP"),
+        "{requests:?}"
+    );
+    assert_eq!(requests.len(), 3, "the answer is good for a minute");
 }

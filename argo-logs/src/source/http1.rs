@@ -10,6 +10,6 @@ mod chunked;
 mod head;
 mod request;
 
-pub(crate) use body::{Body, Socket};
+pub(crate) use body::Body;
 pub(crate) use head::Head;
 pub(crate) use request::request_bytes;

@@ -1,12 +1,9 @@
 //! The world at one moment, as the rules look at it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use argo_core::{
-    GroupKind, ObjectRef,
+    KindTraits, RolloutState,
     resource::{Application, Container, ContainerStatus, Probe},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -14,14 +11,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Thresholds,
     facts::EventFact,
-    facts::SyncFailures,
     facts::{ContainerHistory, StartProblem},
     facts::{Facts, Line, PodFact, WorkloadFact},
     span::age,
 };
-use crate::rollout::{self, RolloutState};
 
+mod application;
 mod revision;
+
+pub(super) use application::{nothing_deployed, severity, was_terminated};
 
 /// How long a sync may take to bring the revision that mends what was broken before.
 const REPLACED_WITHIN: SignedDuration = super::span::secs(60);
@@ -31,7 +29,6 @@ pub(super) struct Context<'a> {
     pub(super) facts: &'a Facts,
     pub(super) thresholds: &'a Thresholds,
     pub(super) now: Timestamp,
-    states: BTreeMap<&'a str, RolloutState>,
     newest: BTreeSet<&'a str>,
 }
 
@@ -80,35 +77,33 @@ pub(super) struct ApplicationView<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(facts: &'a Facts, thresholds: &'a Thresholds, now: Timestamp) -> Self {
-        let state = |fact: &WorkloadFact| rollout::of(&fact.object.kind, &fact.workload);
-        let states = facts
-            .workloads
-            .iter()
-            .map(|(uid, fact)| (&**uid, state(fact)))
-            .collect();
         Self {
             facts,
             thresholds,
             now,
-            states,
             newest: revision::newest(facts),
         }
     }
 
     /// How far a workload or a bare pod is.
-    pub(super) fn state(&self, uid: &str) -> Option<RolloutState> {
-        let pod = || self.facts.pods.get(uid).map(|fact| rollout::pod(&fact.pod));
-        self.states.get(uid).cloned().or_else(pod)
+    pub(super) fn state(&self, uid: &str) -> Option<&'a RolloutState> {
+        if let Some(fact) = self.facts.workloads.get(uid) {
+            return Some(&fact.rollout);
+        }
+        self.facts.pods.get(uid)?.rollout.as_ref()
+    }
+
+    /// Returns the traits of a workload's kind.
+    pub(super) fn traits(&self, uid: &str) -> Option<&'a KindTraits> {
+        self.facts.workloads.get(uid).map(|fact| &fact.traits)
     }
 
     pub(super) fn workloads(&'a self) -> impl Iterator<Item = WorkloadView<'a>> {
-        self.facts.workloads.iter().filter_map(|(uid, fact)| {
-            let state = self.states.get(&**uid)?;
-            Some(WorkloadView {
-                context: self,
-                fact,
-                state,
-            })
+        let facts = self.facts.workloads.values();
+        facts.map(|fact| WorkloadView {
+            context: self,
+            fact,
+            state: &fact.rollout,
         })
     }
 
@@ -138,6 +133,11 @@ impl<'a> Context<'a> {
             context: self,
             application,
         })
+    }
+
+    /// True if this is the uid of an Application.
+    pub(super) fn is_application(&self, uid: &str) -> bool {
+        self.facts.applications.contains_key(uid)
     }
 
     /// How many pods of the newest revision a workload has.
@@ -200,7 +200,7 @@ impl<'a> PodView<'a> {
     pub(super) fn job(self) -> Option<&'a WorkloadFact> {
         let owner = self.fact.owner.as_ref()?;
         let job = self.context.facts.workloads.get(&owner.uid)?;
-        (&*job.object.kind.kind == "Job").then_some(job)
+        job.traits.runs_once().then_some(job)
     }
 
     fn desired(self) -> Option<i64> {
@@ -357,10 +357,6 @@ impl<'a> ContainerView<'a> {
 }
 
 impl<'a> WorkloadView<'a> {
-    pub(super) fn is_kind(self, kind: &str) -> bool {
-        &*self.fact.object.kind.kind == kind
-    }
-
     /// True if nothing that is followed owns it.
     pub(super) fn is_root(self) -> bool {
         self.fact.object.uid == self.fact.root.uid
@@ -380,24 +376,5 @@ impl<'a> WorkloadView<'a> {
         let time = condition.last_transition_time.as_ref();
         time.or(condition.last_update_time.as_ref())
             .map(|time| time.0)
-    }
-}
-
-impl ApplicationView<'_> {
-    /// The Application as an object.
-    pub(super) fn object(&self) -> ObjectRef {
-        let kind = GroupKind::new("argoproj.io", "Application");
-        ObjectRef::from_meta(kind, &self.application.metadata)
-    }
-
-    pub(super) fn name(&self) -> &str {
-        let name = self.application.metadata.name.as_deref();
-        name.unwrap_or_default()
-    }
-
-    /// What its sync was refused, over all attempts.
-    pub(super) fn failures(&self) -> Option<&SyncFailures> {
-        let uid = self.application.metadata.uid.as_deref();
-        self.context.facts.failures_of(uid.unwrap_or_default())
     }
 }

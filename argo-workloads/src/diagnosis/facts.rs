@@ -6,13 +6,12 @@ use std::{
 };
 
 use argo_core::{
-    ObjectRef, TrackEvent, Tracked, TrackedBody,
+    KindTraits, ObjectRef, RolloutState, TrackEvent, Tracked, TrackedBody,
     resource::{Application, Pod, WorkloadObject},
 };
 use jiff::Timestamp;
 
 use super::redact;
-use crate::rollout;
 
 mod events;
 mod history;
@@ -72,6 +71,8 @@ pub(super) struct PodFact {
     pub(super) owner: Option<ObjectRef>,
     pub(super) root: ObjectRef,
     pub(super) is_new: bool,
+    /// Absent for a pod that a workload owns.
+    pub(super) rollout: Option<RolloutState>,
     pub(super) pod: Arc<Pod>,
     pub(super) containers: BTreeMap<String, ContainerHistory>,
 }
@@ -84,6 +85,8 @@ pub(super) struct WorkloadFact {
     pub(super) root: ObjectRef,
     pub(super) hook: Option<Arc<str>>,
     pub(super) is_new: bool,
+    pub(super) rollout: RolloutState,
+    pub(super) traits: KindTraits,
     pub(super) workload: Arc<WorkloadObject>,
     /// When its newest revision was first seen.
     pub(super) revision_since: Timestamp,
@@ -100,11 +103,6 @@ impl WorkloadFact {
         let mut failed = conditions.into_iter().flatten();
         let failed = failed.find(|condition| condition.status == "True")?;
         Some(failed.last_transition_time.as_ref()?.0)
-    }
-
-    fn is_same(&self, other: &ObjectRef) -> bool {
-        let own = &self.object;
-        (&own.kind, &own.namespace, &own.name) == (&other.kind, &other.namespace, &other.name)
     }
 }
 
@@ -170,6 +168,7 @@ impl Facts {
             owner: tracked.owner.clone(),
             root: tracked.root.clone(),
             is_new: tracked.is_new,
+            rollout: tracked.rollout.clone(),
             pod: Arc::clone(pod),
             containers,
         };
@@ -194,13 +193,15 @@ impl Facts {
             root: tracked.root.clone(),
             hook: tracked.hook.clone(),
             is_new: tracked.is_new,
+            rollout: tracked.rollout.clone().unwrap_or_default(),
+            traits: tracked.traits.clone(),
             workload: Arc::clone(workload),
             revision_since,
             is_gone: false,
         };
-        let state = rollout::of(&fact.object.kind, workload);
-        if fact.hook.is_some() && (state.complete || state.failed.is_some()) {
-            self.forget_gone(|gone| gone.is_same(&fact.object));
+        let has_result = fact.rollout.complete || fact.rollout.failed.is_some();
+        if fact.hook.is_some() && has_result {
+            self.forget_gone(|gone| gone.object.same_name(&fact.object));
         }
         self.workloads.insert(Arc::clone(&tracked.object.uid), fact);
     }
@@ -370,7 +371,7 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use argo_core::{GroupKind, KindTraits};
+    use argo_core::GroupKind;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use argo_core::{ObjectRef, record};
+use argo_core::{ObjectName, ObjectRef, record};
 use jiff::Timestamp;
 
 use super::code::Code;
@@ -35,8 +35,8 @@ pub struct Finding {
     pub pods: Vec<String>,
     /// Names of their containers with this cause, sorted.
     pub containers: Vec<String>,
-    /// How many pods of the newest revision the workload has.
-    pub new_pods: usize,
+    /// The pods of the newest revision that the workload has.
+    pub new_pods: NewPods,
     /// The cause with the numbers, without the workload's name.
     pub sentence: String,
     /// What the sentence says without numbers and generated names. Two findings with
@@ -47,10 +47,17 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// The last lines of the failing container, at most ten, oldest first.
     pub last_lines: Vec<(Timestamp, String)>,
-    /// The line that looks like the error.
-    pub error_line: Option<String>,
     /// A command that a person can paste.
     pub next: Option<String>,
+}
+
+/// The pods of the newest revision of a workload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewPods {
+    /// Their number.
+    pub count: usize,
+    /// True if one doomed pod dooms the workload; otherwise all of them must be doomed.
+    pub any_dooms: bool,
 }
 
 impl Finding {
@@ -82,11 +89,10 @@ impl From<&Finding> for record::Finding {
 /// pod when all its new pods are. What dooms no pod in particular (a quota, a failed Job,
 /// the sync) dooms the workload.
 pub fn doomed_workloads(findings: &[Finding]) -> Vec<(ObjectRef, Timestamp)> {
-    let mut by_workload: BTreeMap<(&str, &str, &str), Vec<&Finding>> = BTreeMap::new();
+    let mut by_workload: BTreeMap<ObjectName, Vec<&Finding>> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.is_doomed()) {
-        let workload = &finding.workload;
-        let key = (&*workload.kind.kind, &*workload.namespace, &*workload.name);
-        by_workload.entry(key).or_default().push(finding);
+        let name = finding.workload.name();
+        by_workload.entry(name).or_default().push(finding);
     }
     by_workload
         .into_values()
@@ -97,13 +103,12 @@ pub fn doomed_workloads(findings: &[Finding]) -> Vec<(ObjectRef, Timestamp)> {
 /// Since when the doomed findings of one workload doom it.
 fn doomed_since(findings: &[&Finding]) -> Option<Timestamp> {
     let first = findings.first()?;
-    let any_suffices = matches!(&*first.workload.kind.kind, "StatefulSet" | "DaemonSet");
-    let whole = |finding: &&&Finding| any_suffices || finding.pods.is_empty();
+    let whole = |finding: &&&Finding| finding.new_pods.any_dooms || finding.pods.is_empty();
     if let Some(since) = findings.iter().filter(whole).map(|f| f.since).min() {
         return Some(since);
     }
     let pods: BTreeSet<&String> = findings.iter().flat_map(|f| &f.pods).collect();
-    if pods.len() < first.new_pods {
+    if pods.len() < first.new_pods.count {
         return None;
     }
     findings.iter().map(|finding| finding.since).max()
@@ -128,12 +133,14 @@ mod tests {
             },
             pods: pods.iter().map(|&pod| pod.to_owned()).collect(),
             containers: Vec::new(),
-            new_pods: 3,
+            new_pods: NewPods {
+                count: 3,
+                any_dooms: kind == "StatefulSet",
+            },
             sentence: String::new(),
             cause: String::new(),
             evidence: Vec::new(),
             last_lines: Vec::new(),
-            error_line: None,
             next: None,
         }
     }

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use argo_core::ObjectRef;
-use argo_core::text::{cap, similar::without_numbers};
+use argo_core::{
+    ObjectName,
+    text::{cap, similar::without_numbers},
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     code::Code,
     context::Context,
-    finding::{Finding, Severity},
+    finding::{Finding, NewPods, Severity},
     observation::Observation,
     rules::Rule,
 };
@@ -32,9 +34,6 @@ pub(super) struct Candidate {
     observation: Observation,
     is_past_grace: bool,
 }
-
-/// Kind, namespace and name: hooks are known to the Application by these, not by uid.
-type Name = (String, String, String);
 
 impl Candidate {
     /// The hits of a rule. They are ripe once they have held for the grace time.
@@ -63,18 +62,14 @@ impl Candidate {
             })
     }
 
-    fn is_application(&self) -> bool {
+    fn is_of_application(&self, context: &Context<'_>) -> bool {
         let workload = self.observation.place.workload.as_ref();
-        workload.is_some_and(|workload| &*workload.kind.kind == "Application")
+        workload.is_some_and(|workload| context.is_application(&workload.uid))
     }
 
-    fn name(&self) -> Option<Name> {
-        let workload = self.observation.place.workload.as_ref()?;
-        Some((
-            workload.kind.kind.to_string(),
-            workload.namespace.to_string(),
-            workload.name.to_string(),
-        ))
+    /// Hooks are known to the Application by their names, not by uid.
+    fn name(&self) -> Option<ObjectName> {
+        Some(self.observation.place.workload.as_ref()?.name())
     }
 }
 
@@ -82,8 +77,8 @@ impl Candidate {
 pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) -> Vec<Finding> {
     promote(&mut observations);
     observations.retain(|candidate| candidate.is_past_grace);
-    drop_symptoms(&mut observations);
-    let mut groups: BTreeMap<(Name, Code, String), Vec<Observation>> = BTreeMap::new();
+    drop_symptoms(&mut observations, context);
+    let mut groups: BTreeMap<(ObjectName, Code, String), Vec<Observation>> = BTreeMap::new();
     for candidate in observations {
         let Some(name) = candidate.name() else {
             continue;
@@ -113,7 +108,7 @@ pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) 
 /// Where the controller has given up, what holds the rollout up need not ripen: nobody
 /// waits for it any more.
 fn promote(observations: &mut [Candidate]) {
-    let given_up: BTreeMap<Name, Timestamp> = observations
+    let given_up: BTreeMap<ObjectName, Timestamp> = observations
         .iter()
         .filter(|candidate| candidate.code == Code::ProgressDeadline && candidate.is_past_grace)
         .filter_map(|candidate| Some((candidate.name()?, candidate.observation.since)))
@@ -130,13 +125,13 @@ fn promote(observations: &mut [Candidate]) {
 }
 
 /// What another finding of the same workload explains is left out.
-fn drop_symptoms(observations: &mut Vec<Candidate>) {
-    let mut codes: BTreeMap<Name, BTreeSet<Code>> = BTreeMap::new();
+fn drop_symptoms(observations: &mut Vec<Candidate>, context: &Context<'_>) {
+    let mut codes: BTreeMap<ObjectName, BTreeSet<Code>> = BTreeMap::new();
     let mut all = BTreeSet::new();
     // An Application is suspended because something of it is.
-    let paused =
-        |candidate: &Candidate| candidate.code == Code::AppSuspended && !candidate.is_application();
-    let paused = observations.iter().any(paused);
+    let is_workload_paused = observations.iter().any(|candidate| {
+        candidate.code == Code::AppSuspended && !candidate.is_of_application(context)
+    });
     for candidate in observations.iter() {
         all.insert(candidate.code);
         if let Some(name) = candidate.name() {
@@ -148,9 +143,10 @@ fn drop_symptoms(observations: &mut Vec<Candidate>) {
         let own = name
             .and_then(|name| codes.get(&name).cloned())
             .unwrap_or_default();
-        let explained =
-            candidate.is_application() && candidate.code == Code::AppSuspended && paused;
-        !explained && !is_symptom(candidate.code, &own, &all)
+        let is_explained = candidate.code == Code::AppSuspended
+            && is_workload_paused
+            && candidate.is_of_application(context);
+        !is_explained && !is_symptom(candidate.code, &own, &all)
     });
 }
 
@@ -196,7 +192,14 @@ fn finding(
     };
     let pods = names(|observation| observation.place.pod.as_ref());
     let containers = names(|observation| observation.place.container.as_ref());
-    let new_pods = context.new_pods(&workload.uid);
+    let traits = context.traits(&workload.uid);
+    let new_pods = NewPods {
+        count: context.new_pods(&workload.uid),
+        any_dooms: traits.is_some_and(|traits| traits.any_pod_dooms),
+    };
+    let keeps_names = traits.is_some_and(|traits| traits.keeps_pod_names);
+    let is_itself = pods.first().is_some_and(|pod| **pod == *workload.name);
+    let is_named = !is_itself && (keeps_names || new_pods.count > 1);
     let lines = first.lines.iter().rev().take(LINES).rev();
     Some(Finding {
         code,
@@ -208,7 +211,7 @@ fn finding(
             .iter()
             .map(|observation| observation.since)
             .min()?,
-        sentence: sentence(first, &workload, &pods, new_pods),
+        sentence: sentence(first, &pods, is_named, new_pods.count),
         workload,
         pods,
         containers,
@@ -216,23 +219,15 @@ fn finding(
         cause,
         evidence: evidence(&observations),
         last_lines: lines.map(|line| (line.time, line.text.clone())).collect(),
-        error_line: first.error_line.clone(),
         next: first.next.clone(),
     })
 }
 
 /// `db-1: container postgres crashes on start (exit 1, 3 times in 55 s): FATAL…`,
-/// `container app … (exit 1; 3 of 3 new pods): …`
-fn sentence(
-    observation: &Observation,
-    workload: &ObjectRef,
-    pods: &[String],
-    new_pods: usize,
-) -> String {
-    let is_itself = pods.first().is_some_and(|pod| **pod == *workload.name);
-    let keeps_names = &*workload.kind.kind == "StatefulSet";
+/// `container app … (exit 1; 3 of 3 new pods): …`. `is_named` if a single pod is named.
+fn sentence(observation: &Observation, pods: &[String], is_named: bool, new_pods: usize) -> String {
     let (prefix, suffix) = match pods {
-        [pod] if !is_itself && (keeps_names || new_pods > 1) => (format!("{pod}: "), String::new()),
+        [pod] if is_named => (format!("{pod}: "), String::new()),
         [] | [_] => (String::new(), String::new()),
         many => {
             let of = new_pods.max(many.len());

@@ -12,7 +12,9 @@ use super::{
 mod admission;
 mod config;
 mod crash;
+mod crashes;
 mod deadline;
+mod hook;
 mod image;
 mod job;
 mod node;
@@ -21,139 +23,139 @@ mod probe;
 mod scheduling;
 mod volume;
 
-/// One rule: what it looks for, and how long that must hold before it counts.
+/// One rule: a check, and how long its observation must last to be a finding.
 pub(super) struct Rule {
     pub(super) code: Code,
-    /// A state shorter than this is no finding.
+    /// A state that lasts shorter than this is no finding.
     pub(super) grace: SignedDuration,
     pub(super) check: Check,
-    /// When it counts, for people.
-    pub(super) counts: &'static str,
+    /// When it is reported, in words for people.
+    pub(super) reported: &'static str,
 }
 
-/// What a rule looks at.
+/// The check of a rule, by the objects that it looks at.
 pub(super) enum Check {
     Container(fn(&ContainerView<'_>) -> Option<Observation>),
     Pod(fn(PodView<'_>) -> Option<Observation>),
-    /// Pods that do not count otherwise: old ones, and those about to go.
+    /// Looks at all pods, also at old ones and at those that are being deleted.
     OldPod(fn(PodView<'_>) -> Option<Observation>),
     Workload(fn(WorkloadView<'_>) -> Option<Observation>),
     Application(fn(&ApplicationView<'_>) -> Vec<Observation>),
 }
 
-const fn rule(code: Code, grace: i64, check: Check, counts: &'static str) -> Rule {
+const fn rule(code: Code, grace: i64, check: Check, reported: &'static str) -> Rule {
     Rule {
         code,
         grace: secs(grace),
         check,
-        counts,
+        reported,
     }
 }
 
-/// Every rule. Graces: `research` of kubedog, krane, skaffold and kstatus, corrected by
+/// All rules. The grace times are those of `research` of kubedog, krane, skaffold and kstatus, corrected by
 /// recordings; the doc comment of each check says which.
 pub(super) const RULES: &[Rule] = &[
     rule(
         Code::ImagePull,
         0,
         Check::Container(image::refused),
-        "at once, if the image does not exist, its name is invalid, the registry refuses the credentials, or the pull policy forbids to pull",
+        "at once if the image does not exist, its name is invalid, the registry refuses the credentials, or the pull policy forbids pulling",
     ),
     rule(
         Code::ImagePull,
         60,
         Check::Container(image::unreachable),
-        "after 60 s, if the registry cannot be reached or limits the rate; earlier if the Deployment's own deadline passes first",
+        "after 60 s if the registry cannot be reached or limits the rate; earlier if the progress deadline of the Deployment passes first",
     ),
     rule(
         Code::OomKilled,
         0,
         Check::Container(crash::oom_killed),
-        "when it happened twice",
+        "when it has happened twice",
     ),
     rule(
         Code::ExecFormat,
         0,
         Check::Container(crash::exec_format),
-        "when it happened twice",
+        "when it has happened twice",
     ),
     rule(
         Code::PermissionDenied,
         0,
         Check::Container(crash::permission_denied),
-        "when it happened twice",
+        "when it has happened twice",
     ),
     rule(
         Code::PermissionDenied,
         5,
         Check::Container(config::runs_as_root),
-        "after 5 s, if the security context forbids the image's user",
+        "after 5 s if the security context forbids the image's user",
     ),
     rule(
         Code::StartFailed,
         0,
         Check::Container(crash::start_failed),
-        "when it happened twice",
+        "when it has happened twice",
     ),
     rule(
         Code::StartFailed,
         15,
         Check::Container(config::cannot_create),
-        "after 15 s, if the container cannot be created at all",
+        "after 15 s if the container cannot be created at all",
     ),
     rule(
         Code::InitFailed,
         0,
         Check::Container(crash::init_failed),
-        "when it failed more often than restarts are allowed (2 by default); at once if the pod is not restarted",
+        "when it has failed more often than restarts are allowed (2 by default); at once if the pod is not restarted",
     ),
     rule(
         Code::InitFailed,
         180,
         Check::Container(crash::init_hangs),
-        "after 3 minutes, if it runs and does not end",
+        "after 3 minutes if it runs and does not end",
     ),
     rule(
         Code::ProbeFailing,
         0,
         Check::Container(probe::killed),
-        "when a liveness or startup probe killed the container more often than restarts are allowed",
+        "when the kubelet has killed the container for a liveness or startup probe more often than restarts are allowed",
     ),
     rule(
         Code::ProbeFailing,
         60,
         Check::Container(probe::not_ready),
-        "after 60 s or the probe's initial delay plus failure threshold times period, whichever is longer; if other pods of the same revision became ready much faster, after five times their time, at least 20 s",
+        "after 60 s, or after the probe's initial delay plus failure threshold times period if that is longer; if other pods of the same revision became ready much faster, after five times as long as they took, but not before 20 s",
     ),
     rule(
         Code::ProbeFailing,
         60,
         Check::Pod(probe::gate),
-        "after 60 s, if all containers are ready and a readiness gate is not met",
+        "after 60 s if all containers are ready and a readiness gate is not met",
     ),
     rule(
         Code::CrashLoop,
         0,
         Check::Container(crash::crash_loop),
-        "when it ended more often than restarts are allowed (2 by default)",
+        "when it has ended more often than restarts are allowed (2 by default)",
     ),
     rule(
         Code::ConfigMissing,
         15,
         Check::Container(config::missing),
-        "after 15 s: operators make Secrets a moment after the pods",
+        "after 15 s, because operators create Secrets a moment after the pods",
     ),
     rule(
         Code::ConfigMissing,
         15,
         Check::Pod(config::missing_volume),
-        "after 15 s, if a volume needs it",
+        "after 15 s if a volume needs it",
     ),
     rule(
         Code::Unschedulable,
         60,
         Check::Pod(scheduling::unschedulable),
-        "after 60 s, as doomed after 3 minutes; not for 5 minutes after an autoscaler promised a node",
+        "after 60 s, and as doomed after 3 minutes; not within 5 minutes after an autoscaler promised a node",
     ),
     rule(
         Code::PvcPending,
@@ -183,7 +185,7 @@ pub(super) const RULES: &[Rule] = &[
         Code::QuotaExceeded,
         30,
         Check::Workload(admission::quota),
-        "after 30 s: pods that end may free the quota",
+        "after 30 s, because pods that end may free the quota",
     ),
     rule(
         Code::AdmissionDenied,
@@ -195,30 +197,30 @@ pub(super) const RULES: &[Rule] = &[
         Code::JobFailed,
         0,
         Check::Workload(job::failed),
-        "as soon as the Job's controller has decided it (condition `FailureTarget` or `Failed`)",
+        "as soon as the Job's controller has decided so (condition `FailureTarget` or `Failed`)",
     ),
     rule(
         Code::JobFailed,
         0,
         Check::Pod(job::pod_failed),
-        "at once, for a pod that no workload owns and that is not restarted",
+        "at once for a pod that no workload owns and that is not restarted",
     ),
     rule(
         Code::DeadlineExceeded,
         0,
         Check::Workload(job::took_too_long),
-        "as soon as the Job's controller has decided it",
+        "as soon as the Job's controller has decided so",
     ),
     rule(
         Code::HookFailed,
         0,
-        Check::Workload(job::hook_failed),
+        Check::Workload(hook::job_failed),
         "as soon as the hook's Job failed",
     ),
     rule(
         Code::HookFailed,
         0,
-        Check::Application(operation::hook_failed),
+        Check::Application(hook::reported_failed),
         "as soon as the Application says so",
     ),
     rule(
@@ -243,26 +245,26 @@ pub(super) const RULES: &[Rule] = &[
         Code::AppSuspended,
         60,
         Check::Workload(operation::paused),
-        "after 60 s, if a workload is paused before it is complete",
+        "after 60 s if a workload is paused before it is complete",
     ),
     rule(
         Code::AlreadyDegraded,
         60,
         Check::Application(operation::already_degraded),
-        "60 s into the rollout, if health has not changed since before it",
+        "60 s into the rollout if the health has not changed since before it",
     ),
     rule(
         Code::Evicted,
         0,
         Check::Workload(node::evicted),
-        "when three pods of one workload were evicted",
+        "when three pods of one workload have been evicted",
     ),
     rule(Code::NodeLost, 60, Check::Pod(node::lost), "after 60 s"),
     rule(
         Code::StuckTerminating,
         30,
         Check::OldPod(node::stuck),
-        "30 s after the pod's grace period, while the workload is not complete",
+        "30 s after the pod's grace period if the workload is not complete",
     ),
     rule(
         Code::OldPodBlocks,
@@ -274,7 +276,7 @@ pub(super) const RULES: &[Rule] = &[
         Code::ProgressDeadline,
         0,
         Check::Workload(deadline::exceeded),
-        "as soon as the controller says so; left out where the cause is known",
+        "as soon as the controller says so; left out if the cause is known",
     ),
 ];
 

@@ -6,11 +6,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use argo_core::ObjectRef;
+use argo_core::{ObjectRef, text::duration::between};
 use jiff::Timestamp;
 
 use super::{Code, Finding, Severity, doomed_workloads};
-use crate::progress::{Progress, SubjectState, between};
+use crate::progress::{Progress, SubjectState};
 
 /// A finding of a workload that is under way counts as resolved after it was absent for this
 /// long: another finding that takes its place may come a moment later.

@@ -3,6 +3,7 @@
 use argo_core::GroupKind;
 
 use super::*;
+use crate::diagnosis::NewPods;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -22,12 +23,14 @@ fn finding(code: Code, sentence: &str) -> Finding {
         },
         pods: vec!["web-1".to_owned()],
         containers: Vec::new(),
-        new_pods: 1,
+        new_pods: NewPods {
+            count: 1,
+            any_dooms: false,
+        },
         sentence: sentence.to_owned(),
         cause: sentence.to_owned(),
         evidence: vec!["a fact".to_owned()],
         last_lines: Vec::new(),
-        error_line: None,
         next: Some("kubectl".to_owned()),
     }
 }

@@ -2,10 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use argo_core::{Tracked, resource::Pod};
+use argo_core::{Tracked, resource::Pod, text::duration::between};
 use jiff::Timestamp;
-
-use super::between;
 
 #[derive(Debug)]
 pub(super) struct PodProgress {

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use argo_core::{GroupKind, ObjectRef, RolloutState, Runs, Tracked, TrackedBody};
+use argo_core::{
+    GroupKind, ObjectRef, RolloutState, Runs, Tracked, TrackedBody, text::duration::between,
+};
 use jiff::Timestamp;
-
-use super::between;
 
 /// How far one workload is, and how long it took.
 #[derive(Clone, Debug)]
@@ -75,27 +75,20 @@ impl WorkloadProgress {
         self.origin.is_pod
     }
 
-    pub(super) fn created(&self) -> Option<Timestamp> {
-        self.origin.created
+    /// Returns the key by which workloads are sorted: namespace, kind, name and age.
+    pub(super) fn order(&self) -> (&str, &GroupKind, &str, Option<Timestamp>) {
+        let ObjectRef {
+            kind,
+            namespace,
+            name,
+            ..
+        } = &self.object;
+        (namespace, kind, name, self.origin.created)
     }
 
     /// True if the state of its rollout will not change without a cause from outside.
     pub fn is_decided(&self) -> bool {
         self.rollout.complete || self.rollout.failed.is_some()
-    }
-
-    pub(super) fn name(&self) -> (Arc<str>, GroupKind, Arc<str>) {
-        let object = &self.object;
-        (
-            Arc::clone(&object.namespace),
-            object.kind.clone(),
-            Arc::clone(&object.name),
-        )
-    }
-
-    pub(super) fn is_named(&self, object: &ObjectRef) -> bool {
-        let own = &self.object;
-        (&own.kind, &own.namespace, &own.name) == (&object.kind, &object.namespace, &object.name)
     }
 
     /// True if it says something about this rollout.

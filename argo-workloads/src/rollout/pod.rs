@@ -19,7 +19,7 @@ pub fn pod(pod: &Pod) -> RolloutState {
         Some("Succeeded") => state.done(),
         Some("Failed") => state.fails(failure(pod)),
         Some("Running") if runs_for_ever && is_ready(pod) => state.done(),
-        Some("Running") if !runs_for_ever => state.waits("its end"),
+        Some("Running") if !runs_for_ever => state.waits("it to finish"),
         _ => {
             let words = waiting(pod);
             state.waits(words)
@@ -32,13 +32,13 @@ fn is_ready(pod: &Pod) -> bool {
         .is_some_and(|condition| condition.status == "True")
 }
 
-/// The container that keeps it, or that it has no node.
+/// Names the container that keeps the pod, or says that it has no node.
 fn waiting(pod: &Pod) -> String {
     let unscheduled = pod
         .condition("PodScheduled")
         .is_some_and(|condition| condition.status == "False");
     if unscheduled {
-        return "a node".to_owned();
+        return "not scheduled yet".to_owned();
     }
     let statuses = pod.containers().filter_map(|(_, status)| status);
     for status in statuses {
@@ -93,7 +93,7 @@ mod tests {
         assert!(state(server).complete);
         let task = json!({"spec": {"restartPolicy": "Never"},
             "status": {"phase": "Running", "conditions": ready}});
-        assert_eq!(state(task).waiting_for.as_deref(), Some("its end"));
+        assert_eq!(state(task).waiting_for.as_deref(), Some("it to finish"));
         assert!(state(json!({"status": {"phase": "Succeeded"}})).complete);
     }
 

@@ -25,7 +25,11 @@ impl Clients {
     pub(crate) fn local_cluster(&self) -> LocalCluster {
         LocalCluster {
             is_apart: self.applications.is_some(),
-            url: self.workloads.config.cluster_url.to_string(),
+            url: self
+                .workloads
+                .server()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             described: self.workloads.described.clone(),
         }
     }

@@ -11,7 +11,7 @@ use std::{
 use argo_core::{AppRef, Level, Notice, NoticeCode, TrackEvent, client::Connection};
 use futures::{Stream, StreamExt};
 use http::{Request, Response};
-use kube::{Client, Config, client::Body};
+use kube::{Client, client::Body};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -58,11 +58,7 @@ impl Cluster {
                 accept.is_some_and(|accept| accept.to_str().unwrap().contains("Partial"));
             async move { Ok::<_, Infallible>(cluster.answer(&uri, metadata).await) }
         });
-        Connection {
-            client: Client::new(service, "default"),
-            config: Config::new("http://cluster.invalid".parse().unwrap()),
-            described: "a test".into(),
-        }
+        Client::new(service, "default").into()
     }
 
     fn clients(&self) -> Clients {

@@ -3,7 +3,7 @@
 use argo_core::{KindTraits, Newest, RefusedPods, RolloutState, resource::WorkloadObject};
 
 use super::{Intermediate, Names, Workload};
-use crate::rollout::{NOT_SEEN, not_available};
+use crate::rollout::{NOT_SEEN, not_available, old_terminating};
 
 /// A Deployment. Its progress follows `kubectl rollout status`.
 ///
@@ -37,7 +37,7 @@ impl Workload for Deployment {
         } else if updated < desired {
             state.waits(format!("{updated} of {desired} updated"))
         } else if old > 0 {
-            state.waits(format!("{old} old to end"))
+            state.waits(old_terminating(old))
         } else if available < updated {
             state.waits(not_available(available, ready, updated))
         } else {
@@ -96,7 +96,7 @@ mod tests {
         let cases = [
             (json!({"observedGeneration": 1}), Some(NOT_SEEN)),
             (status(1, 4, 3, 3), Some("1 of 3 updated")),
-            (status(3, 4, 3, 3), Some("1 old to end")),
+            (status(3, 4, 3, 3), Some("1 old pod terminating")),
             (status(3, 3, 2, 2), Some("2 of 3 ready")),
             (status(3, 3, 3, 2), Some("2 of 3 ready for minReadySeconds")),
             (status(3, 3, 3, 3), None),

@@ -3,7 +3,7 @@
 use argo_core::{KindTraits, Newest, RefusedPods, RolloutState, resource::WorkloadObject};
 
 use super::{Intermediate, Names, Workload};
-use crate::rollout::{NOT_SEEN, not_available, words};
+use crate::rollout::{NOT_SEEN, not_available, old_terminating, words};
 
 /// A Rollout of Argo Rollouts; the kind exists only where Argo Rollouts is installed.
 ///
@@ -90,7 +90,7 @@ fn by_counts(object: &WorkloadObject, state: RolloutState) -> RolloutState {
     } else if available < updated {
         state.waits(not_available(available, ready, updated))
     } else if old > 0 {
-        state.waits(format!("{old} old to end"))
+        state.waits(old_terminating(old))
     } else if object.status.phase.is_some() {
         state.waits("the Rollout's controller")
     } else {

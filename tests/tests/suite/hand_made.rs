@@ -62,10 +62,7 @@ impl Hand {
 pub(crate) async fn connection(kubeconfig: &str) -> Connection {
     let folder = Folder::new("kubeconfig");
     let path = folder.write("config", kubeconfig);
-    let options = client::Options {
-        kubeconfig: Some(path),
-        ..client::Options::default()
-    };
+    let options = client::Options::default().kubeconfig(path);
     client::connect(&options).await.unwrap()
 }
 

@@ -278,7 +278,7 @@ async fn a_finding_that_healed_is_taken_back() {
         "{missing}"
     );
     assert!(
-        over.starts_with("Deployment/web: over after ") && over.ends_with(sentence),
+        over.starts_with("Deployment/web: resolved after ") && over.ends_with(sentence),
         "{over}"
     );
     assert_eq!((*error, *none), (&json!("error"), &Value::Null));

@@ -3,15 +3,25 @@
 use http::{HeaderMap, Uri};
 
 /// Returns the bytes of a GET request. The request accepts no encoding: a compressed log
-/// would come late.
-pub(crate) fn request_bytes(server: &Uri, path: &str, headers: &HeaderMap) -> Vec<u8> {
+/// would come late. A proxy that forwards it needs the whole URL.
+pub(crate) fn request_bytes(
+    server: &Uri,
+    path: &str,
+    headers: &HeaderMap,
+    is_forwarded: bool,
+) -> Vec<u8> {
     let base = server.path().trim_end_matches('/');
     let host = server.host().unwrap_or_default();
     let port = server
         .port_u16()
         .map_or_else(String::new, |port| format!(":{port}"));
+    let origin = if is_forwarded {
+        format!("http://{host}{port}")
+    } else {
+        String::new()
+    };
     let mut bytes = format!(
-        "GET {base}{path} HTTP/1.1\r\nHost: {host}{port}\r\nUser-Agent: argo-logs/{}\r\n\
+        "GET {origin}{base}{path} HTTP/1.1\r\nHost: {host}{port}\r\nUser-Agent: argo-logs/{}\r\n\
              Accept: application/json, */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n",
         env!("CARGO_PKG_VERSION")
     )
@@ -38,7 +48,7 @@ mod tests {
         let server = "https://rancher.example:8443/k8s/clusters/c-1/"
             .parse()
             .unwrap();
-        let text = String::from_utf8(request_bytes(&server, "/api", &headers)).unwrap();
+        let text = String::from_utf8(request_bytes(&server, "/api", &headers, false)).unwrap();
         assert!(
             text.starts_with(
                 "GET /k8s/clusters/c-1/api HTTP/1.1\r\nHost: rancher.example:8443\r\n"

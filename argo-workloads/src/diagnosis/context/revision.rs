@@ -2,13 +2,16 @@
 //!
 //! Only these count: what an old ReplicaSet's pods do while they are replaced is no news.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use argo_core::resource::Pod;
+use argo_core::{Newest, OwnedRevision, RevisionLabel, resource::Pod};
 
 use crate::diagnosis::facts::{Facts, PodFact, WorkloadFact};
 
-/// The uids of all pods of the newest revision of their workload.
+/// Returns the uids of all pods of the newest revision of their workload.
 pub(crate) fn newest(facts: &Facts) -> BTreeSet<&str> {
     let mut by_root: BTreeMap<&str, Vec<&PodFact>> = BTreeMap::new();
     for fact in facts.pods.values() {
@@ -18,78 +21,58 @@ pub(crate) fn newest(facts: &Facts) -> BTreeSet<&str> {
     for (root, pods) in by_root {
         let root = facts.workloads.get(root);
         let wanted = root.and_then(|root| wanted(facts, root, &pods));
-        let of_newest = pods.into_iter().filter(|fact| match (root, &wanted) {
-            (Some(_), Some((label, hash))) => self::label(&fact.pod, label) == Some(hash),
-            _ => true,
-        });
+        let of_newest = pods
+            .into_iter()
+            .filter(|fact| wanted.is_none_or(|(key, value)| label(&fact.pod, key) == Some(value)));
         newest.extend(of_newest.map(|fact| &*fact.object.uid));
     }
     newest
 }
 
-/// The label by which pods of the newest revision are known, and its value; nothing where
-/// all pods are alike.
+/// Returns the label that pods of the newest revision carry, and its value; nothing where all
+/// pods count as alike.
 fn wanted<'a>(
     facts: &'a Facts,
     root: &'a WorkloadFact,
     pods: &[&'a PodFact],
-) -> Option<(&'static str, &'a str)> {
-    let status = &root.workload.status;
-    match &*root.object.kind.kind {
-        "Deployment" => {
-            let hash = newest_replicaset(facts, root)?;
-            Some(("pod-template-hash", hash))
+) -> Option<(&'a str, &'a str)> {
+    match &root.traits.newest {
+        Newest::All => None,
+        Newest::Labelled(labels) => {
+            let is_carried =
+                |wanted: &&RevisionLabel| pods.iter().any(|fact| has(&fact.pod, wanted));
+            let decisive = labels.iter().find(is_carried).or(labels.last())?;
+            value(decisive, pods)
         }
-        "StatefulSet" => {
-            let revision = status.update_revision.as_deref()?;
-            Some(("controller-revision-hash", revision))
-        }
-        "DaemonSet" => newest_generation(root, pods),
-        "Rollout" => {
-            let hash = status.current_pod_hash.as_deref()?;
-            Some(("rollouts-pod-template-hash", hash))
-        }
-        _ => None,
+        Newest::Owned => value(&newest_owned(facts, root)?.label, pods),
     }
 }
 
-/// The template hash of the ReplicaSet with the highest revision. A rollback gives an old
-/// ReplicaSet a new revision (kubernetes `pkg/controller/deployment/sync.go`).
-fn newest_replicaset<'a>(facts: &'a Facts, root: &WorkloadFact) -> Option<&'a str> {
-    const REVISION: &str = "deployment.kubernetes.io/revision";
-    let revision = |fact: &WorkloadFact| {
-        let annotations = fact.workload.metadata.annotations.as_ref()?;
-        annotations.get(REVISION)?.parse::<i64>().ok()
-    };
+/// Returns the revision with the highest number among those of the objects that a workload
+/// owns.
+fn newest_owned<'a>(facts: &'a Facts, root: &WorkloadFact) -> Option<&'a OwnedRevision> {
     let owned = facts.workloads.values().filter(|fact| {
         let owner = fact.owner.as_ref();
-        &*fact.object.kind.kind == "ReplicaSet"
-            && owner.is_some_and(|owner| owner.uid == root.object.uid)
+        owner.is_some_and(|owner| owner.uid == root.object.uid)
     });
-    let newest = owned.max_by_key(|fact| revision(fact))?;
-    let labels = newest.workload.metadata.labels.as_ref()?;
-    labels.get("pod-template-hash").map(String::as_str)
+    let revisions = owned.filter_map(|fact| fact.traits.revision.as_ref());
+    revisions.max_by_key(|revision| revision.number)
 }
 
-/// The DaemonSet controller numbers its templates, and labels pods with the number. The
-/// hash of the revision stands nowhere in the DaemonSet: without the number the youngest
-/// pod tells it.
-fn newest_generation<'a>(
-    root: &'a WorkloadFact,
-    pods: &[&'a PodFact],
-) -> Option<(&'static str, &'a str)> {
-    const GENERATION: &str = "deprecated.daemonset.template.generation";
-    const LABEL: &str = "pod-template-generation";
-    const HASH: &str = "controller-revision-hash";
-    let annotations = root.workload.metadata.annotations.as_ref();
-    let generation = annotations.and_then(|annotations| annotations.get(GENERATION));
-    let labelled = pods.iter().any(|fact| label(&fact.pod, LABEL).is_some());
-    if let (Some(generation), true) = (generation, labelled) {
-        return Some((LABEL, generation));
-    }
+fn value<'a>(label: &'a RevisionLabel, pods: &[&'a PodFact]) -> Option<(&'a str, &'a str)> {
+    let known = label.value.as_ref().map(Arc::as_ref);
+    let value = known.or_else(|| of_youngest(pods, &label.key))?;
+    Some((&label.key, value))
+}
+
+fn of_youngest<'a>(pods: &[&'a PodFact], key: &str) -> Option<&'a str> {
     let created = |fact: &&&PodFact| fact.pod.metadata.creation_timestamp.as_ref().map(|t| t.0);
     let youngest = pods.iter().max_by_key(created)?;
-    Some((HASH, label(&youngest.pod, HASH)?))
+    label(&youngest.pod, key)
+}
+
+fn has(pod: &Pod, wanted: &RevisionLabel) -> bool {
+    label(pod, &wanted.key).is_some()
 }
 
 fn label<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {

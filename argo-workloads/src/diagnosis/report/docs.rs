@@ -1,22 +1,22 @@
-//! The page that explains each code, made from the rules.
+//! The page about each code, made from the rules.
 
 use std::fmt::Write;
 
 use crate::diagnosis::{code::Code, rules::RULES};
 
-/// The text of `docs/findings.md`: for each code what it means, when it counts and what to
-/// do. Markdown, one heading a code.
+/// Writes `docs/findings.md`: the meaning of each code, when it is reported and what to do
+/// about it. Markdown, one heading a code.
 pub fn findings_page() -> String {
     let mut page = String::from(HEAD);
     for &code in Code::ALL {
         let (means, todo) = words(code);
-        let counts = RULES.iter().filter(|rule| rule.code == code);
-        let counts: Vec<&str> = counts.map(|rule| rule.counts).collect();
-        let counts = counts.join("; ");
+        let rules = RULES.iter().filter(|rule| rule.code == code);
+        let reported: Vec<&str> = rules.map(|rule| rule.reported).collect();
+        let reported = reported.join("; ");
         // Writing to a String cannot fail.
         let _ = write!(
             page,
-            "\n## {code}\n\n{means}\n\n- **Counts** {counts}.\n- **What to do:** {todo}\n"
+            "\n## {code}\n\n{means}\n\n- **Reported** {reported}.\n- **What to do:** {todo}\n"
         );
     }
     page
@@ -27,18 +27,19 @@ const HEAD: &str = "# Findings
 Why a rollout fails, by the stable code that stands in the output (`code` in JSON). This
 page is made from the rules; a test keeps it up to date.
 
-Only pods of the newest revision are blamed. A state counts once it has held for the time
-given here: transient states are no findings. A finding is *doomed* if the rollout cannot
-succeed without a change, otherwise *suspicious*: it holds the rollout up and may pass.
+Only pods of the newest revision are blamed. A state is reported once it has lasted for the
+time given here; transient states are not findings. A finding is *doomed* if the rollout cannot
+succeed without a change. Otherwise it is *suspicious*: it holds up the rollout and may pass.
 
-A finding is said once. When it no longer holds, one line says so (`over after 24 s: …`,
-`\"resolved\": true` in JSON) and it is no cause of the verdict any more. What keeps containers
-from starting is over when it is gone for five seconds; crashes, probes and the like are
-over when the workload is complete. What comes and goes is told once a minute. Over the
-retries of a sync, what an attempt has not come to yet is as it was.
+A finding is reported once. When it no longer holds, one line says so (`resolved after 24 s: …`,
+`\"resolved\": true` in JSON), and the verdict does not name it as a cause. A problem that keeps
+containers from starting is resolved when it has been absent for five seconds. Crashes, failing
+probes and the like are resolved when the workload is complete. A problem that comes and goes is
+reported at most once a minute. While a sync is retried, an object that the new attempt has not
+reached yet keeps its last result.
 ";
 
-/// What a code means, and what to do about it.
+/// Returns the meaning of a code, and the advice.
 fn words(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::ImagePull => (
@@ -46,19 +47,19 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "compare the image and tag with what was pushed; look at the pull secrets of the pod's service account; try the registry from a node.",
         ),
         Code::CrashLoop => (
-            "A container that should keep running ends again and again. The sentence has the exit code, how long it ran, how often it ended, and the line of its log that looks like the error.",
-            "read the last lines of the run that ended (`kubectl logs --previous`). Exit code 0 means that the program thinks it is done; 127 that the command does not exist in the image; 139 that it crashed by itself.",
+            "A container that should keep running ends again and again. The sentence gives the exit code, how long it ran, how often it ended, and the log line that looks like the error.",
+            "read the last lines of the run that ended (`kubectl logs --previous`). Exit code 0 means that the program considers itself done, 127 that the command does not exist in the image, 139 that the program crashed (SIGSEGV).",
         ),
         Code::OomKilled => (
             "The kernel kills a container because it uses more memory than its limit.",
-            "raise `resources.limits.memory`, or make the program use less at its start.",
+            "raise `resources.limits.memory`, or make the program use less memory.",
         ),
         Code::ExecFormat => (
             "The program is for another processor, or a script without `#!` (`exec format error`).",
             "build the image for the nodes' architecture, or select other nodes.",
         ),
         Code::PermissionDenied => (
-            "The program may not be executed (exit code 126, `permission denied`), or the security context forbids the user that the image runs as.",
+            "The program is not allowed to run (exit code 126, `permission denied`), or the security context forbids the user that the image runs as.",
             "make the file executable in the image; set `runAsUser`, or a `USER` in the image.",
         ),
         Code::StartFailed => (
@@ -67,18 +68,18 @@ fn words(code: Code) -> (&'static str, &'static str) {
         ),
         Code::InitFailed => (
             "An init container fails, or runs and does not end. The containers after it wait.",
-            "read its log; most often it waits for something that is not there.",
+            "read its log; most often it waits for something that does not exist yet.",
         ),
         Code::ConfigMissing => (
             "A container or volume refers to a ConfigMap, a Secret or a key that does not exist.",
-            "add it to the application, or mark the reference as optional. If an operator makes it, look at the operator.",
+            "add it to the application, or mark the reference as optional. If an operator is meant to create it, check the operator.",
         ),
         Code::ProbeFailing => (
-            "A readiness probe or readiness gate never passes, or a liveness or startup probe fails and the kubelet kills the container for it. The sentence has what is asked and the last answer.",
-            "ask the probe's question from within the pod; if the program needs longer to start, give it a startup probe.",
+            "A readiness probe or readiness gate never passes, or a liveness or startup probe fails and the kubelet kills the container for it. The sentence quotes the question and the last answer.",
+            "send the probe's request from within the pod; if the program needs longer to start, add a startup probe.",
         ),
         Code::Unschedulable => (
-            "No node takes the pod. The sentence has what it asks for and why each node does not do.",
+            "No node fits the pod. The sentence says what the pod requests and why the nodes are unsuitable.",
             "lower the requests, add nodes, or change selectors and tolerations.",
         ),
         Code::PvcPending => (
@@ -86,72 +87,72 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "look at the events of the claim: most often its storage class does not exist or its provisioner fails.",
         ),
         Code::VolumeAttach => (
-            "A volume cannot be attached to the node, most often because another node still has it.",
-            "find the pod or node that holds the volume; with ReadWriteOnce use the strategy `Recreate`.",
+            "A volume cannot be attached to the node, most often because it is still attached to another one.",
+            "find the pod or node that holds the volume; for a ReadWriteOnce volume use the strategy `Recreate`.",
         ),
         Code::VolumeMount => (
             "A volume cannot be mounted on the node.",
             "read the events of the pod; look at the storage driver on that node.",
         ),
         Code::SandboxFailed => (
-            "The node cannot make the sandbox of the pod: its network, most often.",
-            "look at the network plugin on that node, and whether it has addresses left.",
+            "The node cannot create the sandbox of the pod, most often because its network fails.",
+            "look at the network plugin on that node, and check whether it has addresses left.",
         ),
         Code::QuotaExceeded => (
-            "A ResourceQuota of the namespace allows no more pods. The sentence has the numbers.",
+            "A ResourceQuota of the namespace allows no more pods. The sentence gives the numbers.",
             "raise the quota, lower the requests, or let the rollout replace pods one by one (`maxSurge: 0`).",
         ),
         Code::AdmissionDenied => (
-            "The API server refuses the pods: a webhook, Pod Security, a LimitRange, a missing service account or priority class.",
-            "the message says which rule; change the pod template or the rule.",
+            "The API server refuses the pods because of a webhook, Pod Security, a LimitRange, or a missing service account or priority class.",
+            "the message names the rule; change the pod template or the rule.",
         ),
         Code::JobFailed => (
-            "A Job failed for good, or a pod that runs once did.",
+            "A Job, or a pod that runs only once, failed for good.",
             "read the log of its last pod.",
         ),
         Code::DeadlineExceeded => (
             "A Job took longer than its `activeDeadlineSeconds`.",
-            "read its log; give it more time, or find out what it waits for.",
+            "read its log; find out what it waits for, or give it more time.",
         ),
         Code::HookFailed => (
-            "A hook of the sync failed. After a PreSync hook nothing is deployed; after a PostSync hook everything is, and argocd ends with exit code 0 all the same.",
-            "read the log of the hook, and sync again.",
+            "A hook of the sync failed. After a failed PreSync hook nothing is deployed. After a failed PostSync hook everything is deployed, and argocd still exits with code 0.",
+            "read the log of the hook, mend it, and sync again.",
         ),
         Code::Evicted => (
-            "Nodes evict the pods of a workload again and again, for want of memory or disk.",
-            "set requests that fit what the program uses; look at the nodes.",
+            "Nodes evict the pods of a workload again and again because they run out of memory or disk.",
+            "set requests that match what the program uses; look at the nodes.",
         ),
         Code::NodeLost => (
             "The node of a pod does not answer.",
-            "look at the node; if it is gone for good, delete the pod by force.",
+            "look at the node; if it is gone for good, force the deletion of the pod.",
         ),
         Code::StuckTerminating => (
-            "An old pod has not gone after its grace period, and the workload waits for it.",
+            "An old pod is still there after its grace period, and the workload waits for it.",
             "look at its finalizers and volumes, and at its node.",
         ),
         Code::OldPodBlocks => (
-            "A StatefulSet waits for a broken pod of an old revision before it replaces any: the new revision never reaches it.",
+            "A StatefulSet waits for a broken pod of an old revision before it replaces any pod, so the new revision never reaches it.",
             "delete that pod by hand; it comes back with the new revision.",
         ),
         Code::ProgressDeadline => (
-            "The controller itself gave up: a Deployment made no progress for `progressDeadlineSeconds`, or a Rollout is degraded. It is told only where nothing tells why.",
+            "The controller itself gave up: a Deployment made no progress for `progressDeadlineSeconds`, or a Rollout is degraded. It is reported only if no other finding explains it.",
             "look at the pods of the newest revision.",
         ),
         Code::SyncFailed => (
-            "The sync failed: an object was refused, or someone terminated the operation. The sentence has the first message.",
-            "correct the object, and sync again.",
+            "The sync failed: an object was refused, or someone terminated the operation. The sentence quotes the first message.",
+            "correct the object and sync again.",
         ),
         Code::ComparisonError => (
-            "Argo CD cannot work out what to deploy: the repository cannot be read, or the manifests cannot be made.",
-            "the message is that of the repo server; `argocd app get --hard-refresh` tries again.",
+            "Argo CD cannot work out what to deploy: the repository cannot be read, or the manifests cannot be generated.",
+            "the message comes from the repo server; `argocd app get --hard-refresh` makes it try again.",
         ),
         Code::AppSuspended => (
-            "The application, or a workload of it, is paused: `argocd app wait --health` does not end.",
+            "The application, or a workload of it, is paused, so `argocd app wait --health` does not end.",
             "resume or promote it, or wait with `--suspended`.",
         ),
         Code::AlreadyDegraded => (
-            "The application was Degraded before the rollout began. argocd ends at a change to Degraded only, so it waits for its timeout.",
-            "find out what was broken before.",
+            "The application was Degraded before the rollout began. argocd gives up only when the health changes to Degraded, so it waits until its timeout.",
+            "find out what was broken before the rollout.",
         ),
     }
 }

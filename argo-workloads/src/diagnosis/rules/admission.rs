@@ -3,6 +3,7 @@
 //! ReplicaSets and Deployments say so in a condition (`ReplicaFailure`), the others in
 //! events only (recording 11).
 
+use argo_core::RefusedPods;
 use jiff::Timestamp;
 
 use crate::diagnosis::{
@@ -94,8 +95,7 @@ fn refusal<'a>(view: WorkloadView<'a>) -> Option<Refusal<'a>> {
             wanted,
         });
     }
-    let watched = ["StatefulSet", "DaemonSet", "Job"];
-    if !watched.iter().any(|kind| view.is_kind(kind)) || view.state.failed.is_some() {
+    if view.fact.traits.refused_pods != RefusedPods::Events || view.state.failed.is_some() {
         return None;
     }
     let uid = &view.fact.object.uid;

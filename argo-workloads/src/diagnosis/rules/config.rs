@@ -151,7 +151,7 @@ pub(super) fn cannot_create(view: &ContainerView<'_>) -> Option<Observation> {
         StartProblemKind::Create => view.history.ends.is_empty(),
         StartProblemKind::Image => false,
     };
-    let phrase = super::crash::start_phrase(&start_problem.message);
+    let phrase = super::crashes::start_phrase(&start_problem.message);
     let cause = format!("{} cannot be created: {phrase}", view.label());
     let next = kubectl(view.pod.namespace(), &["describe", "pod", view.pod.name()]);
     other.then(|| {

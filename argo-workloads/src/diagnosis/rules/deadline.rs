@@ -1,5 +1,7 @@
 //! Controllers that gave up.
 
+use argo_core::Runs;
+
 use crate::diagnosis::{
     context::WorkloadView,
     observation::{Observation, kubectl},
@@ -11,7 +13,7 @@ use crate::diagnosis::{
 /// no event, only the condition.
 pub(super) fn exceeded(view: WorkloadView<'_>) -> Option<Observation> {
     let failed = view.state.failed.as_deref()?;
-    let is_job = &*view.fact.object.kind.group == "batch";
+    let is_job = view.fact.traits.runs != Runs::ForEver;
     let is_wanted = view.state.desired != Some(0);
     // Pods that are about to go, or to be replaced, leave no cause behind.
     let changes = view.context.is_replacing(&view.fact.root.uid);

@@ -6,21 +6,20 @@
 use argo_core::resource::{Condition, Terminated};
 use jiff::Timestamp;
 
-use super::crash::exit;
+use super::crashes::exit;
 use crate::diagnosis::{
     context::{PodView, WorkloadView},
-    facts::{PodFact, WorkloadFact},
+    facts::{Facts, PodFact, WorkloadFact},
     observation::{Observation, kubectl},
-    redact::clean,
 };
 
 /// A Job that failed and is no hook.
 pub(super) fn failed(view: WorkloadView<'_>) -> Option<Observation> {
-    let condition = verdict(view)?;
+    let condition = failed_condition(view)?;
     if view.fact.hook.is_some() || is_deadline(condition) {
         return None;
     }
-    Some(observation(
+    Some(job_observation(
         view,
         condition,
         format!("{}failed", name(view)),
@@ -29,34 +28,15 @@ pub(super) fn failed(view: WorkloadView<'_>) -> Option<Observation> {
 
 /// A Job that took longer than `activeDeadlineSeconds`.
 pub(super) fn took_too_long(view: WorkloadView<'_>) -> Option<Observation> {
-    let condition = verdict(view).filter(|condition| is_deadline(condition))?;
+    let condition = failed_condition(view).filter(|condition| is_deadline(condition))?;
     if view.fact.hook.is_some() {
         return None;
     }
-    Some(observation(
+    Some(job_observation(
         view,
         condition,
         format!("{}{}", name(view), too_long(view)),
     ))
-}
-
-/// A hook whose Job failed. Its name is part of the cause: the sync stops with it.
-pub(super) fn hook_failed(view: WorkloadView<'_>) -> Option<Observation> {
-    let phase = view.fact.hook.as_ref()?;
-    let condition = verdict(view)?;
-    let how = if is_deadline(condition) {
-        too_long(view)
-    } else {
-        "failed".to_owned()
-    };
-    let cause = format!("{phase} hook {} {how}", view.fact.object);
-    let consequence = if &**phase == "PreSync" && nothing_deployed(view) {
-        "; nothing was deployed"
-    } else {
-        ""
-    };
-    let observation = observation(view, condition, cause).consequence(consequence);
-    Some(observation.about(view.fact.object.clone()))
 }
 
 /// A pod that no workload owns and that is not restarted.
@@ -81,8 +61,8 @@ pub(super) fn pod_failed(view: PodView<'_>) -> Option<Observation> {
 
 /// The condition that ended the Job as failed. Of a Job that failed before this rollout
 /// nothing is said.
-fn verdict(view: WorkloadView<'_>) -> Option<&Condition> {
-    if !view.is_kind("Job") || view.state.failed.is_none() {
+pub(super) fn failed_condition(view: WorkloadView<'_>) -> Option<&Condition> {
+    if !view.fact.traits.runs_once() || view.state.failed.is_none() {
         return None;
     }
     let workload = &view.fact.workload;
@@ -103,11 +83,11 @@ fn time(condition: &Condition, view: WorkloadView<'_>) -> Timestamp {
     time.map_or(view.context.now, |time| time.0)
 }
 
-fn is_deadline(condition: &Condition) -> bool {
+pub(super) fn is_deadline(condition: &Condition) -> bool {
     condition.reason.as_deref() == Some("DeadlineExceeded")
 }
 
-fn too_long(view: WorkloadView<'_>) -> String {
+pub(super) fn too_long(view: WorkloadView<'_>) -> String {
     match view.fact.workload.spec.active_deadline_seconds {
         Some(seconds) => format!("took longer than its {seconds} s (activeDeadlineSeconds)"),
         None => "took longer than it may (activeDeadlineSeconds)".to_owned(),
@@ -116,22 +96,28 @@ fn too_long(view: WorkloadView<'_>) -> String {
 
 /// `Job/x ` for a Job of a CronJob, nothing for a Job that the finding names anyway.
 fn name(view: WorkloadView<'_>) -> String {
-    match view.is_root() {
-        true => String::new(),
-        false => format!("{} ", view.fact.object),
+    if view.is_root() {
+        String::new()
+    } else {
+        format!("{} ", view.fact.object)
     }
 }
 
-fn observation(view: WorkloadView<'_>, condition: &Condition, cause: String) -> Observation {
+pub(super) fn job_observation(
+    view: WorkloadView<'_>,
+    condition: &Condition,
+    cause: String,
+) -> Observation {
     let since = time(condition, view);
     let message = condition.message.as_deref().unwrap_or_default();
     let failed = view.fact.workload.status.failed.unwrap_or(0);
     let s = if failed == 1 { "" } else { "s" };
     let observation_of = |cause: String| {
         // A run of a CronJob holds nothing up, and a hook that was deleted is tried again.
-        match view.is_root() && !view.fact.is_gone {
-            true => Observation::doomed(since, cause),
-            false => Observation::suspicious(since, cause),
+        if view.is_root() && !view.fact.is_gone {
+            Observation::doomed(since, cause)
+        } else {
+            Observation::suspicious(since, cause)
         }
     };
     let object = &view.fact.object;
@@ -141,10 +127,11 @@ fn observation(view: WorkloadView<'_>, condition: &Condition, cause: String) -> 
         let next = kubectl(&object.namespace, &["describe", "job", &object.name]);
         return observation_of(cause).evidence(message).next(next);
     };
-    let killed_for_deadline = is_deadline(condition);
-    let how = match killed_for_deadline {
-        true => String::new(),
-        false => format!(" (container {container}, {})", exit(end)),
+    let how = if is_deadline(condition) {
+        // The kubelet killed the container: its exit code is no cause.
+        String::new()
+    } else {
+        format!(" (container {container}, {})", exit(end))
     };
     let lines = view.context.facts.lines_of(fact, container);
     let target = format!("job/{}", object.name);
@@ -162,10 +149,7 @@ fn observation(view: WorkloadView<'_>, condition: &Condition, cause: String) -> 
 }
 
 /// The pod of a Job that failed last, also if it is gone.
-fn last_failed_pod<'a>(
-    facts: &'a crate::diagnosis::facts::Facts,
-    job: &'a WorkloadFact,
-) -> Option<&'a PodFact> {
+fn last_failed_pod<'a>(facts: &'a Facts, job: &'a WorkloadFact) -> Option<&'a PodFact> {
     let of_job = |fact: &&PodFact| {
         let owner = fact.owner.as_ref();
         owner.is_some_and(|owner| owner.uid == job.object.uid)
@@ -184,32 +168,4 @@ fn failure(fact: &PodFact) -> Option<(&str, &Terminated, Timestamp)> {
         (end.terminated.exit_code != 0).then_some((name.as_str(), &end.terminated, end.time()))
     });
     failures.max_by_key(|(_, _, time)| *time)
-}
-
-/// True if the Application says that the sync applied nothing but hooks.
-fn nothing_deployed(view: WorkloadView<'_>) -> bool {
-    let mut applications = view.context.applications();
-    applications.any(|application| {
-        let operation = application.application.status.operation_state.as_ref();
-        operation.is_some_and(super::operation::nothing_deployed)
-    })
-}
-
-/// The name of a hook as Argo CD's results and the tracker's objects share it.
-pub(super) fn same_object(
-    fact: &WorkloadFact,
-    result: &argo_core::resource::ResourceResult,
-) -> bool {
-    let object = &fact.object;
-    *object.kind.kind == *result.kind
-        && *object.name == *result.name
-        && *object.namespace == *result.namespace
-}
-
-/// A message of a hook's health, without what the finding says anyway.
-pub(super) fn hook_message(message: &str) -> String {
-    match clean(message) {
-        text if text == "Job has reached the specified backoff limit" => String::new(),
-        text => text,
-    }
 }

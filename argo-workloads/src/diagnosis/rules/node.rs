@@ -107,19 +107,18 @@ pub(super) fn old_pod_blocks(view: PodView<'_>) -> Option<Observation> {
     let fact = view.fact;
     let set = view.context.facts.workloads.get(&fact.root.uid)?;
     let state = view.context.state(&fact.root.uid)?;
-    let is_ordered = &*set.object.kind.kind == "StatefulSet"
-        && set.workload.spec.pod_management_policy.as_deref() != Some("Parallel");
     let ready = fact.pod.condition("Ready")?;
     let is_broken = ready.status == "False";
-    if !is_ordered || state.complete || !is_broken || view.is_newest() || view.is_going() {
+    if !set.traits.ordered || state.complete || !is_broken || view.is_newest() || view.is_going() {
         return None;
     }
     let unready = ready.last_transition_time.as_ref()?.0;
     let since = unready.max(set.revision_since);
     let lasted = span(age(view.context.now, unready));
     let cause = format!(
-        "pod {} of an old revision has not been ready for {lasted}, and the StatefulSet replaces no pod before it is",
-        clean(view.name())
+        "pod {} of an old revision has not been ready for {lasted}, and the {} replaces no pod before it is",
+        clean(view.name()),
+        set.object.kind.kind
     );
     let next = kubectl(view.namespace(), &["delete", "pod", view.name()]);
     Some(

@@ -8,13 +8,9 @@ use std::collections::BTreeSet;
 
 use argo_core::resource::{OperationState, ResourceResult};
 use argo_core::text::{cap, similar::without_numbers};
-use jiff::Timestamp;
 
-use super::job;
 use crate::diagnosis::{
-    context::{ApplicationView, WorkloadView},
-    facts::SyncFailures,
-    finding::Severity,
+    context::{ApplicationView, WorkloadView, nothing_deployed, severity, was_terminated},
     observation::{Observation, kubectl},
     redact::clean,
     span::{age, secs},
@@ -23,68 +19,20 @@ use crate::diagnosis::{
 /// Sync results that are listed as evidence.
 const RESULTS: usize = 5;
 
-/// Hooks that failed, as the operation tells it. Where the hook's Job is followed its own
-/// rule says more.
-pub(super) fn hook_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
-    let Some(operation) = current(view) else {
-        return Vec::new();
-    };
-    let failed = view.failures().into_iter().flat_map(SyncFailures::hooks);
-    failed
-        .filter(|_| !was_terminated(operation))
-        .map(|result| hook(view, operation, result))
-        .collect()
-}
-
-fn hook(
-    view: &ApplicationView<'_>,
-    operation: &OperationState,
-    result: &ResourceResult,
-) -> Observation {
-    let phase = clean(result.hook_type.as_deref().unwrap_or_default());
-    let (kind, name) = (clean(&result.kind), clean(&result.name));
-    let message = job::hook_message(result.message.as_deref().unwrap_or_default());
-    let why = match message.is_empty() {
-        true => String::new(),
-        false => format!(": {message}"),
-    };
-    let consequence = match phase == "PreSync" && nothing_deployed(operation) {
-        true => "; nothing was deployed",
-        false => "",
-    };
-    let cause = format!("{phase} hook {kind}/{name} failed{why}");
-    let mut facts = view.context.facts.workloads.values();
-    let fact = facts.find(|fact| job::same_object(fact, result));
-    let object = fact.map(|fact| fact.object.clone());
-    let next = kubectl(
-        &result.namespace,
-        &["describe", &result.kind.to_ascii_lowercase(), &result.name],
-    );
-    let observation = Observation::new(severity(operation), since(view, operation), cause)
-        .consequence(consequence)
-        .evidence(operation.message.as_deref().unwrap_or_default())
-        .next(next);
-    match object {
-        Some(object) => observation.about(object),
-        None => observation,
-    }
-}
-
 /// A sync that failed for anything but a hook.
 pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
-    let Some(operation) = current(view) else {
+    let Some(operation) = view.operation() else {
         return Vec::new();
     };
-    let failures = || view.failures().into_iter();
-    let refused: Vec<&ResourceResult> = failures().flat_map(SyncFailures::refused).collect();
+    let refused = view.refused();
     let ended = matches!(operation.phase.as_str(), "Failed" | "Error");
-    let hook = failures().flat_map(SyncFailures::hooks).next().is_some();
+    let hook = view.failed_hooks().next().is_some();
     let hook_alone = hook && refused.is_empty() && !was_terminated(operation);
     if (!ended && refused.is_empty()) || hook_alone {
         return Vec::new();
     }
     let phrase = sync_phrase(operation, &refused);
-    let observation = Observation::new(severity(operation), since(view, operation), phrase);
+    let observation = Observation::new(severity(operation), view.failed_since(operation), phrase);
     let observation = match refused.is_empty() || was_terminated(operation) {
         true => observation,
         false => observation.key(reasons(&refused)),
@@ -206,27 +154,21 @@ pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
     let since = since.iter().find_map(|type_| view.condition_time(type_));
     let since = since.unwrap_or(view.context.facts.started);
     let waiting = view.state.waiting_for.as_deref().unwrap_or_default();
-    let namespace = &view.fact.object.namespace;
-    let name = &view.fact.object.name;
-    let (cause, next) = match &*view.fact.object.kind.kind {
-        "Deployment" => {
-            let target = format!("deployment/{name}");
-            let next = kubectl(namespace, &["rollout", "resume", &target]);
-            (format!("the rollout is {waiting}"), Some(next))
-        }
-        "Job" => ("the Job is suspended".to_owned(), None),
-        "Rollout" => {
-            let next = kubectl(namespace, &["argo", "rollouts", "promote", name]);
-            (
-                format!("the rollout waits for {}", clean(waiting)),
-                Some(next),
-            )
-        }
-        _ => ("it is paused".to_owned(), None),
+    let cause = if view.fact.traits.runs_once() {
+        format!("the {} is suspended", view.fact.object.kind.kind)
+    } else if waiting.is_empty() {
+        "it is paused".to_owned()
+    } else if waiting.starts_with("paused") {
+        format!("the rollout is {}", clean(waiting))
+    } else {
+        format!("the rollout waits for {}", clean(waiting))
     };
     let observation = Observation::suspicious(since, cause);
-    Some(match next {
-        Some(next) => observation.next(next),
+    Some(match &view.fact.traits.resume {
+        Some(arguments) => {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            observation.next(kubectl(&view.fact.object.namespace, &arguments))
+        }
         None => observation,
     })
 }
@@ -260,47 +202,6 @@ pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Observation> {
                 observation.evidence(format!("{}/{} is Degraded", resource.kind, resource.name))
             });
     vec![observation.grace(grace)]
-}
-
-/// The operation, unless it ended well before this rollout began: then another one is yet
-/// to come. One look has no beginning.
-fn current<'a>(view: &ApplicationView<'a>) -> Option<&'a OperationState> {
-    let operation = view.application.status.operation_state.as_ref()?;
-    let finished = operation.finished_at.as_ref().map(|time| time.0);
-    let is_past = finished.is_some_and(|finished| {
-        age(view.context.facts.started, finished) > secs(120) && !operation.is_running()
-    });
-    let one_look = view.context.thresholds.is_one_look();
-    (!is_past || one_look).then_some(operation)
-}
-
-/// A new operation that is asked for, or a retry, may still succeed.
-fn severity(operation: &OperationState) -> Severity {
-    match operation.is_running() {
-        true => Severity::Suspicious,
-        false => Severity::Doomed,
-    }
-}
-
-fn since(view: &ApplicationView<'_>, operation: &OperationState) -> Timestamp {
-    let finished = operation.finished_at.as_ref();
-    let time = finished.or(operation.started_at.as_ref());
-    time.map_or(view.context.now, |time| time.0)
-}
-
-fn was_terminated(operation: &OperationState) -> bool {
-    operation.phase == "Terminating" || operation.message.as_deref() == Some("Operation terminated")
-}
-
-/// True if nothing but hooks and namespaces was applied.
-pub(super) fn nothing_deployed(operation: &OperationState) -> bool {
-    let results = operation.sync_result.resources.iter();
-    let mut applied = results.filter(|result| {
-        result.hook_type.is_none()
-            && result.status.as_deref() == Some("Synced")
-            && result.kind != "Namespace"
-    });
-    applied.next().is_none()
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use argo_core::{
 };
 use serde_json::{Value, json};
 
-use super::*;
-use crate::diagnosis::{Code, Facts, Finding, Line, Thresholds, examine};
+use jiff::Timestamp;
+
+use crate::diagnosis::{Code, Facts, Finding, Line, Severity, Thresholds, examine};
 use crate::{builtin, describe};
 
 fn at(second: i64) -> Timestamp {

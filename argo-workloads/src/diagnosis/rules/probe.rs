@@ -7,43 +7,15 @@ use argo_core::resource::Probe;
 use argo_core::text::{cap, similar::without_numbers};
 use jiff::{SignedDuration, Timestamp};
 
-use super::crash::{self, crashed_as};
+use super::crashes::{self, Crashes, crashed_as, probe_kill};
 use crate::diagnosis::{
     code::Code,
     context::{ContainerView, PodView},
-    facts::End,
     facts::EventFact,
     observation::{Observation, kubectl},
     redact::clean,
     span::{secs, span},
 };
-
-/// The event of the kubelet that killed this run for a probe. The event is Normal, the
-/// exit code the program's own (143, or 137 where it ignores TERM).
-pub(super) fn probe_kill<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a EventFact> {
-    let event = view.event(|event| {
-        event.reason == "Killing"
-            && event.message.contains("probe")
-            && event.message.contains("will be restarted")
-    })?;
-    let pod = &view.pod.fact.pod;
-    let grace = pod.spec.termination_grace_period_seconds.unwrap_or(30);
-    // One event counts all kills: it spans the first to the last.
-    let fits = |end: &&End| {
-        let after_first = end.time().duration_since(event.first);
-        let after_last = end.time().duration_since(event.last);
-        after_first >= secs(-2) && after_last <= secs(grace.clamp(0, 3600) + 5)
-    };
-    // The event may come after the status (recording 10): a run that ended as one did that
-    // was killed was killed too.
-    let code = end.terminated.exit_code;
-    // The kubelet stops telling of a pod that has many events: one look, which has not seen
-    // the first end, knows a kill by its signal.
-    let untold = view.context().thresholds.is_one_look() && matches!(code, 137 | 143);
-    let killed = view.history.ends.iter().find(fits);
-    let same = killed.is_some_and(|killed| killed.terminated.exit_code == code);
-    (same || (untold && event.last <= end.time())).then_some(event)
-}
 
 /// A container that is killed for a probe again and again.
 pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
@@ -59,7 +31,7 @@ pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
     let answer = answer_phrase(probe, answer);
     let (label, times) = (view.label(), crashes.times());
     let cause = format!("{label} is killed because its {kind} probe fails: {answer}, {times}");
-    Some(crash::observation(view, &crashes, kind, cause).log(view.lines()))
+    Some(crashes::observation(view, &crashes, kind, cause).log(view.lines()))
 }
 
 /// A container that runs and is not ready. The grace is the longest of a minute and what
@@ -74,7 +46,7 @@ pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Observation> {
     let started = view.running_since()?;
     let event = failed_probe(view, "readiness").filter(|event| event.last >= started)?;
     // Crashes say more than the probe that fails in between.
-    if crash::Crashes::of(view).is_some() {
+    if Crashes::of(view).is_some() {
         return None;
     }
     let since = started.max(unready_since(view.pod).unwrap_or(started));

@@ -27,10 +27,7 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Says what it took when all is known, and after `stop` what it took since `churn`.
 pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
     let mut seen = Seen::new();
-    let options = client::Options {
-        kubeconfig: Some(kubeconfig),
-        ..client::Options::default()
-    };
+    let options = client::Options::default().kubeconfig(kubeconfig);
     let connection = client::connect(&options).await?;
     let (to_events, events) = mpsc::unbounded_channel();
     let (to_logs, pods) = mpsc::unbounded_channel();

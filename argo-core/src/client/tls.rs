@@ -1,0 +1,65 @@
+//! The TLS configuration of a cluster.
+
+use std::{path::PathBuf, sync::Arc};
+
+use rustls::{
+    ClientConfig, Error,
+    client::danger::ServerCertVerifier,
+    crypto::{CryptoProvider, aws_lc_rs},
+    sign::{CertifiedKey, SingleCertAndKey},
+};
+use rustls_platform_verifier::Verifier;
+
+use super::trust::{Anyone, Authorities};
+
+/// Whom to trust.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trust {
+    /// Certificates of the cluster's authority, DER. `None`: those of the system.
+    pub(super) authorities: Option<Vec<Vec<u8>>>,
+    /// The file that they were read from, if it may be read again.
+    pub(super) file: Option<PathBuf>,
+    /// True if the server's certificate is not checked.
+    pub(super) anyone: bool,
+}
+
+/// The cryptography: AWS-LC. Ring signs with no P-521 key and verifies no P-521 signature,
+/// both of which kubectl does.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// Makes the configuration of all connections to a cluster: one, so that sessions are resumed.
+pub(super) fn client_config(
+    trust: &Trust,
+    certificate: Option<CertifiedKey>,
+    provider: Arc<CryptoProvider>,
+) -> Result<ClientConfig, Error> {
+    let verifier = verifier(trust, &provider)?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    Ok(match certificate {
+        // Not `with_client_auth_cert`: see `client_certificate`.
+        Some(certificate) => {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)))
+        }
+        None => builder.with_no_client_auth(),
+    })
+}
+
+fn verifier(
+    trust: &Trust,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    if trust.anyone {
+        return Ok(Arc::new(Anyone(Arc::clone(provider))));
+    }
+    let Some(certificates) = trust.authorities.clone() else {
+        return Ok(Arc::new(Verifier::new(Arc::clone(provider))?));
+    };
+    Authorities::new(certificates, trust.file.clone(), Arc::clone(provider))
+        .map(|authorities| Arc::new(authorities) as Arc<dyn ServerCertVerifier>)
+        .ok_or_else(|| Error::General("the certificate authority holds no certificate".to_owned()))
+}
