@@ -11,7 +11,8 @@
 //! use futures::StreamExt;
 //!
 //! # async fn deploy() -> Result<bool, client::Error> {
-//! let connection = client::connect(&client::Options::default()).await?;
+//! let options = client::Options::inferred(|name| std::env::var_os(name));
+//! let connection = client::connect(&options).await?;
 //! let mut events = follow(connection, AppRef::new("shop", "argocd"), FollowConfig::default());
 //! while let Some(event) = events.next().await {
 //!     match event {

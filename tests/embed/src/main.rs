@@ -2,7 +2,7 @@
 //!
 //! The example `deploy_tool` of argo-cli as a crate of its own.
 
-use std::{error::Error, path::PathBuf, time::Duration};
+use std::{error::Error, time::Duration};
 
 use argo_assistant::{
     FollowConfig, FollowEvent,
@@ -16,7 +16,8 @@ use futures::StreamExt;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let [app, namespace] = arguments().ok_or("usage: deploy_tool APP APP_NAMESPACE")?;
-    let connection = client::connect(&options()).await?;
+    let options = client::Options::inferred(|name| std::env::var_os(name));
+    let connection = client::connect(&options).await?;
     let config = FollowConfig::default().grace(Duration::from_secs(20));
     let mut events = follow(connection, AppRef::new(app, namespace), config);
     while let Some(event) = events.next().await {
@@ -42,15 +43,5 @@ fn print(lines: &Lines) {
     let (pod, container) = (&lines.origin.pod.name, &lines.origin.container);
     for line in lines.batch.lines() {
         println!("{pod}/{container} {}", String::from_utf8_lossy(line.text));
-    }
-}
-
-/// The files of kubectl; in a pod the service account comes first.
-fn options() -> client::Options {
-    let files = std::env::var_os("KUBECONFIG").unwrap_or_default();
-    client::Options {
-        files: std::env::split_paths(&files).map(PathBuf::from).collect(),
-        files_from: "KUBECONFIG".to_owned(),
-        ..client::Options::default()
     }
 }
