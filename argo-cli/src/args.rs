@@ -1,9 +1,10 @@
 //! The command line: what can be typed, and the environment variable of each flag.
 
-use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsString, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use argo_core::{AppRef, ObjectRef};
 use argo_events::LevelOverride;
+use argo_workloads::Workload;
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{ArgPredicate, BoolishValueParser, styling},
@@ -133,6 +134,10 @@ pub struct ExplainArgs {
 /// Which application, on which cluster.
 #[derive(Debug, Args)]
 pub struct TargetArgs {
+    /// Kinds of workload besides the built-in ones, from [`main_with`](crate::command::main_with).
+    #[arg(skip)]
+    pub kinds: Vec<Arc<dyn Workload>>,
+
     /// Name of the Argo CD application
     #[arg(value_name = "APP", value_parser = object_name)]
     pub app: String,
@@ -225,6 +230,20 @@ pub struct TargetArgs {
         help_heading = "Cluster"
     )]
     pub app_context: Option<String>,
+}
+
+impl Command {
+    /// Adds kinds of workload to the command, if it looks at a cluster.
+    pub fn add_kinds(&mut self, kinds: Vec<Arc<dyn Workload>>) {
+        let target = match self {
+            Self::Sync(args) => &mut args.follow.target,
+            Self::Follow(args) => &mut args.target,
+            Self::Diagnose(args) => &mut args.target,
+            Self::Explain(args) => &mut args.target,
+            Self::Version | Self::Man | Self::Completions { .. } => return,
+        };
+        target.kinds = kinds;
+    }
 }
 
 impl TargetArgs {

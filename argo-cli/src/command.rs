@@ -3,8 +3,10 @@
 use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,
+    sync::Arc,
 };
 
+use argo_workloads::Workload;
 use clap::{CommandFactory, Parser};
 
 use crate::{
@@ -18,10 +20,19 @@ mod diagnose;
 mod explain;
 mod sync;
 
-/// The whole program: reads the command line and does what it says.
+/// The whole program: reads the command line and carries it out.
 pub fn main() -> ExitCode {
+    main_with(Vec::new())
+}
+
+/// The whole program with kinds of workload besides the built-in ones: for a tool that
+/// knows more kinds.
+pub fn main_with(kinds: Vec<Arc<dyn Workload>>) -> ExitCode {
     match Cli::try_parse() {
-        Ok(cli) => run(cli),
+        Ok(mut cli) => {
+            cli.command.add_kinds(kinds);
+            run(cli)
+        }
         Err(error) => refused(&error),
     }
 }

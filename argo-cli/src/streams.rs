@@ -3,7 +3,7 @@
 use argo_core::text::duration;
 use argo_events::EventConfig;
 use argo_logs::LogConfig;
-use argo_workloads::{Clients, TrackConfig, TrackingMethod};
+use argo_workloads::{Clients, TrackConfig, TrackingMethod, builtin};
 use jiff::Timestamp;
 
 use crate::{
@@ -44,6 +44,7 @@ pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
         installation_id: target.installation_id.clone(),
         started,
         children: !target.no_children,
+        kinds: [builtin(), target.kinds.clone()].concat(),
         ..TrackConfig::default()
     }
 }

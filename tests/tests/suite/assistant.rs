@@ -93,6 +93,11 @@ impl Assistant {
         Self::program(env!("CARGO_BIN_EXE_assistant"), args)
     }
 
+    /// The program with two kinds of workload from outside: CloneSet and PetSet.
+    pub(crate) fn with_kinds(args: &[&str]) -> Self {
+        Self::program(env!("CARGO_BIN_EXE_assistant-with-kinds"), args)
+    }
+
     /// The demo, which runs argo-assistant.
     pub(crate) fn demo(args: &[&str]) -> Self {
         Self::program(env!("CARGO_BIN_EXE_demo"), args)

@@ -34,6 +34,7 @@ impl Hand {
         for (group, version, plural, kind) in [
             ("apps.kruise.io", "v1alpha1", "clonesets", "CloneSet"),
             ("db.example.com", "v1", "clusters", "Cluster"),
+            ("zoo.example.com", "v1", "petsets", "PetSet"),
         ] {
             store.register(ResourceType::new(group, version, plural, kind));
         }
@@ -147,6 +148,7 @@ fn api_version(kind: &str) -> &'static str {
         "Job" | "CronJob" => "batch/v1",
         "CloneSet" => "apps.kruise.io/v1alpha1",
         "Cluster" => "db.example.com/v1",
+        "PetSet" => "zoo.example.com/v1",
         "Application" | "Rollout" => "argoproj.io/v1alpha1",
         _ => "v1",
     }

@@ -17,6 +17,7 @@ mod matrix;
 mod misses;
 mod nonsense;
 mod open_files;
+mod outside_kinds;
 mod past_events;
 mod rbac;
 mod readme;
