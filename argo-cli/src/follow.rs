@@ -139,7 +139,10 @@ impl fmt::Display for Verdict {
             (_, Some(cause)) => write!(f, "{}: {}", cause.workload, cause.sentence),
             (Outcome::Failed, None) => write!(f, "{app} failed after {took}; no cause was found"),
             (Outcome::TimedOut, None) => {
-                write!(f, "{app} is not rolled out after {took}; no cause was found")
+                write!(
+                    f,
+                    "{app} is not rolled out after {took}; no cause was found"
+                )
             }
         }
     }
@@ -285,7 +288,8 @@ impl Run {
             grace: None,
         };
         let events = self.observer.examine(&thresholds, now);
-        self.items.extend(events.into_iter().map(FollowEvent::Finding));
+        self.items
+            .extend(events.into_iter().map(FollowEvent::Finding));
     }
 
     fn consider(&mut self, now: Timestamp) {
@@ -308,7 +312,8 @@ impl Run {
         let explained = findings.any(|finding| finding.severity > Severity::Info);
         if outcome != Outcome::RolledOut && !explained {
             let events = self.observer.examine(&Thresholds::one_look(), now);
-            self.items.extend(events.into_iter().map(FollowEvent::Finding));
+            self.items
+                .extend(events.into_iter().map(FollowEvent::Finding));
         }
         let workloads = self.observer.progress().workloads();
         let decided = self.decided.unwrap_or(now);

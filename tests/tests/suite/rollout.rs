@@ -63,6 +63,11 @@ impl Rollout {
         self
     }
 
+    /// The application of the scenario.
+    pub(crate) fn application(&self) -> &scenario::Application {
+        self.scenario.application.as_ref().unwrap()
+    }
+
     /// `argo-assistant COMMAND APP NAMESPACE FLAGS` on this cluster. argocd follows the
     /// Application unless there is a script.
     pub(crate) fn command(&self, command: &str, flags: &[&str]) -> Assistant {
