@@ -1,5 +1,9 @@
 //! The command line: what can be typed, and the environment variable of each flag.
 
+mod kubectl;
+
+pub use kubectl::KubectlArgs;
+
 use std::{ffi::OsString, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use argo_core::{AppRef, ObjectRef};
@@ -230,6 +234,10 @@ pub struct TargetArgs {
         help_heading = "Cluster"
     )]
     pub app_context: Option<String>,
+
+    /// kubectl's connection flags.
+    #[command(flatten)]
+    pub kubectl: KubectlArgs,
 }
 
 impl Command {

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, io::IsTerminal, path::PathBuf, time::Duration};
 
-use argo_core::client::{self, Connection};
+use argo_core::client::{self, Connection, LoginSource};
 use argo_core::text::chain;
 
 use crate::{args::TargetArgs, error::Failure, settings::Lookup};
@@ -12,10 +12,12 @@ const FIRST_ANSWER: Duration = Duration::from_secs(15);
 
 /// The ways to the clusters of an application.
 pub struct Clusters {
-    /// Where the workloads are.
+    /// The cluster of the workloads.
     pub workloads: Connection,
-    /// Where the Application is, if elsewhere.
+    /// The cluster of the Application resource, if that is another.
     pub applications: Option<Connection>,
+    /// Sentences on how the cluster was chosen, for the reader.
+    pub notes: Vec<String>,
 }
 
 /// Connects to the cluster of the workloads, and to that of the Application where it is
@@ -25,16 +27,27 @@ pub struct Clusters {
 ///
 /// When there is no configuration, no answer, or the credentials are refused.
 pub async fn connect(target: &TargetArgs, env: Lookup<'_>) -> Result<Clusters, Failure> {
-    let options = options(target.kubeconfig.clone(), target.context.clone(), env);
-    let workloads = connect_to(&options).await?;
+    let mut options = options(target.kubeconfig.clone(), target.context.clone(), env);
+    options.overrides = target.kubectl.overrides();
+    let mut notes = Vec::new();
+    let workloads = choose(&options, target, &mut notes).await?;
+    if let LoginSource::User {
+        name,
+        is_anonymous: true,
+    } = &workloads.login
+    {
+        notes.push(anonymous(&workloads.described, name));
+    }
     let elsewhere = target.app_kubeconfig.is_some() || target.app_context.is_some();
-    let applications = match elsewhere {
-        false => None,
-        true => Some(connect_to(&application_options(target, env)).await?),
+    let applications = if elsewhere {
+        Some(connect_to(&application_options(target, env)).await?)
+    } else {
+        None
     };
     Ok(Clusters {
         workloads,
         applications,
+        notes,
     })
 }
 
@@ -56,6 +69,73 @@ fn options(
     options.kubeconfig = kubeconfig;
     options.context = context;
     options.interactive(std::io::stdin().is_terminal())
+}
+
+/// Tries the pod's service account first. In a pipeline's pod it often has no rights at
+/// all, and the kubeconfig names the cluster that is meant.
+async fn choose(
+    options: &client::Options,
+    target: &TargetArgs,
+    notes: &mut Vec<String>,
+) -> Result<Connection, Failure> {
+    let Some(fallback) = options.fallback() else {
+        return connect_to(options).await;
+    };
+    let files = fallback.files_in_words();
+    let why = match connect_to(options).await {
+        Ok(connection) => match refusal(&connection, target).await {
+            None => {
+                notes.push(format!(
+                    "connected as the pod's service account; {files} was not looked at (choose it with --context or --kubeconfig)"
+                ));
+                return Ok(connection);
+            }
+            Some(why) => why,
+        },
+        Err(failure) => failure.message,
+    };
+    let connection = connect_to(&fallback).await?;
+    notes.push(format!(
+        "the pod's service account is of no use here ({why}): using {} of {files}",
+        connection.described
+    ));
+    Ok(connection)
+}
+
+/// Returns why the service account cannot follow the application, if it cannot: it may
+/// read neither the Application nor pods.
+async fn refusal(connection: &Connection, target: &TargetArgs) -> Option<String> {
+    let path = format!(
+        "/apis/argoproj.io/v1alpha1/namespaces/{}/applications/{}",
+        target.app_namespace, target.app
+    );
+    forbidden(connection, &path).await?;
+    let named = target.namespaces.first();
+    let namespace = named.unwrap_or(&target.app_namespace);
+    let path = format!("/api/v1/namespaces/{namespace}/pods?limit=1");
+    forbidden(connection, &path).await
+}
+
+/// Returns the server's words if a GET of the path is answered with 401 or 403.
+async fn forbidden(connection: &Connection, path: &str) -> Option<String> {
+    let request = http::Request::get(path).body(Vec::new()).ok()?;
+    let answer = connection.client.request_text(request);
+    match tokio::time::timeout(FIRST_ANSWER, answer).await {
+        Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403) => {
+            Some(format!("{} {}", status.code, status.message))
+        }
+        _ => None,
+    }
+}
+
+fn anonymous(described: &str, user: &str) -> String {
+    let entry = match user {
+        "" => "names no user".to_owned(),
+        user => format!("has the user entry \"{user}\", which holds no credentials"),
+    };
+    format!(
+        "{described} {entry}: the server takes us for system:anonymous (give the entry a token, a client certificate or an exec plugin)"
+    )
 }
 
 async fn connect_to(options: &client::Options) -> Result<Connection, Failure> {

@@ -96,11 +96,16 @@ where
 fn settings() -> Settings {
     let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
     let (settings, warnings) = Settings::read(&lookup, io::stdout().is_terminal());
+    warn(&warnings);
+    settings
+}
+
+/// Writes one line each to stderr.
+fn warn(warnings: &[String]) {
     for warning in warnings {
         // There is nobody left to tell if stderr is closed.
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
-    settings
 }
 
 /// A variable of the environment; one that is no UTF-8 counts as unset.

@@ -289,7 +289,7 @@ impl Run {
     }
 
     /// Says what the run is about, and how argocd is run where that is not obvious.
-    pub fn announce(&mut self, cluster: &str) {
+    pub fn announce(&mut self, cluster: &str, notes: &[String]) {
         let config = self.session.config();
         let with = if config.argocd.is_some() {
             "Waiting with argocd for"
@@ -298,6 +298,9 @@ impl Run {
         };
         let msg = format!("{with} application {} ({cluster})", config.app);
         self.say(Level::Info, msg);
+        for note in notes {
+            self.say(Level::Warning, note.clone());
+        }
         let notices = [
             self.argocd.as_mut().and_then(Argocd::take_notice),
             self.session

@@ -1,4 +1,4 @@
-//! Which Argo CD application is meant.
+//! References to Argo CD Applications.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl AppRef {
         }
     }
 
-    /// The instance name of an application outside the control plane's namespace:
+    /// Returns the instance name of an application outside the control plane's namespace:
     /// `<namespace>_<name>` (Argo CD `util/argo/argo.go`, `AppInstanceName`).
     pub fn qualified(&self) -> String {
         format!("{}_{}", self.namespace, self.name)

@@ -1,12 +1,12 @@
-//! How long to wait before the next try.
+//! Delays between retries.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
 };
 
-/// Returns a seed for the jitter of whatever a value names. Watches that were cut at one
-/// moment come back at different ones.
+/// Derives a seed for jitter from a value, so that watches that were cut at one moment
+/// reconnect at different ones.
 pub fn seed(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
@@ -27,7 +27,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A backoff between two delays.
+    /// Creates a backoff between two delays.
     pub fn new(first: Duration, max: Duration, seed: u64) -> Self {
         Self {
             first,
@@ -37,7 +37,7 @@ impl Backoff {
         }
     }
 
-    /// The delay before the next try; each call counts one failure.
+    /// Returns the delay before the next try and counts one failure.
     pub fn next_delay(&mut self) -> Duration {
         let doubled = self.first.saturating_mul(1 << self.failures.min(20));
         self.failures = self.failures.saturating_add(1);
@@ -45,12 +45,12 @@ impl Backoff {
         delay - delay.mul_f64(self.fraction() / 4.0)
     }
 
-    /// Forgets the failures: it worked.
+    /// Forgets the failures after a success.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// How many failures since the last success.
+    /// Returns the number of failures since the last success.
     pub fn failures(&self) -> u32 {
         self.failures
     }

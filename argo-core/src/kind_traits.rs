@@ -19,7 +19,7 @@ pub struct KindTraits {
     pub any_pod_dooms: bool,
     /// Whether the workload runs for ever, once, or starts others by the clock.
     pub runs: Runs,
-    /// Where the controller reports pods that the API server refused.
+    /// The place where the controller reports pods that the API server refused.
     pub refused_pods: RefusedPods,
     /// The arguments of kubectl that resume the paused workload, without its namespace:
     /// `rollout resume deployment/web`. Absent where no single command does.

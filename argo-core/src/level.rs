@@ -1,10 +1,10 @@
-//! How much a record matters.
+//! Severities of records.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The levels of the output, named as logrus names them; the most severe is the least.
+/// The severity of a record, with the names of logrus. The most severe is the smallest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -12,16 +12,16 @@ pub enum Level {
     Error,
     /// Something may fail, or is not known.
     Warning,
-    /// What happens.
+    /// The normal course of events.
     Info,
-    /// What only a maintainer wants.
+    /// Details for maintainers.
     Debug,
     /// Everything.
     Trace,
 }
 
 impl Level {
-    /// The name that logrus writes in full (`warning`, not `warn`).
+    /// Returns the full name, as logrus writes it (`warning`, not `warn`).
     pub fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -39,7 +39,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// A level that nobody knows.
+/// The error for a text that names no level.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is no level; use error, warning, info, debug or trace")]
 pub struct ParseLevelError(pub String);

@@ -1,10 +1,11 @@
-//! The vocabulary of Argo Assistant.
+//! The vocabulary of Argo Assistant, which follows the deployment of an Argo CD Application.
+//! It has nothing to do with Argo Events or Argo Workflows.
 //!
-//! Everything that more than one crate of the workspace speaks of lives here: which
-//! application is meant ([`AppRef`], [`TrackingId`]), which object ([`GroupKind`],
-//! [`ObjectRef`]), what is known of it (the slim types in [`resource`]), what the
-//! tracker tells the followers ([`TrackEvent`], [`PodEvent`]), and what a person or a
-//! program is shown in the end ([`Record`]).
+//! Everything that more than one crate of the workspace needs lives here: references to
+//! Applications ([`AppRef`], [`TrackingId`]) and objects ([`GroupKind`], [`ObjectRef`]), their
+//! content (the slim types in [`resource`]), the events that the tracker sends to the
+//! followers ([`TrackEvent`], [`PodEvent`]), and the output that people and programs get
+//! ([`Record`]). Texts from the cluster pass [`text::redacted`] before they are shown.
 //!
 //! # Theory of operation
 //!
@@ -31,13 +32,14 @@
 //!
 //! # What it does not do
 //!
-//! It knows no kind of workload, decides nothing about who belongs to an application,
-//! prints nothing and reads no environment variable of the user.
+//! It knows no kind of workload, does not decide which objects belong to an application,
+//! prints nothing and reads no environment variables.
 
 pub mod access;
 mod app;
 pub mod backoff;
 pub mod client;
+mod events;
 mod kind_traits;
 mod level;
 mod notice;
@@ -47,12 +49,12 @@ pub mod resource;
 mod rollout_state;
 pub mod text;
 mod timer;
-mod track;
-mod tracking;
+mod tracking_id;
 mod watch;
 
 pub use app::AppRef;
 pub use backoff::Backoff;
+pub use events::{PodEvent, TrackEvent, Tracked, TrackedBody};
 pub use kind_traits::{KindTraits, Newest, OwnedRevision, RefusedPods, RevisionLabel, Runs};
 pub use level::{Level, ParseLevelError};
 pub use notice::{Notice, NoticeCode};
@@ -60,6 +62,5 @@ pub use object::{GroupKind, ObjectName, ObjectRef};
 pub use record::Record;
 pub use rollout_state::RolloutState;
 pub use timer::sleep_until;
-pub use track::{PodEvent, TrackEvent, Tracked, TrackedBody};
-pub use tracking::{ParseTrackingIdError, TrackingId};
+pub use tracking_id::{ParseTrackingIdError, TrackingId};
 pub use watch::{Degraded, DegradedReason, WatchConfig, WatchEvent, watch};

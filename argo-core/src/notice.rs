@@ -1,26 +1,26 @@
-//! What a follower has to say about itself.
+//! Notices: what cannot be known, cannot be read or was left out.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Level, ObjectRef, text::redacted};
 
-/// What kind of thing a [`Notice`] tells; stable, for programs.
+/// The kind of a [`Notice`]. Programs may rely on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NoticeCode {
-    /// Something may not be read (403); the rest goes on.
+    /// Access to a resource is forbidden (403); everything else goes on.
     Forbidden,
     /// A kind is not served by the cluster.
     NotServed,
-    /// The cluster cannot be reached, or refuses the credentials; it is tried again.
+    /// The cluster cannot be reached or refuses the credentials. It is retried.
     Unreachable,
-    /// What was degraded works again.
+    /// A resource that failed before works again.
     Restored,
     /// Lines of a log may be missing.
     LinesMissing,
-    /// Whole runs of a container ended before they could be read.
+    /// Runs of a container ended before their logs could be read.
     InstancesLost,
     /// A log cannot be read.
     LogUnreadable,
@@ -37,24 +37,24 @@ pub enum NoticeCode {
 /// One sentence about what cannot be known, cannot be read, or was left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
-    /// What kind of notice.
+    /// The kind of notice.
     pub code: NoticeCode,
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
-    /// When it came up.
+    /// The time at which it came up.
     pub time: Timestamp,
-    /// The object it is about, if it is about one.
+    /// The object concerned, if any.
     pub object: Option<ObjectRef>,
-    /// The container it is about, if it is about one.
+    /// The container concerned, if any.
     pub container: Option<String>,
     /// The sentence, without a full stop.
     pub message: String,
-    /// What to do about it, if anything.
+    /// A remedy, if there is one: a command or a sentence.
     pub hint: Option<String>,
 }
 
 impl Notice {
-    /// A notice about nothing in particular. Its message is shown without credentials.
+    /// Creates a notice about no object. Credentials in the message are cut.
     pub fn new(code: NoticeCode, level: Level, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -67,14 +67,14 @@ impl Notice {
         }
     }
 
-    /// The same about an object.
+    /// Names the object concerned.
     #[must_use]
     pub fn about(mut self, object: ObjectRef) -> Self {
         self.object = Some(object);
         self
     }
 
-    /// The same with something to do.
+    /// Adds a remedy.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -1,4 +1,4 @@
-//! Which Kubernetes object is meant.
+//! Names of Kubernetes objects.
 
 use std::{fmt, sync::Arc};
 
@@ -37,7 +37,7 @@ impl GroupKind {
 }
 
 impl fmt::Display for GroupKind {
-    /// As kubectl writes it: `Deployment.apps`, `Pod`.
+    /// Writes it like kubectl: `Deployment.apps`, `Pod`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.group {
             "" => f.write_str(&self.kind),
@@ -56,7 +56,7 @@ pub struct ObjectRef {
     pub namespace: Arc<str>,
     /// Name.
     pub name: Arc<str>,
-    /// Uid; empty where it is not known.
+    /// Uid; empty if it is unknown.
     pub uid: Arc<str>,
 }
 
@@ -82,7 +82,7 @@ impl ObjectRef {
         }
     }
 
-    /// True if both name the same thing of the cluster, whichever of its incarnations: kind,
+    /// True if both name the same thing of the cluster, even if it was created anew: kind,
     /// namespace and name agree, the uid may differ.
     pub fn same_name(&self, other: &Self) -> bool {
         self.name() == other.name()
@@ -99,7 +99,7 @@ impl ObjectRef {
     }
 }
 
-/// An object by its name, whichever of its incarnations is there: kind, namespace and name.
+/// The name of an object without its uid, so that an object keeps it when it is created anew.
 ///
 /// It is the key for what is remembered of a workload that may be deleted and created again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,7 +113,7 @@ pub struct ObjectName {
 }
 
 impl fmt::Display for ObjectRef {
-    /// As people write it: `Deployment/web`.
+    /// Writes `Deployment/web`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind.kind, self.name)
     }

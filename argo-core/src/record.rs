@@ -1,4 +1,4 @@
-//! The one output vocabulary: what a person reads as a line and a program as JSON.
+//! Records: the output, which people read as lines and programs as JSON.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,18 +16,18 @@ pub struct Record {
     /// When it happened: the line's own time for a log line, the last occurrence for an
     /// event. RFC 3339.
     pub time: Timestamp,
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
     /// The text, without time, level and tag.
     pub msg: String,
     /// Always [`SCHEMA`].
     pub schema: u32,
-    /// What it is.
+    /// The kind of record and its own fields.
     #[serde(flatten)]
     pub body: Body,
 }
 
-/// What a record is, with what belongs to that.
+/// The kind of a record with the fields of that kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -38,17 +38,17 @@ pub enum Body {
     Event(Event),
     /// A line that argocd wrote.
     Argo(Argo),
-    /// How far a workload is, or what is waited for.
+    /// The progress of a workload, or of the whole application.
     Status(Status),
     /// A cause of failure.
     Finding(Finding),
-    /// What the tool has to say about itself.
+    /// A notice of the tool about itself.
     Notice(NoticeBody),
     /// The end.
     Verdict(Verdict),
 }
 
-/// Where a log line comes from.
+/// The origin of a log line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Log {
     /// Name of the application.
@@ -62,15 +62,15 @@ pub struct Log {
     pub pod: String,
     /// Name of the container.
     pub container: String,
-    /// How often the container had been restarted before it wrote this.
+    /// The number of restarts of the container before it wrote the line.
     pub restart: u32,
     /// True if the line goes on in the next record of the container: it is longer than
-    /// 1 MiB. What the runtimes call partial, too.
+    /// 1 MiB. Container runtimes call such a line partial, too.
     #[serde(default, skip_serializing_if = "is_false")]
     pub partial: bool,
 }
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Namespace of the object.
@@ -82,11 +82,11 @@ pub struct Event {
     pub container: Option<String>,
     /// The reason, in one camel-case word.
     pub reason: String,
-    /// How often it happened so far.
+    /// The number of occurrences so far.
     pub count: u32,
 }
 
-/// Which stream of argocd.
+/// The origin of a line of argocd.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Argo {
     /// `stdout` or `stderr`.
@@ -96,7 +96,7 @@ pub struct Argo {
     pub partial: bool,
 }
 
-/// How far a workload is.
+/// The progress of a workload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Namespace of the workload; empty for a summary of all.
@@ -126,7 +126,7 @@ pub struct Finding {
     pub pods: Vec<String>,
     /// True if the rollout cannot succeed without a change.
     pub doomed: bool,
-    /// True if it was said before and is over: this record takes it back.
+    /// True if the finding was reported before and is resolved.
     #[serde(default, skip_serializing_if = "is_false")]
     pub resolved: bool,
     /// Facts that prove it, one sentence each.
@@ -136,7 +136,7 @@ pub struct Finding {
     pub next: Option<String>,
 }
 
-/// What the tool has to say about itself.
+/// A notice of the tool about itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoticeBody {
     /// Stable code.
@@ -144,7 +144,7 @@ pub struct NoticeBody {
     /// `<Kind>/<name>` of the object it is about, or `<pod>/<container>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
-    /// What to do about it.
+    /// A remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -156,7 +156,7 @@ pub struct Verdict {
     pub app: String,
     /// `succeeded`, `failed`, `timeout` or `interrupted`.
     pub outcome: String,
-    /// What ended the wait: `argocd`, `degraded`, `timeout`, `fail-fast`, `signal`…
+    /// The cause that ended the wait: `argocd`, `degraded`, `timeout`, `fail-fast`, `signal`…
     pub reason: String,
     /// argocd's exit code, where it ended by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -194,7 +194,7 @@ pub struct WorkloadSummary {
     /// Seconds from the start until it was complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
-    /// What it waits for.
+    /// The missing step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
 }

@@ -19,10 +19,10 @@ use crate::{
     text::{chain, redacted},
 };
 
-/// How to watch.
+/// Settings of a watch.
 #[derive(Clone, Debug)]
 pub struct WatchConfig {
-    /// Objects a page of a list. Each page is decoded whole, so this bounds the peak of
+    /// Objects per page of a list. Each page is decoded whole, so this bounds the peak of
     /// memory. Default 250.
     pub page_size: u32,
     /// Seconds after which the server ends a watch, and the time after which a dead
@@ -36,9 +36,9 @@ pub struct WatchConfig {
     /// true; the first server that refuses sets it to false for everyone who shares it.
     /// Off by default: a server that ignores the parameter never completes the list.
     pub streaming: Arc<AtomicBool>,
-    /// How long to wait before a kind that may not be read is asked for again. Default 5 min.
+    /// Delay before a forbidden kind (403) is requested again. Default 5 min.
     pub forbidden_retry: Duration,
-    /// How long to wait before a kind that is not served is asked for again. Default 30 s.
+    /// Delay before a kind that is not served (404) is requested again. Default 30 s.
     pub absent_retry: Duration,
     /// Seed of the jitter.
     pub seed: u64,
@@ -59,7 +59,7 @@ impl Default for WatchConfig {
     }
 }
 
-/// What a watch says.
+/// An event of a watch.
 #[derive(Clone, Debug)]
 pub enum WatchEvent<K> {
     /// A list begins: whatever is not applied before the next [`Synced`](Self::Synced)
@@ -83,7 +83,7 @@ pub enum WatchEvent<K> {
 pub struct Degraded {
     /// The reason, for programs.
     pub reason: DegradedReason,
-    /// What the server or the connection said, with its causes.
+    /// The message of the server or the connection with its causes, without credentials.
     pub message: String,
 }
 
@@ -200,7 +200,7 @@ where
         event
     }
 
-    /// What to do about an error: how long to wait, and what to tell, if it is news.
+    /// Returns how long to wait after an error, and the report about it if it is news.
     fn failure(&mut self, error: &watcher::Error) -> (Duration, Option<Degraded>) {
         let status = status(error);
         let code = status.map_or(0, |status| status.code);

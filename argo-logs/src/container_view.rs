@@ -47,6 +47,14 @@ pub struct ContainerView {
     pub over: bool,
 }
 
+impl Run {
+    /// True if the container could not be started: the run ended without a start, so it has
+    /// no log.
+    pub(crate) fn never_started(&self) -> bool {
+        !self.running && self.started_at.is_none()
+    }
+}
+
 impl ContainerView {
     /// Reads the state of a container from its pod.
     pub fn new(pod: &Pod, container: &str) -> Self {

@@ -343,15 +343,17 @@ impl Follower {
         let is_last = self.runs.are_over();
         let run = self.runs.current();
         let pass = run.map(|run| run.pass(&open, is_clean, is_last));
-        let is_gone = retry::is_gone(&end, message.as_ref(), open.reader.lines());
+        let is_gone = retry::is_gone(&end, message.as_ref(), &open);
         let (follow, unseen) = (open.params.follow, open.reader.unseen());
         if open.has_worked(now) {
             self.retry.worked();
         }
-        self.count(open, message.is_some(), now);
+        // A message instead of the log tells nothing of the run, unless it ends a follow.
+        let is_void = message.is_some() && open.reader.lines() == 0 && !(is_gone && follow);
+        self.count(open, is_void, now);
         if let Some(run) = self.runs.current_mut() {
             run.last = match is_clean {
-                _ if is_gone => run.last.gone(),
+                _ if is_gone => run.last.gone(follow),
                 true => run.last.clean(follow),
                 false => run.last.cut(),
             };
@@ -370,7 +372,7 @@ impl Follower {
     }
 
     /// Counts the lines of a response, and keeps the piece behind its last line end.
-    fn count(&mut self, mut open: OpenResponse, has_message: bool, now: Duration) {
+    fn count(&mut self, mut open: OpenResponse, is_void: bool, now: Duration) {
         self.printed.close(&mut open.reader);
         self.publish();
         let Some(run) = self.runs.current_mut() else {
@@ -379,8 +381,7 @@ impl Follower {
         run.count(&open.reader);
         run.was_empty(open.empty_at(now));
         // A response that tells nothing of this run does not replace one that does.
-        let tells_nothing = has_message && open.reader.lines() == 0;
-        if !open.has_begun() || tells_nothing || open.reader.is_foreign() {
+        if !open.has_begun() || is_void || open.reader.is_foreign() {
             return;
         }
         let is_passed = open.reader.has_passed_the_piece();

@@ -98,8 +98,7 @@
 //!
 //! # Features
 //!
-//! - `direct` (default): `DirectSource`. Without it, logs are read through kube's client,
-//!   and rustls, tokio-rustls, httparse and hyper-util are no dependencies of this crate.
+//! - `direct` (default): `DirectSource`. Without it, logs are read through kube's client.
 //! - `unstable-engine`: the module `engine` with the state machine. It may change in any
 //!   release.
 //!

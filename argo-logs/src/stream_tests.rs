@@ -234,7 +234,7 @@ fn pods() -> (
     unbounded()
 }
 
-/// What an item is, in short: `web/3`, a message, or `web ended`.
+/// An item in short: `web/3`, a message, or `web ended`.
 fn told(event: &LogEvent) -> Vec<String> {
     match event {
         LogEvent::Lines(Lines { origin, batch }) => batch

@@ -3,34 +3,34 @@
 //! of the application are followed.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
-use std::{env, error::Error, sync::Arc};
+use std::{env, error::Error};
 
-use argo_core::{AppRef, client, resource::WorkloadObject};
-use argo_workloads::{TrackConfig, WorkloadKind, explain, rollout::RolloutState};
+use argo_core::{AppRef, KindTraits, Newest, RolloutState, client, resource::WorkloadObject};
+use argo_workloads::{TrackConfig, WorkloadKind, explain};
 
-/// Done once the controller has seen the change and each replica is new and ready.
+/// Complete once the controller has seen the change and each replica is new and ready.
 fn rule(object: &WorkloadObject) -> RolloutState {
-    let desired = object.spec.replicas.unwrap_or(1);
-    let updated = object.status.updated_replicas.unwrap_or(0);
-    let ready = object.status.ready_replicas.unwrap_or(0);
-    let complete = object.is_observed() && updated >= desired && ready >= desired;
-    RolloutState {
-        desired: Some(desired),
-        updated: Some(updated),
-        ready: Some(ready),
-        available: object.status.available_replicas,
-        complete,
-        paused: object.spec.paused,
-        waiting_for: (!complete).then(|| format!("{updated} of {desired} updated")),
-        ..RolloutState::default()
+    let state = RolloutState::replicas(object);
+    let (desired, updated) = (state.desired.unwrap_or(1), state.updated.unwrap_or(0));
+    if object.is_observed() && updated >= desired && state.ready.unwrap_or(0) >= desired {
+        return state.done();
+    }
+    state.waits(format!("{updated} of {desired} updated"))
+}
+
+/// Pods of the newest revision carry its name as a label.
+fn traits(object: &WorkloadObject) -> KindTraits {
+    let revision = object.status.update_revision.as_deref();
+    KindTraits {
+        newest: Newest::labelled("controller-revision-hash", revision),
+        ..KindTraits::default()
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let clonesets = WorkloadKind::new("apps.kruise.io", "v1alpha1", "CloneSet", "clonesets");
-    let mut config = TrackConfig::default();
-    config.kinds.push(Arc::new(clonesets.rollout(rule)));
+    let config = TrackConfig::default().kind(clonesets.rollout(rule).traits(traits));
 
     let mut args = env::args().skip(1);
     let name = args.next().ok_or("usage: cloneset APP APP_NAMESPACE")?;

@@ -1,27 +1,32 @@
-//! Which objects belong to an Argo CD application, how far their rollout is, and why it
-//! fails.
+//! Tracks the Kubernetes objects of an Argo CD application, how far their rollout is, and
+//! why it fails. A companion of Argo CD; it has nothing to do with Argo Events or Argo
+//! Workflows.
 //!
 //! # Theory of operation
 //!
 //! [`track()`] follows an application as a stream of [`TrackEvent`](argo_core::TrackEvent)s
-//! that never ends. It first reads the Application resource, if it may: that says in which
-//! namespaces the objects are, in which form Argo CD writes its tracking ids, and when the
-//! operation began, which tells new pods from old ones. Then each kind has one watch in
-//! each namespace: pods, the kinds of [`builtin`] and those that the caller adds, and the
-//! metadata of claims and autoscalers.
+//! that never ends. It first reads the Application resource, if it may: that names the
+//! namespaces of the objects, the form in which Argo CD writes its tracking ids, and the
+//! start of the operation, which tells new pods from old ones. Then each kind has one watch
+//! in each namespace: pods, the kinds of [`builtin`] and those that the caller adds, and
+//! the metadata of claims and autoscalers.
 //!
-//! Who belongs to the application is decided by two plain structs without a clock or a
-//! client. [`AppSelector`] reads the marks of one object: an id counts only on the object
-//! that it names, as controllers copy ids to what they create. [`Index`] knows who owns
-//! whom, to any depth and in any order of arrival: what a followed object owns is followed.
-//! An owner of a kind that nobody watches is read once, as metadata.
+//! Two plain structs without a clock or a client decide which objects belong to the
+//! application. [`AppSelector`] reads the marks of one object: a tracking id counts only on
+//! the object that it names, as controllers copy ids to the objects that they create. The
+//! index knows the owners of each object, to any depth and in any order of arrival: an
+//! object with a followed owner is followed. An owner of a kind that is not watched is read
+//! once, as metadata.
 //!
-//! What cannot be read is a notice among the events, with the rule that would allow it,
-//! and the rest goes on. [`snapshot`] gives the same events from one look without watches,
-//! and [`explain`] says of each object why it is followed or not.
+//! A resource that cannot be read is a notice among the events, with the command that would
+//! allow it, and the rest goes on. [`snapshot`] gives the same events from one look without
+//! watches, and [`explain`] tells of each object why it is followed or not.
 //!
-//! How far a workload is follows from its object alone ([`rollout`]), and so does what is
-//! wrong with it ([`diagnosis`]).
+//! Each kind is a type that implements [`Workload`]: its names, the rule by which its
+//! progress is read from an object, and the traits by which it differs from others. The
+//! tracker evaluates both once for each change, and
+//! [`Tracked`](argo_core::Tracked) carries the result. [`progress`] and [`diagnosis`] read
+//! only that, so a kind from outside is treated like a built-in one.
 //!
 //! ```no_run
 //! use argo_core::{AppRef, TrackEvent, client};
@@ -31,7 +36,7 @@
 //! # async fn run() -> Result<(), client::Error> {
 //! let connection = client::connect(&client::Options::inferred(|name| std::env::var_os(name))).await?;
 //! let app = AppRef::new("shop", "argocd");
-//! let mut events = Box::pin(track(connection.into(), app, TrackConfig::default()));
+//! let mut events = track(connection.into(), app, TrackConfig::default());
 //! while let Some(event) = events.next().await {
 //!     match event {
 //!         TrackEvent::Applied(tracked) => println!("{} of {}", tracked.object, tracked.root),

@@ -10,9 +10,6 @@
 //! [`diagnosis`](crate::diagnosis) is for.
 
 pub use argo_core::RolloutState;
-use argo_core::{GroupKind, resource::WorkloadObject};
-
-use crate::workload::builtin;
 
 mod generic;
 mod pod;
@@ -23,16 +20,6 @@ pub use pod::pod;
 /// Shown until the controller has observed a change: a moment on most clusters, so a run
 /// does not report it.
 pub const NOT_SEEN: &str = "controller has not seen the change";
-
-/// Returns the state of a workload of a kind. Kinds that are not built in follow the
-/// conventions of [`generic`].
-pub fn of(kind: &GroupKind, object: &WorkloadObject) -> RolloutState {
-    let kinds = builtin();
-    let known = kinds
-        .iter()
-        .find(|known| known.names().group_kind() == *kind);
-    known.map_or_else(|| generic(object), |known| known.rollout(object))
-}
 
 /// Returns `2 of 3 ready`, or why ready pods do not count yet.
 pub(crate) fn not_available(available: i64, ready: i64, of: i64) -> String {
@@ -59,22 +46,10 @@ pub(crate) fn words(condition: &argo_core::resource::Condition, otherwise: &str)
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::*;
+    use argo_core::resource::WorkloadObject;
 
-    /// An object from the fields that a test is about.
+    /// Reads an object from the fields that a test is about.
     pub(crate) fn object(value: serde_json::Value) -> WorkloadObject {
         serde_json::from_value(value).unwrap()
-    }
-
-    #[test]
-    fn each_kind_has_its_rule() {
-        let empty = WorkloadObject::default();
-        let state = |group, kind| of(&GroupKind::new(group, kind), &empty);
-        assert_eq!(state("apps", "Deployment").desired, Some(1));
-        assert_eq!(state("apps", "DaemonSet").desired, Some(0));
-        assert!(state("batch", "CronJob").complete);
-        assert!(!state("batch", "Job").complete);
-        assert!(!state("argoproj.io", "Rollout").complete);
-        assert!(state("example.com", "Database").complete);
     }
 }

@@ -139,3 +139,54 @@ fn api(names: &Names, client: &Client, scope: &Scope) -> Api<WorkloadObject> {
         Scope::Namespace(namespace) => Api::namespaced_with(client, namespace, &resource),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use argo_core::{ObjectRef, TrackedBody};
+
+    use super::*;
+
+    /// An empty object of a kind, as the tracker describes it.
+    fn described(group: &str, kind: &str, kinds: &[Arc<dyn Workload>]) -> Tracked {
+        let object = ObjectRef {
+            kind: GroupKind::new(group, kind),
+            namespace: "n".into(),
+            name: "w".into(),
+            uid: "u".into(),
+        };
+        let tracked = Tracked {
+            root: object.clone(),
+            object,
+            owner: None,
+            hook: None,
+            is_new: false,
+            rollout: None,
+            traits: KindTraits::default(),
+            body: TrackedBody::Workload(Arc::default()),
+        };
+        describe(kinds, tracked)
+    }
+
+    #[test]
+    fn each_kind_has_its_rule_and_traits() {
+        let state = |group, kind| described(group, kind, &builtin()).rollout.unwrap();
+        assert_eq!(state("apps", "Deployment").desired, Some(1));
+        assert_eq!(state("apps", "DaemonSet").desired, Some(0));
+        assert!(state("batch", "CronJob").complete);
+        assert!(!state("batch", "Job").complete);
+        assert!(!state("argoproj.io", "Rollout").complete);
+        assert!(described("batch", "Job", &builtin()).traits.runs_once());
+        assert!(described("apps", "StatefulSet", &builtin()).traits.ordered);
+    }
+
+    #[test]
+    fn a_kind_from_outside_is_described_by_its_own_rule() {
+        let name = ("db.example.com", "v1", "Database", "databases");
+        let kind = WorkloadKind::new(name.0, name.1, name.2, name.3)
+            .rollout(|_| RolloutState::default().waits("a backup"));
+        assert!(described(name.0, name.2, &builtin()).rollout.is_none());
+        let described = described(name.0, name.2, &[Arc::new(kind)]);
+        let waiting_for = described.rollout.unwrap().waiting_for;
+        assert_eq!(waiting_for.as_deref(), Some("a backup"));
+    }
+}

@@ -9,7 +9,7 @@ use argo_events::{EventConfig, EventItem};
 use argo_workloads::snapshot;
 use jiff::Timestamp;
 
-use super::env;
+use super::{env, warn};
 use crate::{
     args::{DiagnoseArgs, Events},
     cluster,
@@ -25,6 +25,7 @@ use crate::{
 pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i32, Failure> {
     let started = Timestamp::now();
     let clusters = cluster::connect(&args.target, &env).await?;
+    warn(&clusters.notes);
     let config = track_config(&args.target, started);
     let objects = snapshot(clients(&clusters), args.target.app(), config)
         .await

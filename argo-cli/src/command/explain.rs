@@ -6,7 +6,7 @@ use argo_core::text::chain;
 use argo_workloads::{Explanation, explain as explained};
 use jiff::Timestamp;
 
-use super::{env, print};
+use super::{env, print, warn};
 use crate::{
     args::ExplainArgs,
     cluster,
@@ -19,6 +19,7 @@ use crate::{
 /// Says of each object of the application's namespaces whether it is followed and why.
 pub(super) async fn explain(args: ExplainArgs, settings: Settings) -> Result<i32, Failure> {
     let clusters = cluster::connect(&args.target, &env).await?;
+    warn(&clusters.notes);
     let config = track_config(&args.target, Timestamp::now());
     let explanations = explained(clients(&clusters), args.target.app(), config)
         .await

@@ -80,7 +80,7 @@ async fn start(
         outcome: None,
         out: OutputBuffer::default(),
     };
-    run.announce(&clusters.workloads.described);
+    run.announce(&clusters.workloads.described, &clusters.notes);
     Ok(run.run().await)
 }
 

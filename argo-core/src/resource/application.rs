@@ -1,4 +1,4 @@
-//! What is read of an Argo CD Application.
+//! The fields of an Argo CD Application that are read.
 
 use std::borrow::Cow;
 
@@ -24,22 +24,22 @@ pub struct Application {
     /// Metadata without managed fields.
     #[serde(deserialize_with = "slim_metadata")]
     pub metadata: ObjectMeta,
-    /// What was asked for.
+    /// Desired state.
     #[serde(deserialize_with = "lenient")]
     pub spec: ApplicationSpec,
     /// True while an operation is requested that the controller has not taken up yet.
     #[serde(deserialize_with = "presence")]
     pub operation: bool,
-    /// What is.
+    /// Observed state.
     #[serde(deserialize_with = "lenient")]
     pub status: ApplicationStatus,
 }
 
-/// What was asked for.
+/// Desired state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApplicationSpec {
-    /// Where the objects go.
+    /// The cluster and namespace that the objects are deployed to.
     #[serde(deserialize_with = "lenient")]
     pub destination: Destination,
 }
@@ -54,7 +54,7 @@ pub struct Destination {
     /// Name of the cluster; `in-cluster` is the Application's own.
     #[serde(deserialize_with = "lenient")]
     pub name: Option<String>,
-    /// Where objects go that name no namespace.
+    /// The namespace for objects that name none.
     #[serde(deserialize_with = "lenient")]
     pub namespace: Option<String>,
 }
@@ -72,7 +72,7 @@ impl Destination {
     }
 }
 
-/// What is.
+/// Observed state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ApplicationStatus {
@@ -99,7 +99,7 @@ pub struct ApplicationStatus {
     pub reconciled_at: Option<Time>,
 }
 
-/// How the live state compares with git.
+/// The comparison of the live state with git.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SyncStatus {
@@ -149,7 +149,7 @@ pub struct OperationState {
     /// Retries so far.
     #[serde(deserialize_with = "integer")]
     pub retry_count: Option<i64>,
-    /// What it did; absent at the start of each retry.
+    /// The result so far; absent at the start of each retry.
     #[serde(deserialize_with = "lenient")]
     pub sync_result: SyncResult,
 }
@@ -161,7 +161,7 @@ impl OperationState {
     }
 }
 
-/// What an operation did.
+/// The result of an operation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SyncResult {
@@ -173,7 +173,7 @@ pub struct SyncResult {
     pub revision: Option<String>,
 }
 
-/// What an operation did with one object.
+/// The result of an operation for one object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ResourceResult {
@@ -192,7 +192,7 @@ pub struct ResourceResult {
     /// `Synced`, `SyncFailed`, `Pruned` or `PruneSkipped`.
     #[serde(deserialize_with = "lenient")]
     pub status: Option<String>,
-    /// What the server, or the hook's health, said.
+    /// The message of the server or of the hook's health.
     #[serde(deserialize_with = "lenient")]
     pub message: Option<String>,
     /// `PreSync`, `Sync`, `PostSync` or `SyncFail`; absent for what is no hook.

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::Value;
 
-/// What is wanted, or anything else.
+/// The expected type, or any other JSON.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Maybe<T> {
@@ -29,7 +29,7 @@ where
     })
 }
 
-/// The same for an object whose own fields are all lenient: it is read as it comes, without a
+/// Reads an object whose own fields are all lenient directly, without a
 /// copy of what nobody reads (the pod template of a workload is most of it).
 pub(super) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where

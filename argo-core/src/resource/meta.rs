@@ -1,4 +1,4 @@
-//! Metadata without what nobody here reads.
+//! Metadata without the fields that are not read.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::lenient::nullable;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Condition {
-    /// What it is about, in camel case.
+    /// The type in camel case, such as `Available`.
     #[serde(rename = "type")]
     pub type_: String,
     /// `True`, `False` or `Unknown`.

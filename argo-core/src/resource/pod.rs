@@ -1,4 +1,4 @@
-//! What is read of a pod.
+//! The fields of a pod that are read.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -21,14 +21,14 @@ pub struct Pod {
     /// Metadata without managed fields.
     #[serde(deserialize_with = "slim_metadata")]
     pub metadata: ObjectMeta,
-    /// What was asked for.
+    /// Desired state.
     pub spec: PodSpec,
-    /// What is.
+    /// Observed state.
     #[serde(deserialize_with = "nullable")]
     pub status: PodStatus,
 }
 
-/// What was asked for.
+/// Desired state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
@@ -82,10 +82,10 @@ pub struct Container {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resources {
-    /// What it may use at most.
+    /// Limits.
     #[serde(deserialize_with = "nullable")]
     pub limits: BTreeMap<String, String>,
-    /// What is set aside for it.
+    /// Requests.
     #[serde(deserialize_with = "nullable")]
     pub requests: BTreeMap<String, String>,
 }
@@ -157,7 +157,7 @@ pub struct ClaimSource {
     pub claim_name: String,
 }
 
-/// What is.
+/// Observed state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodStatus {
@@ -165,20 +165,20 @@ pub struct PodStatus {
     pub phase: Option<String>,
     /// Why it is in this phase (`Evicted`…).
     pub reason: Option<String>,
-    /// The same in a sentence.
+    /// A sentence about the reason.
     pub message: Option<String>,
     /// When the kubelet took it.
     pub start_time: Option<Time>,
     /// Conditions (`PodScheduled`, `Ready`…).
     #[serde(deserialize_with = "nullable")]
     pub conditions: Vec<Condition>,
-    /// Of regular containers.
+    /// Statuses of regular containers.
     #[serde(deserialize_with = "nullable")]
     pub container_statuses: Vec<ContainerStatus>,
-    /// Of init containers and sidecars.
+    /// Statuses of init containers and sidecars.
     #[serde(deserialize_with = "nullable")]
     pub init_container_statuses: Vec<ContainerStatus>,
-    /// Of ephemeral containers.
+    /// Statuses of ephemeral containers.
     #[serde(deserialize_with = "nullable")]
     pub ephemeral_container_statuses: Vec<ContainerStatus>,
 }
@@ -189,17 +189,17 @@ pub struct PodStatus {
 pub struct ContainerStatus {
     /// Its name.
     pub name: String,
-    /// What it does now.
+    /// The current state.
     #[serde(deserialize_with = "nullable")]
     pub state: ContainerState,
-    /// How its last run ended.
+    /// The state in which its previous run ended.
     #[serde(deserialize_with = "nullable")]
     pub last_state: ContainerState,
-    /// True while its readiness probe passes (or it has none and runs).
+    /// True while its readiness probe passes, or it runs without one.
     pub ready: bool,
     /// True once its startup probe passed.
     pub started: Option<bool>,
-    /// How often the kubelet restarted it.
+    /// The number of restarts by the kubelet.
     pub restart_count: i32,
     /// The image that runs.
     pub image: Option<String>,
@@ -226,7 +226,7 @@ pub struct ContainerState {
 pub struct Waiting {
     /// `ContainerCreating`, `CrashLoopBackOff`…
     pub reason: Option<String>,
-    /// The same in a sentence.
+    /// A sentence about the reason.
     pub message: Option<String>,
 }
 
@@ -238,11 +238,11 @@ pub struct Running {
     pub started_at: Option<Time>,
 }
 
-/// How a container ended.
+/// The end of a container's run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Terminated {
-    /// What the program returned; 128 + n for signal n.
+    /// The program's exit code; 128 + n for signal n.
     pub exit_code: i32,
     /// The signal, where the runtime tells.
     pub signal: Option<i32>,
@@ -287,7 +287,7 @@ impl Pod {
             .find(|condition| condition.type_ == type_)
     }
 
-    /// True once no container of it will run again.
+    /// True once none of its containers will run again.
     pub fn is_finished(&self) -> bool {
         matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"))
     }

@@ -1,4 +1,4 @@
-//! What is read of a workload, whatever its kind.
+//! The fields of a workload that are read, for every kind.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -29,22 +29,22 @@ pub struct WorkloadObject {
     /// Metadata without managed fields.
     #[serde(deserialize_with = "slim_metadata")]
     pub metadata: ObjectMeta,
-    /// What was asked for.
+    /// Desired state.
     #[serde(deserialize_with = "object")]
     pub spec: WorkloadSpec,
-    /// What is.
+    /// Observed state.
     #[serde(deserialize_with = "object")]
     pub status: WorkloadStatus,
 }
 
-/// What was asked for.
+/// Desired state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadSpec {
     /// Pods wanted; 1 where it is absent, except for DaemonSets and Jobs.
     #[serde(deserialize_with = "integer")]
     pub replicas: Option<i64>,
-    /// A paused Deployment or Rollout does not roll out.
+    /// True while a Deployment or Rollout is paused: it does not roll out.
     #[serde(deserialize_with = "lenient")]
     pub paused: bool,
     /// Seconds without progress that count as failed (Deployment, Rollout; default 600).
@@ -53,10 +53,10 @@ pub struct WorkloadSpec {
     /// Seconds that a pod must be ready to be available.
     #[serde(deserialize_with = "integer")]
     pub min_ready_seconds: Option<i64>,
-    /// How pods are replaced (StatefulSet, DaemonSet).
+    /// The update strategy of a StatefulSet or DaemonSet.
     #[serde(deserialize_with = "lenient")]
     pub update_strategy: UpdateStrategy,
-    /// How pods are replaced (Deployment); of a Rollout only whether it is there.
+    /// The strategy of a Deployment. For a Rollout it only tells that there is one.
     #[serde(deserialize_with = "lenient")]
     pub strategy: UpdateStrategy,
     /// `OrderedReady` or `Parallel` (StatefulSet).
@@ -74,13 +74,13 @@ pub struct WorkloadSpec {
     /// Seconds that a Job may take.
     #[serde(deserialize_with = "integer")]
     pub active_deadline_seconds: Option<i64>,
-    /// A suspended Job or CronJob starts no pods.
+    /// True while a Job or CronJob is suspended: it starts no pods.
     #[serde(deserialize_with = "lenient")]
     pub suspend: bool,
     /// When a CronJob starts a Job.
     #[serde(deserialize_with = "lenient")]
     pub schedule: Option<String>,
-    /// Of the pod template only the metadata: it may carry annotations for followers.
+    /// The metadata of the pod template, which may carry annotations for followers.
     #[serde(deserialize_with = "object")]
     pub template: Template,
 }
@@ -106,7 +106,7 @@ pub struct TemplateMeta {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// How pods are replaced.
+/// The way in which pods are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UpdateStrategy {
@@ -133,7 +133,7 @@ pub struct RollingUpdate {
     pub max_surge: Option<String>,
 }
 
-/// What is.
+/// Observed state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadStatus {

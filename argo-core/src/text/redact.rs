@@ -33,21 +33,28 @@ mod words;
 
 pub use lines::Lines;
 
+use words::Word;
+
 /// Stands for what was cut.
 pub const MARK: &str = "***";
 
 /// The ranges of a text that hold credentials, in any order.
 type Cuts = Vec<Range<usize>>;
 
-const RULES: [fn(&str, &mut Cuts); 11] = [
+/// Rules for the text as a whole.
+const TEXT_RULES: [fn(&str, &mut Cuts); 5] = [
     pem::blocks,
     quoted::manifests,
     quoted::refused_values,
     quoted::rate_limit_account,
+    assignment::values,
+];
+
+/// Rules for the words of the text.
+const WORD_RULES: [fn(&str, &[Word<'_>], &mut Cuts); 6] = [
     url::users,
     url::queries,
     url::bare_users,
-    assignment::values,
     neighbour::words_after_labels,
     shape::tokens,
     shape::aws_secrets,
@@ -56,8 +63,12 @@ const RULES: [fn(&str, &mut Cuts); 11] = [
 /// Returns the text with every credential replaced by `***`.
 pub fn redacted(text: &str) -> Cow<'_, str> {
     let mut cuts = Cuts::new();
-    for rule in RULES {
+    for rule in TEXT_RULES {
         rule(text, &mut cuts);
+    }
+    let words = words::words(text);
+    for rule in WORD_RULES {
+        rule(text, &words, &mut cuts);
     }
     cuts.retain(|cut| !cut.is_empty() && &text[cut.clone()] != MARK);
     if cuts.is_empty() {

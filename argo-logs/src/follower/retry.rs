@@ -8,6 +8,7 @@ use argo_core::Backoff;
 use super::{
     End,
     notices::{Report, Trouble},
+    response::OpenResponse,
     run::ReadRun,
     runs::Runs,
 };
@@ -190,13 +191,21 @@ impl Retry {
 }
 
 /// True if the answer was that there is no such log any more.
-pub(super) fn is_gone(end: &End, message: Option<&(KubeletMessage, String)>, lines: usize) -> bool {
+pub(super) fn is_gone(
+    end: &End,
+    message: Option<&(KubeletMessage, String)>,
+    open: &OpenResponse,
+) -> bool {
     match end {
         End::Refused(refused) => matches!(
             refused.refusal(),
             Refusal::PodGone | Refusal::Removed | Refusal::NoPrevious
         ),
-        _ => lines == 0 && matches!(message, Some((KubeletMessage::Removed, _))),
+        // A follow is told so behind the last line, if its container is removed meanwhile.
+        _ if open.params.follow || open.reader.lines() == 0 => {
+            matches!(message, Some((KubeletMessage::Removed, _)))
+        }
+        _ => false,
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) struct Tail {
 /// The end of the last response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum LastResponse {
-    /// None ended yet, or the last one ended cleanly.
+    /// The last response ended cleanly, or there was none yet.
     #[default]
     Clean,
     /// A follow ended with a clean final chunk, and the pod has not been read since.
@@ -125,9 +125,10 @@ impl ReadRun {
         self.drain.is_complete()
     }
 
-    /// True if lines were printed, and the last response that brought any was not cut off.
+    /// True if the last response that told anything of the run was not cut off. A run that
+    /// wrote nothing is told of by an empty response.
     pub(super) fn has_ended_cleanly(&self) -> bool {
-        self.printed > 0 && !self.last.is_cut() && self.reader.is_some()
+        !self.last.is_cut() && self.reader.is_some()
     }
 
     /// Number of requests so far.
@@ -390,9 +391,12 @@ impl LastResponse {
         }
     }
 
-    /// The state after the answer that there is no such log any more, which says nothing
-    /// about how far the log was read.
-    pub(super) fn gone(mut self) -> Self {
+    /// The state after the answer that there is no such log any more. A follow was read to
+    /// its end before; otherwise the answer says nothing about how far the log was read.
+    pub(super) fn gone(mut self, followed: bool) -> Self {
+        if followed {
+            return Self::FollowEnded;
+        }
         self.take_follow_ended();
         self
     }

@@ -222,7 +222,8 @@ impl Runs {
             run.forget_gaps(next);
         }
         let is_proven = matches!(run.drain, Drain::Proven { .. });
-        if is_proven && run.was_read_before(next) {
+        let is_all = is_proven && run.was_read_before(next);
+        if is_all || run.run.never_started() {
             run.drain = Drain::Complete;
             return None;
         }
@@ -300,7 +301,7 @@ impl Runs {
             return Some(reports);
         }
         reports.extend(self.forget_retired());
-        reports.extend(self.count_restarts(run.restart));
+        reports.extend(self.count_restarts(&run));
         let early = std::mem::take(&mut self.early);
         self.current = Some(ReadRun::new(run, previous, is_tail, early));
         Some(reports)
@@ -325,13 +326,17 @@ impl Runs {
 
     /// Counts the restarts up to the next run. Returns a report about runs in between, which
     /// came and went unread.
-    fn count_restarts(&mut self, restart: i32) -> Option<Report> {
-        let lost = (restart > self.next_restart).then_some(Report::RunsLost {
-            first: self.next_restart,
+    fn count_restarts(&mut self, next: &Run) -> Option<Report> {
+        let (first, restart) = (self.next_restart, next.restart);
+        self.next_restart = first.max(restart + 1);
+        // Where a container cannot be started, the runs in between were no better.
+        if restart <= first || next.never_started() {
+            return None;
+        }
+        Some(Report::RunsLost {
+            first,
             last: restart - 1,
-        });
-        self.next_restart = self.next_restart.max(restart + 1);
-        lost
+        })
     }
 
     /// Returns the run before `next` for being read again, if lines read of it may have been

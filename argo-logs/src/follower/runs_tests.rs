@@ -49,6 +49,19 @@ fn runs_that_came_and_went_are_one_report() {
 }
 
 #[test]
+fn runs_that_could_not_be_started_are_no_loss() {
+    let never = |restart| Run {
+        started_at: None,
+        ..run(restart, false)
+    };
+    let mut runs = Runs::default();
+    runs.learn(view(Some(never(4)), Some(never(3))));
+    assert_eq!(next(&mut runs, true), (0, Some(3)));
+    assert!(runs.lose().is_none());
+    assert!(runs.current().is_some_and(ReadRun::is_complete));
+}
+
+#[test]
 fn of_an_older_pod_only_the_newest_run_counts() {
     let mut runs = Runs::default();
     runs.learn(view(Some(run(4, true)), Some(run(3, false))));

@@ -43,7 +43,7 @@ impl Story {
         }
     }
 
-    /// What it answers: `open…`, `ask`, lines as they are, `! Code` for a notice.
+    /// The follower's actions: `open…`, `ask`, lines as they are, `! Code` for a notice.
     fn told(&mut self) -> Vec<String> {
         let mut told = Vec::new();
         while let Some(action) = self.follower.next_action() {

@@ -47,7 +47,7 @@ pub(super) struct Watchdog {
 /// An early look at a response that resumes a busy log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
-    /// None is to be taken.
+    /// No look is to be taken.
     Off,
     /// One may be taken if the log turns out to be busy.
     Allowed,

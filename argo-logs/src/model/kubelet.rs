@@ -12,11 +12,11 @@ pub(super) struct Server {
     /// From when to when the kubelet, and the API server, are away.
     kubelet_down: Option<(i64, i64)>,
     api_down: Option<(i64, i64)>,
-    /// How often, in percent, a response breaks.
+    /// Percentage of the responses that break.
     hostility: u64,
-    /// Where the last response of each run ended early.
+    /// Position at which the last response of each run ended early.
     cuts: Vec<Option<usize>>,
-    /// Of a pod that is not new: the run and the first record that were asked for.
+    /// The run and the first record that were requested of a pod older than the rollout.
     pub(super) tail: Option<(usize, usize)>,
     first_open: bool,
     /// The first record that each run's file had when it was read first: what was rotated
@@ -50,7 +50,7 @@ pub(super) struct Response {
     /// The file that is sent again, from where on and how far.
     again: Option<(usize, usize)>,
     has_lines: bool,
-    /// Nobody asked for this run.
+    /// True if the follower meant another run.
     is_early: bool,
     /// Its first record is the first of the file.
     file: usize,
@@ -397,7 +397,7 @@ impl Response {
         }
     }
 
-    /// How far it came, in bytes from the beginning of the run.
+    /// Position of the response, in bytes from the beginning of the run.
     fn place(&self, world: &World) -> usize {
         let ends = self.run.map(|run| &world.lives[run].ends);
         let end = ends.and_then(|ends| ends.get(self.next.checked_sub(1)?));

@@ -32,7 +32,7 @@ pub(super) struct Mutation {
     mutant: Option<Mutant>,
     /// Time of the newest line printed.
     newest: Option<i64>,
-    /// That time when the present response was requested.
+    /// The value of `newest` when the present response was requested.
     requested_at: Option<i64>,
     /// Number of the present response, and of the response that brought each line.
     response: usize,

@@ -51,7 +51,7 @@ impl Verdict {
         self.excuses.push(excuse(&notice.message));
     }
 
-    /// How many lines are missing, with or without notice.
+    /// Counts the missing lines, with or without notice.
     pub(super) fn missing(&self, world: &World, server: &Server) -> usize {
         let lines = wanted(world, server)
             .into_iter()
@@ -134,8 +134,8 @@ fn is_tail_of_a_line(line: &(i64, String), world: &World) -> bool {
     firsts.any(|record| line.1.starts_with(&record.text))
 }
 
-/// How often each line may come at most. What was there before the first read is news in
-/// a pod that is new; of several equal lines a tail may begin with the last.
+/// Returns the highest allowed count of each line. Lines written before the first read are
+/// new in a new pod; a tail may begin with the last of several equal lines.
 fn most(
     expected: &HashMap<(i64, String), i64>,
     world: &World,

@@ -26,7 +26,7 @@ pub(super) struct Life {
     /// For ever, if none.
     pub(super) end: Option<i64>,
     pub(super) records: Vec<Record>,
-    /// Where each record ends, in bytes from the beginning of the run.
+    /// End of each record, in bytes from the beginning of the run.
     pub(super) ends: Vec<usize>,
     /// When a file ended, and the first record of the next one.
     pub(super) rotations: Vec<(i64, usize)>,

@@ -5,13 +5,15 @@
 pub(crate) enum KubeletMessage {
     /// The node has no inotify instances left: the log can be read but not followed.
     NoWatches,
-    /// The run was removed.
+    /// The run was removed, perhaps while it was followed.
     Removed,
     /// Anything that may pass: the file was just being rotated, the runtime was away.
     Failed,
 }
 
-const TEXTS: [(&[u8], KubeletMessage); 14] = [
+const TEXTS: [(&[u8], KubeletMessage); 15] = [
+    // The end of a follow whose container was removed: the log was read to its end first.
+    (b"rpc error: code = NotFound ", KubeletMessage::Removed),
     (
         b"unable to retrieve container logs for ",
         KubeletMessage::Removed,

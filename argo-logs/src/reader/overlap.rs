@@ -5,7 +5,7 @@ use super::{
     window::{Entry, SeenLines, Window},
 };
 
-/// Where a response begins.
+/// The beginning of a response.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Start {
     /// No line of the response can have been printed.

@@ -1,4 +1,4 @@
-//! What is remembered of lines, and for how long.
+//! The lines that are remembered, and for how long.
 
 use proptest::prelude::*;
 

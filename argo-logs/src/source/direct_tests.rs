@@ -20,7 +20,7 @@ use crate::{KubeSource, Lost, source::of_cluster};
 struct Server {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,
-    /// How many connections the client has closed.
+    /// Number of connections that the client has closed.
     closed: watch::Receiver<usize>,
 }
 

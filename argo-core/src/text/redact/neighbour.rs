@@ -3,7 +3,7 @@
 use super::{
     Cuts, ordinary,
     secret_name::{Secrecy, secrecy},
-    words::words,
+    words::Word,
 };
 
 /// Authentication schemes of HTTP, in lower case.
@@ -23,7 +23,7 @@ const SCHEMES: [&str; 10] = [
 /// Words that may stand between a scheme and its credential.
 const FILLERS: [&str; 5] = ["token", "tokens", "credentials", "auth", "header"];
 
-/// What a word says about the next one.
+/// The meaning of a word for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
     /// The next word is a credential: after `Authorization: Bearer`.
@@ -41,15 +41,14 @@ enum Label {
 
 /// True for the name of an authentication scheme.
 pub(super) fn is_scheme(word: &str) -> bool {
-    SCHEMES.contains(&bare(word).to_ascii_lowercase().as_str())
+    is_one_of(&SCHEMES, bare(word))
 }
 
 /// Cuts the words after labels.
-pub(super) fn words_after_labels(text: &str, cuts: &mut Cuts) {
-    let words = words(text);
+pub(super) fn words_after_labels(_: &str, words: &[Word<'_>], cuts: &mut Cuts) {
     let mut label = None;
     let mut is_header = false;
-    for (at, word) in words {
+    for &(at, word) in words {
         let inner = bare(word);
         let start = at + word.find(inner).unwrap_or_default();
         if let Some(range) = label.and_then(|label| credential(label, inner)) {
@@ -59,7 +58,7 @@ pub(super) fn words_after_labels(text: &str, cuts: &mut Cuts) {
             continue;
         }
         let next = label_of(word, inner, is_header);
-        let is_filler = FILLERS.contains(&inner.to_ascii_lowercase().as_str());
+        let is_filler = is_one_of(&FILLERS, inner);
         label = match label {
             Some(Label::Header | Label::Scheme) if is_filler => Some(Label::Prose),
             _ => next,
@@ -72,15 +71,24 @@ fn bare(word: &str) -> &str {
     word.trim_matches(['(', ')', '[', ']', '{', '}', ',', ';', ':', '.', '!', '?'])
 }
 
+fn is_one_of(names: &[&str], word: &str) -> bool {
+    names.iter().any(|name| name.eq_ignore_ascii_case(word))
+}
+
 fn is_authorization(word: &str) -> bool {
-    let name = word.to_ascii_lowercase();
-    let name = name.trim_end_matches([':', '=', '[', '\\']);
-    name.ends_with("authorization")
+    const NAME: &str = "authorization";
+    let word = word.trim_end_matches([':', '=', '[', '\\']).as_bytes();
+    let name = word
+        .len()
+        .checked_sub(NAME.len())
+        .map(|start| &word[start..]);
+    name.is_some_and(|name| name.eq_ignore_ascii_case(NAME.as_bytes()))
 }
 
 fn label_of(word: &str, inner: &str, is_header: bool) -> Option<Label> {
     let last = inner.rsplit(['[', ':', '=']).next().unwrap_or(inner);
-    let follows_name = is_header || (last.len() < inner.len() && is_authorization_in(inner));
+    let follows_name = is_header
+        || (last.len() < inner.len() && is_authorization(&inner[..inner.len() - last.len()]));
     if is_scheme(last) && follows_name {
         return Some(Label::Header);
     }
@@ -102,10 +110,6 @@ fn label_of(word: &str, inner: &str, is_header: bool) -> Option<Label> {
         _ if inner.eq_ignore_ascii_case("key") => Some(Label::Prose),
         _ => None,
     }
-}
-
-fn is_authorization_in(word: &str) -> bool {
-    word.to_ascii_lowercase().contains("authorization")
 }
 
 /// Returns the start of the credential within a word that follows a label.

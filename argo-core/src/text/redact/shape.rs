@@ -2,7 +2,7 @@
 
 use super::{
     Cuts, ordinary,
-    words::{is_start, words},
+    words::{Word, is_start},
 };
 
 /// Beginnings of tokens whose issuers mark them, and how many characters follow at least.
@@ -82,54 +82,71 @@ const JSON: &str = "eyJ";
 /// Ids of AWS access keys begin with one of these.
 const AWS: [&str; 4] = ["AKIA", "ASIA", "ABIA", "ACCA"];
 
+/// Shorter words hold no token.
+const SHORTEST: usize = 10;
+
 /// Cuts tokens that their beginning gives away, and long words that are random throughout.
-pub(super) fn tokens(text: &str, cuts: &mut Cuts) {
-    for (prefix, shortest) in PREFIXES {
-        push_all(text, prefix, *shortest, is_token_byte, cuts);
+pub(super) fn tokens(text: &str, words: &[Word<'_>], cuts: &mut Cuts) {
+    for &(at, word) in words.iter().filter(|(_, word)| word.len() >= SHORTEST) {
+        let mut rest = 0;
+        while let Some(start) = next_start(text, at, word, rest) {
+            let len = token_len(&word[start..]);
+            cuts.extend((len > 0).then(|| at + start..at + start + len));
+            rest = start + len.max(1);
+        }
+        random_words(at, word, cuts);
     }
-    push_all(
-        text,
-        JSON,
-        8,
-        |b| is_token_byte(b) || b"./+=".contains(&b),
-        cuts,
-    );
-    for id in AWS {
-        push_all(text, id, 12, |b| b.is_ascii_alphanumeric(), cuts);
-    }
-    random_words(text, cuts);
+}
+
+/// Returns the next place in a word at which a token may begin.
+fn next_start(text: &str, at: usize, word: &str, from: usize) -> Option<usize> {
+    let last = word.len().checked_sub(SHORTEST)?;
+    (from..=last).find(|start| word.is_char_boundary(*start) && is_start(text, at + start))
+}
+
+/// Returns the bytes of the token that begins a text; 0 if none does.
+fn token_len(text: &str) -> usize {
+    let first = text.bytes().next();
+    let prefixes = PREFIXES.iter();
+    let alike = prefixes.filter(|(prefix, _)| prefix.bytes().next() == first);
+    let marked = alike.map(|(prefix, shortest)| tail_len(text, prefix, *shortest, is_token_byte));
+    let is_id_byte = |b: u8| b.is_ascii_alphanumeric();
+    let ids = AWS.iter().map(|id| tail_len(text, id, 12, is_id_byte));
+    let json = tail_len(text, JSON, 8, is_json_byte);
+    marked.chain(ids).max().unwrap_or_default().max(json)
+}
+
+/// Returns the bytes of a token with this prefix and so many characters behind it at least;
+/// 0 if the text begins otherwise.
+fn tail_len(text: &str, prefix: &str, shortest: usize, belongs: fn(u8) -> bool) -> usize {
+    let Some(tail) = text.strip_prefix(prefix) else {
+        return 0;
+    };
+    let len = tail.bytes().take_while(|b| belongs(*b)).count();
+    // A word in lower case may begin like a token: `npm_config_registry`.
+    let is_marked = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
+    let is_random = len >= shortest && tail[..len].bytes().any(is_marked);
+    if is_random { prefix.len() + len } else { 0 }
+}
+
+fn is_json_byte(b: u8) -> bool {
+    is_token_byte(b) || b"./+=".contains(&b)
 }
 
 fn is_token_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 }
 
-fn push_all(text: &str, prefix: &str, shortest: usize, belongs: fn(u8) -> bool, cuts: &mut Cuts) {
-    let mut rest = 0;
-    while let Some(at) = text[rest..].find(prefix).map(|at| rest + at) {
-        let start = at + prefix.len();
-        let tail = text.as_bytes()[start..].iter();
-        let end = start + tail.take_while(|b| belongs(**b)).count();
-        // A word in lower case may begin like a token: `npm_config_registry`.
-        let is_marked = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
-        let is_random = text[start..end].bytes().any(is_marked);
-        if end - start >= shortest && is_random && is_start(text, at) {
-            cuts.push(at..end);
-        }
-        rest = end;
-    }
-}
-
 /// Long words in which capitals, small letters and digits change places all the time.
-fn random_words(text: &str, cuts: &mut Cuts) {
+fn random_words(at: usize, word: &str, cuts: &mut Cuts) {
     const LONG: usize = 30;
     let mut start = 0;
-    for run in text.split(|c: char| !c.is_ascii_alphanumeric()) {
-        if run.len() >= LONG && is_mixed(run) {
-            cuts.push(start..start + run.len());
+    for run in word.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let letters = run.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        if letters.len() >= LONG && is_mixed(letters) {
+            cuts.push(at + start..at + start + letters.len());
         }
         start += run.len();
-        start += text[start..].chars().next().map_or(0, char::len_utf8);
     }
 }
 
@@ -149,13 +166,12 @@ fn is_mixed(word: &str) -> bool {
 
 /// Cuts the secrets that stand near the id of an AWS access key, unnamed:
 /// `AKIA… / wJalr…`.
-pub(super) fn aws_secrets(text: &str, cuts: &mut Cuts) {
+pub(super) fn aws_secrets(text: &str, words: &[Word<'_>], cuts: &mut Cuts) {
     const NEAR: usize = 6;
     const LONG: usize = 12;
     if !AWS.iter().any(|id| text.contains(id)) {
         return;
     }
-    let words = words(text);
     let is_id = |word: &str| AWS.iter().any(|id| word.contains(id)) && ordinary::is_token(word);
     for (number, (at, word)) in words.iter().enumerate() {
         let near = number.saturating_sub(NEAR)..(number + NEAR + 1).min(words.len());

@@ -1,6 +1,6 @@
 //! Users and queries of URLs, and users before the host of an image or a data source.
 
-use super::{Cuts, ordinary, secret_name::secrecy, words::words};
+use super::{Cuts, ordinary, secret_name::secrecy, words::Word};
 use crate::text::cap::head;
 
 /// A URL within a text, by its parts.
@@ -19,8 +19,8 @@ struct Url<'a> {
 /// Longer URLs are read up to here, so that a text of nothing but `://` takes no time.
 const LONGEST: usize = 4096;
 
-fn urls(text: &str) -> impl Iterator<Item = Url<'_>> {
-    words(text).into_iter().flat_map(move |(word, letters)| {
+fn urls<'a>(text: &'a str, words: &[Word<'a>]) -> impl Iterator<Item = Url<'a>> {
+    words.iter().flat_map(move |&(word, letters)| {
         let separators = letters.match_indices("://");
         separators.map(move |(at, separator)| {
             let start = word + at + separator.len();
@@ -83,8 +83,8 @@ fn is_number(text: &str) -> bool {
 
 /// Cuts what stands before the `@` of a URL, `https://user:password@host` and
 /// `https://token@host`.
-pub(super) fn users(text: &str, cuts: &mut Cuts) {
-    for url in urls(text) {
+pub(super) fn users(text: &str, words: &[Word<'_>], cuts: &mut Cuts) {
+    for url in urls(text, words) {
         if let Some(end) = url.user_end() {
             if !url.is_plain_user(&text[url.start..end]) {
                 cuts.push(url.start..end);
@@ -106,8 +106,8 @@ fn truncated_password<'a>(url: &'a Url<'_>) -> Option<&'a str> {
 
 /// Cuts the query of a URL where one of its parameters is secret or looks it: presigned
 /// URLs of a registry's storage, tokens handed on as parameters.
-pub(super) fn queries(text: &str, cuts: &mut Cuts) {
-    for url in urls(text) {
+pub(super) fn queries(text: &str, words: &[Word<'_>], cuts: &mut Cuts) {
+    for url in urls(text, words) {
         let from = url.user_end().unwrap_or(url.start);
         let Some(query) = text[from..url.end].find(['?', '#']) else {
             continue;
@@ -139,8 +139,8 @@ fn is_secret_parameter(parameter: &str) -> bool {
 
 /// Cuts what stands before the `@` of an image or a data source that is no URL:
 /// `user:password@registry/image`, `user:password@tcp(host)/database`.
-pub(super) fn bare_users(text: &str, cuts: &mut Cuts) {
-    for (at, word) in words(text) {
+pub(super) fn bare_users(text: &str, words: &[Word<'_>], cuts: &mut Cuts) {
+    for &(at, word) in words.iter().filter(|(_, word)| word.contains('@')) {
         let is_url = word.contains("://");
         let is_name = is_user_name(&text[..at], word);
         if let Some(end) = last_user_end(word).filter(|_| !is_url && !is_name) {

@@ -6,9 +6,12 @@ pub(super) fn is_gap(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '<' | '>')
 }
 
+/// A word and its offset in the text.
+pub(super) type Word<'a> = (usize, &'a str);
+
 /// Returns the words of a text with their offsets. Escaped line breaks and quotes (`\n`, `\"`)
 /// separate words like real ones.
-pub(super) fn words(text: &str) -> Vec<(usize, &str)> {
+pub(super) fn words(text: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut start = 0;
     while start < text.len() {

@@ -141,3 +141,25 @@ fn a_response_of_the_next_run_is_not_waited_for() {
     assert_eq!(story.wait(), ["close", "ask"]);
     assert_eq!(story.answer(both), ["open previous"]);
 }
+
+/// Kubernetes 1.37, RestartAllContainers: the container is removed while it is followed, and
+/// the pod forgets its id.
+#[test]
+fn a_run_removed_at_the_end_of_its_follow_was_read_whole() {
+    let removed = "rpc error: code = NotFound desc = an error occurred when try to find \
+                   container \"A\": not found";
+    for lines in [ONE, ""] {
+        let mut story = Story::new(true);
+        assert_eq!(story.status(running()), ["open follow"]);
+        story.bytes(lines);
+        story.bytes(removed);
+        assert_eq!(story.end(End::Clean), [""; 0]);
+        assert_eq!(story.wait(), ["ask"]);
+        assert_eq!(story.answer(view(None, None)), [""; 0]);
+        let next = view(Some(nth(1, true)), None);
+        let told = story.status(next);
+        assert_eq!(told.last().map(String::as_str), Some("open follow"));
+        let shown = story.notices.iter().filter(|n| n.level != Level::Debug);
+        assert_eq!(shown.count(), 0, "{:?}", story.notices);
+    }
+}

@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// What a body decodes to if it arrives in these pieces, and whether it is complete.
+    /// Decodes a body that arrives in these pieces; true if it is complete.
     fn decode(framing: &mut Framing, pieces: &[&[u8]]) -> io::Result<(Vec<u8>, bool)> {
         let mut decoded = Vec::new();
         for piece in pieces {

@@ -1,4 +1,4 @@
-//! What the tracker tells the followers.
+//! Events that the tracker sends to the followers.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use crate::{
     resource::{Application, Pod, WorkloadObject},
 };
 
-/// What is known of a tracked object besides its name.
+/// The content of a tracked object, by its sort.
 #[derive(Clone, Debug)]
 pub enum TrackedBody {
     /// A pod.
     Pod(Arc<Pod>),
-    /// A workload: what owns pods, at any depth (Deployment, ReplicaSet, Job, Rollout…).
+    /// A workload: an owner of pods at any depth (Deployment, ReplicaSet, Job, Rollout…).
     Workload(Arc<WorkloadObject>),
     /// Anything else that belongs to the application (PVC, HPA, the Application itself).
     Other(Arc<ObjectMeta>),
 }
 
 impl TrackedBody {
-    /// The metadata, whatever the body.
+    /// Returns the metadata of any body.
     pub fn metadata(&self) -> &ObjectMeta {
         match self {
             Self::Pod(pod) => &pod.metadata,
@@ -36,15 +36,15 @@ impl TrackedBody {
 pub struct Tracked {
     /// The object, with its uid.
     pub object: ObjectRef,
-    /// Its controller, where it has one.
+    /// Its controller, if it has one.
     pub owner: Option<ObjectRef>,
-    /// The object at the top of the ownership chain: what stands in git. Equal to
-    /// `object` for roots.
+    /// The object at the top of the ownership chain, which is in git. Equal to `object` for
+    /// roots.
     pub root: ObjectRef,
-    /// The sync phase of a hook (`PreSync`, `PostSync`…), also for what the hook owns.
+    /// The sync phase of a hook (`PreSync`, `PostSync`…), also for objects that the hook owns.
     pub hook: Option<Arc<str>>,
-    /// True if it came into being with this rollout: created after the operation (or
-    /// the follower) started. Logs of new pods are shown from their start.
+    /// True if it was created by this rollout: after the start of the operation, or of the
+    /// follower. Logs of new pods are shown from their start.
     pub is_new: bool,
     /// The progress of a workload, by the rule of its kind, or of a pod that no workload
     /// owns. Computed once for each change.
@@ -55,10 +55,10 @@ pub struct Tracked {
     pub body: TrackedBody,
 }
 
-/// What changed among the objects of the application.
+/// A change among the objects of the application.
 ///
-/// Within one uid the order is that of the cluster. A relist is resolved before: a
-/// consumer sees neither phantom additions nor phantom removals.
+/// Events of one uid come in the cluster's order. A list that is taken again is resolved
+/// first: it causes neither false additions nor false removals.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TrackEvent {
@@ -66,19 +66,19 @@ pub enum TrackEvent {
     Applied(Tracked),
     /// An object is gone, or no longer belongs to the application.
     Removed(ObjectRef),
-    /// Every watch has delivered its first list: what was there at the start is known.
+    /// Every watch has delivered its first list: all objects that existed at the start are known.
     Synced,
-    /// The Application, or an Application that it owns, is there or changed: its health,
-    /// its operation with the hooks, its conditions.
+    /// The Application, or one that it owns, was found or changed: its health, its operation
+    /// with the hooks, its conditions.
     Application(Arc<Application>),
-    /// Something cannot be read, or works again.
+    /// A resource cannot be read, or can be read again.
     Notice(Notice),
 }
 
-/// What a log follower needs to know of a pod.
+/// A change of a pod, as a log follower needs it.
 #[derive(Clone, Debug)]
 pub enum PodEvent {
-    /// A pod came into being or changed.
+    /// A pod was created or changed.
     Applied {
         /// The pod.
         pod: Arc<Pod>,
@@ -92,7 +92,7 @@ pub enum PodEvent {
 }
 
 impl TrackEvent {
-    /// The part of this event that concerns a log follower.
+    /// Returns the part of this event that concerns a log follower.
     pub fn pod_event(&self) -> Option<PodEvent> {
         match self {
             Self::Applied(tracked) => tracked.pod_event(),

@@ -1,4 +1,4 @@
-//! The tracking id: how Argo CD marks what belongs to an application.
+//! The tracking id, by which Argo CD marks the objects of an application.
 
 use std::{fmt, str::FromStr};
 
