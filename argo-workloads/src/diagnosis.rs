@@ -127,7 +127,3 @@ pub fn examine(facts: &mut Facts, thresholds: &Thresholds, now: Timestamp) -> Ve
         .flat_map(|rule| report::Candidate::of(rule, &context));
     report::findings(observations.collect(), &context)
 }
-
-#[cfg(test)]
-#[path = "diagnosis/recorded_tests.rs"]
-mod recorded_tests;

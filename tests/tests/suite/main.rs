@@ -24,6 +24,7 @@ mod rbac;
 mod readme;
 mod recorded;
 mod recorded_events;
+mod recorded_objects;
 mod requests;
 mod rollout;
 mod shapes;

@@ -241,7 +241,7 @@ async fn without_replica_sets() {
             .hint
             .as_ref()
             .unwrap()
-            .contains("--resource=replicasets.apps &&")
+            .contains("--resource=replicasets.apps --dry-run")
     );
 }
 
@@ -329,7 +329,7 @@ async fn without_events() {
         assert!(!notice.message.contains("Status {"), "{}", notice.message);
         let hint = notice.hint.as_deref().unwrap_or_default();
         assert!(
-            hint.contains("--verb=list,watch --resource=events && ")
+            hint.contains("--verb=list,watch --resource=events --dry-run")
                 && hint.ends_with("--user=kubernetes-admin"),
             "{hint}"
         );

@@ -96,7 +96,7 @@ async fn a_stuck_stateful_set_06() {
 
 #[tokio::test]
 async fn jobs_08() {
-    assert_printed_once("08-jobs", 6.0).await;
+    assert_printed_once("08-jobs", 3.0).await;
 }
 
 #[tokio::test]

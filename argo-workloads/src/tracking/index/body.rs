@@ -116,29 +116,23 @@ fn object<T: DeserializeOwned + Default>(json: &[u8]) -> Arc<T> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::json;
 
     use super::*;
 
-    const RECORDINGS: [&str; 3] = [
-        include_str!("../../../testdata/recordings/04-init-and-sidecar.jsonl"),
-        include_str!("../../../testdata/recordings/08-jobs.jsonl"),
-        include_str!("../../../testdata/recordings/10-failure-kinds.jsonl"),
-    ];
-
-    fn recorded() -> impl Iterator<Item = TrackedBody> {
-        let lines = RECORDINGS.into_iter().flat_map(str::lines);
-        lines.filter_map(|line| {
-            let mut line: Value = serde_json::from_str(line).unwrap();
-            let object = Some(line["object"].take()).filter(Value::is_object)?;
-            match line["kind"].as_str()? {
-                "Pod" => Some(TrackedBody::Pod(serde_json::from_value(object).unwrap())),
-                "Event" | "Node" => None,
-                _ => Some(TrackedBody::Workload(
-                    serde_json::from_value(object).unwrap(),
-                )),
-            }
-        })
+    fn bodies() -> [TrackedBody; 2] {
+        let meta = json!({"name": "web", "namespace": "shop", "uid": "1", "resourceVersion": "7",
+            "labels": {"app": "web"}, "annotations": {"a": "\u{e9}"}});
+        let pod = json!({"metadata": meta, "spec": {"containers": [{"name": "app", "image": "app:1"}]},
+            "status": {"phase": "Running", "containerStatuses": [{"name": "app", "restartCount": 3,
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-11-23T10:00:00Z"}}}]}});
+        let workload = json!({"metadata": meta, "spec": {"replicas": 3},
+            "status": {"conditions": [{"type": "Available", "status": "True"}]}});
+        [
+            TrackedBody::Pod(serde_json::from_value(pod).unwrap()),
+            TrackedBody::Workload(serde_json::from_value(workload).unwrap()),
+        ]
     }
 
     fn same(a: &TrackedBody, b: &TrackedBody) -> bool {
@@ -151,8 +145,7 @@ mod tests {
 
     #[test]
     fn what_was_packed_comes_back_as_it_was() {
-        let mut count = 0;
-        for before in recorded() {
+        for before in bodies() {
             let mut body = Body::Open(before.clone());
             body.pack();
             assert!(matches!(body, Body::Packed(_)));
@@ -162,8 +155,6 @@ mod tests {
             assert!(same(&before, &body.get()), "{before:#?}\n{:#?}", body.get());
             assert!(same(&before, &body.open()));
             assert!(matches!(body, Body::Open(_)));
-            count += 1;
         }
-        assert!(count > 300, "{count}");
     }
 }
