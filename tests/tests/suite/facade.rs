@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use argo_assistant::{
     FollowConfig, FollowEvent, Outcome, Verdict,
-    argo_core::AppRef,
     argo_workloads::diagnosis::{Code, FindingEvent},
     follow,
 };
@@ -16,9 +15,7 @@ use crate::{hand_made::connection, rollout::Rollout};
 async fn followed(name: &str, config: FollowConfig) -> (Vec<FollowEvent>, Verdict) {
     let rollout = Rollout::named(name, 20.0).await.begun().await;
     let connection = connection(&rollout.cluster.kubeconfig()).await;
-    let application = rollout.application();
-    let app = AppRef::new(&application.name, &application.namespace);
-    let all: Vec<_> = follow(connection, app, config).collect().await;
+    let all: Vec<_> = follow(connection, rollout.app(), config).collect().await;
     let Some(FollowEvent::Done(verdict)) = all.last().cloned() else {
         panic!("no verdict at the end of {} items", all.len());
     };

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use argo_core::AppRef;
 use argo_tests::demo;
 use serde_json::Value;
 use simcluster::{
@@ -64,8 +65,9 @@ impl Rollout {
     }
 
     /// The application of the scenario.
-    pub(crate) fn application(&self) -> &scenario::Application {
-        self.scenario.application.as_ref().unwrap()
+    pub(crate) fn app(&self) -> AppRef {
+        let application = self.scenario.application.as_ref().unwrap();
+        AppRef::new(&application.name, &application.namespace)
     }
 
     /// `argo-assistant COMMAND APP NAMESPACE FLAGS` on this cluster. argocd follows the
