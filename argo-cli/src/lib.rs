@@ -1,32 +1,82 @@
-//! The program `argo-assistant`: `argocd app wait` with the logs, the events and the cause.
+//! Follows deployments of Argo CD: the logs of every container, the Kubernetes events, how far
+//! each workload is, and why a rollout fails.
 //!
-//! [`command`] turns arguments into an exit code. `sync` and `follow` put a [`run`] together:
-//! [`streams`] of what happens in the cluster, [`argocd`] as a child process, a [`session`]
-//! that decides what is said and when it is over, a renderer and an output. Nothing here
-//! knows how a cluster works: that is what the other crates are for.
+//! This library is what a deploy tool embeds, in one call: [`follow`]. It works with Argo CD
+//! applications; it has nothing to do with Argo Events or Argo Workflows. With the default
+//! feature `cli` it is also the program `argo-assistant`, whose parts are hidden here and may
+//! change in any release: an embedder turns the default features off.
 //!
-//! # What it does not do
+//! ```no_run
+//! use argo_assistant::{FollowConfig, FollowEvent, argo_core::{AppRef, client}, follow};
+//! use futures::StreamExt;
 //!
-//! It is a program that happens to be a library, so that tests and the demo can run it. To
-//! embed logs, events or tracking in another tool use `argo-logs`, `argo-events` and
-//! `argo-workloads`.
+//! # async fn deploy() -> Result<bool, client::Error> {
+//! let options = client::Options::inferred(|name| std::env::var_os(name));
+//! let connection = client::connect(&options).await?;
+//! let mut events = follow(connection, AppRef::new("shop", "argocd"), FollowConfig::default());
+//! while let Some(event) = events.next().await {
+//!     match event {
+//!         FollowEvent::Lines(lines) => {
+//!             for line in lines.batch.lines() {
+//!                 println!("{} {}", lines.origin.pod.name, String::from_utf8_lossy(line.text));
+//!             }
+//!         }
+//!         FollowEvent::Event(event) => println!("{} {}: {}", event.object, event.reason, event.message),
+//!         FollowEvent::Done(verdict) => {
+//!             println!("{verdict}");
+//!             return Ok(verdict.is_success());
+//!         }
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(false)
+//! # }
+//! ```
+//!
+//! # How it works
+//!
+//! [`follow`] opens three streams: `argo_workloads::track` finds the objects of the application,
+//! `argo_logs` reads their logs and `argo_events` their events. An [`Observer`]
+//! collects what they say and examines it twice a second: the progress of each workload, and
+//! findings, each reported when it comes, gets worse or is resolved. When everything is
+//! complete, or a workload has been doomed for the grace time, the logs and events are read to
+//! their end, and the [`Verdict`] is the last item.
+//!
+//! # Versions
+//!
+//! The four libraries and the crates of their interfaces are re-exported, so that an embedder
+//! needs no versions of its own. `k8s-openapi` wants one Kubernetes version in the whole tree;
+//! the feature `cli` chooses one, an embedder without it chooses its own.
+//!
+//! # Limits
+//!
+//! It changes nothing in the cluster, starts no sync and prints nothing. Log lines and messages
+//! are what others wrote: make them safe before they reach a terminal or a pipeline.
 
-pub mod argocd;
-pub mod args;
-pub mod cluster;
-pub mod command;
-pub mod error;
-pub mod exit;
-pub mod golayout;
-pub mod heartbeat;
-pub mod limits;
-pub mod output;
-pub mod render;
-pub mod run;
-pub mod sanitize;
-pub mod session;
-pub mod settings;
-pub mod signals;
-pub mod streams;
-pub mod summary;
-pub mod verdict;
+mod follow;
+
+pub use {argo_core, argo_events, argo_logs, argo_workloads, bytes, jiff, k8s_openapi, kube};
+
+pub use follow::{
+    Follow, FollowConfig, FollowEvent, Observer, Outcome, StreamConfig, Streams, Verdict, follow,
+};
+
+/// Declares the modules of the program.
+///
+/// `command` turns arguments into an exit code. `sync` and `follow` put a `run` together:
+/// streams from the cluster, `argocd` as a child process, a `session` that decides what is said
+/// and when it is over, a renderer and an output.
+macro_rules! program {
+    ($($module:ident)*) => {
+        $(
+            #[cfg(feature = "cli")]
+            #[doc(hidden)]
+            pub mod $module;
+        )*
+    };
+}
+
+program! {
+    argocd args cluster command error exit golayout heartbeat limits output render run sanitize
+    session settings signals streams summary verdict
+}

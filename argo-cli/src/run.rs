@@ -18,11 +18,11 @@ use crate::{
         Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal, Stream,
     },
     exit,
+    follow::Streams,
     output::{Output, OutputBuffer, OutputEvent, overtaking::Source},
     render::{self, Origin, Renderer},
     session::{Effect, Exited, Input, Session},
     signals::Signals,
-    streams::Streams,
 };
 
 /// The interval at which the session sees the time.

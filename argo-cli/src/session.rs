@@ -15,7 +15,7 @@ use argo_core::{
 use argo_events::{EventItem, EventRecord};
 use argo_logs::Batch;
 use argo_workloads::{
-    diagnosis::{EventFact, Facts, Finding, LAST_LINES, Thresholds, Timeline, examine},
+    diagnosis::{Finding, Thresholds},
     progress::Progress,
 };
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use crate::{
     argocd::{ArgocdExit, Signal, Wait},
     args::{Events, OnDegraded, WorkloadName},
+    follow::Observer,
     heartbeat::Heartbeat,
     render,
 };
@@ -34,9 +35,6 @@ mod summary;
 
 pub use phase::{Cause, Phase};
 use status_lines::StatusLines;
-
-/// How often the rules look at what is known, while something changes.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// What a run is to do.
 #[derive(Clone, Debug)]
@@ -127,16 +125,12 @@ pub enum Effect {
 #[derive(Debug)]
 pub struct Session {
     config: Config,
-    facts: Facts,
-    progress: Progress,
-    timeline: Timeline,
+    observer: Observer,
     status_lines: StatusLines,
     /// Warnings and errors among the events, each kind of each object once: evidence for the
     /// verdict.
     events: BTreeMap<(Arc<str>, String), EventRecord>,
     phase: Phase,
-    looked: Timestamp,
-    changed: bool,
     heartbeat: Heartbeat,
     argocd: Child,
     /// When everything was called healthy: what comes after that is only looking.
@@ -168,14 +162,10 @@ impl Session {
     pub fn new(config: Config) -> Self {
         let started = config.started;
         Self {
-            facts: Facts::new(started),
-            progress: Progress::new(config.app.clone(), started),
-            timeline: Timeline::default(),
+            observer: Observer::new(config.app.clone(), started),
             status_lines: StatusLines::default(),
             events: BTreeMap::new(),
             phase: Phase::Waiting,
-            looked: started,
-            changed: false,
             heartbeat: Heartbeat::new(),
             argocd: Child {
                 started,
@@ -213,12 +203,7 @@ impl Session {
 
     /// A container wrote lines. They are shown without being asked here.
     pub fn lines(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
-        let last = batch.len().saturating_sub(LAST_LINES);
-        let lines = batch.lines().skip(last);
-        let lines = lines.map(|line| (line.time(), line.text));
-        self.facts
-            .lines(pod_uid, container, batch.container_id(), lines);
-        self.changed = true;
+        self.observer.lines(pod_uid, container, batch);
     }
 
     fn track(&mut self, event: TrackEvent, now: Timestamp) {
@@ -226,9 +211,8 @@ impl Session {
         if matches!(event, TrackEvent::Removed(_)) {
             self.look(now);
         }
-        let was_synced = self.progress.is_synced();
-        self.facts.track(&event, now);
-        let workload = self.progress.track(&event, now);
+        let was_synced = self.progress().is_synced();
+        let workload = self.observer.track(&event, now);
         let line = workload.and_then(|workload| self.status_lines.changed(workload, now));
         self.say(line);
         match &event {
@@ -236,14 +220,13 @@ impl Session {
             TrackEvent::Notice(notice) => self.notice(notice),
             _ => {}
         }
-        self.changed = true;
         self.effects.push(Effect::Forward(event));
     }
 
     /// What was there at the start is known.
     fn synced(&mut self) {
-        let rows = self.progress.workloads();
-        if rows.is_empty() && self.progress.pods() == 0 {
+        let rows = self.progress().workloads();
+        if rows.is_empty() && self.progress().pods() == 0 {
             return;
         }
         let mut namespaces: Vec<_> = rows.iter().map(|row| &*row.object.namespace).collect();
@@ -251,7 +234,7 @@ impl Session {
         let msg = format!(
             "Following {} and {} in {}",
             counted(rows.len(), "workload"),
-            counted(self.progress.pods(), "pod"),
+            counted(self.progress().pods(), "pod"),
             namespaces.join(", ")
         );
         let notice = Notice::new(argo_core::NoticeCode::Other, Level::Info, msg);
@@ -259,8 +242,7 @@ impl Session {
     }
 
     fn event(&mut self, event: EventRecord) {
-        self.facts.event(fact(&event));
-        self.changed = true;
+        self.observer.event(&event);
         let wanted = match self.config.events {
             Events::All => true,
             Events::Warnings => event.level <= Level::Warning,
@@ -284,9 +266,9 @@ impl Session {
     }
 
     fn tick(&mut self, now: Timestamp) {
-        if self.changed || duration::between(self.looked, now) >= Duration::from_secs(1) {
-            self.look(now);
-            let held = self.status_lines.held_back(&self.progress, now);
+        if self.observer.is_due(now) {
+            self.examine(now);
+            let held = self.status_lines.held_back(self.observer.progress(), now);
             self.say(held);
             self.heartbeat(now);
         }
@@ -295,12 +277,9 @@ impl Session {
 
     /// Lets the rules look at what is known.
     fn look(&mut self, now: Timestamp) {
-        if duration::between(self.looked, now) < LOOK
-            && !matches!(self.phase, Phase::Draining { .. })
-        {
-            return;
+        if self.observer.may_examine(now) || matches!(self.phase, Phase::Draining { .. }) {
+            self.examine(now);
         }
-        self.examine(now);
     }
 
     fn examine(&mut self, now: Timestamp) {
@@ -308,10 +287,7 @@ impl Session {
     }
 
     fn examine_with(&mut self, thresholds: &Thresholds, now: Timestamp) {
-        self.looked = now;
-        self.changed = false;
-        let findings = examine(&mut self.facts, thresholds, now);
-        let events = self.timeline.update(findings, &self.progress, now);
+        let events = self.observer.examine(thresholds, now);
         let records = events
             .iter()
             .filter_map(|event| finding_log::record(event, now));
@@ -357,27 +333,18 @@ impl Session {
 
     /// The findings that stand, of the selected workloads only.
     fn findings(&self) -> Vec<Finding> {
-        let current = self.timeline.current().iter();
+        let current = self.observer.findings().iter();
         let selected = current.filter(|finding| self.is_selected(&finding.workload));
         selected.cloned().collect()
     }
 
-    /// What is known of the application itself.
-    pub fn application(&self) -> Option<&Application> {
-        self.progress.application()
+    fn progress(&self) -> &Progress {
+        self.observer.progress()
     }
-}
 
-fn fact(event: &EventRecord) -> EventFact {
-    EventFact {
-        object: event.object.clone(),
-        container: event.container.as_deref().map(str::to_owned),
-        reason: event.reason.clone(),
-        message: event.message.clone(),
-        type_: event.type_.clone(),
-        count: event.count,
-        first: event.first_seen,
-        last: event.time,
+    /// The Application, if it could be read.
+    pub fn application(&self) -> Option<&Application> {
+        self.progress().application()
     }
 }
 

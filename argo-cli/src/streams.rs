@@ -1,92 +1,28 @@
-//! The three streams of a run, and how the tracked objects reach the other two.
+//! From flags to the streams of a run.
 
 use argo_core::text::duration;
-use argo_core::{PodEvent, TrackEvent};
-use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
-use argo_logs::{LogConfig, LogEvent, LogStream};
-use argo_workloads::{Clients, TrackConfig, TrackingMethod, builtin, track};
-use futures::{
-    StreamExt,
-    stream::{self, BoxStream},
-};
+use argo_events::EventConfig;
+use argo_logs::LogConfig;
+use argo_workloads::{Clients, TrackConfig, TrackingMethod, builtin};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use crate::{
     args::{EventArgs, FollowArgs, LogArgs, TargetArgs, Tracking},
     cluster::Clusters,
+    follow::{StreamConfig, Streams},
 };
 
-/// What is read from the cluster.
-///
-/// The session stands between the tracker and the other two: it forwards what the tracker
-/// says, and ends them by [`drain`](Self::drain). The queues between are not bounded, since
-/// what they hold is shared with the tracker and both ends run on one thread.
-pub struct Streams {
-    /// What belongs to the application.
-    pub tracked: BoxStream<'static, TrackEvent>,
-    /// Its events.
-    pub events: BoxStream<'static, EventItem>,
-    /// Its log lines.
-    pub logs: BoxStream<'static, LogEvent>,
-    to_events: Option<mpsc::UnboundedSender<TrackEvent>>,
-    to_logs: Option<mpsc::UnboundedSender<PodEvent>>,
+/// Opens the streams; they ask nothing of the cluster before they are polled.
+pub fn open(args: &FollowArgs, clusters: &Clusters, started: Timestamp) -> Streams {
+    let config = StreamConfig {
+        track: track_config(&args.target, started),
+        logs: (!args.logs.no_logs).then(|| log_config(&args.logs, started)),
+        events: event_config(&args.events, started),
+    };
+    Streams::open(clients(clusters), args.target.app(), config)
 }
 
-impl Streams {
-    /// Opens them; nothing is asked of the cluster before they are polled.
-    pub fn open(args: &FollowArgs, clusters: &Clusters, started: Timestamp) -> Self {
-        let (to_events, events) = mpsc::unbounded_channel();
-        let (to_logs, pods) = mpsc::unbounded_channel();
-        let tracked = track(
-            clients(clusters),
-            args.target.app(),
-            track_config(&args.target, started),
-        );
-        let logs = LogStream::new(
-            clusters.workloads.clone(),
-            UnboundedReceiverStream::new(pods),
-            log_config(&args.logs, started),
-        );
-        let events = EventStream::new(
-            event_source(clusters),
-            UnboundedReceiverStream::new(events),
-            event_config(&args.events, started),
-        );
-        Self {
-            tracked: tracked.boxed(),
-            events: events.boxed(),
-            logs: if args.logs.no_logs {
-                stream::empty().boxed()
-            } else {
-                logs.boxed()
-            },
-            to_events: Some(to_events),
-            to_logs: Some(to_logs),
-        }
-    }
-
-    /// Tells the logs and the events of a change among the objects.
-    pub fn forward(&self, event: TrackEvent) {
-        // A stream that has ended does not want to know.
-        if let (Some(to_logs), Some(pod)) = (&self.to_logs, event.pod_event()) {
-            let _ = to_logs.send(pod);
-        }
-        if let Some(to_events) = &self.to_events {
-            let _ = to_events.send(event);
-        }
-    }
-
-    /// Nothing more is tracked: the logs and events end after what is left of them.
-    pub fn drain(&mut self) {
-        self.tracked = stream::pending().boxed();
-        self.to_events = None;
-        self.to_logs = None;
-    }
-}
-
-/// The ways to the clusters, as the tracker takes them.
+/// The connections in the form of the tracker.
 pub fn clients(clusters: &Clusters) -> Clients {
     Clients {
         workloads: clusters.workloads.clone(),
@@ -94,7 +30,7 @@ pub fn clients(clusters: &Clusters) -> Clients {
     }
 }
 
-/// What the flags say about tracking.
+/// The settings of the tracker.
 pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
     TrackConfig {
         namespaces: target.namespaces.clone(),
@@ -127,11 +63,6 @@ fn log_config(args: &LogArgs, started: Timestamp) -> LogConfig {
     config.rate = args.max_rate;
     config.replicas = args.replicas;
     config
-}
-
-/// Reads the events of both clusters.
-pub(crate) fn event_source(clusters: &Clusters) -> ClusterEvents {
-    ClusterEvents::new(clusters.workloads.clone()).applications(clusters.applications.clone())
 }
 
 fn event_config(args: &EventArgs, started: Timestamp) -> EventConfig {

@@ -4,12 +4,12 @@
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-use argo_benches::{flood::Flood, scene::now};
-use argo_cli::{
+use argo_assistant::{
     render::{Origin, Renderer},
     sanitize,
     settings::Settings,
 };
+use argo_benches::{flood::Flood, scene::now};
 use argo_core::{GroupKind, Level, ObjectRef};
 use argo_logs::{
     Batch, Line,

@@ -43,6 +43,10 @@ pub struct Args {
     #[arg(long)]
     follow: bool,
 
+    /// Run this program in place of argo-assistant; it gets the application and its namespace
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+
     /// Flags for argo-assistant, after --
     #[arg(last = true, value_name = "FLAGS")]
     flags: Vec<OsString>,
@@ -168,6 +172,13 @@ fn assistant(
     let application = scenario.application.as_ref();
     let application = application
         .ok_or("the scenario has no application: section, so there is nothing to wait for")?;
+    if let Some(program) = &args.program {
+        let mut command = Command::new(program);
+        command
+            .args([&application.name, &application.namespace])
+            .env_remove("KUBERNETES_SERVICE_HOST");
+        return Ok(command);
+    }
     let speed = args.speed.unwrap_or(scenario.speed);
     let mut command = Command::new(folder.role("argo-assistant")?);
     command

@@ -14,10 +14,11 @@ use crate::{
     args::{DiagnoseArgs, Events},
     cluster,
     error::Failure,
+    follow::event_source,
     render::Renderer,
     session::{Config, Input, Session},
     settings::Settings,
-    streams::{clients, event_source, track_config},
+    streams::{clients, track_config},
 };
 
 /// Says what is wrong now.
@@ -31,7 +32,7 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
         .map_err(|error| Failure::usage(chain(&error)))?;
     let (events, lines) = tokio::join!(
         argo_events::snapshot(
-            event_source(&clusters),
+            event_source(&clients(&clusters)),
             &objects,
             EventConfig::default().since(started)
         ),

@@ -17,7 +17,7 @@ use crate::{
     session::{self, ArgocdRun, Session},
     settings::Settings,
     signals::Signals,
-    streams::Streams,
+    streams,
 };
 
 /// argocd decides when it is over.
@@ -60,7 +60,7 @@ async fn start(
         .map(|config| Argocd::spawn(config, std::env::vars_os()));
     let child = child.transpose()?;
     let config = session_config(&args, run, started);
-    let streams = Streams::open(&args, &clusters, started);
+    let streams = streams::open(&args, &clusters, started);
     let terminal = std::io::stdout().is_terminal();
     let renderer =
         Renderer::new(settings, args.logs.raw, started, args.target.app.clone()).terminal(terminal);

@@ -160,7 +160,7 @@ impl Session {
 
     /// Waits for what explains the end before it is decided.
     fn look_on(&mut self, cause: Cause, now: Timestamp) {
-        let longest = match (self.progress.is_synced(), is_success(&cause)) {
+        let longest = match (self.progress().is_synced(), is_success(&cause)) {
             (false, _) => FIRST_LISTS,
             (true, false) => AFTERMATH,
             (true, true) => return self.settle(cause, now),
@@ -186,14 +186,14 @@ impl Session {
         self.phase = Phase::Settling {
             cause,
             until: duration::later(now, settle),
-            ends: self.progress.container_ends(),
+            ends: self.progress().container_ends(),
         };
     }
 
     /// True if no new container may still crash.
     fn is_settled(&self, now: Timestamp) -> bool {
         let settle = self.config.settle;
-        settle.is_zero() || !self.progress.may_still_crash(settle, now)
+        settle.is_zero() || !self.progress().may_still_crash(settle, now)
     }
 
     fn drain(&mut self, cause: Cause, now: Timestamp) {
@@ -248,14 +248,14 @@ impl Session {
             return self.end_argocd(Cause::ArgocdOverdue, now);
         }
         let fails = self.config.fail_fast || !self.runs_argocd();
-        let doomed = self.timeline.doomed(self.config.grace, now);
+        let doomed = self.observer.timeline().doomed(self.config.grace, now);
         let doomed = doomed
             .into_iter()
             .find(|workload| self.is_selected(workload) && !self.is_ignored(workload));
         if let Some(workload) = doomed.filter(|_| fails) {
             return self.end_argocd(Cause::Doomed(workload.to_string()), now);
         }
-        if !self.runs_argocd() && self.progress.is_rolled_out() {
+        if !self.runs_argocd() && self.progress().is_rolled_out() {
             self.settle(Cause::Complete, now);
         }
     }
@@ -264,7 +264,7 @@ impl Session {
     /// cannot be read, once the time is over.
     fn consider_recovery(&mut self, until: Timestamp, now: Timestamp) {
         let healed = self
-            .progress
+            .progress()
             .health()
             .map_or(now >= until, |health| health != "Degraded");
         if self.is_timeout(now) {
@@ -283,12 +283,12 @@ impl Session {
     }
 
     fn consider_looking(&mut self, cause: Cause, until: Timestamp, now: Timestamp) {
-        let known = self.progress.is_synced() && is_success(&cause);
+        let known = self.progress().is_synced() && is_success(&cause);
         if now < until && !known {
             return;
         }
         self.examine(now);
-        if is_success(&cause) && self.progress.is_synced() {
+        if is_success(&cause) && self.progress().is_synced() {
             self.settle(cause, now);
         } else {
             self.drain(cause, now);
@@ -304,7 +304,7 @@ impl Session {
     ) {
         let is_ignored =
             |workload: &ObjectRef| self.is_ignored(workload) || !self.is_selected(workload);
-        if self.progress.has_ended_since(ends, is_ignored) {
+        if self.progress().has_ended_since(ends, is_ignored) {
             self.drain(Cause::CrashedAfterSuccess, now);
         } else if now >= until || self.is_timeout(now) || self.is_settled(now) {
             self.drain(cause, now);

@@ -28,7 +28,7 @@ impl Session {
             argocd_next: argocd.and_then(ArgocdOutcome::next_step).map(str::to_owned),
             elapsed: duration::between(self.config.started, self.ended_at(now)),
             workloads: self.rows(),
-            pods: self.progress.new_pods(),
+            pods: self.progress().new_pods(),
             findings: self.findings(),
             operation: self.operation(),
             events: self.events.values().map(Into::into).collect(),
@@ -49,7 +49,7 @@ impl Session {
         let failed = self.findings().iter().any(Finding::is_doomed) || self.has_failed();
         let (outcome, exit) = if failed {
             (Outcome::Failed, exit::FAILED)
-        } else if self.progress.is_complete() {
+        } else if self.progress().is_complete() {
             (Outcome::Succeeded, exit::OK)
         } else {
             (Outcome::Waiting, exit::TIMEOUT)
@@ -64,7 +64,7 @@ impl Session {
     fn has_failed(&self) -> bool {
         self.operation_failed()
             || self
-                .progress
+                .progress()
                 .workloads()
                 .iter()
                 .any(|workload| workload.rollout.failed.is_some())
@@ -72,7 +72,7 @@ impl Session {
 
     /// The rows of the verdict's table.
     pub(super) fn rows(&self) -> Vec<summary::Row> {
-        let workloads = self.progress.workloads().into_iter();
+        let workloads = self.progress().workloads().into_iter();
         let selected = workloads.filter(|workload| self.is_selected(&workload.object));
         selected.map(|workload| self.row(workload)).collect()
     }
@@ -94,7 +94,7 @@ impl Session {
         let shown = summary::Row::new(workload.object.clone(), &workload.rollout);
         let clean = |text: Option<String>| text.map(|text| without_credentials(&text));
         summary::Row {
-            restarts: self.progress.restarts(workload),
+            restarts: self.progress().restarts(workload),
             held_up_by: workload
                 .held_up_by
                 .as_ref()

@@ -35,7 +35,7 @@ fn pets(object: &WorkloadObject) -> KindTraits {
 fn main() -> ExitCode {
     let clonesets = WorkloadKind::new("apps.kruise.io", "v1alpha1", "CloneSet", "clonesets");
     let petsets = WorkloadKind::new("zoo.example.com", "v1", "PetSet", "petsets");
-    argo_cli::command::main_with(vec![
+    argo_assistant::command::main_with(vec![
         Arc::new(clonesets.rollout(promoted).traits(labelled)),
         Arc::new(petsets.rollout(promoted).traits(pets)),
     ])

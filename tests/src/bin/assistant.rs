@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    argo_cli::command::main()
+    argo_assistant::command::main()
 }

@@ -5,7 +5,7 @@
 
 use std::{env, ffi::OsString, path::Path, process::ExitCode};
 
-use argo_cli::command;
+use argo_assistant::command;
 use argo_tests::{demo, scripted_argocd};
 use clap::Parser;
 

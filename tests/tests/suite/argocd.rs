@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use argo_cli::argocd::{
+use argo_assistant::argocd::{
     Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal, Stream,
 };
 use argo_core::AppRef;

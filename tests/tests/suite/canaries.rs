@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
-use argo_cli::{
+use argo_assistant::{
     argocd::{Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, Stream},
     render::Renderer,
     session::{Effect, Exited, Input, Session},
@@ -109,7 +109,7 @@ async fn no_secret_is_ever_shown() {
         "they are planted"
     );
     let (_, look) = Stage::one_look(stage.cluster);
-    let look = argo_cli::verdict::text(&look, &stage::settings("text"));
+    let look = argo_assistant::verdict::text(&look, &stage::settings("text"));
     for shown in [
         String::from_utf8_lossy(&stage.text),
         String::from_utf8_lossy(&stage.json),
@@ -223,7 +223,7 @@ fn shown(message: &str, argocd: &[Vec<u8>]) -> [String; 5] {
         degraded: false,
     };
     session.handle(Input::Argocd(exited), started + minute);
-    let outcome = argo_cli::argocd::sentence(argocd, ArgocdExit::Code(20));
+    let outcome = argo_assistant::argocd::sentence(argocd, ArgocdExit::Code(20));
     let summary = session.summary(Some(&outcome), started + minute);
 
     let mut render = |at: usize, effects: &[Effect]| {
@@ -237,7 +237,8 @@ fn shown(message: &str, argocd: &[Vec<u8>]) -> [String; 5] {
     };
     let [text, json] = [render(0, &records), render(1, &records)];
     let notice = render(0, &notices) + &render(1, &notices);
-    let mut verdict = argo_cli::verdict::text(&summary, &stage::settings("text")).into_bytes();
+    let mut verdict =
+        argo_assistant::verdict::text(&summary, &stage::settings("text")).into_bytes();
     let mut lines = Vec::new();
     for renderer in &mut renderers {
         renderer.verdict(&summary, started, &mut verdict);

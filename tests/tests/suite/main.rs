@@ -9,6 +9,7 @@ mod bad_input;
 mod canaries;
 mod demo;
 mod endings;
+mod facade;
 mod faults;
 mod hand_made;
 mod log_choices;

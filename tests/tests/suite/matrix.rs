@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use argo_cli::summary::Outcome;
+use argo_assistant::summary::Outcome;
 use argo_core::Level;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use argo_cli::{
+use argo_assistant::{
     session::{Input, Session},
     verdict,
 };

@@ -1,6 +1,6 @@
 //! The README says what is true: every flag stands in it.
 
-use argo_cli::args::Cli;
+use argo_assistant::args::Cli;
 use clap::CommandFactory;
 
 const README: &str = include_str!("../../../README.md");

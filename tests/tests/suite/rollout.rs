@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use argo_core::AppRef;
 use argo_tests::demo;
 use serde_json::Value;
 use simcluster::{
@@ -61,6 +62,12 @@ impl Rollout {
     pub(crate) async fn begun(self) -> Self {
         demo::begins(&self.cluster, &self.scenario).await.unwrap();
         self
+    }
+
+    /// The application of the scenario.
+    pub(crate) fn app(&self) -> AppRef {
+        let application = self.scenario.application.as_ref().unwrap();
+        AppRef::new(&application.name, &application.namespace)
     }
 
     /// `argo-assistant COMMAND APP NAMESPACE FLAGS` on this cluster. argocd follows the

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use argo_cli::{
+use argo_assistant::{
     argocd::{ArgocdExit, ArgocdOutcome},
     args::Events,
     render::Renderer,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use argo_cli::{
+use argo_assistant::{
     argocd::{ArgocdExit, ArgocdOutcome},
     session::{Config, Exited, Input},
     summary::Outcome,

@@ -1,0 +1,114 @@
+//! Everything that is known of a deployment: the facts, the progress and the findings.
+
+use std::{sync::Arc, time::Duration};
+
+use argo_core::{AppRef, TrackEvent, text::duration};
+use argo_events::EventRecord;
+use argo_logs::Batch;
+use argo_workloads::{
+    diagnosis::{
+        EventFact, Facts, Finding, FindingEvent, LAST_LINES, Thresholds, Timeline, examine,
+    },
+    progress::{Progress, WorkloadProgress},
+};
+use jiff::Timestamp;
+
+/// The rules examine at most this often.
+const AT_MOST: Duration = Duration::from_millis(500);
+/// The rules examine at least this often: some findings need nothing but time.
+const AT_LEAST: Duration = Duration::from_secs(1);
+
+/// Takes in the three streams of a deployment and examines what they say. It has no clock:
+/// times are given to it.
+#[derive(Debug)]
+pub struct Observer {
+    facts: Facts,
+    progress: Progress,
+    timeline: Timeline,
+    examined: Timestamp,
+    /// True if something came after the last examination.
+    has_changed: bool,
+}
+
+impl Observer {
+    /// Creates the observer of an application of which nothing is known yet.
+    pub fn new(app: AppRef, started: Timestamp) -> Self {
+        Self {
+            facts: Facts::new(started),
+            progress: Progress::new(app, started),
+            timeline: Timeline::default(),
+            examined: started,
+            has_changed: false,
+        }
+    }
+
+    /// Takes in an event of the tracker. Returns the workload whose state it carries.
+    pub fn track(&mut self, event: &TrackEvent, now: Timestamp) -> Option<&WorkloadProgress> {
+        self.has_changed = true;
+        self.facts.track(event, now);
+        self.progress.track(event, now)
+    }
+
+    /// Takes in a Kubernetes event.
+    pub fn event(&mut self, event: &EventRecord) {
+        self.has_changed = true;
+        self.facts.event(fact(event));
+    }
+
+    /// Takes in lines of a container, of which the last ones may be evidence.
+    pub fn lines(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
+        self.has_changed = true;
+        let last = batch.len().saturating_sub(LAST_LINES);
+        let lines = batch.lines().skip(last);
+        let lines = lines.map(|line| (line.time(), line.text));
+        self.facts
+            .lines(pod_uid, container, batch.container_id(), lines);
+    }
+
+    /// True if an examination may find something, and the last one is not too recent.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let since = duration::between(self.examined, now);
+        since >= AT_LEAST || (self.has_changed && since >= AT_MOST)
+    }
+
+    /// True unless the last examination is too recent for another one.
+    pub fn may_examine(&self, now: Timestamp) -> bool {
+        duration::between(self.examined, now) >= AT_MOST
+    }
+
+    /// Applies the rules and returns the changes among the findings.
+    pub fn examine(&mut self, thresholds: &Thresholds, now: Timestamp) -> Vec<FindingEvent> {
+        self.examined = now;
+        self.has_changed = false;
+        let findings = examine(&mut self.facts, thresholds, now);
+        self.timeline.update(findings, &self.progress, now)
+    }
+
+    /// How far the deployment is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The findings of the last examination, and their history.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// The findings of the last examination, the worst first.
+    pub fn findings(&self) -> &[Finding] {
+        self.timeline.current()
+    }
+}
+
+fn fact(event: &EventRecord) -> EventFact {
+    EventFact {
+        object: event.object.clone(),
+        container: event.container.as_deref().map(str::to_owned),
+        reason: event.reason.clone(),
+        message: event.message.clone(),
+        type_: event.type_.clone(),
+        count: event.count,
+        first: event.first_seen,
+        last: event.time,
+    }
+}

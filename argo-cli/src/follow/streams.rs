@@ -1,0 +1,87 @@
+//! The three streams from the cluster, and the way of the tracked objects into two of them.
+
+use argo_core::{AppRef, PodEvent, TrackEvent};
+use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
+use argo_logs::{LogConfig, LogEvent, LogStream};
+use argo_workloads::{Clients, TrackConfig, track};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+
+/// The streams of an application.
+///
+/// Their owner stands between the tracker and the other two: it [forwards](Self::forward) the
+/// events of the tracker, and ends the other two by [`drain`](Self::drain). The queues between
+/// them are not bounded: their items are shared with the tracker, and both ends run on one
+/// task.
+pub struct Streams {
+    /// The objects of the application.
+    pub tracked: BoxStream<'static, TrackEvent>,
+    /// The Kubernetes events of these objects.
+    pub events: BoxStream<'static, EventItem>,
+    /// The log lines of their containers.
+    pub logs: BoxStream<'static, LogEvent>,
+    to_events: Option<mpsc::UnboundedSender<TrackEvent>>,
+    to_logs: Option<mpsc::UnboundedSender<PodEvent>>,
+}
+
+/// The settings of the three streams.
+#[derive(Clone, Debug)]
+pub struct StreamConfig {
+    /// The settings of the tracker.
+    pub track: TrackConfig,
+    /// The settings of the log stream; `None` for no logs.
+    pub logs: Option<LogConfig>,
+    /// The settings of the event stream.
+    pub events: EventConfig,
+}
+
+impl Streams {
+    /// Opens the streams; they ask nothing of the cluster before they are polled.
+    pub fn open(clients: Clients, app: AppRef, config: StreamConfig) -> Self {
+        let (to_events, objects) = mpsc::unbounded_channel();
+        let (to_logs, pods) = mpsc::unbounded_channel();
+        let pods = UnboundedReceiverStream::new(pods);
+        let logs = config
+            .logs
+            .map(|config| LogStream::new(clients.workloads.clone(), pods, config).boxed());
+        let events = EventStream::new(
+            event_source(&clients),
+            UnboundedReceiverStream::new(objects),
+            config.events,
+        );
+        Self {
+            tracked: track(clients, app, config.track).boxed(),
+            events: events.boxed(),
+            logs: logs.unwrap_or_else(|| stream::empty().boxed()),
+            to_events: Some(to_events),
+            to_logs: Some(to_logs),
+        }
+    }
+
+    /// Tells the logs and the events of a change among the objects.
+    pub fn forward(&self, event: TrackEvent) {
+        // The receiver of a stream that has ended is gone, which is no error.
+        if let (Some(to_logs), Some(pod)) = (&self.to_logs, event.pod_event()) {
+            let _ = to_logs.send(pod);
+        }
+        if let Some(to_events) = &self.to_events {
+            let _ = to_events.send(event);
+        }
+    }
+
+    /// Stops tracking: the logs and events end after the rest of them was read.
+    pub fn drain(&mut self) {
+        self.tracked = stream::pending().boxed();
+        self.to_events = None;
+        self.to_logs = None;
+    }
+}
+
+/// Returns the source of the events of both clusters.
+pub(crate) fn event_source(clients: &Clients) -> ClusterEvents {
+    ClusterEvents::new(clients.workloads.clone()).applications(clients.applications.clone())
+}
