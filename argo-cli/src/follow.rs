@@ -3,6 +3,7 @@
 mod config;
 mod ending;
 mod observer;
+pub(crate) mod settling;
 mod streams;
 
 use std::{

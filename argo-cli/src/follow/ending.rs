@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use argo_core::text::duration;
-use argo_workloads::progress::ContainerEnds;
 use jiff::Timestamp;
 
-use super::{FollowConfig, Observer, Outcome};
+use super::{
+    FollowConfig, Observer, Outcome,
+    settling::{Patience, Settled, Settling},
+};
 
 /// The logs and events get this long for the rest of them; then the stream ends without it.
 const LAST: Duration = Duration::from_secs(4);
@@ -16,10 +18,7 @@ const LAST: Duration = Duration::from_secs(4);
 enum Phase {
     Waiting,
     /// Everything was complete; a new container may still crash.
-    Settling {
-        until: Timestamp,
-        ends: ContainerEnds,
-    },
+    Settling(Settling),
     /// The outcome is decided; the rest of the logs and events is read.
     Draining {
         outcome: Outcome,
@@ -55,7 +54,7 @@ impl Ending {
     pub(super) fn outcome(&self) -> Option<Outcome> {
         match self.phase {
             Phase::Draining { outcome, .. } => Some(outcome),
-            Phase::Waiting | Phase::Settling { .. } => None,
+            Phase::Waiting | Phase::Settling(_) => None,
         }
     }
 
@@ -67,15 +66,21 @@ impl Ending {
         streams_ended: bool,
         now: Timestamp,
     ) -> Step {
-        let outcome = match &self.phase {
+        let outcome = match &mut self.phase {
             Phase::Draining { outcome, until } if streams_ended || now >= *until => {
                 return Step::End(*outcome);
             }
             Phase::Draining { .. } => return Step::GoOn,
             Phase::Waiting => self.while_waiting(observer, config, now),
-            Phase::Settling { until, ends } => {
-                while_settling(observer, config, (*until, ends), now)
-            }
+            Phase::Settling(settling) => match while_settling(settling, observer, config, now) {
+                Looked::GoOn => None,
+                // It was complete too early.
+                Looked::WaitAgain => {
+                    self.phase = Phase::Waiting;
+                    None
+                }
+                Looked::Over(outcome) => Some(outcome),
+            },
         };
         let Some(outcome) = outcome else {
             return Step::GoOn;
@@ -96,42 +101,58 @@ impl Ending {
         if is_timeout(config, now) {
             return Some(Outcome::TimedOut);
         }
-        if !observer.timeline().doomed(config.grace, now).is_empty() {
+        if !observer.doomed(config.grace, now).is_empty() {
             return Some(Outcome::Failed);
         }
-        if !observer.progress().is_rolled_out() {
+        if !observer.progress().is_rolled_out(now) {
             return None;
         }
-        if is_settled(observer, config, now) {
-            return Some(Outcome::RolledOut);
+        match Settling::begin(observer, config.settle, |_| false, now) {
+            Some(settling) => {
+                self.phase = Phase::Settling(settling);
+                None
+            }
+            None => Some(Outcome::RolledOut),
         }
-        self.phase = Phase::Settling {
-            until: duration::later(now, config.settle),
-            ends: observer.progress().container_ends(),
-        };
-        None
     }
 }
 
-/// A crash after success is a failure, whatever the grace.
+/// The result of a look after everything was complete.
+enum Looked {
+    GoOn,
+    WaitAgain,
+    Over(Outcome),
+}
+
+/// More crashes than allowed are a failure, whatever the grace.
 fn while_settling(
+    settling: &mut Settling,
     observer: &Observer,
     config: &FollowConfig,
-    (until, ends): (Timestamp, &ContainerEnds),
     now: Timestamp,
-) -> Option<Outcome> {
-    if observer.progress().has_ended_since(ends, |_| false) {
-        return Some(Outcome::Failed);
+) -> Looked {
+    let patience = Patience {
+        settle: config.settle,
+        allow_restarts: config.allow_restarts,
+        incomplete_for: config.grace,
+    };
+    match settling.consider(observer, patience, |_| false, now) {
+        Settled::Crashed => Looked::Over(Outcome::Failed),
+        Settled::Lost(_) | Settled::StaysLost(_) => Looked::WaitAgain,
+        Settled::Done => Looked::Over(Outcome::RolledOut),
+        Settled::GoOn | Settled::Regained if is_timeout(config, now) => {
+            let lost = settling.is_lost();
+            Looked::Over(if lost {
+                Outcome::TimedOut
+            } else {
+                Outcome::RolledOut
+            })
+        }
+        Settled::GoOn | Settled::Regained => Looked::GoOn,
     }
-    let is_over = now >= until || is_timeout(config, now) || is_settled(observer, config, now);
-    is_over.then_some(Outcome::RolledOut)
 }
 
 fn is_timeout(config: &FollowConfig, now: Timestamp) -> bool {
     let elapsed = duration::between(config.started, now);
     config.timeout.is_some_and(|timeout| elapsed >= timeout)
-}
-
-fn is_settled(observer: &Observer, config: &FollowConfig, now: Timestamp) -> bool {
-    config.settle.is_zero() || !observer.progress().may_still_crash(config.settle, now)
 }

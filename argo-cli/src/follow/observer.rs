@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use argo_core::{AppRef, TrackEvent, text::duration};
+use argo_core::{AppRef, ObjectRef, TrackEvent, text::duration};
 use argo_events::EventRecord;
 use argo_logs::Batch;
 use argo_workloads::{
     diagnosis::{
         EventFact, Facts, Finding, FindingEvent, LAST_LINES, Thresholds, Timeline, examine,
     },
-    progress::{Progress, WorkloadProgress},
+    progress::{CrashCounts, Progress, WorkloadProgress},
 };
 use jiff::Timestamp;
 
@@ -92,6 +92,44 @@ impl Observer {
     /// The findings of the last examination, and their history.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
+    }
+
+    /// Returns the workloads that have been unable to become complete for at least `grace`,
+    /// and those that can never become so: nobody starts a failed Job or an ended pod again,
+    /// unless Argo CD heals the application by itself.
+    pub fn doomed(&self, grace: Duration, now: Timestamp) -> Vec<ObjectRef> {
+        let mut doomed = self.timeline.doomed(grace, now);
+        let application = self.progress.application();
+        if !application.is_some_and(|application| application.spec.sync_policy.heals()) {
+            let ended = self.findings().iter();
+            let ended = ended.filter(|finding| finding.is_final());
+            doomed.extend(ended.map(|finding| finding.workload.clone()));
+        }
+        doomed
+    }
+
+    /// True if a pod of the newest revision may still crash although everything is complete.
+    pub fn may_still_crash(&self, settle: Duration, now: Timestamp) -> bool {
+        let newest = self.facts.newest_pods();
+        !settle.is_zero() && self.progress.may_still_crash(settle, &newest, now)
+    }
+
+    /// True if a container of the newest revision has crashed since `before`, and more often
+    /// than `allowed` in all.
+    pub fn has_crashed_since(
+        &self,
+        before: &CrashCounts,
+        allowed: u32,
+        is_ignored: impl Fn(&ObjectRef) -> bool,
+    ) -> bool {
+        let newest = self.facts.newest_pods();
+        self.progress
+            .has_crashed_since(before, allowed, &newest, is_ignored)
+    }
+
+    /// Returns how often containers of a workload's newest pods were restarted.
+    pub fn restarts(&self, workload: &WorkloadProgress) -> u32 {
+        self.progress.restarts(workload, &self.facts.newest_pods())
     }
 
     /// The findings of the last examination, the worst first.

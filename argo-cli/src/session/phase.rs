@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use argo_core::text::duration::{self, in_words};
 use argo_core::{Level, Notice, NoticeCode, ObjectRef};
-use argo_workloads::{
-    diagnosis::{Finding, Severity, Thresholds},
-    progress::ContainerEnds,
-};
+use argo_workloads::diagnosis::{Finding, Severity, Thresholds};
 use jiff::Timestamp;
 
 use super::{Exited, Session};
@@ -15,6 +12,7 @@ use crate::{
     argocd::{ArgocdExit, Signal},
     args::OnDegraded,
     exit,
+    follow::settling::{Patience, Settled, Settling},
     session::Effect,
 };
 
@@ -53,10 +51,8 @@ pub enum Phase {
     Settling {
         /// Why the run is over if no crash comes.
         cause: Cause,
-        /// When looking ends.
-        until: Timestamp,
-        /// How often each container had ended before.
-        ends: ContainerEnds,
+        /// What is looked for.
+        look: Settling,
     },
     /// The cause is decided; the rest of the streams is read.
     Draining {
@@ -78,6 +74,8 @@ pub enum Cause {
     Complete,
     /// A new container crashed after success.
     CrashedAfterSuccess,
+    /// This workload became incomplete after success, and stayed so.
+    LostAfterSuccess(String),
     /// Our own `--timeout` ran out.
     Timeout,
     /// argocd did not end at its own `--timeout`.
@@ -109,10 +107,14 @@ impl Session {
         match self.cause() {
             None | Some(Cause::Complete) => exit::OK,
             Some(Cause::Argocd(exited)) => exited.exit.shell_code(),
-            Some(Cause::CrashedAfterSuccess) if self.runs_argocd() && !self.config.fail_fast => {
+            Some(Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_))
+                if self.runs_argocd() && !self.config.fail_fast =>
+            {
                 exit::OK
             }
-            Some(Cause::CrashedAfterSuccess | Cause::Doomed(_)) => exit::FAILED,
+            Some(
+                Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_) | Cause::Doomed(_),
+            ) => exit::FAILED,
             Some(Cause::Timeout | Cause::ArgocdOverdue) => exit::TIMEOUT,
             Some(Cause::Signal(signal)) => exit::SIGNAL + *signal as i32,
         }
@@ -174,26 +176,27 @@ impl Session {
     /// Everything is reported healthy. Goes on looking where that proves little.
     fn settle(&mut self, cause: Cause, now: Timestamp) {
         self.healthy_at = Some(now);
-        if self.is_settled(now) {
-            return self.drain(cause, now);
-        }
         let settle = self.config.settle;
-        let msg = format!(
-            "healthy; looking {} longer: some new containers have no readiness probe, or are ready for less",
-            in_words(settle)
-        );
-        self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
-        self.phase = Phase::Settling {
-            cause,
-            until: duration::later(now, settle),
-            ends: self.progress().container_ends(),
+        let Some(look) = Settling::begin(&self.observer, settle, self.is_left_out(), now) else {
+            return self.drain(cause, now);
         };
+        if self.observer.may_still_crash(settle, now) {
+            let settle = in_words(settle);
+            let msg = if self.findings().iter().any(Finding::is_doomed) {
+                format!("complete, but what was found still stands; looking {settle} longer")
+            } else {
+                format!(
+                    "healthy; looking {settle} longer: some new containers have no readiness probe, or are ready for less"
+                )
+            };
+            self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
+        }
+        self.phase = Phase::Settling { cause, look };
     }
 
-    /// True if no new container may still crash.
-    fn is_settled(&self, now: Timestamp) -> bool {
-        let settle = self.config.settle;
-        settle.is_zero() || !self.progress().may_still_crash(settle, now)
+    /// Tells the workloads that do not decide.
+    fn is_left_out(&self) -> impl Fn(&ObjectRef) -> bool + '_ {
+        |workload| self.is_ignored(workload) || !self.is_selected(workload)
     }
 
     fn drain(&mut self, cause: Cause, now: Timestamp) {
@@ -229,9 +232,7 @@ impl Session {
             Phase::Waiting => self.consider_waiting(now),
             Phase::AwaitingRecovery { until } => self.consider_recovery(until, now),
             Phase::Looking { cause, until } => self.consider_looking(cause, until, now),
-            Phase::Settling { cause, until, ends } => {
-                self.consider_settling(cause, until, &ends, now);
-            }
+            Phase::Settling { cause, look } => self.consider_settling(cause, look, now),
             Phase::Draining { until, .. } if now >= until => {
                 self.effects.push(Effect::Kill);
                 self.over(now);
@@ -248,14 +249,14 @@ impl Session {
             return self.end_argocd(Cause::ArgocdOverdue, now);
         }
         let fails = self.config.fail_fast || !self.runs_argocd();
-        let doomed = self.observer.timeline().doomed(self.config.grace, now);
+        let doomed = self.observer.doomed(self.config.grace, now);
         let doomed = doomed
             .into_iter()
             .find(|workload| self.is_selected(workload) && !self.is_ignored(workload));
         if let Some(workload) = doomed.filter(|_| fails) {
             return self.end_argocd(Cause::Doomed(workload.to_string()), now);
         }
-        if !self.runs_argocd() && self.progress().is_rolled_out() {
+        if !self.runs_argocd() && self.progress().is_rolled_out(now) {
             self.settle(Cause::Complete, now);
         }
     }
@@ -295,20 +296,42 @@ impl Session {
         }
     }
 
-    fn consider_settling(
-        &mut self,
-        cause: Cause,
-        until: Timestamp,
-        ends: &ContainerEnds,
-        now: Timestamp,
-    ) {
-        let is_ignored =
-            |workload: &ObjectRef| self.is_ignored(workload) || !self.is_selected(workload);
-        if self.progress().has_ended_since(ends, is_ignored) {
-            self.drain(Cause::CrashedAfterSuccess, now);
-        } else if now >= until || self.is_timeout(now) || self.is_settled(now) {
-            self.drain(cause, now);
+    fn consider_settling(&mut self, cause: Cause, mut look: Settling, now: Timestamp) {
+        let patience = Patience {
+            settle: self.config.settle,
+            allow_restarts: self.config.allow_restarts,
+            incomplete_for: self.config.grace.max(self.config.settle),
+        };
+        let settled = look.consider(&self.observer, patience, self.is_left_out(), now);
+        match settled {
+            Settled::Crashed => return self.drain(Cause::CrashedAfterSuccess, now),
+            Settled::Done => return self.drain(cause, now),
+            // argocd has ended: nothing else decides any more.
+            Settled::StaysLost(state) if self.runs_argocd() => {
+                return self.drain(Cause::LostAfterSuccess(state), now);
+            }
+            Settled::Lost(state) | Settled::StaysLost(state) => {
+                let msg = format!("not complete any more, waiting again: {state}");
+                self.notice(&Notice::new(NoticeCode::Other, Level::Warning, msg));
+                self.healthy_at = None;
+                if !self.runs_argocd() {
+                    self.phase = Phase::Waiting;
+                    return;
+                }
+            }
+            Settled::Regained => {
+                self.healthy_at = Some(now);
+                let settle = in_words(self.config.settle);
+                let msg = format!("complete again; looking {settle} longer");
+                self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
+            }
+            Settled::GoOn => {}
         }
+        if self.is_timeout(now) {
+            let is_lost = look.is_lost();
+            return self.drain(if is_lost { Cause::Timeout } else { cause }, now);
+        }
+        self.phase = Phase::Settling { cause, look };
     }
 
     /// Ends the run before argocd has ended: argocd gets SIGTERM, and as long as the logs have.

@@ -65,7 +65,7 @@ impl Session {
         self.operation_failed()
             || self
                 .progress()
-                .workloads()
+                .incomplete()
                 .iter()
                 .any(|workload| workload.rollout.failed.is_some())
     }
@@ -94,7 +94,7 @@ impl Session {
         let shown = summary::Row::new(workload.object.clone(), &workload.rollout);
         let clean = |text: Option<String>| text.map(|text| without_credentials(&text));
         summary::Row {
-            restarts: self.progress().restarts(workload),
+            restarts: self.observer.restarts(workload),
             held_up_by: workload
                 .held_up_by
                 .as_ref()
@@ -119,9 +119,12 @@ impl Session {
             Some(Cause::Argocd(exited)) if exited.is_success() && !self.operation_failed() => {
                 Outcome::Succeeded
             }
-            Some(Cause::Argocd(_) | Cause::CrashedAfterSuccess | Cause::Doomed(_)) => {
-                Outcome::Failed
-            }
+            Some(
+                Cause::Argocd(_)
+                | Cause::CrashedAfterSuccess
+                | Cause::LostAfterSuccess(_)
+                | Cause::Doomed(_),
+            ) => Outcome::Failed,
         }
     }
 
@@ -130,7 +133,7 @@ impl Session {
             None => "look",
             Some(Cause::Argocd(_)) => argocd.map_or("argocd", of_argocd),
             Some(Cause::Complete) => "complete",
-            Some(Cause::CrashedAfterSuccess) => "settle",
+            Some(Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_)) => "settle",
             Some(Cause::Timeout | Cause::ArgocdOverdue) => "timeout",
             Some(Cause::Doomed(_)) => "fail-fast",
             Some(Cause::Signal(_)) => "signal",
@@ -158,6 +161,11 @@ impl Session {
         }
         if self.cause() == Some(&Cause::CrashedAfterSuccess) && self.runs_argocd() {
             notes.push("argocd reports Healthy, but a new container crashed after that".to_owned());
+        }
+        if let Some(Cause::LostAfterSuccess(state)) = self.cause() {
+            notes.push(format!(
+                "argocd reports Healthy, but after that a workload became incomplete and stayed so: {state}"
+            ));
         }
         let failed = self.application().and_then(failed_operation);
         if let Some(failed) = failed {

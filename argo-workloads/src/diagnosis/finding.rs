@@ -65,6 +65,12 @@ impl Finding {
     pub fn is_doomed(&self) -> bool {
         self.severity == Severity::Doomed
     }
+
+    /// True if what failed is over and nobody starts it again: a Job, or a pod that runs once.
+    /// A hook is none, since a retry of the sync makes it anew.
+    pub fn is_final(&self) -> bool {
+        self.is_doomed() && matches!(self.code, Code::JobFailed | Code::DeadlineExceeded)
+    }
 }
 
 impl From<&Finding> for record::Finding {

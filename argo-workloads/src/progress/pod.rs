@@ -47,11 +47,6 @@ impl PodProgress {
         self.pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always"
     }
 
-    /// True if it ended for good, or was deleted.
-    pub(super) fn is_ending(&self) -> bool {
-        self.pod.is_finished() || self.pod.metadata.deletion_timestamp.is_some()
-    }
-
     pub(super) fn is_ready(&self) -> bool {
         self.pod
             .condition("Ready")
@@ -62,8 +57,12 @@ impl PodProgress {
     /// `settle`. Of a pod that was there before only a container without a probe that has just
     /// started is in doubt.
     pub(super) fn may_still_crash(&self, settle: Duration, now: Timestamp) -> bool {
-        if self.is_ending() {
+        if self.pod.is_finished() {
             return false;
+        }
+        // The workload will say in a moment what it lacks without it.
+        if self.pod.metadata.deletion_timestamp.is_some() {
+            return self.is_new;
         }
         if self.is_new {
             return !self.has_readiness_probes() || !self.is_ready_for(settle, now);

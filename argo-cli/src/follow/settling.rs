@@ -1,0 +1,162 @@
+//! The look that goes on after everything was complete.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use argo_core::{
+    ObjectRef,
+    text::duration::{between, later},
+};
+use argo_workloads::progress::{CrashCounts, WorkloadProgress};
+use jiff::Timestamp;
+
+use super::Observer;
+
+/// A status that is reported as healthy elsewhere reaches this program within this time.
+const CATCH_UP: Duration = Duration::from_secs(2);
+/// A workload that is incomplete for less than this was only looked at in between.
+const BLINK: Duration = Duration::from_secs(1);
+
+/// The limits of the look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// How long nothing may happen.
+    pub(crate) settle: Duration,
+    /// Crashes of one container that are not final.
+    pub(crate) allow_restarts: u32,
+    /// How long a workload may be incomplete again.
+    pub(crate) incomplete_for: Duration,
+}
+
+/// Everything was complete; a crash may still come, and a workload may become incomplete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settling {
+    until: Timestamp,
+    crashes: CrashCounts,
+    crashed: u32,
+    /// Uids of the workloads that were incomplete from the start, in the eyes of Argo CD healthy.
+    incomplete: BTreeSet<Arc<str>>,
+    lost: Option<Timestamp>,
+    is_told: bool,
+}
+
+/// The result of a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Look on.
+    GoOn,
+    /// This workload is not complete any more, for a second now.
+    Lost(String),
+    /// It is complete again.
+    Regained,
+    /// It did not become complete again in time.
+    StaysLost(String),
+    /// A container crashed more often than allowed.
+    Crashed,
+    /// Nothing happened.
+    Done,
+}
+
+impl Settling {
+    /// Begins to look on; nothing where there is nothing to wait for.
+    pub(crate) fn begin(
+        observer: &Observer,
+        settle: Duration,
+        is_ignored: impl Fn(&ObjectRef) -> bool,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let incomplete = incomplete(observer, &is_ignored);
+        let incomplete: BTreeSet<_> = incomplete
+            .iter()
+            .map(|workload| Arc::clone(&workload.object.uid))
+            .collect();
+        let is_unproven = observer.may_still_crash(settle, now);
+        let long = if is_unproven { settle } else { CATCH_UP };
+        let crashes = observer.progress().crashes();
+        (is_unproven || !incomplete.is_empty()).then(|| Self {
+            until: later(now, long),
+            crashed: crashes.values().sum(),
+            crashes,
+            incomplete,
+            lost: None,
+            is_told: false,
+        })
+    }
+
+    /// True if a workload that was complete is incomplete.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Looks again at `now`.
+    pub(crate) fn consider(
+        &mut self,
+        observer: &Observer,
+        patience: Patience,
+        is_ignored: impl Fn(&ObjectRef) -> bool,
+        now: Timestamp,
+    ) -> Settled {
+        let allowed = patience.allow_restarts;
+        if observer.has_crashed_since(&self.crashes, allowed, &is_ignored) {
+            return Settled::Crashed;
+        }
+        let incomplete = incomplete(observer, is_ignored);
+        let is_incomplete = |uid: &Arc<str>| incomplete.iter().any(|w| w.object.uid == *uid);
+        self.incomplete.retain(is_incomplete);
+        let lost = incomplete
+            .iter()
+            .find(|workload| !self.incomplete.contains(&workload.object.uid));
+        if let Some(workload) = lost {
+            return self.lost(workload, patience, now);
+        }
+        if self.lost.take().is_some() {
+            self.until = self.until.max(later(now, patience.settle));
+            if std::mem::take(&mut self.is_told) {
+                return Settled::Regained;
+            }
+        }
+        self.restarted(observer, patience, now);
+        let is_proven = !observer.may_still_crash(patience.settle, now);
+        if now >= self.until || (is_proven && self.incomplete.is_empty()) {
+            Settled::Done
+        } else {
+            Settled::GoOn
+        }
+    }
+
+    /// A restart that is allowed starts the time anew.
+    fn restarted(&mut self, observer: &Observer, patience: Patience, now: Timestamp) {
+        let crashed = observer.progress().crashes().values().sum();
+        if crashed > self.crashed {
+            self.until = later(now, patience.settle);
+        }
+        self.crashed = crashed;
+    }
+
+    fn lost(&mut self, workload: &WorkloadProgress, patience: Patience, now: Timestamp) -> Settled {
+        let since = *self.lost.get_or_insert(now);
+        let state = || {
+            let missing = workload.rollout.waiting_for.as_deref();
+            let failed = workload.rollout.failed.as_deref();
+            let state = failed.or(missing).unwrap_or("not complete");
+            format!("{}: {state}", workload.object)
+        };
+        if between(since, now) >= patience.incomplete_for {
+            return Settled::StaysLost(state());
+        }
+        if !self.is_told && between(since, now) >= BLINK {
+            self.is_told = true;
+            return Settled::Lost(state());
+        }
+        Settled::GoOn
+    }
+}
+
+fn incomplete(
+    observer: &Observer,
+    is_ignored: impl Fn(&ObjectRef) -> bool,
+) -> Vec<&WorkloadProgress> {
+    let incomplete = observer.progress().incomplete().into_iter();
+    incomplete
+        .filter(|workload| !is_ignored(&workload.object))
+        .collect()
+}
