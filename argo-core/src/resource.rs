@@ -6,6 +6,7 @@
 //! not in memory cannot leak into an output.
 
 mod application;
+mod convert;
 mod lenient;
 mod meta;
 mod pod;
@@ -16,6 +17,7 @@ pub use application::{
     Destination, Health, OperationState, ResourceResult, ResourceStatus, SyncPolicy, SyncResult,
     SyncStatus,
 };
+pub use convert::ConvertPodError;
 pub use meta::{Condition, slim_metadata};
 pub use pod::{
     ClaimSource, Container, ContainerState, ContainerStatus, Exec, ExitCodes, HttpGet, Pod,
