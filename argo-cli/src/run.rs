@@ -57,6 +57,7 @@ pub struct Run {
 }
 
 /// The next event of the loop.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 enum LoopEvent {
     Input(Input),
     Logs(LogEvent),

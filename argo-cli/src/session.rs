@@ -102,8 +102,9 @@ pub enum Input {
     Tick,
 }
 
-/// What is to be done about it.
+/// A step that the caller takes for the session.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
 pub enum Effect {
     /// Show this.
     Show(Record),
