@@ -49,6 +49,8 @@ codes! {
     ProbeFailing = "probe-failing",
     /// No node takes the pod.
     Unschedulable = "unschedulable",
+    /// A node refuses a pod that was bound to it.
+    PodRejected = "pod-rejected",
     /// A claim has no volume.
     PvcPending = "pvc-pending",
     /// A volume cannot be attached to the node.
@@ -65,6 +67,8 @@ codes! {
     JobFailed = "job-failed",
     /// A Job took longer than it may.
     DeadlineExceeded = "deadline-exceeded",
+    /// A container that runs on keeps a Job from ending.
+    JobHeld = "job-held",
     /// A hook of the sync failed.
     HookFailed = "hook-failed",
     /// Pods are evicted again and again.
@@ -75,6 +79,8 @@ codes! {
     StuckTerminating = "stuck-terminating",
     /// A StatefulSet waits for a broken pod of an old revision.
     OldPodBlocks = "old-pod-blocks",
+    /// Pods keep an old revision until somebody deletes them.
+    OldRevision = "old-revision",
     /// The controller gave up.
     ProgressDeadline = "progress-deadline",
     /// The sync itself failed.

@@ -159,6 +159,8 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
         Code::StartFailed,
         Code::ExecFormat,
         Code::PermissionDenied,
+        Code::PodRejected,
+        Code::JobHeld,
     ];
     match code {
         Code::ProgressDeadline => own.len() > 1,

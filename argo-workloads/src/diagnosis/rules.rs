@@ -20,6 +20,7 @@ mod job;
 mod node;
 mod operation;
 mod probe;
+mod refused;
 mod scheduling;
 mod volume;
 
@@ -158,6 +159,18 @@ pub(super) const RULES: &[Rule] = &[
         "after 60 s, and as doomed after 3 minutes; not within 5 minutes after an autoscaler promised a node",
     ),
     rule(
+        Code::PodRejected,
+        0,
+        Check::Workload(refused::of_workload),
+        "at once if the node can never take such a pod, otherwise when two pods of one workload have been refused",
+    ),
+    rule(
+        Code::PodRejected,
+        0,
+        Check::Pod(refused::of_bare_pod),
+        "at once for a pod that no workload owns",
+    ),
+    rule(
         Code::PvcPending,
         60,
         Check::Pod(scheduling::claim_pending),
@@ -204,6 +217,12 @@ pub(super) const RULES: &[Rule] = &[
         0,
         Check::Pod(job::pod_failed),
         "at once for a pod that no workload owns and that is not restarted",
+    ),
+    rule(
+        Code::JobHeld,
+        20,
+        Check::Pod(job::held),
+        "20 s after the last container that ended",
     ),
     rule(
         Code::DeadlineExceeded,
@@ -261,6 +280,12 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(Code::NodeLost, 60, Check::Pod(node::lost), "after 60 s"),
     rule(
+        Code::NodeLost,
+        30,
+        Check::Pod(node::never_took),
+        "after 30 s if the node has not taken the pod",
+    ),
+    rule(
         Code::StuckTerminating,
         30,
         Check::OldPod(node::stuck),
@@ -271,6 +296,12 @@ pub(super) const RULES: &[Rule] = &[
         30,
         Check::OldPod(node::old_pod_blocks),
         "after 30 s",
+    ),
+    rule(
+        Code::OldRevision,
+        0,
+        Check::Workload(node::waits_for_deletion),
+        "as soon as all pods are ready and some of them are old",
     ),
     rule(
         Code::ProgressDeadline,

@@ -82,6 +82,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "No node fits the pod. The sentence says what the pod requests and why the nodes are unsuitable.",
             "lower the requests, add nodes, or change selectors and tolerations.",
         ),
+        Code::PodRejected => (
+            "A node refuses a pod that was bound to it: it has too little of a resource, a port is taken, its labels or its system do not fit. The pod is `Failed` at once, and its controller makes another one, again and again. The sentence gives the number of pods and the node's own words.",
+            "remove `nodeName` from the pod template so that the scheduler finds a node, or lower the requests; `UnexpectedAdmissionError` and `TopologyAffinityError` come from the node's device and resource managers.",
+        ),
         Code::PvcPending => (
             "The pod waits for a PersistentVolumeClaim that has no volume or does not exist.",
             "look at the events of the claim: most often its storage class does not exist or its provisioner fails.",
@@ -114,6 +118,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "A Job took longer than its `activeDeadlineSeconds`.",
             "read its log; find out what it waits for, or give it more time.",
         ),
+        Code::JobHeld => (
+            "A container of a Job has done its work and another one of the same pod runs on. The Job is complete only when all containers have ended.",
+            "make the other container a sidecar (an init container with `restartPolicy: Always`), or have it end when the work is done.",
+        ),
         Code::HookFailed => (
             "A hook of the sync failed. After a failed PreSync hook nothing is deployed. After a failed PostSync hook everything is deployed, and argocd still exits with code 0.",
             "read the log of the hook, mend it, and sync again.",
@@ -123,7 +131,7 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "set requests that match what the program uses; look at the nodes.",
         ),
         Code::NodeLost => (
-            "The node of a pod does not answer.",
+            "The node of a pod does not answer, or never took the pod: there may be no such node.",
             "look at the node; if it is gone for good, force the deletion of the pod.",
         ),
         Code::StuckTerminating => (
@@ -133,6 +141,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::OldPodBlocks => (
             "A StatefulSet waits for a broken pod of an old revision before it replaces any pod, so the new revision never reaches it.",
             "delete that pod by hand; it comes back with the new revision.",
+        ),
+        Code::OldRevision => (
+            "The update strategy is `OnDelete`: the controller replaces no pod by itself, so pods keep running the old revision.",
+            "delete the pods one by one, or set the strategy `RollingUpdate`.",
         ),
         Code::ProgressDeadline => (
             "The controller itself gave up: a Deployment made no progress for `progressDeadlineSeconds`, or a Rollout is degraded. It is reported only if no other finding explains it.",

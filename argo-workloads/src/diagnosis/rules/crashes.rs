@@ -40,7 +40,7 @@ impl<'a> Crashes<'a> {
         let failures = || ends.iter().filter(|end| is_failure(view, &end.terminated));
         let longest = failures().filter_map(|end| ran_for(&end.terminated)).max();
         let longest = longest.unwrap_or(SignedDuration::ZERO);
-        if has_recovered(view, longest) || is_done(view) {
+        if has_recovered(view, longest) || is_done(view) || view.pod.is_disrupted() {
             return None;
         }
         Some(Self {

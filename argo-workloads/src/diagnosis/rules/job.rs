@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use super::crashes::exit;
 use crate::diagnosis::{
-    context::{PodView, WorkloadView},
+    context::{ContainerView, PodView, Role, WorkloadView},
     facts::{Facts, PodFact, WorkloadFact},
     observation::{Observation, kubectl},
+    span::span,
 };
 
 /// A Job that failed and is no hook.
@@ -57,6 +58,62 @@ pub(super) fn pod_failed(view: PodView<'_>) -> Option<Observation> {
             .log(view.context.facts.lines_of(fact, container))
             .next(next)
     })
+}
+
+/// Finds a pod that runs once, of which one container has ended for good while another runs
+/// on: an injected proxy, most often. Neither the pod nor its Job ends before all have.
+pub(super) fn held(view: PodView<'_>) -> Option<Observation> {
+    let is_bare = view.fact.object.uid == view.fact.root.uid;
+    let runs_once = view.job().is_some() || (is_bare && view.restart_policy() != "Always");
+    if !runs_once || view.fact.pod.is_finished() {
+        return None;
+    }
+    let regular = || view.containers().filter(|it| it.role == Role::Regular);
+    let ended = regular().filter_map(|container| Some((container, ended_for_good(&container)?)));
+    let (done, end) = ended.max_by_key(|(_, end)| finished(end))?;
+    let running: Vec<_> = regular()
+        .filter(|container| container.running_since().is_some())
+        .map(|container| container.name())
+        .collect();
+    let first = *running.first()?;
+    let since = finished(end).unwrap_or(view.context.now);
+    let lasted = span(view.context.age(since));
+    let how = match end.exit_code {
+        0 => format!("is done ({})", exit(end)),
+        _ => format!("failed ({})", exit(end)),
+    };
+    let (s, verb) = if running.len() == 1 {
+        ("", "runs")
+    } else {
+        ("s", "run")
+    };
+    let others = argo_core::text::listed(&running);
+    let whole = if view.job().is_some() { "Job" } else { "pod" };
+    let cause = format!(
+        "container {} {how} and container{s} {others} {verb} on for {lasted}: the {whole} ends only when all its containers have",
+        done.name()
+    );
+    let next = kubectl(view.namespace(), &["logs", view.name(), "-c", first]);
+    Some(
+        Observation::suspicious(since, cause)
+            .key(format!("held by {others}"))
+            .next(next),
+    )
+}
+
+/// Returns the end of a container that is not started again.
+fn ended_for_good<'a>(view: &ContainerView<'a>) -> Option<&'a Terminated> {
+    let end = view.status?.state.terminated.as_ref()?;
+    let is_final = match view.restart_policy() {
+        "Never" => true,
+        "OnFailure" => end.exit_code == 0,
+        _ => false,
+    };
+    is_final.then_some(end)
+}
+
+fn finished(end: &Terminated) -> Option<Timestamp> {
+    end.finished_at.as_ref().map(|time| time.0)
 }
 
 /// The condition that ended the Job as failed. Of a Job that failed before this rollout
@@ -169,3 +226,7 @@ fn failure(fact: &PodFact) -> Option<(&str, &Terminated, Timestamp)> {
     });
     failures.max_by_key(|(_, _, time)| *time)
 }
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;
