@@ -43,6 +43,8 @@ codes! {
     StartFailed = "start-failed",
     /// An init container fails or does not end.
     InitFailed = "init-failed",
+    /// A container has ended and is never started again, so that its pod cannot be ready.
+    ContainerEnded = "container-ended",
     /// A ConfigMap, a Secret or a key in one is missing.
     ConfigMissing = "config-missing",
     /// A probe fails.
@@ -87,6 +89,8 @@ codes! {
     SyncFailed = "sync-failed",
     /// Argo CD cannot work out what to deploy.
     ComparisonError = "comparison-error",
+    /// Two applications own one object.
+    SharedResource = "shared-resource",
     /// Someone paused the rollout.
     AppSuspended = "app-suspended",
     /// The application was Degraded before.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
-use super::{EventFact, Facts, Finding, Line, Thresholds, examine};
+use super::{EventFact, Facts, Finding, Thresholds, examine};
 use crate::{builtin, describe};
 
 /// Facts that a test makes, by the second of a clock that starts at 1,000.
@@ -99,22 +99,11 @@ impl World {
         self.apply(second, pod);
     }
 
-    /// An event of an object, or of a container of it, was seen.
+    /// An event of an object was seen.
     pub(crate) fn event(&mut self, second: i64, name: &str, reason: &str, message: &str) {
-        self.container_event(second, name, None, reason, message);
-    }
-
-    pub(crate) fn container_event(
-        &mut self,
-        second: i64,
-        name: &str,
-        container: Option<&str>,
-        reason: &str,
-        message: &str,
-    ) {
         self.facts.event(EventFact {
             object: self.tracked[name].object.clone(),
-            container: container.map(str::to_owned),
+            container: None,
             reason: reason.to_owned(),
             message: message.to_owned(),
             type_: "Warning".to_owned(),
@@ -129,16 +118,6 @@ impl World {
         let application: Application = serde_json::from_value(value).unwrap();
         let event = TrackEvent::Application(Arc::new(application));
         self.facts.track(&event, at(second));
-    }
-
-    /// A container wrote this as its last lines.
-    pub(crate) fn lines(&mut self, second: i64, pod: &str, container: &str, texts: &[&str]) {
-        let line = |text: &&str| Line {
-            time: at(second),
-            text: (*text).to_owned(),
-        };
-        let lines = texts.iter().map(line).collect();
-        self.facts.set_last_lines(pod, container, lines);
     }
 
     pub(crate) fn findings(&mut self, second: i64) -> Vec<Finding> {

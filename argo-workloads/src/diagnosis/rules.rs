@@ -14,14 +14,17 @@ mod config;
 mod crash;
 mod crashes;
 mod deadline;
+mod ended;
 mod hook;
 mod image;
 mod job;
 mod node;
 mod operation;
 mod probe;
+mod pull_error;
 mod refused;
 mod scheduling;
+mod start_error;
 mod volume;
 
 /// One rule: a check, and how long its observation must last to be a finding.
@@ -66,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
         Code::ImagePull,
         60,
         Check::Container(image::unreachable),
-        "after 60 s if the registry cannot be reached or limits the rate; earlier if the progress deadline of the Deployment passes first",
+        "after 60 s if the registry cannot be reached, limits the rate, or the node has no disk space left; earlier if the progress deadline of the Deployment passes first",
     ),
     rule(
         Code::OomKilled,
@@ -139,6 +142,12 @@ pub(super) const RULES: &[Rule] = &[
         0,
         Check::Container(crash::crash_loop),
         "when it has ended more often than restarts are allowed (2 by default)",
+    ),
+    rule(
+        Code::ContainerEnded,
+        0,
+        Check::Container(ended::for_good),
+        "at once",
     ),
     rule(
         Code::ConfigMissing,
@@ -255,6 +264,12 @@ pub(super) const RULES: &[Rule] = &[
         "after 10 s",
     ),
     rule(
+        Code::SharedResource,
+        0,
+        Check::Application(operation::shared),
+        "as soon as the Application says so (condition `SharedResourceWarning`)",
+    ),
+    rule(
         Code::AppSuspended,
         60,
         Check::Application(operation::suspended),
@@ -353,3 +368,7 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "rules/sentences_tests.rs"]
+mod sentences_tests;

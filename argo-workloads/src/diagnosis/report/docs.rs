@@ -70,6 +70,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "An init container fails, or runs and does not end. The containers after it wait.",
             "read its log; most often it waits for something that does not exist yet.",
         ),
+        Code::ContainerEnded => (
+            "A container with a `restartPolicy` of its own (`Never`, or `OnFailure` after success) has ended. It is never started again, and the pod is never Ready without it.",
+            "make it an init container or a Job, or let its `restartPolicy` be that of the pod.",
+        ),
         Code::ConfigMissing => (
             "A container or volume refers to a ConfigMap, a Secret or a key that does not exist.",
             "add it to the application, or mark the reference as optional. If an operator is meant to create it, check the operator.",
@@ -157,6 +161,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::ComparisonError => (
             "Argo CD cannot work out what to deploy: the repository cannot be read, or the manifests cannot be generated.",
             "the message comes from the repo server; `argocd app get --hard-refresh` makes it try again.",
+        ),
+        Code::SharedResource => (
+            "An object is part of two applications: each sync of one undoes what the other has applied.",
+            "remove the object from one of them, or give it another name or namespace there.",
         ),
         Code::AppSuspended => (
             "The application, or a workload of it, is paused, so `argocd app wait --health` does not end.",
