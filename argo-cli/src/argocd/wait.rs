@@ -66,7 +66,7 @@ impl Condition {
     }
 }
 
-/// What one `argocd app wait` waits for.
+/// The conditions and resources that one `argocd app wait` waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
     /// The conditions, all of which must hold.
