@@ -124,8 +124,15 @@ fn is_wanted(pod: &Pod, container: &Container, status: &ContainerStatus) -> bool
         return false;
     };
     end.reason.as_deref() == Some(RESTARTING_ALL)
-        || container.has_restart_rule_for(end.exit_code)
+        || is_wanted_by_rule(container, end.exit_code)
         || is_within_policy(policy(pod, container), end)
+}
+
+/// The first rule about the exit code decides.
+fn is_wanted_by_rule(container: &Container, code: i32) -> bool {
+    let mut rules = container.restart_policy_rules.iter();
+    let rule = rules.find(|rule| rule.applies_to(code));
+    rule.is_some_and(|rule| rule.action.starts_with("Restart"))
 }
 
 fn is_within_policy(policy: &str, end: &Terminated) -> bool {
