@@ -59,11 +59,11 @@ pub struct Connection {
     /// Connections of one's own, with the credentials of the client. `None` if the client
     /// is the embedder's.
     pub transport: Option<Arc<Transport>>,
-    /// Where the credentials come from.
+    /// The source of the credentials.
     pub login: LoginSource,
 }
 
-/// Where the credentials of a connection come from.
+/// The source of the credentials of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoginSource {

@@ -68,12 +68,12 @@ pub use finding::{Finding, NewPods, Severity, doomed_workloads};
 pub use report::findings_page;
 pub use timeline::{FindingEvent, Timeline};
 
-/// How patient the rules are.
+/// The patience of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// How often a container may be restarted: one that ended more often is crashing.
-    /// What fails the same way each time (out of memory, no such program) counts from the
-    /// second time on at the latest.
+    /// The restarts that a container is allowed: one that ended more often is crashing. A
+    /// container that fails the same way each time (out of memory, no such program) counts
+    /// from its second failure on at the latest.
     pub allow_restarts: u32,
     /// Replaces the grace time of every rule.
     pub grace: Option<SignedDuration>,
@@ -89,7 +89,7 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
-    /// For one look at what is, without waiting: every state counts at once.
+    /// Returns the thresholds for a single look without waiting: every state counts at once.
     #[must_use]
     pub fn one_look() -> Self {
         Self {
@@ -98,7 +98,8 @@ impl Thresholds {
         }
     }
 
-    /// For the time after everything was called healthy: the first crash counts.
+    /// Returns the thresholds for the time after everything was called healthy: the first
+    /// crash counts.
     #[must_use]
     pub fn settling() -> Self {
         Self {
@@ -112,13 +113,14 @@ impl Thresholds {
     }
 }
 
-/// A message of the cluster on one line, without credentials, of at most 300 characters.
+/// Formats a message of the cluster on one line, without credentials, of at most 300
+/// characters.
 pub fn without_credentials(message: &str) -> String {
     redact::clean(message)
 }
 
-/// What is wrong at this moment, the worst and oldest first. A finding stands as long as
-/// its cause does; what comes and goes is for the caller to remember.
+/// Returns the findings of this moment, the worst and oldest first. A finding stands as long
+/// as its cause does; remembering the findings that come and go is the job of [`Timeline`].
 pub fn examine(facts: &mut Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
     facts.evaluate_lines();
     let context = context::Context::new(facts, thresholds, now);

@@ -1,4 +1,4 @@
-//! Which objects carry the mark of an application.
+//! The marks by which objects belong to an application.
 
 use argo_core::{AppRef, GroupKind, TrackingId};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -7,10 +7,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 /// The annotation that tells two Argo CDs of one cluster apart.
 pub(crate) const INSTALLATION_ID: &str = "argocd.argoproj.io/installation-id";
-/// A label value has at most this many bytes.
+/// Bytes of the longest value that Kubernetes allows for a label.
 const LABEL_LIMIT: usize = 63;
 
-/// How Argo CD marks what it manages (`application.resourceTrackingMethod`).
+/// The way in which Argo CD marks the objects that it manages
+/// (`application.resourceTrackingMethod`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TrackingMethod {
     /// The tracking id in an annotation; the default since Argo CD 3.0.
@@ -23,11 +24,11 @@ pub enum TrackingMethod {
     AnnotationAndLabel,
 }
 
-/// Tells what belongs to one application.
+/// Tells the objects of one application from all others.
 ///
 /// An id is trusted only where it names the object that carries it: controllers copy
-/// annotations to what they create (a Deployment to each of its ReplicaSets). What a
-/// followed object owns is the business of the [`Index`](crate::Index).
+/// annotations to the objects that they create (a Deployment to each of its ReplicaSets).
+/// Objects that a followed object owns are found by the [`Index`](crate::Index).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppSelector {
     app: AppRef,
@@ -37,7 +38,7 @@ pub struct AppSelector {
     controller: Option<String>,
 }
 
-/// What the marks of an object say.
+/// The membership of an object in the application, by its marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Membership {
     /// It belongs to the application.
@@ -56,7 +57,8 @@ pub enum Membership {
 }
 
 impl AppSelector {
-    /// The application by annotation, in both forms that its ids may have.
+    /// Creates a selector of an application by annotation, in both forms that its ids may
+    /// have.
     pub fn new(app: AppRef) -> Self {
         Self {
             app,
@@ -67,28 +69,28 @@ impl AppSelector {
         }
     }
 
-    /// The same by another method.
+    /// Replaces the tracking method.
     #[must_use]
     pub fn method(mut self, method: TrackingMethod) -> Self {
         self.method = method;
         self
     }
 
-    /// The same with another label than `app.kubernetes.io/instance`.
+    /// Replaces the label `app.kubernetes.io/instance` by another one.
     #[must_use]
     pub fn label(mut self, key: impl Into<String>) -> Self {
         self.label = key.into();
         self
     }
 
-    /// The same of one Argo CD only, if it has an id.
+    /// Restricts the selector to one Argo CD, if that has an id.
     #[must_use]
     pub fn installation(mut self, id: Option<String>) -> Self {
         self.installation = id;
         self
     }
 
-    /// The same where the namespace of the Argo CD controller is known: it decides
+    /// Sets the namespace of the Argo CD controller, if it is known: the namespace decides
     /// whether ids begin with `shop` or with `team-a_shop`.
     #[must_use]
     pub fn controller_namespace(mut self, namespace: Option<String>) -> Self {
@@ -111,7 +113,7 @@ impl AppSelector {
         self.membership(kind, meta) == Membership::Own
     }
 
-    /// What the marks of an object say.
+    /// Reads the membership of an object from its marks.
     pub fn membership(&self, kind: &GroupKind, meta: &ObjectMeta) -> Membership {
         if !self.is_installation(meta) {
             let id = annotation(meta, INSTALLATION_ID).map(str::to_owned);

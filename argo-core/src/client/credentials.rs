@@ -1,5 +1,5 @@
-//! Who we are at one time, ready for use: the authorization of requests and the TLS
-//! configuration of connections.
+//! The identity that a cluster sees at one time, ready for use: the authorization of requests
+//! and the TLS configuration of connections.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

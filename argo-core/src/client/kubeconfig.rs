@@ -101,7 +101,7 @@ struct Named {
     entry: Map<String, Value>,
 }
 
-/// What was chosen of a kubeconfig.
+/// The parts that were chosen of a kubeconfig.
 pub(super) struct Choice {
     pub(super) target: Target,
     /// The context's name.

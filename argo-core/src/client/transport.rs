@@ -41,7 +41,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// An answer that showed the credentials to be good counts for this long.
 const ACCEPTED_FOR: Duration = Duration::from_secs(60);
 
-/// What is known of a cluster and of us.
+/// A cluster and the user that connects to it.
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) server: Uri,

@@ -198,11 +198,11 @@ impl ServerCertVerifier for Authorities {
     }
 }
 
-/// Why webpki refuses a certificate.
+/// The reason for which webpki refuses a certificate.
 enum Role {
-    /// Nobody that is trusted has signed it.
+    /// No trusted authority has signed the certificate.
     Unknown,
-    /// It is marked as an authority, and shown as a server's.
+    /// The certificate is marked as an authority's, and shown as a server's.
     Authority,
     Other,
 }

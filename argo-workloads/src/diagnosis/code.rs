@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
-        /// What a finding says is wrong. The text form is stable: programs match on it
-        /// and pages link to it (`docs/findings.md#crash-loop`).
+        /// The cause that a finding names. The text form is stable: programs match on it and
+        /// pages link to it (`docs/findings.md#crash-loop`).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code {

@@ -1,4 +1,4 @@
-//! When findings come, get worse, and are resolved.
+//! Changes of findings over time: they come, get worse, and are resolved.
 //!
 //! [`examine`](super::examine) tells the state of one moment. A person wants to be told
 //! once: of a finding when it comes, again if it turns out to be for good, and when it is
@@ -34,7 +34,7 @@ pub enum FindingEvent {
     Resolved {
         /// The finding as it was reported.
         finding: Finding,
-        /// The last time at which it held.
+        /// The last time at which the finding held.
         until: Timestamp,
     },
 }
@@ -52,14 +52,14 @@ pub struct Timeline {
 #[derive(Debug)]
 struct Reported {
     finding: Finding,
-    /// The last time at which it held.
+    /// The last time at which the finding held.
     held: Timestamp,
     end: End,
-    /// When it was last reported as resolved.
+    /// The time at which the finding was last reported as resolved.
     resolved_at: Option<Timestamp>,
 }
 
-/// How a reported finding ended.
+/// The end of a reported finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// It holds, or has not been absent for long enough.

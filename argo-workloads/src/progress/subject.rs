@@ -1,8 +1,8 @@
-//! How the workload or Application of a finding is getting on.
+//! The state of the workload or Application that a finding is about.
 
 use argo_core::resource::Application;
 
-/// How the workload or Application of a finding is getting on.
+/// The state of the workload or Application that a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectState {
     /// It is rolled out; an Application is synced.

@@ -10,7 +10,7 @@ use argo_core::GroupKind;
 
 use super::index::UnknownOwner;
 
-/// How long a 403 on an owner is remembered before it is read again.
+/// The time for which a 403 on an owner is remembered before the owner is read again.
 const REFUSED: Duration = Duration::from_secs(300);
 /// The shortest time between two reads of one owner.
 const READ_AGAIN: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Where objects are looked for.
+//! The namespaces in which objects are looked for.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What the Application says: its sync, its hooks, its health.
+//! Failures that the Application reports: its sync, its hooks, its health.
 //!
 //! argocd's exit code does not tell: it is 0 after a failed PostSync hook and after a
 //! terminated operation, and `argocd app wait` waits for ever after a failed PreSync hook
@@ -62,7 +62,7 @@ fn reasons(refused: &[&ResourceResult]) -> String {
     reasons.into_iter().collect::<Vec<_>>().join("; ")
 }
 
-/// What failed, in one sentence.
+/// Describes the failure of a sync in one sentence.
 fn sync_phrase(operation: &OperationState, refused: &[&ResourceResult]) -> String {
     if was_terminated(operation) {
         return "the sync was terminated by someone".to_owned();

@@ -43,7 +43,7 @@ pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
     Some(observation.evidence(without_preemption(message)).next(next))
 }
 
-/// What the scheduler tells of preemption says nothing that its first sentence does not.
+/// Cuts off the scheduler's words on preemption, which add nothing to its first sentence.
 fn without_preemption(message: &str) -> &str {
     let ends = [". no new claims", ". preemption", " preemption: "];
     let end = ends.iter().filter_map(|end| message.find(end)).min();
@@ -156,7 +156,7 @@ fn host_ports(spec: &PodSpec) -> Vec<String> {
     taken.take(6).map(|port| port.to_string()).collect()
 }
 
-/// How many nodes there are, and why each does not do.
+/// The number of nodes, and the reasons for which they do not take the pod.
 struct Reasons {
     nodes: u64,
     each: Vec<(u64, String)>,
@@ -263,7 +263,7 @@ fn fits_nowhere(view: PodView<'_>, reasons: &Reasons) -> String {
     format!("no node fits:{needs} {nodes} node{s}: {}", reasons.words())
 }
 
-/// What the containers ask for, as it is written.
+/// Returns the amounts of a resource that the containers request, as they are written.
 fn requested(view: PodView<'_>, resource: &str) -> Option<String> {
     let containers = view.fact.pod.spec.containers.iter();
     let amounts = containers.filter_map(|container| {

@@ -26,8 +26,8 @@ pub(crate) enum State {
     Present,
     /// One read, because another object refers to it.
     Read,
-    /// None any more: it was deleted. `retained` while it is remembered although nothing
-    /// references it.
+    /// No source any more: the object was deleted. `retained` is true while the object is
+    /// remembered although no other object refers to it.
     Gone { retained: bool },
 }
 
