@@ -1,20 +1,21 @@
-//! Why a rollout fails: rules over what is known of the objects of an application.
+//! The reasons for which a rollout fails: rules over the facts about the objects of an
+//! application.
 //!
-//! A [`Facts`] is fed with what a tracker, an event stream and a log stream say;
-//! [`examine`] looks at it at one moment and says what is wrong. Both are plain and
-//! synchronous: no clock, no client, no text layout.
+//! A [`Facts`] is fed by a tracker, an event stream and a log stream; [`examine`] looks at it
+//! at one moment and returns the findings. Both are plain and synchronous: no clock, no
+//! client, no text layout.
 //!
 //! # Theory of operation
 //!
-//! Each rule is a small function that looks at one container, pod, workload or
-//! Application and says what it sees, since when. What has held for the rule's grace time
-//! is a finding: transient states never are. Status decides, events explain; events count
-//! by themselves only where the status never tells. Only pods of the newest revision are
-//! blamed. Pods with one cause are one finding, and what another finding explains is left
-//! out.
+//! Each rule is a small function that looks at one container, pod, workload or Application
+//! and returns the failure that it sees, with its time. A failure that has held for the
+//! rule's grace time is a finding: transient states never are. Status decides, events
+//! explain; events count by themselves only where the status never tells. Only pods of the
+//! newest revision are blamed. Pods with one cause are one finding, and what another finding
+//! explains is left out.
 //!
-//! [`Timeline`] compares the findings of one moment with those before, and returns what is
-//! worth reporting: a finding that came, got worse, or is resolved.
+//! [`Timeline`] compares the findings of one moment with those before, and returns the
+//! changes worth reporting: a finding that came, got worse, or is resolved.
 //!
 //! ```no_run
 //! use argo_core::{AppRef, TrackEvent};
@@ -46,8 +47,8 @@
 //!
 //! # What it does not do
 //!
-//! It does not watch, wait or print, does not decide when a wait ends, and does not guess:
-//! what a rule cannot know it does not say.
+//! The module does not watch, wait or print, does not decide when a wait ends, and does not
+//! guess: a rule says only things that it knows.
 
 use jiff::{SignedDuration, Timestamp};
 

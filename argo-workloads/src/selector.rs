@@ -41,18 +41,18 @@ pub struct AppSelector {
 /// The membership of an object in the application, by its marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Membership {
-    /// It belongs to the application.
+    /// The object belongs to the application.
     Own,
-    /// Its tracking id names another object: a controller copied it.
+    /// The tracking id names another object: a controller copied the id.
     Copied(TrackingId),
-    /// It belongs to another application.
+    /// The object belongs to another application, of this name.
     Other(String),
-    /// It belongs to the application of this name of another Argo CD; the id of that
-    /// installation, if it has one.
+    /// The object belongs to an application of the same name of another Argo CD; holds the id
+    /// of that installation, if it has one.
     OtherInstallation(Option<String>),
-    /// Only its label names the application, and labels do not count.
+    /// Only the label names the application, and labels do not count.
     LabelOnly,
-    /// It carries no mark that counts.
+    /// The object carries no mark that counts.
     None,
 }
 
@@ -159,8 +159,9 @@ impl AppSelector {
         }
     }
 
-    /// A label says nothing of the object, and controllers copy labels too. So what has
-    /// an owner is its owner's (Argo CD `controller/cache/cache.go` does the same).
+    /// Judges an object by its label. A label does not name the object that carries it, and
+    /// controllers copy labels too: an object with an owner belongs where its owner does
+    /// (Argo CD `controller/cache/cache.go` does the same).
     fn by_label(&self, meta: &ObjectMeta) -> Membership {
         let value = meta.labels.as_ref().and_then(|all| all.get(&self.label));
         let Some(value) = value.filter(|_| meta.owner_references.is_none()) else {

@@ -1,8 +1,8 @@
 //! Runs a credential plugin, the `exec` of a kubeconfig's user.
 //!
-//! kube-client 5.0 runs it three times for each client, and puts its arguments, its
-//! environment and what it wrote to stdout into the error of a run that failed: secrets,
-//! all of them.
+//! kube-client 5.0 runs a plugin three times for each client, and puts its arguments, its
+//! environment and its output on stdout into the error of a run that failed: secrets, all of
+//! them.
 
 use std::{io, process::Stdio};
 

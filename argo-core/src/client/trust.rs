@@ -78,7 +78,7 @@ impl Authorities {
         Arc::clone(&trusted.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the file again, and returns what it holds if that is something else.
+    /// Reads the file again, and returns its certificates if they have changed.
     fn reread(&self) -> Option<Arc<Trusted>> {
         let certificates = authorities(&std::fs::read(self.file.as_ref()?).ok()?);
         if certificates == self.current().certificates {

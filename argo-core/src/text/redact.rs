@@ -35,7 +35,7 @@ pub use lines::Lines;
 
 use words::Word;
 
-/// Stands for what was cut.
+/// The mark in the place of a credential that was cut.
 pub const MARK: &str = "***";
 
 /// The ranges of a text that hold credentials, in any order.

@@ -12,9 +12,9 @@ use super::code::Code;
 pub enum Severity {
     /// Worth knowing.
     Info,
-    /// It holds the rollout up, and may pass.
+    /// The cause holds the rollout up, and may pass.
     Suspicious,
-    /// It cannot succeed without a change.
+    /// The rollout cannot succeed without a change.
     Doomed,
 }
 

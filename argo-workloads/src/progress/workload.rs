@@ -110,7 +110,8 @@ impl WorkloadProgress {
     }
 }
 
-/// Returns the rollout of what is judged by itself: roots, and the Jobs of CronJobs.
+/// Returns the rollout of an object that is judged by itself: a root, or the Job of a
+/// CronJob.
 pub(super) fn own_rollout(tracked: &Tracked) -> Option<RolloutState> {
     if tracked.object.uid != tracked.root.uid && !tracked.traits.runs_once() {
         return None;

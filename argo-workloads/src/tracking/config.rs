@@ -170,7 +170,7 @@ impl TrackConfig {
         self
     }
 
-    /// Sets how long nothing may be found before that is reported.
+    /// Sets the time without any object of the application after which that is reported.
     pub fn nothing_found_after(mut self, after: Duration) -> Self {
         self.nothing_found_after = after;
         self

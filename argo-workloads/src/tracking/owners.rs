@@ -20,7 +20,7 @@ const RECHECK: Duration = Duration::from_secs(60);
 /// The shortest time between two such reads, whatever the owner.
 const BETWEEN_RECHECKS: Duration = Duration::from_secs(5);
 
-/// A kind in a namespace: what a role allows or refuses.
+/// A kind in a namespace, the unit in which a role allows or refuses reads.
 type Place = (GroupKind, Arc<str>);
 
 /// Keeps account of the owners that no watch delivers.
@@ -86,7 +86,7 @@ impl Owners {
         self.reading.is_empty()
     }
 
-    /// Records that the read of an owner has ended, whatever came of it.
+    /// Records that the read of an owner has ended, with whatever result.
     pub(crate) fn answered(&mut self, owner: &UnknownOwner, now: Duration) {
         let uid = &owner.owner.uid;
         self.reading.remove(uid);

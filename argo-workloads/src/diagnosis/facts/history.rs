@@ -44,10 +44,10 @@ impl End {
     }
 }
 
-/// Why a container does not start.
+/// The trouble that keeps a container from starting.
 #[derive(Clone, Debug)]
 pub(crate) struct StartProblem {
-    /// The kind of trouble; back-offs belong to what they back off from.
+    /// The kind of trouble; a back-off belongs to the kind of the failure before it.
     pub(crate) kind: StartProblemKind,
     /// The reason that stands in the status, or stood there before a back-off.
     pub(crate) reason: String,

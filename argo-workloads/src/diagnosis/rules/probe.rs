@@ -36,9 +36,10 @@ pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
     Some(crashes::observation(view, &crashes, &key, cause).log(view.lines()))
 }
 
-/// A container that runs and is not ready. The grace is the longest of a minute and what
-/// the probe itself allows; pods of the same revision that became ready show how long it
-/// takes and shorten it (recording 06: one of three stuck, the others ready after 1 s).
+/// Finds a container that runs and is not ready. The grace time is a minute, or the longer
+/// time that the probe itself allows; pods of the same revision that became ready show how
+/// long it takes and shorten it (recording 06: one of three stuck, the others ready after 1
+/// s).
 pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Observation> {
     let probe = view.readiness()?;
     let status = view.status?;
@@ -116,7 +117,7 @@ fn failed_probe<'a>(view: &ContainerView<'a>, kind: &str) -> Option<&'a EventFac
     })
 }
 
-/// Since when the pod is not ready.
+/// Returns the time since which the pod has not been ready.
 fn unready_since(view: PodView<'_>) -> Option<Timestamp> {
     let ready = view.fact.pod.condition("ContainersReady")?;
     let time = ready.last_transition_time.as_ref()?;

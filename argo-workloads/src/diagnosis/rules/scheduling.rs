@@ -87,7 +87,8 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
     )
 }
 
-/// Since when the scheduler, or a gate, has refused the pod, and with which words.
+/// Returns the time since which the scheduler, or a gate, has refused the pod, and the
+/// message.
 fn unscheduled(view: PodView<'_>) -> Option<(Timestamp, &str)> {
     let condition = view.fact.pod.condition("PodScheduled")?;
     let since = condition.last_transition_time.as_ref()?.0;
@@ -163,7 +164,8 @@ struct Reasons {
 }
 
 impl Reasons {
-    /// Names what the pod asks for where the scheduler only says that a node lacks it.
+    /// Names the amounts that the pod asks for where the scheduler only names the resource
+    /// that nodes lack.
     fn named(mut self, view: PodView<'_>) -> Self {
         let spec = &view.fact.pod.spec;
         for (_, why) in &mut self.each {
