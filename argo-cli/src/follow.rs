@@ -102,7 +102,7 @@ pub enum Outcome {
     TimedOut,
 }
 
-/// The outcome of a deployment and what explains it.
+/// The outcome of a deployment and its explanation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Verdict {
@@ -158,14 +158,14 @@ struct Run {
     streams: Streams,
     logs_open: bool,
     events_open: bool,
-    /// When the outcome was decided.
+    /// Time at which the outcome was decided.
     decided: Option<Timestamp>,
     ticks: Interval,
     items: VecDeque<FollowEvent>,
     is_over: bool,
 }
 
-/// The next thing that one of the streams has.
+/// The next item of the streams or the clock.
 enum Next {
     Tick,
     Track(Option<TrackEvent>),
@@ -212,7 +212,8 @@ impl Run {
         }
     }
 
-    /// Time and objects come before the lines of a container that floods.
+    /// Waits for the next item. The clock and the objects come before the logs, so that a
+    /// container that floods cannot hold them up.
     async fn wait(&mut self) -> Next {
         tokio::select! {
             biased;
@@ -255,7 +256,7 @@ impl Run {
         self.streams.forward(event);
     }
 
-    /// Events from before the start are evidence only.
+    /// Passes an event on. Events from before the start are evidence only.
     fn event(&mut self, event: EventRecord) {
         self.observer.event(&event);
         if !event.before_start {
@@ -306,7 +307,8 @@ impl Run {
         }
     }
 
-    /// Examines a last time; after a failure without a finding, the grace times are waived.
+    /// Examines a last time and ends the stream. After a failure without a finding, it waives the
+    /// grace times.
     fn end(&mut self, outcome: Outcome, now: Timestamp) {
         self.examine(now);
         let mut findings = self.observer.findings().iter();

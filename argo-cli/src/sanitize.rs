@@ -27,10 +27,10 @@ use std::str;
 /// The capabilities of the reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Colours (SGR sequences) are kept, and closed at the end of the line.
+    /// True if colours (SGR sequences) are kept; they are closed at the end of the line.
     pub colour: bool,
-    /// The reader is a terminal and no pipeline: of a line that overwrites itself with
-    /// carriage returns the last state is shown, and markers of pipelines stay.
+    /// True if the reader is a terminal and not a pipeline. Then only the last state of a line
+    /// that overwrites itself with carriage returns is shown, and markers of pipelines stay.
     pub terminal: bool,
 }
 
@@ -64,7 +64,7 @@ pub fn json(line: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends valid UTF-8 with its escapes. What lies between them is copied as a whole.
+/// Appends valid UTF-8 with its escapes. The text between them is copied as a whole.
 fn escape(line: &[u8], has_hash: bool, out: &mut Vec<u8>) {
     let markers = if has_hash { markers(line) } else { Vec::new() };
     let mut markers = markers.into_iter().peekable();
@@ -82,8 +82,8 @@ fn escape(line: &[u8], has_hash: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(&line[copied..]);
 }
 
-/// Disarms what is a command only at the start of a line: for output without a prefix.
-/// The line starts at `start` of `out`.
+/// Disarms commands that pipelines obey only at the start of a line. It is for output without
+/// a prefix. The line starts at `start` of `out`.
 pub fn disarm_start(out: &mut Vec<u8>, start: usize) {
     let line = &out[start..];
     let first = after_blanks(line);
@@ -106,7 +106,8 @@ struct Found {
 }
 
 impl Found {
-    /// No branch and no way out of the loops, so that it is done many bytes at a time.
+    /// Looks at the whole line. The loops have no branch and no early exit, so that the compiler
+    /// handles many bytes at a time.
     fn of(line: &[u8], look: impl Fn(Bits, &[u8]) -> Bits) -> Self {
         let mut blocks = line.chunks_exact(BLOCK);
         let mut bits = blocks.by_ref().fold([0; BLOCK], &look);
@@ -134,7 +135,7 @@ const BLOCK: usize = 32;
 /// for a `#`, 0x80 for a byte that is not ASCII.
 type Bits = [u8; BLOCK];
 
-/// Notes what the bytes of a block are.
+/// Records the kinds of the bytes of a block.
 fn look(mut bits: Bits, block: &[u8]) -> Bits {
     for (bits, byte) in bits.iter_mut().zip(block) {
         let control = ((*byte < 0x20) & (*byte != b'\t')) | (*byte == 0x7f);
@@ -157,8 +158,8 @@ fn is_escaped_ascii(byte: u8) -> bool {
     (byte < 0x20) | (byte == 0x7f) | (byte == b'"') | (byte == b'\\')
 }
 
-/// Calls `found` with each place where something [`special`] may begin. What is nothing is
-/// passed over many bytes at a time.
+/// Calls `found` with each position where something [`special`] may begin. Other bytes are
+/// skipped many at a time.
 #[inline]
 fn each_candidate(line: &[u8], mut found: impl FnMut(usize)) {
     let (blocks, rest) = line.as_chunks::<BLOCK>();
@@ -177,7 +178,7 @@ fn each_candidate(line: &[u8], mut found: impl FnMut(usize)) {
     }
 }
 
-/// 1 for each byte with which something [`special`] may begin, 0 for the others.
+/// Returns 1 for each byte with which something [`special`] may begin, 0 for the others.
 fn candidates(block: &[u8; BLOCK]) -> Bits {
     let mut marks = [0; BLOCK];
     for (mark, byte) in marks.iter_mut().zip(block) {
@@ -187,9 +188,9 @@ fn candidates(block: &[u8; BLOCK]) -> Bits {
     marks
 }
 
-/// The character at the start, if it has to be escaped, and its length: a control, what
-/// JSON escapes, a line or paragraph separator (some readers end a line there), or a `#`,
-/// which may be part of a marker.
+/// Returns the character at the start and its length if it may have to be escaped. It is a
+/// control character, one that JSON escapes, a line or paragraph separator (at which some
+/// readers end a line), or a `#`, which may be part of a marker.
 #[inline]
 fn special(text: &[u8]) -> Option<(u32, usize)> {
     match *text {
@@ -200,19 +201,19 @@ fn special(text: &[u8]) -> Option<(u32, usize)> {
     }
 }
 
-/// Valid, and without the C1 controls (U+0080 to U+009F).
+/// True if the line is valid UTF-8 without C1 controls (U+0080 to U+009F).
 fn is_clean_utf8(line: &[u8]) -> bool {
     let c1 = |at: usize| line.get(at + 1).is_some_and(|next| *next < 0xa0);
     str::from_utf8(line).is_ok() && !memchr::memchr_iter(0xc2, line).any(c1)
 }
 
-/// Writes one line without what is not text.
+/// Writes the text of one line and leaves out its control characters.
 struct Cleaner<'a> {
     out: &'a mut Vec<u8>,
     options: Options,
-    /// A colour is on.
+    /// True while a colour is on.
     open: bool,
-    /// No control string ends in the rest of the line.
+    /// True once it is known that no control string ends in the rest of the line.
     endless: bool,
 }
 
@@ -243,7 +244,7 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// Handles what starts with a control character; what comes after it.
+    /// Handles the sequence that starts with a control character and returns the text after it.
     fn control<'t>(&mut self, text: &'t str) -> &'t str {
         let mut chars = text.chars();
         let first = chars.next();
@@ -403,8 +404,8 @@ fn stands_at(line: &[u8], mut at: usize, marker: &[u8]) -> bool {
     })
 }
 
-/// Steps over what is not seen: colours, and characters without a width or a weight of
-/// their own.
+/// Returns the position after invisible text: colours, and characters without a width or a
+/// weight of their own.
 fn after_invisible(line: &[u8], mut at: usize) -> usize {
     while let Some(length) = invisible(&line[at.min(line.len())..]) {
         at += length;
@@ -429,7 +430,7 @@ fn invisible(line: &[u8]) -> Option<usize> {
     }
 }
 
-/// The runner trims blanks before it looks for `::`.
+/// Returns the position after blanks, which the runner trims before it looks for `::`.
 fn after_blanks(line: &[u8]) -> usize {
     let mut at = 0;
     loop {

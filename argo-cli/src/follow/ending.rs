@@ -10,7 +10,7 @@ use super::{
     settling::{Patience, Settled, Settling},
 };
 
-/// The logs and events get this long for the rest of them; then the stream ends without it.
+/// Time limit for the rest of the logs and events. After it, the stream ends without them.
 const LAST: Duration = Duration::from_secs(4);
 
 /// The phase of a followed deployment.
@@ -39,7 +39,7 @@ pub(super) enum Step {
     GoOn,
     /// Stop tracking and read the rest.
     Drain,
-    /// The deployment ended like this.
+    /// End the stream with this outcome.
     End(Outcome),
 }
 

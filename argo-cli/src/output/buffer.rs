@@ -32,6 +32,7 @@ impl OutputBuffer {
     ) {
         let mut queue = output.queue();
         let handed_over = queue.queued;
+        // The bytes that this buffer still holds wait too.
         queue.queued += self.in_order.len() as u64;
         queue.ahead += self.ahead.len() as u64;
         let lane = self.overtaking.choose(source, len, queue);
@@ -46,7 +47,7 @@ impl OutputBuffer {
         }
     }
 
-    /// While held, a piece stays behind the log lines before it and before those after it.
+    /// Turns holding on or off. While it is on, pieces keep their place among the log lines.
     pub(crate) fn hold(&mut self, is_held: bool) {
         self.is_held = is_held;
     }

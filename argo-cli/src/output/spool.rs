@@ -6,11 +6,11 @@ use std::{
 
 use super::{OutputEvent, SpoolLimits};
 
-/// Small pieces are joined up to this many bytes.
+/// Size in bytes up to which small pieces are joined into one write.
 const TOGETHER: usize = 64 << 10;
 /// Bytes read from a file at a time, or one pushed piece that is larger.
 const CHUNK: u64 = 256 << 10;
-/// After this many bytes a new file is begun, so that the old one can give its space back.
+/// Size in bytes at which a new file is begun, so that the old one can give its space back.
 const SEGMENT: u64 = 64 << 20;
 
 /// A queue of pushed pieces. Pieces are joined but never cut: they are whole lines, and
@@ -121,7 +121,7 @@ impl Spool {
         self.backlog
     }
 
-    /// True if as much waits as may.
+    /// True if the backlog has reached its limit.
     pub(super) fn is_full(&self) -> bool {
         let limit = if self.broken {
             self.limits.memory
@@ -133,8 +133,10 @@ impl Spool {
 
     pub(super) fn push(&mut self, bytes: Vec<u8>, events: &mut Vec<OutputEvent>) {
         let len = bytes.len() as u64;
+        // A piece that nothing waits before is written at once, so its size does not matter.
         let fits = self.backlog == 0 || self.backlog + len <= self.limits.memory;
         self.backlog += len;
+        // Memory that has room again must not be used yet: older bytes wait in the files.
         if self.files.is_empty() && self.back.is_empty() && fits {
             self.front.push_back(bytes);
         } else {
@@ -169,8 +171,8 @@ impl Spool {
         }
     }
 
-    /// Writes to the last file. What a failed write left there is not counted, and the
-    /// next one begins at the same place.
+    /// Writes to the last file. The bytes of a failed write do not count, and the next write
+    /// begins at the same place.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self
             .files
@@ -186,6 +188,7 @@ impl Spool {
         let result = last.file.write_all_at(bytes, last.written);
         match result {
             Ok(()) => last.grow(bytes.len() as u64, self.chunk),
+            // An empty file holds nothing to take.
             Err(_) if last.written == 0 => drop(self.files.pop_back()),
             Err(_) => {}
         }
@@ -196,6 +199,7 @@ impl Spool {
     /// [`done`](Self::done).
     pub(super) fn take(&mut self) -> Option<Next> {
         if self.front.is_empty() && self.files.is_empty() {
+            // All older bytes have been taken, so the ones behind the files are next.
             std::mem::swap(&mut self.front, &mut self.back);
         }
         if let Some(bytes) = self.take_memory() {
@@ -228,6 +232,7 @@ impl Spool {
         self.backlog = self.backlog.saturating_sub(len);
         self.full = self.full && self.is_full();
         if self.files.is_empty() && self.back.is_empty() {
+            // Nothing put aside is left, so the next bytes to put aside may try a file again.
             self.broken = false;
             if self.spooling {
                 self.spooling = false;

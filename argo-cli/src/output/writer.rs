@@ -70,7 +70,7 @@ struct Turn {
     next: Next,
     /// True if the bytes come from ahead of the spool.
     ahead: bool,
-    /// True if nothing waits behind it.
+    /// True if no other bytes wait.
     is_last: bool,
 }
 
@@ -81,6 +81,7 @@ fn wait(shared: &Shared) -> Option<Turn> {
         let is_ahead = ahead.is_some();
         let next = ahead.map(Next::Bytes).or_else(|| state.spool.take());
         if let Some(next) = next {
+            // `written` and `ahead` change after the write, so this turn's bytes still count.
             let waiting = state.queue.queued - state.queue.written + state.queue.ahead;
             return Some(Turn {
                 is_last: waiting == next.len(),

@@ -1,4 +1,5 @@
-//! One cause: what, what proves it, the last lines of the container, the next step.
+//! The paragraph of one cause: its sentence, the evidence, the last lines of the container and
+//! the next step.
 
 use std::collections::HashMap;
 
@@ -13,16 +14,17 @@ use super::{
 };
 use crate::summary::{EventNote, Outcome, Summary};
 
-/// Lines of a workload, in all its paragraphs, with the empty lines between.
+/// The most lines of a workload in all its paragraphs, including the empty lines between.
 const MOST: usize = 25;
-/// A paragraph with less room than this is not worth its place.
+/// The fewest lines of a paragraph; with less room it is left out.
 pub(super) const LEAST: usize = 4;
-/// Events of a workload, and of all where no cause was found.
+/// The most events of a workload.
 const EVENTS: usize = 2;
+/// The most events of all workloads where no cause was found.
 const ALL_EVENTS: usize = 8;
-/// Workloads with one cause that are named with their pods.
+/// The most workloads with one cause that are named with their pods.
 const WORKLOADS: usize = 12;
-/// Characters of a log line or an event.
+/// The most characters of a log line or an event; the rest is cut off.
 const LINE: usize = 160;
 
 /// The number of lines that each workload has used of its share.
@@ -33,7 +35,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Lines that are left for a cause.
+    /// Returns the number of lines that are left for a cause.
     pub(super) fn of(&self, cause: &Cause<'_>) -> usize {
         let used = |workload: &ObjectRef| self.used.get(workload).copied().unwrap_or(0);
         let most = cause.workloads().into_iter().map(used).max();
@@ -71,8 +73,8 @@ impl Parts {
             + usize::from(self.next.is_some())
     }
 
-    /// Leaves out what says least, until it fits: old events, old lines, more evidence,
-    /// and at last the end of a long sentence.
+    /// Leaves out the least informative parts until the rest fits: old events, old lines, more
+    /// evidence, and at last the end of a long sentence.
     fn fit(mut self, room: usize) -> Vec<String> {
         let mut over = self.len().saturating_sub(room);
         for part in [&mut self.events, &mut self.lines] {
@@ -180,7 +182,7 @@ fn last_lines(finding: &Finding, look: &Look<'_>) -> Vec<String> {
     finding.last_lines.iter().map(line).collect()
 }
 
-/// The newest warnings of some workloads that say more than what was told.
+/// Returns the newest warnings of some workloads that add to the text so far.
 fn events(
     workloads: &[&ObjectRef],
     told: &[String],
@@ -201,8 +203,8 @@ fn events(
     )
 }
 
-/// True if an event says nothing that was not told: the kubelet repeats a cause under
-/// several reasons, and then says that it waits.
+/// True if an event adds nothing to the text so far: the kubelet repeats a cause under
+/// several reasons, and then reports that it waits.
 fn repeats(event: &EventNote, told: &[String]) -> bool {
     let message = event.message.trim();
     let bare = ["Error creating: ", "Error: "]
