@@ -244,3 +244,7 @@ fn read(options: &Options) -> Result<Kubeconfig, Error> {
         None => Err(Error::NoConfiguration(options.missing_in_words())),
     }
 }
+
+#[cfg(test)]
+#[path = "client/forms_tests.rs"]
+mod forms_tests;

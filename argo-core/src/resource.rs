@@ -6,6 +6,7 @@
 //! not in memory cannot leak into an output.
 
 mod application;
+mod convert;
 mod lenient;
 mod meta;
 mod pod;
@@ -15,6 +16,7 @@ pub use application::{
     Application, ApplicationCondition, ApplicationSpec, ApplicationStatus, Destination, Health,
     OperationState, ResourceResult, ResourceStatus, SyncResult, SyncStatus,
 };
+pub use convert::ConvertPodError;
 pub use meta::{Condition, slim_metadata};
 pub use pod::{
     ClaimSource, Container, ContainerState, ContainerStatus, Exec, HttpGet, Pod, PodSpec,

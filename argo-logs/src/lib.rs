@@ -163,6 +163,7 @@ mod slots;
 mod source;
 mod stream;
 mod tail;
+mod unreachable;
 
 #[cfg(feature = "direct")]
 pub use source::DirectSource;

@@ -29,6 +29,7 @@ use crate::{
     limits::Limits,
     slots::Priority,
     source::{SharedSource, of_cluster},
+    unreachable::UnreachableLogs,
 };
 
 /// Items of one container that wait for the consumer; while the queue is full the container
@@ -77,6 +78,7 @@ impl LogStream {
             tasks: JoinSet::new(),
             outputs: SelectAll::new(),
             forbidden: ForbiddenLogs::default(),
+            unreachable: UnreachableLogs::default(),
             notices: VecDeque::new(),
             deadline: None,
         };
@@ -113,6 +115,7 @@ struct Running {
     /// Takes from each container in turn.
     outputs: SelectAll<ReceiverStream<LogEvent>>,
     forbidden: ForbiddenLogs,
+    unreachable: UnreachableLogs,
     /// Notices to be handed out next.
     notices: VecDeque<Notice>,
     /// End of the last reads.
@@ -136,14 +139,19 @@ impl Running {
                 return None;
             }
             match self.input().await {
-                Input::Pod(Some(event)) => self.pod(&event),
+                Input::Pod(Some(event)) => {
+                    self.unreachable.pod(&event);
+                    self.pod(&event);
+                }
                 Input::Pod(None) => self.finish(),
                 Input::Deadline => self.cut(),
                 Input::Stopped(Ok(())) => {}
                 Input::Stopped(Err(error)) => self.stopped(&error),
                 Input::Output(None) => {}
                 Input::Output(Some(LogEvent::Notice(notice))) => {
-                    self.notices.extend(self.forbidden.merge(notice));
+                    let notice = self.forbidden.merge(notice);
+                    self.notices
+                        .extend(notice.and_then(|notice| self.unreachable.merge(notice)));
                 }
                 Input::Output(Some(event)) => {
                     if let LogEvent::Ended(origin) = &event {

@@ -1,0 +1,136 @@
+//! Merges the notices about logs that a node does not give: one a node, not one a container.
+
+use std::{collections::HashMap, sync::Arc};
+
+use argo_core::{
+    Level, Notice, NoticeCode, PodEvent,
+    access::{Recovery, Reported},
+};
+
+/// The containers whose logs cannot be read at the moment, by node.
+///
+/// The API server fetches a log from the kubelet of the pod's node, and passes the kubelet's
+/// 401 or 500 on as its own. Then every log of the node fails alike.
+#[derive(Debug, Default)]
+pub(crate) struct UnreachableLogs {
+    reported: Reported<Arc<str>, (Arc<str>, String)>,
+    /// Nodes by uid of the pod.
+    nodes: HashMap<Arc<str>, Arc<str>>,
+}
+
+impl UnreachableLogs {
+    /// Remembers the node of a pod.
+    pub(crate) fn pod(&mut self, event: &PodEvent) {
+        match event {
+            PodEvent::Applied { pod, .. } => {
+                if let (Some(uid), Some(node)) = (&pod.metadata.uid, &pod.spec.node_name) {
+                    self.nodes.insert(uid.as_str().into(), node.as_str().into());
+                }
+            }
+            PodEvent::Removed(object) => {
+                self.nodes.remove(&object.uid);
+            }
+        }
+    }
+
+    /// Maps a follower's notice to one notice per node; `None` if that was already sent.
+    pub(crate) fn merge(&mut self, notice: Notice) -> Option<Notice> {
+        let (Some(pod), Some(container)) = (&notice.object, &notice.container) else {
+            return Some(notice);
+        };
+        let Some(node) = self.nodes.get(&pod.uid) else {
+            return Some(notice);
+        };
+        let key = (Arc::clone(&pod.uid), container.clone());
+        match notice.code {
+            NoticeCode::Unreachable => {
+                let is_first = self.reported.failed(node, key);
+                is_first.then(|| unreachable(node, &notice.message))
+            }
+            NoticeCode::Restored => match self.reported.works(node, key) {
+                Recovery::First => Some(restored(node)),
+                Recovery::Repeated => None,
+                // The container had another trouble.
+                Recovery::Unrelated => Some(notice),
+            },
+            _ => Some(notice),
+        }
+    }
+}
+
+fn unreachable(node: &str, message: &str) -> Notice {
+    // The caller's own credentials have been tried on the pod: they are good.
+    let is_refused = message.contains("credentials") || message.contains("Unauthorized");
+    let whose = if is_refused {
+        " (it is the API server that the node refuses)"
+    } else {
+        ""
+    };
+    let message = format!("logs of node {node}: {message}{whose}");
+    Notice::new(NoticeCode::Unreachable, Level::Warning, message)
+}
+
+fn restored(node: &str) -> Notice {
+    let message = format!("logs of node {node} can be read again");
+    Notice::new(NoticeCode::Restored, Level::Info, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use argo_core::{GroupKind, ObjectRef, resource::Pod};
+
+    use super::*;
+
+    fn pod(name: &str, node: &str) -> PodEvent {
+        let mut pod = Pod::default();
+        pod.metadata.uid = Some(name.to_owned());
+        pod.spec.node_name = Some(node.to_owned());
+        PodEvent::Applied {
+            pod: Arc::new(pod),
+            workload: None,
+            is_new: true,
+        }
+    }
+
+    fn notice(code: NoticeCode, pod: &str, container: &str) -> Notice {
+        let object = ObjectRef {
+            kind: GroupKind::new("", "Pod"),
+            namespace: "shop".into(),
+            name: pod.into(),
+            uid: pod.into(),
+        };
+        let answer = "the log cannot be read now: No agent available";
+        let mut notice = Notice::new(code, Level::Warning, answer).about(object);
+        notice.container = Some(container.to_owned());
+        notice
+    }
+
+    #[test]
+    fn a_node_is_reported_once_and_restored_once() {
+        let mut logs = UnreachableLogs::default();
+        for (name, node) in [("a", "one"), ("b", "one"), ("c", "two")] {
+            logs.pod(&pod(name, node));
+        }
+        let mut merge = |code, pod, container| {
+            let merged = logs.merge(notice(code, pod, container));
+            merged.map(|notice| notice.message)
+        };
+        assert_eq!(
+            merge(NoticeCode::Unreachable, "a", "app").unwrap(),
+            "logs of node one: the log cannot be read now: No agent available"
+        );
+        assert_eq!(merge(NoticeCode::Unreachable, "a", "proxy"), None);
+        assert_eq!(merge(NoticeCode::Unreachable, "b", "app"), None);
+        assert!(
+            merge(NoticeCode::Unreachable, "c", "app")
+                .unwrap()
+                .contains("node two")
+        );
+        assert_eq!(
+            merge(NoticeCode::Restored, "b", "app").unwrap(),
+            "logs of node one can be read again"
+        );
+        assert_eq!(merge(NoticeCode::Restored, "a", "app"), None);
+        assert!(merge(NoticeCode::LinesMissing, "a", "app").is_some());
+    }
+}
