@@ -116,8 +116,10 @@ pub enum Error {
     #[error("no Kubernetes configuration: not in a cluster, and {0}")]
     NoConfiguration(String),
     /// The configuration cannot be read, or lacks what it names.
-    #[error("the Kubernetes configuration cannot be used{context}")]
+    #[error("the Kubernetes configuration{files} cannot be used{context}")]
     Kubeconfig {
+        /// ` FILE` with a space before it, or nothing where the error names the file itself.
+        files: String,
         /// ` with context "x"`, or nothing.
         context: String,
         /// The reason.
@@ -185,6 +187,7 @@ impl From<Config> for Connection {
 
 fn find(options: &Options) -> Result<Connection, Error> {
     let source = |source| Error::Kubeconfig {
+        files: options.existing_files_in_words(),
         context: options.context_in_words(),
         source,
     };
@@ -224,6 +227,7 @@ fn find(options: &Options) -> Result<Connection, Error> {
 
 fn read(options: &Options) -> Result<Kubeconfig, Error> {
     let source = |source| Error::Kubeconfig {
+        files: String::new(),
         context: String::new(),
         source,
     };

@@ -130,6 +130,19 @@ impl Options {
         files.filter(|path| !path.as_os_str().is_empty() && path.exists())
     }
 
+    /// Returns the files that are read, with a space before each.
+    pub(super) fn existing_files_in_words(&self) -> String {
+        let files: Vec<&Path> = match &self.kubeconfig {
+            Some(path) => vec![path],
+            None => self.existing_files().collect(),
+        };
+        let names: Vec<_> = files
+            .iter()
+            .map(|path| format!(" {}", path.display()))
+            .collect();
+        names.join(",")
+    }
+
     pub(super) fn context_in_words(&self) -> String {
         let context = self.context.as_ref();
         context.map_or_else(String::new, |context| {

@@ -1,10 +1,6 @@
 //! Reads owners that no watch delivers, one by one.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use argo_core::Backoff;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -14,6 +10,7 @@ use kube::{
     core::{ApiResource, DynamicObject, GroupVersionKind},
     discovery::{self, Scope as KindScope},
 };
+use tokio::sync::Mutex;
 
 use super::index::UnknownOwner;
 use crate::workload::{Kinds, Names, scan::code};
@@ -94,9 +91,11 @@ impl OwnerReader {
     async fn kind(&self, unknown: &UnknownOwner) -> Result<Known, kube::Error> {
         let kind = &unknown.owner.kind;
         let name = (Arc::clone(&unknown.api_version), Arc::clone(&kind.kind));
-        let known = self.lock().get(&name).cloned();
-        if let Some(known) = known {
-            return Ok(known);
+        // Held while discovery is asked: many owners of one kind come at once, and one answer
+        // serves them all.
+        let mut discovered = self.discovered.lock().await;
+        if let Some(known) = discovered.get(&name) {
+            return Ok(known.clone());
         }
         let version = unknown.api_version.rsplit('/').next().unwrap_or_default();
         let kind = GroupVersionKind::gvk(&kind.group, version, &kind.kind);
@@ -104,14 +103,8 @@ impl OwnerReader {
             Some(watched) => Some((resource(watched.names(), &kind), KindScope::Namespaced)),
             None => discover(&self.client, &kind).await?,
         };
-        self.lock().insert(name, known.clone());
+        discovered.insert(name, known.clone());
         Ok(known)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<KindName, Known>> {
-        self.discovered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
