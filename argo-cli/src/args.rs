@@ -17,7 +17,7 @@ use clap::{
 use jiff::SignedDuration;
 use regex::Regex;
 
-/// What clap paints the help with; it knows by itself when not to.
+/// The colours of the help; clap leaves them out if the output is not a terminal.
 const STYLES: styling::Styles = styling::Styles::styled()
     .header(styling::AnsiColor::Green.on_default().bold())
     .usage(styling::AnsiColor::Green.on_default().bold())
@@ -37,14 +37,14 @@ const STYLES: styling::Styles = styling::Styles::styled()
     disable_help_subcommand = true
 )]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
 impl Cli {
-    /// Which variable a value that clap refuses comes from: clap names the flag only.
-    /// `typed` is the command line.
+    /// Returns the environment variable that a value refused by clap came from, as clap names
+    /// only the flag. `typed` is the command line.
     pub fn variable(error: &clap::Error, typed: &[OsString]) -> Option<String> {
         let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
             return None;
@@ -74,11 +74,11 @@ LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVE
 pub enum Command {
     /// Wait with argocd until the application is synced and healthy, and show what happens
     Sync(Box<SyncArgs>),
-    /// The same without argocd: until everything is rolled out, failed or interrupted
+    /// Wait without argocd until everything is rolled out, failed or interrupted
     Follow(Box<FollowArgs>),
-    /// One look: what is wrong right now, and why
+    /// Look once, and show everything that is wrong right now and why
     Diagnose(Box<DiagnoseArgs>),
-    /// Which objects would be followed, and why the others not
+    /// List the objects that would be followed, and the reason for ignoring others
     Explain(Box<ExplainArgs>),
     /// Print the version
     Version,
@@ -94,27 +94,27 @@ pub enum Command {
 /// `sync`.
 #[derive(Debug, Args)]
 pub struct SyncArgs {
-    /// What is followed.
+    /// The flags that `sync` shares with `follow`.
     #[command(flatten)]
     pub follow: FollowArgs,
-    /// How argocd is run.
+    /// The flags about argocd.
     #[command(flatten)]
     pub argocd: ArgocdArgs,
 }
 
-/// `follow`, and what `sync` shares with it.
+/// `follow`, and the flags that `sync` shares with it.
 #[derive(Debug, Args)]
 pub struct FollowArgs {
-    /// Which application.
+    /// The flags that choose the application and its cluster.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Which log lines.
+    /// The flags about logs.
     #[command(flatten)]
     pub logs: LogArgs,
-    /// Which events.
+    /// The flags about events.
     #[command(flatten)]
     pub events: EventArgs,
-    /// When it is over.
+    /// The flags about the end of the run.
     #[command(flatten)]
     pub wait: WaitArgs,
 }
@@ -122,7 +122,7 @@ pub struct FollowArgs {
 /// `diagnose`.
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
-    /// Which application.
+    /// The flags that choose the application and its cluster.
     #[command(flatten)]
     pub target: TargetArgs,
 }
@@ -130,12 +130,12 @@ pub struct DiagnoseArgs {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Which application.
+    /// The flags that choose the application and its cluster.
     #[command(flatten)]
     pub target: TargetArgs,
 }
 
-/// Which application, on which cluster.
+/// The flags that choose the application and its cluster.
 #[derive(Debug, Args)]
 pub struct TargetArgs {
     /// Kinds of workload besides the built-in ones, from [`main_with`](crate::command::main_with).
@@ -166,7 +166,7 @@ pub struct TargetArgs {
     )]
     pub all_namespaces: bool,
 
-    /// How Argo CD marks what belongs to the application
+    /// Tracking method by which Argo CD marks the application's objects
     #[arg(
         long,
         value_enum,
@@ -186,7 +186,7 @@ pub struct TargetArgs {
     )]
     pub tracking_label: String,
 
-    /// Only what carries this installation id (several Argo CDs on one cluster)
+    /// Follow only objects with this installation id (several Argo CDs on one cluster)
     #[arg(
         long,
         value_name = "ID",
@@ -255,7 +255,7 @@ impl Command {
 }
 
 impl TargetArgs {
-    /// The application that is meant.
+    /// Returns the application named on the command line.
     pub fn app(&self) -> AppRef {
         AppRef::new(&self.app, &self.app_namespace)
     }
@@ -274,11 +274,11 @@ pub enum Tracking {
     AnnotationAndLabel,
 }
 
-/// Which log lines.
+/// The flags about logs.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logs")]
 pub struct LogArgs {
-    /// Lines shown first of pods that were there before; -1 for all
+    /// Show this many recent lines of pods that already existed; -1 for all
     #[arg(
         long,
         value_name = "LINES",
@@ -289,27 +289,27 @@ pub struct LogArgs {
     )]
     pub tail: i64,
 
-    /// Of pods that were there before, lines of this time before now, instead of --tail
+    /// Show the lines of this last period of pods that already existed, instead of --tail
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "ARGO_ASSISTANT_SINCE")]
     pub since: Option<Duration>,
 
-    /// Only containers whose name this regular expression matches
+    /// Show only containers whose name matches this regular expression
     #[arg(short, long, value_name = "REGEX", value_parser = regex::<Regex>, env = "ARGO_ASSISTANT_CONTAINER")]
     pub container: Option<Regex>,
 
-    /// No containers whose name this regular expression matches
+    /// Hide containers whose name matches this regular expression
     #[arg(long, value_name = "REGEX", value_parser = regex::<Regex>, env = "ARGO_ASSISTANT_EXCLUDE_CONTAINER")]
     pub exclude_container: Option<Regex>,
 
-    /// Only lines that this regular expression matches
+    /// Show only lines that match this regular expression
     #[arg(short, long, value_name = "REGEX", value_parser = regex::<regex::bytes::Regex>, env = "ARGO_ASSISTANT_INCLUDE")]
     pub include: Option<regex::bytes::Regex>,
 
-    /// No lines that this regular expression matches
+    /// Hide lines that match this regular expression
     #[arg(short, long, value_name = "REGEX", value_parser = regex::<regex::bytes::Regex>, env = "ARGO_ASSISTANT_EXCLUDE")]
     pub exclude: Option<regex::bytes::Regex>,
 
-    /// Stop showing a container after so many lines
+    /// Stop showing a container after this many lines
     #[arg(
         long,
         value_name = "LINES",
@@ -317,40 +317,40 @@ pub struct LogArgs {
     )]
     pub max_lines_per_container: Option<u64>,
 
-    /// Show at most so many lines a second of a container
+    /// Show at most this many lines per second of each container
     #[arg(long, value_name = "LINES", env = "ARGO_ASSISTANT_MAX_RATE")]
     pub max_rate: Option<u64>,
 
-    /// Follow only so many pods of each workload, the others when they fail
+    /// Follow only this many pods of each workload, and others once they fail
     #[arg(long, value_name = "PODS", env = "ARGO_ASSISTANT_REPLICAS")]
     pub replicas: Option<usize>,
 
-    /// Find the level of a line in the line (JSON, logfmt, leading ERROR or WARN)
+    /// Detect the level of a line from its text (JSON, logfmt, leading ERROR or WARN)
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_DETECT_LEVEL")]
     pub detect_level: bool,
 
-    /// Show what containers wrote as it is: terminal and pipeline commands work
+    /// Show container output unchanged; terminal and pipeline commands in it take effect
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_RAW")]
     pub raw: bool,
 
-    /// No logs at all
+    /// Show no logs
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_NO_LOGS")]
     pub no_logs: bool,
 
-    /// How much output may wait on disk while its reader is slow
+    /// Limit of the output that waits on disk while its reader is slow
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, env = "ARGO_ASSISTANT_SPOOL_LIMIT")]
     pub spool_limit: u64,
 }
 
-/// Which events.
+/// The flags about events.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Events")]
 pub struct EventArgs {
-    /// Which Kubernetes events are shown
+    /// Kubernetes events to show
     #[arg(long, value_enum, default_value_t, env = "ARGO_ASSISTANT_EVENTS")]
     pub events: Events,
 
-    /// Another level for a reason (repeatable), for example Pulled=debug
+    /// Show events of this reason at another level (repeatable), for example Pulled=debug
     #[arg(
         long,
         value_name = "REASON=LEVEL",
@@ -363,29 +363,29 @@ pub struct EventArgs {
 /// `--events`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Events {
-    /// All
+    /// All events
     #[default]
     All,
     /// Warnings and errors
     Warnings,
-    /// None
+    /// No events
     None,
 }
 
-/// When it is over.
+/// The flags about the end of the run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Waiting")]
 pub struct WaitArgs {
-    /// End when every new pod of a workload is doomed for the grace time; exit code 1
+    /// End with exit code 1 once every new pod of a workload is doomed for the grace time
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_FAIL_FAST")]
     pub fail_fast: bool,
 
-    /// How long a workload must be doomed before --fail-fast (or follow) ends, and how long
+    /// Time that a workload must be doomed before --fail-fast (or follow) ends, and that
     /// --on-degraded wait waits
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, env = "ARGO_ASSISTANT_GRACE")]
     pub grace: Duration,
 
-    /// How often a container may restart before that is a finding
+    /// Number of restarts of a container that are not yet a finding
     #[arg(
         long,
         value_name = "COUNT",
@@ -394,7 +394,7 @@ pub struct WaitArgs {
     )]
     pub allow_restarts: u32,
 
-    /// A workload that never makes --fail-fast end (repeatable)
+    /// Do not let this workload end the run with --fail-fast (repeatable)
     #[arg(
         long,
         value_name = "KIND/NAME",
@@ -407,17 +407,17 @@ pub struct WaitArgs {
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, env = "ARGO_ASSISTANT_TIMEOUT")]
     pub timeout: Duration,
 
-    /// How long to go on looking after success: without a readiness probe a container counts as
+    /// Time to watch for crashes after success: without a readiness probe a container counts as
     /// ready before it crashes
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, env = "ARGO_ASSISTANT_SETTLE")]
     pub settle: Duration,
 }
 
-/// How argocd is run.
+/// The flags about argocd.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "argocd")]
 pub struct ArgocdArgs {
-    /// What to do when argocd ends because something turned Degraded: fail, or wait once more
+    /// Reaction to an argocd that ends because something turned Degraded: fail, or wait once more
     /// for it to heal (at most three times)
     #[arg(long, value_enum, default_value_t, env = "ARGO_ASSISTANT_ON_DEGRADED")]
     pub on_degraded: OnDegraded,
@@ -501,7 +501,8 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|_| EXPECTED.to_owned())
 }
 
-/// A regular expression; of why it is none the last line, since those before draw it.
+/// Parses a regular expression. The error is the last line of the parser's message, since the
+/// lines before it draw the expression.
 fn regex<T: FromStr<Err = regex::Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: regex::Error| {
         let error = error.to_string();

@@ -7,7 +7,8 @@ use argo_core::text::chain;
 
 use crate::{args::TargetArgs, error::Failure, settings::Lookup};
 
-/// How long the first answer of the cluster may take.
+/// Time limit for the first answer of the cluster; after it, the cluster counts as
+/// unreachable.
 const FIRST_ANSWER: Duration = Duration::from_secs(15);
 
 /// The ways to the clusters of an application.

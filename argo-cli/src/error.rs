@@ -1,4 +1,4 @@
-//! What ends the program before or instead of its work, in words for a person.
+//! Failures that end the program before it does its work, worded for the user.
 
 use argo_core::text::{chain, redacted};
 
@@ -7,9 +7,9 @@ use crate::exit;
 /// A message, what to do about it, and the exit code.
 #[derive(Debug)]
 pub struct Failure {
-    /// What was wrong and where; one sentence.
+    /// One sentence that names the mistake and its place.
     pub message: String,
-    /// What would be right, a line each.
+    /// Suggestions for a fix, one line each.
     pub hints: Vec<String>,
     /// The exit code.
     pub code: i32,

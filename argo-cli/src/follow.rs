@@ -107,7 +107,7 @@ pub enum Outcome {
 pub struct Verdict {
     /// The application.
     pub app: AppRef,
-    /// How the deployment ended.
+    /// The outcome of the deployment.
     pub outcome: Outcome,
     /// The time from the start to the decision.
     pub elapsed: Duration,

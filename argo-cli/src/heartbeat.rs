@@ -24,7 +24,7 @@ pub struct Heartbeat {
     said: Vec<Key>,
 }
 
-/// What the line says besides durations.
+/// The content of a line without its durations; a line is news if its key is.
 type Key = (String, Option<i64>, Option<i64>, String);
 
 impl Heartbeat {

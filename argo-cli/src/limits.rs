@@ -1,4 +1,4 @@
-//! How many files may be open: each log stream is a connection of its own.
+//! The limit of open files, which matters because each log stream has its own connection.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 

@@ -27,7 +27,7 @@ use crate::{
 
 use self::{json::LogJson, level::Levels, stamp::Stamp};
 
-/// Where log lines come from.
+/// The container that log lines come from.
 #[derive(Clone, Copy)]
 pub struct Origin<'a> {
     /// A number that no other container of the run has.
@@ -40,7 +40,7 @@ pub struct Origin<'a> {
     pub pod: &'a str,
     /// Name of the container.
     pub container: &'a str,
-    /// How often the container had been restarted before it wrote this.
+    /// Number of restarts of the container before it wrote the line.
     pub restart: u32,
 }
 
@@ -61,7 +61,7 @@ pub struct Renderer {
 /// When so many runs of containers are remembered all are forgotten.
 const RUNS: usize = 1024;
 
-/// What the lines of one run of a container share.
+/// The parts that all lines of one run of a container share.
 #[derive(Debug)]
 struct Shared {
     /// In text what stands before a line, `[<pod>/<container>] `; in JSON all that comes

@@ -36,7 +36,7 @@ const FLUSH: Duration = Duration::from_secs(30);
 pub struct Run {
     /// Decides what is said, and when the run is over.
     pub session: Session,
-    /// How argocd is run; `None` for `follow`.
+    /// The command line and environment of argocd; `None` for `follow`.
     pub argocd_config: Option<ArgocdConfig>,
     /// argocd, while it runs.
     pub argocd: Option<Argocd>,
@@ -57,6 +57,7 @@ pub struct Run {
 }
 
 /// The next event of the loop.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 enum LoopEvent {
     Input(Input),
     Logs(LogEvent),

@@ -1,4 +1,4 @@
-//! What other programs wrote, made safe to print.
+//! Makes the output of other programs safe to print.
 //!
 //! Log lines and event messages reach two readers besides people: the terminal, which
 //! obeys escape sequences, and the runner of a pipeline, which obeys commands in the
@@ -24,7 +24,7 @@
 
 use std::str;
 
-/// What the reader understands.
+/// The capabilities of the reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Colours (SGR sequences) are kept, and closed at the end of the line.
@@ -97,7 +97,7 @@ pub fn disarm_start(out: &mut Vec<u8>, start: usize) {
 /// Group headings of Buildkite.
 const HEADINGS: [&[u8]; 4] = [b"--- ", b"+++ ", b"~~~ ", b"^^^ "];
 
-/// What one look at a line finds.
+/// The kinds of special bytes that a line contains, found in one pass.
 #[derive(Clone, Copy)]
 struct Found {
     control: bool,
@@ -130,7 +130,8 @@ impl Found {
 
 const BLOCK: usize = 32;
 
-/// What the bytes at one place of all blocks are: 1 a control, 2 a `#`, 0x80 no ASCII.
+/// The kinds of bytes seen so far at each position of a block: 1 for a control character, 2
+/// for a `#`, 0x80 for a byte that is not ASCII.
 type Bits = [u8; BLOCK];
 
 /// Notes what the bytes of a block are.
@@ -142,7 +143,8 @@ fn look(mut bits: Bits, block: &[u8]) -> Bits {
     bits
 }
 
-/// The same for JSON, where a tab, a quote and a backslash are like controls.
+/// Does the work of [`look`] for JSON, where a tab, a quote and a backslash count as control
+/// characters.
 fn look_for_escapes(mut bits: Bits, block: &[u8]) -> Bits {
     for (bits, byte) in bits.iter_mut().zip(block) {
         let control = is_escaped_ascii(*byte);
@@ -258,7 +260,7 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// What comes after the escape character.
+    /// Reads the sequence after an escape character and returns the rest of the text.
     fn escape<'t>(&mut self, text: &'t str) -> &'t str {
         let rest = text.get(1..).unwrap_or_default();
         match text.bytes().next() {
@@ -272,8 +274,8 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// What comes after a control string (OSC, DCS, APC, PM, SOS) and its end. Without an
-    /// end the line would be lost: then only the start is dropped.
+    /// Returns the text after a control string (OSC, DCS, APC, PM, SOS) and its terminator.
+    /// If there is no terminator only the start is dropped, lest the line be lost.
     fn after_string<'t>(&mut self, text: &'t str) -> &'t str {
         if self.endless {
             return text;
@@ -338,8 +340,8 @@ fn after_sequence(text: &str) -> (&str, &str) {
     }
 }
 
-/// Where a control string ends: BEL or ST. One look, whatever it finds: a line may hold
-/// half a million of them.
+/// Returns the end of a control string, which is after a BEL or ST. It searches for both in
+/// one pass, because a line may hold half a million control strings.
 fn string_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let end = |(at, byte): (usize, &u8)| match (byte, bytes.get(at + 1)) {
@@ -350,7 +352,7 @@ fn string_end(text: &str) -> Option<usize> {
     bytes.iter().enumerate().find_map(end)
 }
 
-/// What comes after an escape of another kind: intermediates and a final byte.
+/// Returns the text after an escape of another kind: intermediate bytes and a final byte.
 fn after_short_escape(text: &str) -> &str {
     let rest = text.trim_start_matches(|c| matches!(c, ' '..='/'));
     match rest.bytes().next() {
@@ -359,7 +361,7 @@ fn after_short_escape(text: &str) -> &str {
     }
 }
 
-/// What follows `##` in a marker.
+/// The texts that make a marker of a `##` before them.
 const MARKERS: [&[u8]; 3] = [b"[", b"vso[", b"teamcity["];
 
 fn break_markers(out: &mut Vec<u8>, start: usize) {
@@ -377,7 +379,7 @@ fn break_markers(out: &mut Vec<u8>, start: usize) {
     out.extend_from_slice(&line[copied..]);
 }
 
-/// Where the second `#` of each marker ends.
+/// Returns the position after the second `#` of each marker.
 fn markers(line: &[u8]) -> Vec<usize> {
     let second = |at: usize| {
         let second = after_invisible(line, at + 1);

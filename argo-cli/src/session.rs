@@ -36,7 +36,7 @@ mod summary;
 pub use phase::{Cause, Phase};
 use status_lines::StatusLines;
 
-/// What a run is to do.
+/// The configuration of a run.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The application.
@@ -45,11 +45,11 @@ pub struct Config {
     pub started: Timestamp,
     /// The argocd whose exit decides; without one the run ends when everything is rolled out.
     pub argocd: Option<ArgocdRun>,
-    /// Which events are shown.
+    /// The events to show.
     pub events: Events,
-    /// A doomed workload ends the run.
+    /// True if a doomed workload ends the run.
     pub fail_fast: bool,
-    /// How long it must be doomed.
+    /// Time for which the workload must be doomed before the run ends.
     pub grace: Duration,
     /// Restarts that are no finding yet.
     pub allow_restarts: u32,
@@ -57,7 +57,7 @@ pub struct Config {
     pub ignore: Vec<WorkloadName>,
     /// The run ends after this time.
     pub timeout: Option<Duration>,
-    /// How long to go on looking after success.
+    /// Time to go on looking for crashes after success.
     pub settle: Duration,
 }
 
@@ -81,7 +81,7 @@ pub struct Exited {
     pub degraded: bool,
 }
 
-/// What happens.
+/// Something that happens to a run.
 #[derive(Debug)]
 pub enum Input {
     /// The tracker says this.
@@ -102,8 +102,9 @@ pub enum Input {
     Tick,
 }
 
-/// What is to be done about it.
+/// A step that the caller takes for the session.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
 pub enum Effect {
     /// Show this.
     Show(Record),
@@ -145,11 +146,11 @@ struct Child {
     /// When it was started last.
     started: Timestamp,
     exited: Option<Exited>,
-    /// How often it was run again.
+    /// Number of times argocd was started again.
     restarts: u32,
 }
 
-/// Which streams still run.
+/// The streams that are still running.
 #[derive(Debug)]
 struct Streams {
     argocd: bool,
@@ -223,7 +224,7 @@ impl Session {
         self.effects.push(Effect::Forward(event));
     }
 
-    /// What was there at the start is known.
+    /// Reports the workloads and pods that existed at the start, once they are known.
     fn synced(&mut self) {
         let rows = self.progress().workloads();
         if rows.is_empty() && self.progress().pods() == 0 {
@@ -314,7 +315,7 @@ impl Session {
         self.say(line.map(|line| Record::at(now, Level::Info, line, body)));
     }
 
-    /// What the run is to do.
+    /// Returns the configuration of the run.
     pub fn config(&self) -> &Config {
         &self.config
     }

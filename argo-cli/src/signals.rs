@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// None where it is ignored: `nohup` means it.
+    /// SIGHUP; `None` where it was ignored at the start, because `nohup` asks for that.
     hang_up: Option<tokio::signal::unix::Signal>,
 }
 

@@ -1,4 +1,4 @@
-//! What a run knows at its end, before it is put into words.
+//! The results of a run, before they are put into words.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::argocd::Wait;
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything is rolled out.
@@ -38,32 +38,32 @@ impl Outcome {
     }
 }
 
-/// What the run knows at its end.
+/// The results of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// Name of the application.
     pub app: String,
-    /// How it ended.
+    /// The outcome of the run.
     pub outcome: Outcome,
-    /// What ended it: `argocd`, `degraded`, `timeout`, `fail-fast`, `signal`…
+    /// The cause of the end: `argocd`, `degraded`, `timeout`, `fail-fast`, `signal`…
     pub reason: String,
     /// argocd's exit code, where it ended by itself.
     pub argocd_exit: Option<i32>,
     /// The meaning of argocd's exit, in words.
     pub argocd: Option<String>,
-    /// What argocd waited for, where it ran.
+    /// The conditions that argocd waited for, if it ran.
     pub wait: Option<Wait>,
     /// A command or step that helps, where argocd itself failed.
     pub argocd_next: Option<String>,
-    /// How long it took.
+    /// Duration of the run.
     pub elapsed: Duration,
     /// Every workload, in the order to show them.
     pub workloads: Vec<Row>,
-    /// How many pods of the newest revisions there are.
+    /// Number of pods of the newest revisions.
     pub pods: usize,
     /// Every finding that stands, the worst first.
     pub findings: Vec<Finding>,
-    /// What is to be said of the operation (phase, hooks, sync), one sentence each.
+    /// Sentences on the operation: its phase, hooks and sync.
     pub operation: Vec<String>,
     /// Events that may matter; the verdict takes those of the workloads that failed.
     pub events: Vec<EventNote>,
@@ -76,7 +76,7 @@ pub struct Summary {
 pub struct Row {
     /// The workload.
     pub object: ObjectRef,
-    /// How far it is, in a word: `complete`, `failed`, `paused` or `progressing`.
+    /// State of the rollout in one word: `complete`, `failed`, `paused` or `progressing`.
     pub state: String,
     /// Pods that are ready.
     pub ready: Option<i64>,
@@ -86,9 +86,9 @@ pub struct Row {
     pub restarts: u32,
     /// Seconds from the start until it was complete.
     pub seconds: Option<u64>,
-    /// What it waits for, in a few words.
+    /// The condition that the rollout waits for, in a few words.
     pub waiting_for: Option<String>,
-    /// What it waited for last, where it is complete: why it took as long as it did.
+    /// The condition that a complete rollout waited for last, which explains its duration.
     pub held_up_by: Option<String>,
     /// True once the rollout is complete.
     pub complete: bool,
@@ -131,7 +131,7 @@ fn word(state: &RolloutState) -> &'static str {
 pub struct EventNote {
     /// When it last happened.
     pub time: Timestamp,
-    /// How much it matters.
+    /// Severity of the event.
     pub level: Level,
     /// The workload at the top of the ownership chain.
     pub root: ObjectRef,
@@ -141,7 +141,7 @@ pub struct EventNote {
     pub reason: String,
     /// The sentence.
     pub message: String,
-    /// How often it happened.
+    /// Number of occurrences.
     pub count: u32,
 }
 

@@ -38,11 +38,11 @@ const LINES: usize = 12;
 /// Sentences about the operation.
 const NOTES: usize = 6;
 
-/// How the block looks.
+/// The appearance of the block.
 struct Look<'a> {
     zone: &'a TimeZone,
     colors: bool,
-    /// Workloads lie in several namespaces: each is named with its own.
+    /// True if the workloads lie in several namespaces, so that each is named with its own.
     namespaces: bool,
 }
 
@@ -93,7 +93,7 @@ pub fn text(summary: &Summary, settings: &Settings) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The same facts as a record, whose message is the last line of the block.
+/// Returns the facts of the block as a record, whose message is the block's last line.
 pub fn record(summary: &Summary, time: Timestamp) -> Record {
     let level = match summary.outcome {
         Outcome::Succeeded => Level::Info,
@@ -409,7 +409,7 @@ fn without_workloads(summary: &Summary) -> String {
     format!("{app}: {}; {state}", cap(&why, 2 * WIDTH))
 }
 
-/// What ended the run, for people; the record has the code.
+/// Returns the cause of the end in words for people; the record has the code.
 fn reason(summary: &Summary) -> &'static str {
     match summary.reason.as_str() {
         "signal" => "it was interrupted",

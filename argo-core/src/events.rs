@@ -61,6 +61,10 @@ pub struct Tracked {
 /// first: it causes neither false additions nor false removals.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is the large one"
+)]
 pub enum TrackEvent {
     /// An object joined the application or changed. Its owner came before it.
     Applied(Tracked),

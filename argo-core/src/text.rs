@@ -5,6 +5,7 @@ pub mod chain;
 pub mod duration;
 pub mod listed;
 pub mod plural;
+pub mod quantity;
 pub mod redact;
 pub mod similar;
 

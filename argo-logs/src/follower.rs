@@ -341,8 +341,8 @@ impl Follower {
         let message = open.reader.take_message();
         let is_clean = end == End::Clean && message.is_none();
         let is_last = self.runs.are_over();
-        let run = self.runs.current();
-        let pass = run.map(|run| run.pass(&open, is_clean, is_last));
+        let run = self.runs.current_mut();
+        let pass = run.map(|run| run.pass(&mut open, is_clean, is_last));
         let is_gone = retry::is_gone(&end, message.as_ref(), &open);
         let (follow, unseen) = (open.params.follow, open.reader.unseen());
         if open.has_worked(now) {

@@ -134,8 +134,10 @@
 //!   skipped and sends after a lost connection may count as printed.
 //!
 //! A container's output beyond 16 KiB without a line end is cut by the runtime and joined
-//! again by the kubelet; a resume in the midst of it may lose a piece. Standard output and
-//! standard error cannot be told apart, and their order is that of the runtime.
+//! again by the kubelet; a resume in the midst of it may lose a piece. If the file was rotated
+//! within such a line, a resume begins with the rest of it, which is recognized by the text of
+//! the last four lines that came in pieces (up to 1 MiB). Standard output and standard error
+//! cannot be told apart, and their order is that of the runtime.
 
 mod actor;
 mod annotations;

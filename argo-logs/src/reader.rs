@@ -3,6 +3,7 @@
 mod hash;
 mod kubelet_messages;
 mod overlap;
+mod pieced_lines;
 mod timestamp;
 mod window;
 
@@ -15,6 +16,7 @@ use self::{
     hash::hash,
     kubelet_messages::split_message,
     overlap::{Comparison, Overlap},
+    pieced_lines::{LONG, is_rest},
     window::JUMP,
 };
 pub(crate) use self::{
@@ -119,6 +121,8 @@ struct Position {
     start: usize,
     end: usize,
     flags: u8,
+    /// True if the line came in pieces.
+    is_pieced: bool,
 }
 
 impl ResponseReader {
@@ -295,7 +299,7 @@ impl ResponseReader {
                 self.shorten(sink);
                 self.finish_partial(sink);
             } else {
-                self.line(bytes, start, end, &mut batch, sink);
+                self.line(bytes, (start, end), false, &mut batch, sink);
             }
             start = end + 1;
         }
@@ -307,8 +311,8 @@ impl ResponseReader {
     fn line(
         &mut self,
         bytes: &[u8],
-        start: usize,
-        end: usize,
+        (start, end): (usize, usize),
+        is_pieced: bool,
         batch: &mut Batch,
         sink: &mut Sink<'_>,
     ) {
@@ -318,6 +322,7 @@ impl ResponseReader {
             start: start + stamp.map_or(0, |(_, text)| text),
             end,
             flags: 0,
+            is_pieced: is_pieced || end - start >= LONG,
         };
         self.place(bytes, &position, batch, sink);
     }
@@ -327,13 +332,10 @@ impl ResponseReader {
         self.progress.lines += 1;
         let text = &bytes[at.start..at.end];
         let is_new = match at.time {
-            Some(time) => self.is_new(
-                Entry {
-                    time,
-                    hash: hash(text),
-                },
-                sink,
-            ),
+            Some(time) => {
+                let hash = hash(text);
+                self.is_new(Entry { time, hash }, (text, at.is_pieced), sink)
+            }
             None => !self.overlap.as_mut().is_some_and(Overlap::takes_tail),
         };
         if is_new {
@@ -345,7 +347,7 @@ impl ResponseReader {
     }
 
     #[inline]
-    fn is_new(&mut self, entry: Entry, sink: &mut Sink<'_>) -> bool {
+    fn is_new(&mut self, entry: Entry, line: (&[u8], bool), sink: &mut Sink<'_>) -> bool {
         self.progress.count(entry);
         if let Some(piece) = &mut self.expected {
             piece.has_come |= entry.time == piece.time;
@@ -355,21 +357,35 @@ impl ResponseReader {
             return false;
         }
         let goes_back = entry.time < self.progress.newest.saturating_sub(JUMP);
-        if (goes_back || self.overlap.is_some()) && self.is_printed(entry, goes_back, sink) {
+        let (text, is_pieced) = line;
+        if (goes_back || self.overlap.is_some()) && self.is_printed(entry, text, goes_back, sink) {
             return false;
         }
         self.progress.newest = self.progress.newest.max(entry.time);
         self.progress.first.get_or_insert(entry);
         sink.window.push(entry);
+        if is_pieced {
+            sink.window.pieced.push(entry, text);
+        }
         true
     }
 
     #[cold]
-    fn is_printed(&mut self, entry: Entry, goes_back: bool, sink: &mut Sink<'_>) -> bool {
+    fn is_printed(
+        &mut self,
+        entry: Entry,
+        text: &[u8],
+        goes_back: bool,
+        sink: &mut Sink<'_>,
+    ) -> bool {
         if goes_back {
             self.jump(entry.time, sink);
         }
         self.progress.newest = self.progress.newest.max(entry.time);
+        let begins_file = goes_back || self.progress.lines == 1;
+        if begins_file && self.is_rest_of_printed(entry, text, sink) {
+            return true;
+        }
         let Some(overlap) = &mut self.overlap else {
             return false;
         };
@@ -385,6 +401,39 @@ impl ResponseReader {
                 false
             }
         }
+    }
+
+    /// True for the rest of a line that was printed before its file was rotated.
+    fn is_rest_of_printed(&mut self, entry: Entry, text: &[u8], sink: &Sink<'_>) -> bool {
+        let window = &sink.window;
+        let whole = window.pieced.whole_of(text, entry.time, window.newest());
+        match (whole, &mut self.overlap) {
+            (Some(whole), Some(overlap)) => overlap.takes_rest(entry, whole),
+            _ => false,
+        }
+    }
+
+    /// Completes the piece of a line with which the response ended by the piece with which
+    /// the one before it did, if the file was rotated inside of the line.
+    pub(crate) fn complete_from(&mut self, before: &mut Self) {
+        let (Some(time), Some(earlier)) = (self.tail_time(), before.tail_time()) else {
+            return;
+        };
+        let has_lines = self.progress.lines > 0;
+        let is_rest = is_rest(self.tail_text(), before.tail_text());
+        if is_rest && !has_lines && earlier <= time {
+            self.partial.bytes.clone_from(&before.partial.bytes);
+            if let Some(overlap) = &mut self.overlap {
+                overlap.settle();
+            }
+        }
+    }
+
+    /// Text of the piece behind the last line end.
+    fn tail_text(&mut self) -> &[u8] {
+        let stamp = self.timestamps.parse(&self.partial.bytes);
+        let start = stamp.map_or(0, |(_, text)| text);
+        &self.partial.bytes[start..]
     }
 
     /// Handles a jump back in time: the kubelet sends a file again. A node whose clock is
@@ -405,13 +454,14 @@ impl ResponseReader {
         let bytes = Bytes::from(std::mem::take(&mut self.partial.bytes));
         let mut batch = self.batch(bytes.clone());
         match self.partial.goes_on.take() {
-            None => self.line(&bytes, 0, bytes.len(), &mut batch, sink),
+            None => self.line(&bytes, (0, bytes.len()), true, &mut batch, sink),
             Some(time) => {
                 let position = Position {
                     time,
                     start: 0,
                     end: bytes.len(),
                     flags: Batch::CONTINUATION,
+                    is_pieced: true,
                 };
                 self.place(&bytes, &position, &mut batch, sink);
             }
@@ -439,6 +489,7 @@ impl ResponseReader {
                 start,
                 end: piece.len(),
                 flags: Batch::CONTINUES | (u8::from(is_later) * Batch::CONTINUATION),
+                is_pieced: true,
             };
             self.partial.goes_on = Some(position.time);
             let mut batch = self.batch(piece.clone());

@@ -127,3 +127,7 @@ pub fn examine(facts: &mut Facts, thresholds: &Thresholds, now: Timestamp) -> Ve
         .flat_map(|rule| report::Candidate::of(rule, &context));
     report::findings(observations.collect(), &context)
 }
+
+#[cfg(test)]
+#[path = "diagnosis/made_tests.rs"]
+mod made_tests;

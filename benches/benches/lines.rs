@@ -1,4 +1,5 @@
-//! What each line of a log costs: found, dated, held against what was shown, shown.
+//! The cost of a log line: to find it, to read its time, to compare it with the lines shown
+//! before, and to show it.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 

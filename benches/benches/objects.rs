@@ -1,4 +1,4 @@
-//! What objects and events cost: who owns whom, and which occurrence is news.
+//! The cost of objects and events: to resolve owners, and to recognize new occurrences.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 

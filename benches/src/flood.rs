@@ -18,7 +18,7 @@ const STEP: i64 = 50_000;
 /// The log: line `n` has the time `start + n * STEP`.
 #[derive(Clone, Copy, Debug)]
 pub struct Flood {
-    /// How many lines it has.
+    /// Number of lines.
     pub lines: u64,
     /// When the first one was written, in nanoseconds since 1970.
     pub start: i64,
@@ -67,7 +67,7 @@ impl Flood {
 /// Encoded chunks whose times are written anew for each use.
 struct Block {
     bytes: Vec<u8>,
-    /// Where lines begin.
+    /// Positions at which lines begin.
     places: Vec<usize>,
     /// The time that was written last, and its second.
     stamp: [u8; 30],

@@ -1,4 +1,4 @@
-//! What stands before the API server: it sends floods itself and hands on the rest.
+//! A proxy in front of the API server, which sends floods itself and forwards the rest.
 //!
 //! One thread a connection, HTTP/1.1 only. Each answer ends its connection, but for that
 //! a client sees a server like any other.
@@ -24,7 +24,7 @@ use crate::flood::Flood;
 /// Its log is the flood.
 pub const POD: &str = "flood";
 
-/// What the connections share.
+/// The state that the connections share.
 #[derive(Debug, Default)]
 pub struct Shared {
     flood: Mutex<Option<Poured>>,
@@ -51,7 +51,7 @@ impl Shared {
         done
     }
 
-    /// How long it took from the last whole request for the flood to its last byte.
+    /// Returns the time from the last complete request for the flood to the flood's last byte.
     pub fn took(&self) -> Option<Duration> {
         *lock(&self.took)
     }

@@ -1,4 +1,4 @@
-//! What the benchmarks are made of.
+//! Building blocks of the benchmarks.
 //!
 //! `end_to_end` measures programs as a user runs them. The cluster that they read from is
 //! a [`server`] in a process of its own, so that its cost is in nobody's figures; floods

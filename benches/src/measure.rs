@@ -27,7 +27,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Between two looks at the memory of the program.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What a program cost.
+/// The resources that a program used.
 #[derive(Clone, Debug, Default)]
 pub struct Cost {
     /// From its start to its end, in seconds.
@@ -36,7 +36,7 @@ pub struct Cost {
     pub cpu: f64,
     /// The most memory that it held, in KiB.
     pub max_rss: u64,
-    /// What it held every 100 ms, in KiB.
+    /// Memory that the program held every 100 ms, in KiB.
     pub rss: Vec<u64>,
     /// Its exit code.
     pub code: Option<i64>,

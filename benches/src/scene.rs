@@ -9,7 +9,7 @@ use simcluster::{
 
 /// The application, in the namespace `argocd`.
 pub const APP: &str = "bench";
-/// Where it deploys to.
+/// The namespace that the application deploys to.
 pub const NAMESPACE: &str = "bench";
 const CONTAINER: &str = "app";
 

@@ -31,7 +31,7 @@ use crate::{
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// What stands before a time in a line.
+/// The text before the time in a line.
 pub const MARK: &str = "written at ";
 
 /// Serves until stdin ends.

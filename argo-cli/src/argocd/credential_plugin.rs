@@ -180,9 +180,7 @@ fn last(flags: &[Flag<'_>], names: &[&str]) -> Option<String> {
     let own = flags
         .iter()
         .filter(|flag| names.iter().any(|name| flag.is(name)));
-    own.map(Flag::text)
-        .filter(|value| !value.is_empty())
-        .next_back()
+    own.map(Flag::text).rfind(|value| !value.is_empty())
 }
 
 #[cfg(test)]

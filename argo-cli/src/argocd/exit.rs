@@ -1,10 +1,10 @@
-//! How argocd exited.
+//! The exit of an argocd process.
 
 use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use crate::exit;
 
-/// How it exited: with a code, or killed by a signal.
+/// The end of an argocd process: an exit code, or the signal that killed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ArgocdExit {
     /// It exited by itself.

@@ -1,4 +1,4 @@
-//! What an exit of argocd means.
+//! The meaning of an exit of argocd.
 //!
 //! Exit code 20 says only that something failed; the reason is the last line of level
 //! fatal (argo-cd `util/errors/errors.go`). What argocd cannot know stays unknown: code
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::ArgocdExit;
 
-/// What an exit of argocd means.
+/// The meaning of an exit of argocd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArgocdOutcome {
     /// Synced, healthy and no operation.
@@ -60,9 +60,9 @@ pub fn sentence<L: AsRef<[u8]>>(lines: &[L], exit: ArgocdExit) -> ArgocdOutcome 
 pub struct Account {
     /// The last message of level fatal.
     fatal: Option<String>,
-    /// What cobra says of wrong arguments, on stdout.
+    /// The error that cobra prints to stdout about wrong arguments.
     error: Option<String>,
-    /// What Go says before a stack trace.
+    /// The panic message that Go prints before a stack trace.
     panic: Option<String>,
     timed_out: bool,
 }
@@ -88,8 +88,9 @@ impl Account {
         }
     }
 
-    /// What all of it means. `signalled` is the last signal that was sent to argocd:
-    /// version 3.6 catches it and says that it timed out, `--core` panics.
+    /// Returns the meaning of the exit, given the lines seen so far. `signalled` is the last
+    /// signal that was sent to argocd: version 3.6 catches it and reports a timeout, and
+    /// `--core` panics.
     pub fn outcome(&self, exit: ArgocdExit, signalled: Option<Signal>) -> ArgocdOutcome {
         let outcome = match exit {
             ArgocdExit::Code(0) => return ArgocdOutcome::Ok,
@@ -199,7 +200,7 @@ fn is_http(description: &str) -> bool {
     start.starts_with("post ") || start.starts_with("get ")
 }
 
-/// What argocd finds out by itself.
+/// Recognizes a failure that argocd detects without an answer of its server.
 fn local(message: &str) -> Option<ArgocdOutcome> {
     let text = || message.to_owned();
     let is = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
@@ -298,7 +299,7 @@ impl fmt::Display for ArgocdOutcome {
 }
 
 impl ArgocdOutcome {
-    /// What to do about it, where that is known.
+    /// Returns advice for the user, if there is any.
     pub fn next_step(&self) -> Option<&'static str> {
         match self {
             Self::Ok | Self::Degraded { .. } | Self::Signal(_) | Self::Other(_) => None,

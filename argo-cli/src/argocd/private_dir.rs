@@ -52,7 +52,8 @@ impl PrivateDir {
             .ok()
     }
 
-    /// None if the name is taken. `mkdir` follows no link and takes over nothing.
+    /// Creates the directory, or returns `None` if the name is taken. `mkdir` follows no
+    /// link and takes over nothing.
     fn create(path: PathBuf) -> io::Result<Option<Self>> {
         if !path.is_absolute() || path.as_os_str().len() > LONGEST {
             return Err(io::ErrorKind::InvalidFilename.into());

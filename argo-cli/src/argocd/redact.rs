@@ -22,7 +22,7 @@ pub struct Redactor {
 
 /// Shorter values are words that may stand anywhere.
 const SHORTEST: usize = 8;
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const CUT: &[u8] = b"***";
 
 const SECRET_FLAGS: &[&str] = &["auth-token", "token", "password"];
@@ -81,8 +81,8 @@ impl Redactor {
         })
     }
 
-    /// Where a line that is too long may be cut: at its end, or before a secret that may
-    /// go on behind it.
+    /// Returns the position at which a line that is too long may be cut: its end, or the
+    /// start of a secret that may continue after it.
     pub(super) fn cut(&self, line: &[u8]) -> usize {
         let start_of = |secret: &Vec<u8>| {
             let may_start = line.len().saturating_sub(secret.len() - 1).max(1);

@@ -66,7 +66,7 @@ impl Condition {
     }
 }
 
-/// What one `argocd app wait` waits for.
+/// The conditions and resources that one `argocd app wait` waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
     /// The conditions, all of which must hold.
@@ -298,12 +298,12 @@ fn has_health(group: &str, kind: &str) -> bool {
     let is_builtin = HEALTH
         .iter()
         .any(|(own, kinds)| *own == group && kinds.contains(&kind));
-    let of = |suffix: &&str| {
+    let is_in = |suffix: &&str| {
         group
             .strip_suffix(*suffix)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    is_builtin || (kind != "Application" && HEALTH_GROUPS.iter().any(|suffix| of(&suffix)))
+    is_builtin || (kind != "Application" && HEALTH_GROUPS.iter().any(is_in))
 }
 
 /// Kubernetes' own kinds with a health check; `*` stands for any group.

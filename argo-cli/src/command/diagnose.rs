@@ -89,7 +89,8 @@ fn show(
     }
 }
 
-/// What was new before now is not told apart: one look blames everything that is wrong.
+/// Returns the configuration of a single look. It reports everything that is wrong now,
+/// because it cannot tell old problems from new ones.
 fn config_of(args: &DiagnoseArgs, started: Timestamp) -> Config {
     Config {
         app: args.target.app(),

@@ -84,7 +84,7 @@ impl Observer {
         self.timeline.update(findings, &self.progress, now)
     }
 
-    /// How far the deployment is.
+    /// Returns the progress of the deployment.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }

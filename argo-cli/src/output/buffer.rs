@@ -86,7 +86,7 @@ mod tests {
         buffer.write(output);
     }
 
-    /// Nobody reads while all this comes; then somebody does.
+    /// The reader starts only after everything has been written.
     #[tokio::test]
     async fn a_line_of_a_quiet_container_does_not_wait_for_a_flood() {
         let (mut reader, writer) = io::pipe().unwrap();

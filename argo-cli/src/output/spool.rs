@@ -192,7 +192,8 @@ impl Spool {
         result
     }
 
-    /// What is to be written next; it is still counted until [`done`](Self::done).
+    /// Takes the output that is to be written next. It still counts towards the backlog until
+    /// [`done`](Self::done).
     pub(super) fn take(&mut self) -> Option<Next> {
         if self.front.is_empty() && self.files.is_empty() {
             std::mem::swap(&mut self.front, &mut self.back);
@@ -222,7 +223,7 @@ impl Spool {
         Some(bytes)
     }
 
-    /// So many bytes of what was taken wait no more.
+    /// Removes `len` bytes, which have been written, from the backlog.
     pub(super) fn done(&mut self, len: u64, events: &mut Vec<OutputEvent>) {
         self.backlog = self.backlog.saturating_sub(len);
         self.full = self.full && self.is_full();

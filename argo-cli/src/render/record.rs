@@ -1,4 +1,4 @@
-//! What stands in the line of a record besides time and level.
+//! The tag and the message in the line of a record.
 
 use std::borrow::Cow;
 

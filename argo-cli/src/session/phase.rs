@@ -55,7 +55,7 @@ pub enum Phase {
         cause: Cause,
         /// When looking ends.
         until: Timestamp,
-        /// How often each container had ended before.
+        /// The number of times each container had ended before the success.
         ends: ContainerEnds,
     },
     /// The cause is decided; the rest of the streams is read.

@@ -1,4 +1,5 @@
-//! What failed why: findings with one cause together, and what no finding explains.
+//! Causes of a failure: findings that share one are grouped, and a workload whose controller
+//! gave up without a finding is a cause of its own.
 
 use argo_core::ObjectRef;
 use argo_core::text::{cap, counted};
@@ -28,7 +29,7 @@ impl<'a> Cause<'a> {
         }
     }
 
-    /// What is wrong, without the workload.
+    /// Describes the cause without naming the workload.
     pub(super) fn words(&self) -> String {
         match self {
             Self::Found(findings) => match &findings[..] {
@@ -80,7 +81,7 @@ impl<'a> Cause<'a> {
         self.workloads().iter().any(|own| is_same(own, workload))
     }
 
-    /// What the table says of a workload that has it.
+    /// Describes the cause as it concerns one workload, for that workload's row in the table.
     pub(super) fn words_for(&self, workload: &ObjectRef) -> String {
         match self {
             Self::Found(findings) => {

@@ -25,7 +25,7 @@ const WORKLOADS: usize = 12;
 /// Characters of a log line or an event.
 const LINE: usize = 160;
 
-/// How much of its lines each workload has used.
+/// The number of lines that each workload has used of its share.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     used: HashMap<ObjectRef, usize>,
@@ -246,7 +246,8 @@ fn event_line(event: &EventNote, look: &Look<'_>) -> String {
     format!("    {}  {text}", look.time(event.time))
 }
 
-/// What is left to say where no rule found anything: the warnings, and where to look.
+/// Returns the lines for a failure that no rule explains: the warnings, and commands with
+/// which to look further.
 pub(super) fn nothing_found(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let waiting: Vec<&ObjectRef> = summary
         .workloads

@@ -151,7 +151,7 @@ impl Kubeconfig {
             let list = root.remove(list).unwrap_or_default();
             let list = list.as_array().cloned().unwrap_or_default();
             list.into_iter()
-                .map(|item| Named::new(item, entry, folder))
+                .map(|item| Named::new(&item, entry, folder))
                 .collect()
         };
         let (contexts, clusters) = (named("contexts", "context"), named("clusters", "cluster"));
@@ -233,7 +233,7 @@ impl Kubeconfig {
 }
 
 impl Named {
-    fn new(item: Value, field: &str, folder: &Path) -> Self {
+    fn new(item: &Value, field: &str, folder: &Path) -> Self {
         let name = item
             .get("name")
             .and_then(Value::as_str)
@@ -251,7 +251,9 @@ impl Named {
             "client-key",
             "tokenFile",
         ] {
-            make_absolute(entry.get_mut(path), folder);
+            if let Some(path) = entry.get_mut(path) {
+                make_absolute(path, folder);
+            }
         }
         if let Some(exec) = entry.get_mut("exec").and_then(Value::as_object_mut) {
             *exec = without_empty(std::mem::take(exec));
@@ -261,7 +263,9 @@ impl Named {
                     .as_str()
                     .is_some_and(|command| command.contains(std::path::MAIN_SEPARATOR))
             });
-            make_absolute(command, folder);
+            if let Some(command) = command {
+                make_absolute(command, folder);
+            }
         }
         Self { name, entry }
     }
@@ -314,8 +318,8 @@ fn without_empty(entry: Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-fn make_absolute(path: Option<&mut Value>, folder: &Path) {
-    if let Some(Value::String(path)) = path {
+fn make_absolute(path: &mut Value, folder: &Path) {
+    if let Value::String(path) = path {
         *path = folder.join(&*path).to_string_lossy().into_owned();
     }
 }

@@ -70,7 +70,7 @@ impl User {
     }
 
     /// Returns the PEM texts of the client certificate and its key.
-    pub(super) fn certificate(&self) -> Result<Option<(Vec<u8>, Vec<u8>)>, ReadError> {
+    pub(super) fn certificate(&self) -> Result<Option<CertificateAndKey>, ReadError> {
         let certificate = data_or_file(
             "client-certificate",
             self.client_certificate_data.as_deref(),
@@ -84,6 +84,9 @@ impl User {
         Ok(certificate.map(|certificate| (certificate, key.unwrap_or_default())))
     }
 }
+
+/// The PEM texts of a client certificate and of its key.
+type CertificateAndKey = (Vec<u8>, Vec<u8>);
 
 impl From<AuthInfo> for User {
     fn from(auth: AuthInfo) -> Self {

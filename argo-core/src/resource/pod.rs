@@ -50,6 +50,15 @@ pub struct PodSpec {
     /// Volumes, by what they refer to.
     #[serde(deserialize_with = "nullable")]
     pub volumes: Vec<Volume>,
+    /// Labels that the node must have.
+    #[serde(deserialize_with = "lenient")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Rules about nodes and other pods.
+    #[serde(deserialize_with = "lenient")]
+    pub affinity: Affinity,
+    /// Limits and requests of the whole pod (Kubernetes 1.34).
+    #[serde(deserialize_with = "lenient")]
+    pub resources: Resources,
     /// `spec.terminationGracePeriodSeconds`.
     pub termination_grace_period_seconds: Option<i64>,
 }
@@ -62,8 +71,15 @@ pub struct Container {
     pub name: String,
     /// The image asked for.
     pub image: Option<String>,
-    /// `Always` on an init container makes it a sidecar.
+    /// `Always` on an init container makes it a sidecar. Since Kubernetes 1.34 any container
+    /// may have a policy of its own.
     pub restart_policy: Option<String>,
+    /// Exit codes after which the container is started again, whatever its policy.
+    #[serde(deserialize_with = "lenient")]
+    pub restart_policy_rules: Vec<RestartRule>,
+    /// Ports.
+    #[serde(deserialize_with = "lenient")]
+    pub ports: Vec<ContainerPort>,
     /// The readiness probe.
     #[serde(deserialize_with = "lenient")]
     pub readiness_probe: Option<Probe>,
@@ -76,6 +92,100 @@ pub struct Container {
     /// Limits and requests.
     #[serde(deserialize_with = "lenient")]
     pub resources: Resources,
+}
+
+/// A rule that starts a container again after certain exit codes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RestartRule {
+    /// `Restart` or `RestartAllContainers`.
+    pub action: String,
+    /// The exit codes that it is about.
+    #[serde(deserialize_with = "lenient")]
+    pub exit_codes: ExitCodes,
+}
+
+/// Exit codes of a restart rule.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExitCodes {
+    /// `In` or `NotIn`.
+    pub operator: String,
+    /// The codes.
+    #[serde(deserialize_with = "nullable")]
+    pub values: Vec<i32>,
+}
+
+impl RestartRule {
+    /// True if the rule is about this exit code.
+    pub fn applies_to(&self, code: i32) -> bool {
+        let is_listed = self.exit_codes.values.contains(&code);
+        match self.exit_codes.operator.as_str() {
+            "In" => is_listed,
+            "NotIn" => !is_listed,
+            _ => false,
+        }
+    }
+}
+
+/// A port of a container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerPort {
+    /// The port of the node that it takes.
+    pub host_port: Option<i64>,
+}
+
+/// Rules about nodes; those about pods are known by their number only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Affinity {
+    /// Rules about nodes.
+    #[serde(deserialize_with = "lenient")]
+    pub node_affinity: NodeAffinity,
+}
+
+/// Rules about nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeAffinity {
+    /// The rules that must hold.
+    #[serde(
+        rename = "requiredDuringSchedulingIgnoredDuringExecution",
+        deserialize_with = "lenient"
+    )]
+    pub required: NodeSelector,
+}
+
+/// Terms of which one must hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeSelector {
+    /// The terms.
+    #[serde(deserialize_with = "lenient")]
+    pub node_selector_terms: Vec<NodeSelectorTerm>,
+}
+
+/// Expressions that must all hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeSelectorTerm {
+    /// Expressions about labels.
+    #[serde(deserialize_with = "lenient")]
+    pub match_expressions: Vec<NodeExpression>,
+}
+
+/// An expression about a label of a node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NodeExpression {
+    /// The label.
+    pub key: String,
+    /// `In`, `NotIn`, `Exists`, `DoesNotExist`, `Gt` or `Lt`.
+    pub operator: String,
+    /// The values.
+    #[serde(deserialize_with = "nullable")]
+    pub values: Vec<String>,
 }
 
 /// Limits and requests, as quantities (`256Mi`, `500m`) by resource name.
@@ -147,6 +257,64 @@ pub struct Volume {
     pub name: String,
     /// The claim it mounts.
     pub persistent_volume_claim: Option<ClaimSource>,
+    /// The ConfigMap it shows.
+    #[serde(deserialize_with = "lenient")]
+    pub config_map: Option<ConfigMapSource>,
+    /// The Secret it shows.
+    #[serde(deserialize_with = "lenient")]
+    pub secret: Option<SecretSource>,
+    /// The sources that it puts together.
+    #[serde(deserialize_with = "lenient")]
+    pub projected: Option<ProjectedSource>,
+    /// The image whose files it shows.
+    #[serde(deserialize_with = "lenient")]
+    pub image: Option<ImageSource>,
+}
+
+/// A ConfigMap by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigMapSource {
+    /// Name of the ConfigMap.
+    pub name: Option<String>,
+}
+
+/// A Secret by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SecretSource {
+    /// Name of the Secret; a projected source calls it `name`.
+    #[serde(alias = "name")]
+    pub secret_name: Option<String>,
+}
+
+/// Sources of a projected volume.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProjectedSource {
+    /// The sources.
+    #[serde(deserialize_with = "lenient")]
+    pub sources: Vec<ProjectedPart>,
+}
+
+/// One source of a projected volume.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ProjectedPart {
+    /// A ConfigMap.
+    #[serde(deserialize_with = "lenient")]
+    pub config_map: Option<ConfigMapSource>,
+    /// A Secret.
+    #[serde(deserialize_with = "lenient")]
+    pub secret: Option<SecretSource>,
+}
+
+/// An image whose files a volume shows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageSource {
+    /// The reference of the image.
+    pub reference: Option<String>,
 }
 
 /// The claim of a volume.

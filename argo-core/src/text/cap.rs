@@ -12,6 +12,20 @@ pub fn cap(text: &str, max: usize) -> String {
     format!("{}{CUT}", kept.trim_end())
 }
 
+/// Returns at most `max` characters of a text: its start and a longer part of its end, with
+/// `…` between them if some were cut. Runtimes name the object first and the cause last.
+pub fn middle_cut(text: &str, max: usize) -> String {
+    let count = text.chars().count();
+    if count <= max || max == 0 {
+        return cap(text, max);
+    }
+    let start = max * 2 / 5;
+    let end = max - 1 - start;
+    let head: String = text.chars().take(start).collect();
+    let tail: String = text.chars().skip(count - end).collect();
+    format!("{}{CUT}{}", head.trim_end(), tail.trim_start())
+}
+
 /// Returns the longest start of a text that has at most `max` bytes and ends between two
 /// characters.
 pub fn head(text: &str, max: usize) -> &str {
@@ -54,6 +68,16 @@ mod tests {
             assert_eq!(cap(text, max), expected);
         }
         assert_eq!(cap(&"ä".repeat(100_000), 300).chars().count(), 300);
+    }
+
+    #[test]
+    fn a_cause_at_the_end_of_a_long_text_stays() {
+        assert_eq!(middle_cut("abc", 3), "abc");
+        assert_eq!(middle_cut("abcdefghijkl", 11), "abcd…ghijkl");
+        assert_eq!(middle_cut("äöüß", 3), "ä…ß");
+        assert_eq!(middle_cut("abc", 1), "…");
+        let text = middle_cut(&"ä".repeat(100_000), 300);
+        assert_eq!(text.chars().count(), 300);
     }
 
     #[test]

@@ -165,7 +165,15 @@ impl ReadRun {
 
     /// Judges a response by itself. `is_clean` is true if it ended cleanly with the log,
     /// `is_last` if there cannot be another run.
-    pub(super) fn pass(&self, open: &OpenResponse, is_clean: bool, is_last: bool) -> DrainPass {
+    pub(super) fn pass(
+        &mut self,
+        open: &mut OpenResponse,
+        is_clean: bool,
+        is_last: bool,
+    ) -> DrainPass {
+        if let Some(before) = &mut self.reader {
+            open.reader.complete_from(before);
+        }
         let reader = &open.reader;
         // A run that ends or is followed by another one meanwhile is requested otherwise.
         let is_same = self.previous == open.params.previous && self.ended_like(reader);

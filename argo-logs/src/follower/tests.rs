@@ -5,6 +5,7 @@ mod go_original;
 mod lines;
 mod refusals;
 mod resume;
+mod rotated_line;
 mod runs;
 mod silence;
 

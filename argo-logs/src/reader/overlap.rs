@@ -123,6 +123,19 @@ impl Overlap {
         self.has_old_tails
     }
 
+    /// True if `entry`, the first line of a file, is the rest of the printed line `whole`,
+    /// unless it was printed as a line of its own. The file follows that of `whole`.
+    pub(super) fn takes_rest(&mut self, entry: Entry, whole: Entry) -> bool {
+        if entry.time <= self.until && self.seen.has(entry) {
+            return false;
+        }
+        self.has_begun = true;
+        if self.last == Some(whole) {
+            self.last = None;
+        }
+        true
+    }
+
     /// The last printed line, if it should have come again and did not.
     pub(super) fn missing(&self) -> Option<i64> {
         self.last.map(|entry| entry.time)

@@ -19,6 +19,7 @@ use std::{
 };
 
 pub(super) use self::seen_lines::SeenLines;
+use super::pieced_lines::PiecedLines;
 
 const SECOND: i64 = 1_000_000_000;
 /// Nanoseconds; the two streams of a container are stamped by two goroutines, so a line may
@@ -68,6 +69,8 @@ pub(crate) struct Window {
     dropped: i64,
     /// A line from this time on moves `kept`.
     next: i64,
+    /// Lines of which a response may bring the rest.
+    pub(super) pieced: PiecedLines,
 }
 
 /// Returns the time that a resume has to ask for: a second before the second of the newest
@@ -103,6 +106,7 @@ impl Default for Window {
             kept: i64::MIN,
             dropped: i64::MIN,
             next: i64::MIN,
+            pieced: PiecedLines::default(),
         }
     }
 }

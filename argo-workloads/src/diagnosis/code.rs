@@ -43,12 +43,16 @@ codes! {
     StartFailed = "start-failed",
     /// An init container fails or does not end.
     InitFailed = "init-failed",
+    /// A container has ended and is never started again, so that its pod cannot be ready.
+    ContainerEnded = "container-ended",
     /// A ConfigMap, a Secret or a key in one is missing.
     ConfigMissing = "config-missing",
     /// A probe fails.
     ProbeFailing = "probe-failing",
     /// No node takes the pod.
     Unschedulable = "unschedulable",
+    /// A node refuses a pod that was bound to it.
+    PodRejected = "pod-rejected",
     /// A claim has no volume.
     PvcPending = "pvc-pending",
     /// A volume cannot be attached to the node.
@@ -65,6 +69,8 @@ codes! {
     JobFailed = "job-failed",
     /// A Job took longer than it may.
     DeadlineExceeded = "deadline-exceeded",
+    /// A container that runs on keeps a Job from ending.
+    JobHeld = "job-held",
     /// A hook of the sync failed.
     HookFailed = "hook-failed",
     /// Pods are evicted again and again.
@@ -75,12 +81,16 @@ codes! {
     StuckTerminating = "stuck-terminating",
     /// A StatefulSet waits for a broken pod of an old revision.
     OldPodBlocks = "old-pod-blocks",
+    /// Pods keep an old revision until somebody deletes them.
+    OldRevision = "old-revision",
     /// The controller gave up.
     ProgressDeadline = "progress-deadline",
     /// The sync itself failed.
     SyncFailed = "sync-failed",
     /// Argo CD cannot work out what to deploy.
     ComparisonError = "comparison-error",
+    /// Two applications own one object.
+    SharedResource = "shared-resource",
     /// Someone paused the rollout.
     AppSuspended = "app-suspended",
     /// The application was Degraded before.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use argo_core::{
     KindTraits, RolloutState,
-    resource::{Application, Container, ContainerStatus, Probe},
+    resource::{Application, Container, ContainerStatus, Pod, Probe},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -170,6 +170,21 @@ impl<'a> Context<'a> {
     }
 }
 
+/// True if the cluster took a pod away.
+pub(super) fn is_disrupted(pod: &Pod) -> bool {
+    const REASONS: [&str; 5] = [
+        "Evicted",
+        "Preempting",
+        "NodeShutdown",
+        "Terminated",
+        "NodeLost",
+    ];
+    let reason = pod.status.reason.as_deref();
+    let condition = pod.condition("DisruptionTarget");
+    reason.is_some_and(|reason| REASONS.contains(&reason))
+        || condition.is_some_and(|condition| condition.status == "True")
+}
+
 impl<'a> PodView<'a> {
     /// True if the pod is of the newest revision of its workload.
     pub(super) fn is_newest(self) -> bool {
@@ -179,6 +194,12 @@ impl<'a> PodView<'a> {
     /// True if someone deleted it.
     pub(super) fn is_going(self) -> bool {
         self.fact.pod.metadata.deletion_timestamp.is_some()
+    }
+
+    /// True if the cluster took the pod away: an eviction, a drain, a preemption, a node that
+    /// shuts down. Its containers did not fail.
+    pub(super) fn is_disrupted(self) -> bool {
+        is_disrupted(&self.fact.pod)
     }
 
     fn counts(self) -> bool {
@@ -308,6 +329,13 @@ impl<'a> ContainerView<'a> {
             Role::Regular => "container",
         };
         format!("{role} {}", self.name())
+    }
+
+    /// Returns the policy by which its end is judged: its own where it has one (Kubernetes
+    /// 1.34), the pod's otherwise. Init containers are started until they succeed.
+    pub(super) fn restart_policy(&self) -> &'a str {
+        let own = self.container.restart_policy.as_deref();
+        own.unwrap_or_else(|| self.pod.restart_policy())
     }
 
     pub(super) fn start_problem(&self) -> Option<&'a StartProblem> {

@@ -1,7 +1,7 @@
 //! Texts of the cluster made fit to be shown in a finding.
 
 use argo_core::text::{
-    cap::{cap, head, one_line},
+    cap::{cap, head, middle_cut, one_line},
     redacted,
 };
 
@@ -10,9 +10,10 @@ const MAX: usize = 300;
 /// Bytes of a message that are read.
 const LOOK: usize = 8 * 1024;
 
-/// Returns a message on one line, without credentials, of at most 300 characters.
+/// Returns a message on one line, without credentials, of at most 300 characters; a longer
+/// one loses its middle.
 pub(super) fn clean(text: &str) -> String {
-    cap(&redacted(&one_line(head(text, LOOK))), MAX)
+    middle_cut(&redacted(&one_line(head(text, LOOK))), MAX)
 }
 
 /// Returns a line of a log, bounded and without control characters. Its words stay as the

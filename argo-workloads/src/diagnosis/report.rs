@@ -124,10 +124,27 @@ fn promote(observations: &mut [Candidate]) {
     }
 }
 
+/// Adds the controller's own verdict to the facts that prove its cause.
+fn add_deadlines(observations: &mut [Candidate]) {
+    let given_up: BTreeMap<ObjectName, String> = observations
+        .iter()
+        .filter(|candidate| candidate.code == Code::ProgressDeadline)
+        .filter_map(|candidate| Some((candidate.name()?, candidate.observation.cause.clone())))
+        .collect();
+    for candidate in observations {
+        let is_deadline = candidate.code == Code::ProgressDeadline;
+        let name = candidate.name().filter(|_| !is_deadline);
+        if let Some(told) = name.and_then(|name| given_up.get(&name)) {
+            candidate.observation.evidence.push(told.clone());
+        }
+    }
+}
+
 /// What another finding of the same workload explains is left out.
 fn drop_symptoms(observations: &mut Vec<Candidate>, context: &Context<'_>) {
     let mut codes: BTreeMap<ObjectName, BTreeSet<Code>> = BTreeMap::new();
     let mut all = BTreeSet::new();
+    add_deadlines(observations);
     // An Application is suspended because something of it is.
     let is_workload_paused = observations.iter().any(|candidate| {
         candidate.code == Code::AppSuspended && !candidate.is_of_application(context)
@@ -159,6 +176,8 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
         Code::StartFailed,
         Code::ExecFormat,
         Code::PermissionDenied,
+        Code::PodRejected,
+        Code::JobHeld,
     ];
     match code {
         Code::ProgressDeadline => own.len() > 1,
@@ -166,6 +185,12 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
         code if crashes.contains(&code) => {
             has(&[Code::JobFailed, Code::DeadlineExceeded, Code::HookFailed])
         }
+        Code::ContainerEnded => has(&[
+            Code::OomKilled,
+            Code::StartFailed,
+            Code::ExecFormat,
+            Code::PermissionDenied,
+        ]),
         Code::AlreadyDegraded => all.len() > 1,
         _ => false,
     }

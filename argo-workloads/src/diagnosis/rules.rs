@@ -14,13 +14,17 @@ mod config;
 mod crash;
 mod crashes;
 mod deadline;
+mod ended;
 mod hook;
 mod image;
 mod job;
 mod node;
 mod operation;
 mod probe;
+mod pull_error;
+mod refused;
 mod scheduling;
+mod start_error;
 mod volume;
 
 /// One rule: a check, and how long its observation must last to be a finding.
@@ -65,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
         Code::ImagePull,
         60,
         Check::Container(image::unreachable),
-        "after 60 s if the registry cannot be reached or limits the rate; earlier if the progress deadline of the Deployment passes first",
+        "after 60 s if the registry cannot be reached, limits the rate, or the node has no disk space left; earlier if the progress deadline of the Deployment passes first",
     ),
     rule(
         Code::OomKilled,
@@ -140,6 +144,12 @@ pub(super) const RULES: &[Rule] = &[
         "when it has ended more often than restarts are allowed (2 by default)",
     ),
     rule(
+        Code::ContainerEnded,
+        0,
+        Check::Container(ended::for_good),
+        "at once",
+    ),
+    rule(
         Code::ConfigMissing,
         15,
         Check::Container(config::missing),
@@ -156,6 +166,18 @@ pub(super) const RULES: &[Rule] = &[
         60,
         Check::Pod(scheduling::unschedulable),
         "after 60 s, and as doomed after 3 minutes; not within 5 minutes after an autoscaler promised a node",
+    ),
+    rule(
+        Code::PodRejected,
+        0,
+        Check::Workload(refused::of_workload),
+        "at once if the node can never take such a pod, otherwise when two pods of one workload have been refused",
+    ),
+    rule(
+        Code::PodRejected,
+        0,
+        Check::Pod(refused::of_bare_pod),
+        "at once for a pod that no workload owns",
     ),
     rule(
         Code::PvcPending,
@@ -206,6 +228,12 @@ pub(super) const RULES: &[Rule] = &[
         "at once for a pod that no workload owns and that is not restarted",
     ),
     rule(
+        Code::JobHeld,
+        20,
+        Check::Pod(job::held),
+        "20 s after the last container that ended",
+    ),
+    rule(
         Code::DeadlineExceeded,
         0,
         Check::Workload(job::took_too_long),
@@ -236,6 +264,12 @@ pub(super) const RULES: &[Rule] = &[
         "after 10 s",
     ),
     rule(
+        Code::SharedResource,
+        0,
+        Check::Application(operation::shared),
+        "as soon as the Application says so (condition `SharedResourceWarning`)",
+    ),
+    rule(
         Code::AppSuspended,
         60,
         Check::Application(operation::suspended),
@@ -261,6 +295,12 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(Code::NodeLost, 60, Check::Pod(node::lost), "after 60 s"),
     rule(
+        Code::NodeLost,
+        30,
+        Check::Pod(node::never_took),
+        "after 30 s if the node has not taken the pod",
+    ),
+    rule(
         Code::StuckTerminating,
         30,
         Check::OldPod(node::stuck),
@@ -271,6 +311,12 @@ pub(super) const RULES: &[Rule] = &[
         30,
         Check::OldPod(node::old_pod_blocks),
         "after 30 s",
+    ),
+    rule(
+        Code::OldRevision,
+        0,
+        Check::Workload(node::waits_for_deletion),
+        "as soon as all pods are ready and some of them are old",
     ),
     rule(
         Code::ProgressDeadline,
@@ -322,3 +368,7 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "rules/sentences_tests.rs"]
+mod sentences_tests;

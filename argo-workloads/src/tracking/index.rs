@@ -28,6 +28,10 @@ const TOMBSTONES: usize = 512;
 
 /// A consequence of an observed object.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every change is the large one"
+)]
 pub enum Change {
     /// An object belongs to the application, or changed. Its owner came before it.
     Applied(Tracked),

@@ -442,7 +442,7 @@ impl Tracker {
         let applications = self.applications.watches();
         if self.phase == Phase::AwaitingApplication {
             let replanned = self.plan.applications_only(applications);
-            return self.open_and_close(replanned);
+            return self.open_and_close(&replanned);
         }
         self.plan.join(self.applications.namespaces());
         self.plan.join(self.config.namespaces.iter().cloned());
@@ -454,10 +454,10 @@ impl Tracker {
         for unknown in self.owners.take_out_of_scope() {
             self.want(unknown);
         }
-        self.open_and_close(replanned);
+        self.open_and_close(&replanned);
     }
 
-    fn open_and_close(&mut self, replanned: Replanned) {
+    fn open_and_close(&mut self, replanned: &Replanned) {
         for opened in &replanned.opened {
             self.index.cover(&opened.kind(&self.kinds), &opened.scope());
         }

@@ -75,10 +75,11 @@ enum Input {
 
 impl Running {
     fn new(clients: Clients, app: AppRef, config: TrackConfig) -> Self {
+        let kinds = Kinds::new(&config.kinds);
         Self {
             context: WatchContext::new(&clients, &config),
-            owners: OwnerReader::new(clients.workloads.client.clone(), Kinds::new(&config.kinds)),
             tracker: Tracker::new(app, config, clients.local_cluster()),
+            owners: OwnerReader::new(clients.workloads.client, kinds),
             watches: SelectAll::new(),
             open: HashMap::new(),
             waiting: VecDeque::new(),

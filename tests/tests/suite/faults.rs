@@ -25,7 +25,7 @@ fn counting() -> String {
         Workload::deployment("web", web).replicas(3),
         Workload::new("StatefulSet", "db", db)
             .replicas(2)
-            .spec(parallel),
+            .spec(&parallel),
     ])
 }
 

@@ -19,7 +19,7 @@ fn many() -> String {
         "load",
         "app: {run: [{log: begin}, {sleep: 30s}, {log: end}, {exit: 0}]}",
     );
-    synced(&[load.spec(json!({"completions": PODS, "parallelism": PODS}))])
+    synced(&[load.spec(&json!({"completions": PODS, "parallelism": PODS}))])
 }
 
 fn assert_told_once_and_read_in_full(ended: &Ended) {

@@ -45,12 +45,12 @@ impl Workload {
 
     /// Sets the number of pods.
     pub(crate) fn replicas(self, replicas: u32) -> Self {
-        self.spec(json!({"replicas": replicas}))
+        self.spec(&json!({"replicas": replicas}))
     }
 
     /// Merges fields into the spec.
-    pub(crate) fn spec(mut self, fields: Value) -> Self {
-        merge(&mut self.spec, &fields);
+    pub(crate) fn spec(mut self, fields: &Value) -> Self {
+        merge(&mut self.spec, fields);
         self
     }
 

@@ -46,7 +46,7 @@ fn gap_len_at(text: &str, at: usize, c: char) -> usize {
         return c.len_utf8();
     }
     // A backslash belongs to the gap with the character that it escapes.
-    let next = text[at..].bytes().nth(1);
+    let next = text.as_bytes().get(at + 1);
     match (c, next) {
         ('\\', Some(b'n' | b'r' | b't' | b'"' | b'\'' | b'\\')) => 2,
         ('\\', None) => 1,
@@ -57,7 +57,7 @@ fn gap_len_at(text: &str, at: usize, c: char) -> usize {
 /// True if a token may begin at `at`: no letter or digit stands before it, or one that
 /// belongs to an escaped line break.
 pub(super) fn is_start(text: &str, at: usize) -> bool {
-    let before = text[..at].as_bytes();
+    let before = &text.as_bytes()[..at];
     match before {
         [.., b'\\', b'n' | b'r' | b't'] => true,
         [.., last] => !last.is_ascii_alphanumeric(),

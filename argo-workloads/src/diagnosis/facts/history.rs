@@ -138,8 +138,11 @@ impl ContainerHistory {
     }
 
     fn end(&mut self, run: i64, terminated: &Terminated, now: Timestamp) {
-        // What the kubelet writes of a container that it has lost says nothing of it.
-        if run < 0 || terminated.reason.as_deref() == Some("ContainerStatusUnknown") {
+        // What the kubelet writes of a container that it has lost, or removed to restart the
+        // whole pod, says nothing of it: the exit code is made up.
+        const MADE_UP: [&str; 2] = ["ContainerStatusUnknown", "RestartingAllContainers"];
+        let reason = terminated.reason.as_deref().unwrap_or_default();
+        if run < 0 || MADE_UP.contains(&reason) {
             return;
         }
         let known = self.ends.iter_mut().find(|end| end.run == run);

@@ -70,6 +70,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "An init container fails, or runs and does not end. The containers after it wait.",
             "read its log; most often it waits for something that does not exist yet.",
         ),
+        Code::ContainerEnded => (
+            "A container with a `restartPolicy` of its own (`Never`, or `OnFailure` after success) has ended. It is never started again, and the pod is never Ready without it.",
+            "make it an init container or a Job, or let its `restartPolicy` be that of the pod.",
+        ),
         Code::ConfigMissing => (
             "A container or volume refers to a ConfigMap, a Secret or a key that does not exist.",
             "add it to the application, or mark the reference as optional. If an operator is meant to create it, check the operator.",
@@ -81,6 +85,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::Unschedulable => (
             "No node fits the pod. The sentence says what the pod requests and why the nodes are unsuitable.",
             "lower the requests, add nodes, or change selectors and tolerations.",
+        ),
+        Code::PodRejected => (
+            "A node refuses a pod that was bound to it: it has too little of a resource, a port is taken, its labels or its system do not fit. The pod is `Failed` at once, and its controller makes another one, again and again. The sentence gives the number of pods and the node's own words.",
+            "remove `nodeName` from the pod template so that the scheduler finds a node, or lower the requests; `UnexpectedAdmissionError` and `TopologyAffinityError` come from the node's device and resource managers.",
         ),
         Code::PvcPending => (
             "The pod waits for a PersistentVolumeClaim that has no volume or does not exist.",
@@ -114,6 +122,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "A Job took longer than its `activeDeadlineSeconds`.",
             "read its log; find out what it waits for, or give it more time.",
         ),
+        Code::JobHeld => (
+            "A container of a Job has done its work and another one of the same pod runs on. The Job is complete only when all containers have ended.",
+            "make the other container a sidecar (an init container with `restartPolicy: Always`), or have it end when the work is done.",
+        ),
         Code::HookFailed => (
             "A hook of the sync failed. After a failed PreSync hook nothing is deployed. After a failed PostSync hook everything is deployed, and argocd still exits with code 0.",
             "read the log of the hook, mend it, and sync again.",
@@ -123,7 +135,7 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "set requests that match what the program uses; look at the nodes.",
         ),
         Code::NodeLost => (
-            "The node of a pod does not answer.",
+            "The node of a pod does not answer, or never took the pod: there may be no such node.",
             "look at the node; if it is gone for good, force the deletion of the pod.",
         ),
         Code::StuckTerminating => (
@@ -133,6 +145,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::OldPodBlocks => (
             "A StatefulSet waits for a broken pod of an old revision before it replaces any pod, so the new revision never reaches it.",
             "delete that pod by hand; it comes back with the new revision.",
+        ),
+        Code::OldRevision => (
+            "The update strategy is `OnDelete`: the controller replaces no pod by itself, so pods keep running the old revision.",
+            "delete the pods one by one, or set the strategy `RollingUpdate`.",
         ),
         Code::ProgressDeadline => (
             "The controller itself gave up: a Deployment made no progress for `progressDeadlineSeconds`, or a Rollout is degraded. It is reported only if no other finding explains it.",
@@ -145,6 +161,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::ComparisonError => (
             "Argo CD cannot work out what to deploy: the repository cannot be read, or the manifests cannot be generated.",
             "the message comes from the repo server; `argocd app get --hard-refresh` makes it try again.",
+        ),
+        Code::SharedResource => (
+            "An object is part of two applications: each sync of one undoes what the other has applied.",
+            "remove the object from one of them, or give it another name or namespace there.",
         ),
         Code::AppSuspended => (
             "The application, or a workload of it, is paused, so `argocd app wait --health` does not end.",

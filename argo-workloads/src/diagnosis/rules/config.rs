@@ -4,6 +4,7 @@
 //! recording 10. After an init container the status says `PodInitializing` for up to
 //! 15 s while the event is there: both are read.
 
+use argo_core::resource::Volume;
 use jiff::Timestamp;
 
 use crate::diagnosis::{
@@ -32,6 +33,46 @@ impl Missing {
         }
         key(message).or_else(|| object(message))
     }
+
+    /// Names the object by the pod's spec, where the kubelet names the volume and the key only.
+    fn named(self, view: PodView<'_>, message: &str) -> Self {
+        let is_secret = message.contains("references non-existent secret key: ");
+        let is_key = is_secret || message.contains("references non-existent config key: ");
+        let (Some(volume), true) = (volume(message), is_key) else {
+            return self;
+        };
+        let (kind, title) = match is_secret {
+            true => ("secret", "Secret"),
+            false => ("configmap", "ConfigMap"),
+        };
+        let volumes = view.fact.pod.spec.volumes.iter();
+        let mut names = volumes
+            .filter(|known| known.name == volume)
+            .flat_map(|known| sources(known, is_secret));
+        let (Some(name), None) = (names.next(), names.next()) else {
+            return self;
+        };
+        let key = message.rsplit(" key: ").next().unwrap_or_default();
+        Self {
+            cause: format!("{title} \"{}\" has no key \"{}\"", clean(name), clean(key)),
+            object: Some((kind, name.to_owned())),
+        }
+    }
+}
+
+/// Returns the ConfigMaps, or the Secrets, that a volume shows.
+fn sources(volume: &Volume, is_secret: bool) -> Vec<&str> {
+    let projected = volume.projected.iter().flat_map(|it| &it.sources);
+    let names: Vec<_> = if is_secret {
+        let parts = projected.map(|part| part.secret.as_ref());
+        let all = parts.chain([volume.secret.as_ref()]).flatten();
+        all.map(|source| source.secret_name.as_deref()).collect()
+    } else {
+        let parts = projected.map(|part| part.config_map.as_ref());
+        let all = parts.chain([volume.config_map.as_ref()]).flatten();
+        all.map(|source| source.name.as_deref()).collect()
+    };
+    names.into_iter().flatten().collect()
 }
 
 /// `couldn't find key URL in ConfigMap shop/settings`,
@@ -108,7 +149,7 @@ pub(super) fn missing_volume(view: PodView<'_>) -> Option<Observation> {
     let fits = |message: &str| Missing::of(message);
     let event = view
         .blocking_event(|event| event.reason == "FailedMount" && fits(&event.message).is_some())?;
-    let missing = Missing::of(&event.message)?;
+    let missing = Missing::of(&event.message)?.named(view, &event.message);
     let cause = match volume(&event.message) {
         Some(volume) => format!("{} (volume {volume})", missing.cause),
         None => missing.cause.clone(),

@@ -1,6 +1,9 @@
 //! Containers that end again and again, each for a reason of its own.
 
-use argo_core::text::similar::without_numbers;
+use argo_core::{
+    resource::{Container, Pod},
+    text::{quantity::memory, similar::without_numbers},
+};
 
 use super::crashes::{
     Crashes, crashed_as, exit, lines_before_end, observation, start_error, start_phrase,
@@ -23,20 +26,31 @@ fn allowed_if_certain(view: &ContainerView<'_>) -> u32 {
 /// `OOMKilled` with the shell's own exit code on cgroup v1.
 pub(super) fn oom_killed(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::OomKilled, allowed_if_certain(view))?;
-    let limit = view.container.resources.limits.get("memory");
-    let limit = match limit {
-        Some(limit) => format!("at its memory limit of {}", clean(limit)),
-        None => "for memory although it has no limit (the node or its cgroup ran out)".to_owned(),
-    };
+    let limit = memory_limit(&view.pod.fact.pod, view.container);
     let (label, after, times) = (view.label(), span(crashes.longest), crashes.times());
     let cause = format!("{label} is killed {limit}, {after} after its start, {times}");
     let lines = lines_before_end(view.lines(), crashes.last);
-    let observation = observation(view, &crashes, "oom", cause).log(&lines);
+    // The limit is part of the key: another container's kill has another cause.
+    let key = format!("oom {limit}");
+    let observation = observation(view, &crashes, &key, cause).log(&lines);
     // The log of a killed program ends anywhere: no line of it is the error.
     Some(Observation {
         error_line: None,
         ..observation
     })
+}
+
+/// `at its memory limit of 64Mi`; the limit of the whole pod where the container has none.
+pub(super) fn memory_limit(pod: &Pod, container: &Container) -> String {
+    let own = container.resources.limits.get("memory");
+    let of_pod = pod.spec.resources.limits.get("memory");
+    match (own, of_pod) {
+        (Some(limit), _) => format!("at its memory limit of {}", clean(&memory(limit))),
+        (None, Some(limit)) => format!("at the pod's memory limit of {}", clean(&memory(limit))),
+        (None, None) => {
+            "for memory although it has no limit (the node or its cgroup ran out)".to_owned()
+        }
+    }
 }
 
 /// A program of another processor, or a script that does not say what runs it. The runtime
@@ -110,7 +124,7 @@ pub(super) fn init_hangs(view: &ContainerView<'_>) -> Option<Observation> {
 /// A container that ends again and again, for whatever reason of its own.
 pub(super) fn crash_loop(view: &ContainerView<'_>) -> Option<Observation> {
     // A pod that runs once does not loop: job-failed.
-    if view.pod.restart_policy() == "Never" {
+    if view.restart_policy() == "Never" {
         return None;
     }
     let allowed = view.context().thresholds.allow_restarts;

@@ -40,7 +40,7 @@ impl<'a> Crashes<'a> {
         let failures = || ends.iter().filter(|end| is_failure(view, &end.terminated));
         let longest = failures().filter_map(|end| ran_for(&end.terminated)).max();
         let longest = longest.unwrap_or(SignedDuration::ZERO);
-        if has_recovered(view, longest) || is_done(view) {
+        if has_recovered(view, longest) || is_done(view) || view.pod.is_disrupted() {
             return None;
         }
         Some(Self {
@@ -53,7 +53,7 @@ impl<'a> Crashes<'a> {
 
     /// True if it ended more often than that, or will not be started again.
     pub(super) fn exceed(&self, view: &ContainerView<'_>, allowed: u32) -> bool {
-        let is_final = view.pod.restart_policy() == "Never" && view.pod.job().is_none();
+        let is_final = view.restart_policy() == "Never" && view.pod.job().is_none();
         self.count > i64::from(allowed) || (is_final && self.count > 0)
     }
 
@@ -95,9 +95,57 @@ fn is_failure(view: &ContainerView<'_>, end: &Terminated) -> bool {
     let for_ever = match view.role {
         Role::Init => false,
         Role::Sidecar => true,
-        Role::Regular => view.pod.restart_policy() == "Always",
+        Role::Regular => view.restart_policy() == "Always",
     };
-    for_ever || end.exit_code != 0
+    (for_ever || end.exit_code != 0) && !is_wanted(view, end) && !is_bystander(view, end)
+}
+
+/// True if the spec asked for this end: a restart rule names its exit code, or an in-place
+/// resize needed a restart.
+fn is_wanted(view: &ContainerView<'_>, end: &Terminated) -> bool {
+    restarts_by_rule(view, end.exit_code) || was_resized(view, end)
+}
+
+/// True if a restart rule of the container names the exit code.
+pub(super) fn restarts_by_rule(view: &ContainerView<'_>, code: i32) -> bool {
+    let mut rules = view.container.restart_policy_rules.iter();
+    rules.any(|rule| rule.applies_to(code))
+}
+
+/// True if the container was stopped for an in-place resize: only an event tells.
+fn was_resized(view: &ContainerView<'_>, end: &Terminated) -> bool {
+    let event = view.event(|event| {
+        event.reason == "Killing" && event.message.contains("resize requires restart")
+    });
+    let finished = end.finished_at.as_ref().map(|time| time.0);
+    let grace = view
+        .pod
+        .fact
+        .pod
+        .spec
+        .termination_grace_period_seconds
+        .unwrap_or(30);
+    event.zip(finished).is_some_and(|(event, finished)| {
+        finished.duration_since(event.first) >= secs(-2)
+            && finished.duration_since(event.last) <= secs(grace.clamp(0, 3600) + 5)
+    })
+}
+
+/// True if another container of the pod was killed for memory: with a limit of the whole pod
+/// the kernel's notice reaches every container (Kubernetes 1.37 on cgroup v1).
+fn is_bystander(view: &ContainerView<'_>, end: &Terminated) -> bool {
+    let is_oom = |end: &Terminated| end.reason.as_deref() == Some("OOMKilled");
+    let mut others = view
+        .pod
+        .fact
+        .containers
+        .iter()
+        .filter(|(name, _)| *name != view.name());
+    let is_other_killed = others.any(|(_, history)| {
+        let mut ends = history.ends.iter();
+        ends.any(|end| is_oom(&end.terminated) && end.terminated.exit_code != 0)
+    });
+    is_oom(end) && end.exit_code == 0 && is_other_killed
 }
 
 /// True if the present run has outlived the past ones by far. A container that a probe
@@ -245,6 +293,9 @@ pub(super) fn probe_kill<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a 
 /// `exit 1`, `exit 139: SIGSEGV`, `exit 127: command not found`.
 pub(super) fn exit(end: &Terminated) -> String {
     let code = end.exit_code;
+    if end.reason.as_deref() == Some("OOMKilled") {
+        return format!("exit {code}: OOMKilled");
+    }
     let signal = end.signal.filter(|signal| *signal > 0);
     let signal = signal.or((code > 128 && code < 160).then_some(code - 128));
     let reading = match (code, signal) {
@@ -291,6 +342,9 @@ pub(super) fn start_phrase(text: &str) -> String {
         .find_map(|noise| text.rfind(noise).map(|at| at + noise.len()));
     let rest = &text[start.unwrap_or(0)..];
     let rest = rest.strip_suffix(": unknown").unwrap_or(rest);
+    if let Some(words) = super::start_error::words(rest) {
+        return clean(&words);
+    }
     let program = rest
         .strip_prefix("exec: \"")
         .and_then(|rest| rest.split_once('"'));

@@ -1,6 +1,4 @@
-//! Images that cannot be pulled.
-//!
-//! Texts: containerd `remotes/docker`, kubernetes `pkg/kubelet/images`; recordings 02, 10.
+//! Images that cannot be pulled: the container's own, and those of its image volumes.
 
 use jiff::Timestamp;
 
@@ -11,104 +9,21 @@ use crate::diagnosis::{
     redact::clean,
 };
 
-/// Why an image cannot be had, as far as the message tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    /// The registry says that there is no such image.
-    NotFound,
-    /// The registry says that the credentials do not do.
-    Unauthorised,
-    /// Docker Hub does not say which of the two.
-    NotFoundOrUnauthorised,
-    /// There is none for this processor.
-    Platform,
-    /// The registry allows no more pulls for now.
-    RateLimited,
-    /// The registry cannot be reached, or fails.
-    Unreachable,
-    /// The message says nothing that is known.
-    Other,
-}
-
-impl Refusal {
-    /// The network comes first: `no such host` is no missing image.
-    fn of(message: &str) -> Self {
-        const TEXTS: [(Refusal, &[&str]); 6] = [
-            (
-                Refusal::RateLimited,
-                &[
-                    "toomanyrequests",
-                    "pull rate limit",
-                    "429 too many requests",
-                ],
-            ),
-            (
-                Refusal::Unreachable,
-                &[
-                    "dial tcp",
-                    "i/o timeout",
-                    "connection refused",
-                    "connection reset",
-                    "no such host",
-                    "tls handshake",
-                    "x509:",
-                    "context deadline exceeded",
-                    "unexpected eof",
-                    "500 internal server error",
-                    "502 bad gateway",
-                    "503 service unavailable",
-                    "504 gateway",
-                ],
-            ),
-            (
-                Refusal::NotFoundOrUnauthorised,
-                &["pull access denied", "may require authorization"],
-            ),
-            (
-                Refusal::Platform,
-                &["no match for platform", "no matching manifest for"],
-            ),
-            (
-                Refusal::Unauthorised,
-                &[
-                    "unauthorized",
-                    "401",
-                    "403 forbidden",
-                    "authentication required",
-                    "no basic auth credentials",
-                    "denied",
-                ],
-            ),
-            (
-                Refusal::NotFound,
-                &["not found", "manifest unknown", "name unknown", "404"],
-            ),
-        ];
-        let message = message.to_ascii_lowercase();
-        let fits = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
-        let found = TEXTS.into_iter().find(|(_, texts)| fits(texts));
-        found.map_or(Self::Other, |(refusal, _)| refusal)
-    }
-
-    /// True if trying again helps nothing.
-    fn is_final(self) -> bool {
-        !matches!(self, Self::RateLimited | Self::Unreachable | Self::Other)
-    }
-}
+use super::pull_error::PullError;
 
 /// Images that no second try will bring. krane `lib/krane/kubernetes_resource/pod.rb`
 /// waits for all but `not found`; skaffold for none.
 pub(super) fn refused(view: &ContainerView<'_>) -> Option<Observation> {
     let (since, reason, message) = pull(view)?;
-    let image = clean(view.image());
+    let image = image(view, message);
     let cause = match reason {
         "InvalidImageName" => format!("image name \"{image}\" is invalid{}", name_rule(message)),
         "ErrImageNeverPull" => {
             format!("image {image} is not on the node and the pull policy is Never")
         }
         _ => {
-            let refusal = Refusal::of(message);
-            refusal.is_final().then(|| phrase(refusal, &image))?
+            let error = PullError::of(message, &image);
+            error.is_final().then(|| phrase(view, error, &image))?
         }
     };
     Some(with_context(
@@ -124,13 +39,14 @@ pub(super) fn unreachable(view: &ContainerView<'_>) -> Option<Observation> {
     if matches!(reason, "InvalidImageName" | "ErrImageNeverPull") {
         return None;
     }
-    let refusal = Refusal::of(message);
-    if refusal.is_final() {
+    let image = image(view, message);
+    let error = PullError::of(message, &image);
+    if error.is_final() {
         return None;
     }
-    let phrase = phrase(refusal, &clean(view.image()));
+    let phrase = phrase(view, error, &image);
     let observation =
-        Observation::doomed(since, phrase.clone() + &reached(refusal, message)).key(phrase);
+        Observation::doomed(since, phrase.clone() + &details(error, message)).key(phrase);
     Some(with_context(observation, view, message))
 }
 
@@ -158,33 +74,56 @@ fn pull<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str, &'a str)> {
     (!overtaken).then_some((event.first, "ErrImagePull", &event.message))
 }
 
-fn phrase(refusal: Refusal, image: &str) -> String {
+/// Returns the image that the message names: an image volume is pulled like the container's
+/// own image and reported at the container (Kubernetes 1.37).
+fn image(view: &ContainerView<'_>, message: &str) -> String {
+    let own = view.image();
+    let volumes = view.pod.fact.pod.spec.volumes.iter();
+    let references = volumes.filter_map(|volume| volume.image.as_ref()?.reference.as_deref());
+    let mut named = references.filter(|reference| *reference != own);
+    let quoted = |reference: &&str| message.contains(&format!("\"{reference}\""));
+    clean(named.find(quoted).unwrap_or(own))
+}
+
+fn phrase(view: &ContainerView<'_>, error: PullError, image: &str) -> String {
     let host = registry(image);
-    match refusal {
-        Refusal::NotFound => format!("image {image} does not exist"),
-        Refusal::Unauthorised => format!("{host} refuses the credentials for image {image}"),
-        Refusal::NotFoundOrUnauthorised => {
+    match error {
+        PullError::NotFound => format!("image {image} does not exist"),
+        PullError::Unauthorised => format!("{host} refuses the credentials for image {image}"),
+        PullError::NotFoundOrUnauthorised => {
             format!("image {image} does not exist, or {host} wants other credentials")
         }
-        Refusal::Platform => format!("image {image} is not built for the node's processor"),
-        Refusal::RateLimited => format!("{host} allows no more pulls for now (image {image})"),
-        Refusal::Unreachable => format!("{host} cannot be reached for image {image}"),
-        Refusal::Other => format!("image {image} cannot be pulled"),
+        PullError::Platform => format!("image {image} is not built for the node's processor"),
+        PullError::RateLimited => format!("{host} allows no more pulls for now (image {image})"),
+        PullError::Unreachable => format!("{host} cannot be reached for image {image}"),
+        PullError::Proxy => format!("the node's proxy does not lead to {host} for image {image}"),
+        PullError::Tls => format!("TLS to {host} fails for image {image}"),
+        PullError::DiskFull => {
+            let node = view.pod.fact.pod.spec.node_name.as_deref();
+            let node = node.map_or("the node".to_owned(), |node| {
+                format!("node {}", clean(node))
+            });
+            format!("{node} has no disk space left for image {image}")
+        }
+        PullError::Cancelled => format!("the pull of image {image} is cancelled each time"),
+        PullError::Damaged => format!("the data of image {image} from {host} is damaged"),
+        PullError::Other => format!("image {image} cannot be pulled"),
     }
 }
 
-/// What the network said: the end of the message. Credentials are cut before, since a part
-/// of them is not known as such.
-fn reached(refusal: Refusal, message: &str) -> String {
+/// What the network or the registry said: the end of the message. Credentials are cut before,
+/// since a part of them is not known as such.
+fn details(error: PullError, message: &str) -> String {
     let start = message.rfind("dial tcp").unwrap_or(0);
     let message = clean(&message[start..]);
     let why = message.rsplit(": ").next().unwrap_or_default();
-    match refusal {
-        Refusal::Unreachable if message.contains("lookup ") => {
+    match error {
+        PullError::DiskFull | PullError::Cancelled | PullError::RateLimited => String::new(),
+        PullError::Other if message.starts_with("Back-off") || why.is_empty() => String::new(),
+        PullError::Unreachable if message.contains("lookup ") => {
             format!(" (its name cannot be resolved: {why})")
         }
-        Refusal::Unreachable => format!(" ({why})"),
-        _ => String::new(),
+        _ => format!(" ({why})"),
     }
 }
 
@@ -226,45 +165,6 @@ fn with_context(observation: Observation, view: &ContainerView<'_>, message: &st
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn messages_of_registries() {
-        let cases = [
-            (
-                "failed to resolve reference \"reg/web:9\": reg/web:9: not found",
-                Refusal::NotFound,
-            ),
-            ("manifest unknown: manifest unknown", Refusal::NotFound),
-            (
-                "unexpected status from HEAD request: 401 Unauthorized",
-                Refusal::Unauthorised,
-            ),
-            (
-                "pull access denied, repository does not exist or may require authorization",
-                Refusal::NotFoundOrUnauthorised,
-            ),
-            (
-                "dial tcp: lookup registry.invalid: no such host",
-                Refusal::Unreachable,
-            ),
-            (
-                "unexpected status: 503 Service Unavailable",
-                Refusal::Unreachable,
-            ),
-            (
-                "429 Too Many Requests - toomanyrequests: pull rate limit",
-                Refusal::RateLimited,
-            ),
-            (
-                "no match for platform in manifest: not found",
-                Refusal::Platform,
-            ),
-            ("Back-off pulling image \"web\"", Refusal::Other),
-        ];
-        for (message, refusal) in cases {
-            assert_eq!(Refusal::of(message), refusal, "{message}");
-        }
-    }
 
     #[test]
     fn the_registry_of_an_image() {

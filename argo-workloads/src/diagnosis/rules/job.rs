@@ -3,14 +3,19 @@
 //! `FailureTarget` comes 2–3 s before `Failed` (recording 08); the failed pods may be gone
 //! before either.
 
-use argo_core::resource::{Condition, Terminated};
+use argo_core::{
+    resource::{Condition, Pod, Terminated},
+    text::similar::without_numbers,
+};
 use jiff::Timestamp;
 
-use super::crashes::exit;
+use super::{crash::memory_limit, crashes::exit};
 use crate::diagnosis::{
-    context::{PodView, WorkloadView},
+    context::{ContainerView, PodView, Role, WorkloadView, is_disrupted},
     facts::{Facts, PodFact, WorkloadFact},
     observation::{Observation, kubectl},
+    redact::clean,
+    span::span,
 };
 
 /// A Job that failed and is no hook.
@@ -44,10 +49,27 @@ pub(super) fn pod_failed(view: PodView<'_>) -> Option<Observation> {
     let fact = view.fact;
     let is_bare = fact.object.uid == fact.root.uid;
     let failed = fact.pod.status.phase.as_deref() == Some("Failed");
-    if !is_bare || !failed || fact.pod.status.reason.as_deref() == Some("Evicted") {
+    if !is_bare || !failed {
         return None;
     }
+    if let Some(why) = disruption(&fact.pod) {
+        let since = view
+            .context
+            .now
+            .min(disrupted_at(fact).unwrap_or(view.context.now));
+        let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
+        let key = without_numbers(&why);
+        return Some(
+            Observation::doomed(since, format!("the pod {why}"))
+                .key(key)
+                .next(next),
+        );
+    }
     let (container, end, time) = failure(fact)?;
+    // A kill for memory has a rule of its own, which names the limit.
+    if end.reason.as_deref() == Some("OOMKilled") && fact.is_new {
+        return None;
+    }
     // A failed init container has a rule of its own.
     let is_regular = fact.pod.spec.containers.iter().any(|c| c.name == container);
     let cause = format!("container {container} failed ({})", exit(end));
@@ -57,6 +79,62 @@ pub(super) fn pod_failed(view: PodView<'_>) -> Option<Observation> {
             .log(view.context.facts.lines_of(fact, container))
             .next(next)
     })
+}
+
+/// Finds a pod that runs once, of which one container has ended for good while another runs
+/// on: an injected proxy, most often. Neither the pod nor its Job ends before all have.
+pub(super) fn held(view: PodView<'_>) -> Option<Observation> {
+    let is_bare = view.fact.object.uid == view.fact.root.uid;
+    let runs_once = view.job().is_some() || (is_bare && view.restart_policy() != "Always");
+    if !runs_once || view.fact.pod.is_finished() {
+        return None;
+    }
+    let regular = || view.containers().filter(|it| it.role == Role::Regular);
+    let ended = regular().filter_map(|container| Some((container, ended_for_good(&container)?)));
+    let (done, end) = ended.max_by_key(|(_, end)| finished(end))?;
+    let running: Vec<_> = regular()
+        .filter(|container| container.running_since().is_some())
+        .map(|container| container.name())
+        .collect();
+    let first = *running.first()?;
+    let since = finished(end).unwrap_or(view.context.now);
+    let lasted = span(view.context.age(since));
+    let how = match end.exit_code {
+        0 => format!("is done ({})", exit(end)),
+        _ => format!("failed ({})", exit(end)),
+    };
+    let (s, verb) = if running.len() == 1 {
+        ("", "runs")
+    } else {
+        ("s", "run")
+    };
+    let others = argo_core::text::listed(&running);
+    let whole = if view.job().is_some() { "Job" } else { "pod" };
+    let cause = format!(
+        "container {} {how} and container{s} {others} {verb} on for {lasted}: the {whole} ends only when all its containers have",
+        done.name()
+    );
+    let next = kubectl(view.namespace(), &["logs", view.name(), "-c", first]);
+    Some(
+        Observation::suspicious(since, cause)
+            .key(format!("held by {others}"))
+            .next(next),
+    )
+}
+
+/// Returns the end of a container that is not started again.
+fn ended_for_good<'a>(view: &ContainerView<'a>) -> Option<&'a Terminated> {
+    let end = view.status?.state.terminated.as_ref()?;
+    let is_final = match view.restart_policy() {
+        "Never" => true,
+        "OnFailure" => end.exit_code == 0,
+        _ => false,
+    };
+    is_final.then_some(end)
+}
+
+fn finished(end: &Terminated) -> Option<Timestamp> {
+    end.finished_at.as_ref().map(|time| time.0)
 }
 
 /// The condition that ended the Job as failed. Of a Job that failed before this rollout
@@ -124,12 +202,34 @@ pub(super) fn job_observation(
     let pod = last_failed_pod(view.context.facts, view.fact);
     let Some((fact, (container, end, _))) = pod.and_then(|fact| Some((fact, failure(fact)?)))
     else {
+        let cause = match unstarted(view.context.facts, view.fact) {
+            Some(why) => format!("{cause}: its pod {why}"),
+            None => cause,
+        };
         let next = kubectl(&object.namespace, &["describe", "job", &object.name]);
         return observation_of(cause).evidence(message).next(next);
     };
     let how = if is_deadline(condition) {
         // The kubelet killed the container: its exit code is no cause.
         String::new()
+    } else if let Some(why) = disruption(&fact.pod) {
+        format!(": its pod {why}")
+    } else if end.reason.as_deref() == Some("OOMKilled") {
+        let all = fact
+            .pod
+            .spec
+            .containers
+            .iter()
+            .chain(&fact.pod.spec.init_containers);
+        let limit = all
+            .filter(|known| known.name == container)
+            .map(|known| memory_limit(&fact.pod, known))
+            .next();
+        let limit = limit.unwrap_or_default();
+        format!(
+            ": container {container} was killed {limit} (exit {})",
+            end.exit_code
+        )
     } else {
         format!(" (container {container}, {})", exit(end))
     };
@@ -146,6 +246,67 @@ pub(super) fn job_observation(
     }
     let logs = ["logs", &target, "-c", container];
     observation.next(kubectl(&object.namespace, &logs))
+}
+
+/// Why a pod of a Job failed of which no container did: it was taken away, or never started.
+fn unstarted(facts: &Facts, job: &WorkloadFact) -> Option<String> {
+    let mut pods = facts.pods.values().chain(facts.gone_of(&job.root.uid));
+    pods.find_map(|fact| {
+        let owner = fact.owner.as_ref()?;
+        let status = &fact.pod.status;
+        let is_failed = status.phase.as_deref() == Some("Failed");
+        if owner.uid != job.object.uid || !is_failed {
+            return None;
+        }
+        let told = || {
+            let message = clean(status.message.as_deref().unwrap_or_default());
+            Some(format!(
+                "was refused ({}): {message}",
+                clean(status.reason.as_deref()?)
+            ))
+        };
+        disruption(&fact.pod).or_else(told)
+    })
+}
+
+/// Returns how the cluster took a pod away, if it did: `was evicted: …`.
+///
+/// Reasons of the condition: kubernetes `pkg/apis/core/types.go` and the controllers.
+pub(super) fn disruption(pod: &Pod) -> Option<String> {
+    if !is_disrupted(pod) {
+        return None;
+    }
+    let condition = pod.condition("DisruptionTarget");
+    let reason = condition.and_then(|condition| condition.reason.as_deref());
+    let own = pod
+        .status
+        .message
+        .as_deref()
+        .filter(|text| !text.is_empty());
+    let message = condition.and_then(|condition| condition.message.as_deref());
+    let message = clean(own.or(message).unwrap_or_default());
+    let message = message.trim_end_matches('.');
+    let told = |what: &str| match message {
+        "" => what.to_owned(),
+        message => format!("{what}: {message}"),
+    };
+    Some(match (reason, pod.status.reason.as_deref()) {
+        (Some("EvictionByEvictionAPI"), _) => "was evicted through the API".to_owned(),
+        (Some("PreemptionByScheduler"), _) => "made room for one of higher priority".to_owned(),
+        (Some("DeletionByTaintManager"), _) => "was driven off its node by a taint".to_owned(),
+        (Some("DeletionByPodGC"), _) => "was removed because its node is gone".to_owned(),
+        (_, Some("Preempting")) => "made room for a critical one".to_owned(),
+        (_, Some("NodeShutdown" | "Terminated")) => {
+            "ended with the shutdown of its node".to_owned()
+        }
+        (_, Some("NodeLost")) => "was lost with its node".to_owned(),
+        _ => told("was evicted"),
+    })
+}
+
+fn disrupted_at(fact: &PodFact) -> Option<Timestamp> {
+    let condition = fact.pod.condition("DisruptionTarget")?;
+    condition.last_transition_time.as_ref().map(|time| time.0)
 }
 
 /// The pod of a Job that failed last, also if it is gone.
@@ -169,3 +330,7 @@ fn failure(fact: &PodFact) -> Option<(&str, &Terminated, Timestamp)> {
     });
     failures.max_by_key(|(_, _, time)| *time)
 }
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

@@ -63,6 +63,36 @@ pub(super) fn lost(view: PodView<'_>) -> Option<Observation> {
     })
 }
 
+/// Finds a pod that is bound to a node whose kubelet has never said a word about it: with
+/// `nodeName` in the template nobody checks that there is such a node.
+pub(super) fn never_took(view: PodView<'_>) -> Option<Observation> {
+    let (pod, status) = (&view.fact.pod, &view.fact.pod.status);
+    let node = pod
+        .spec
+        .node_name
+        .as_deref()
+        .filter(|node| !node.is_empty())?;
+    let is_untouched = status.start_time.is_none()
+        && view.fact.containers.is_empty()
+        && view.is_not_started()
+        && pod.condition("Ready").is_none();
+    let bound = pod
+        .condition("PodScheduled")
+        .filter(|it| it.status == "True");
+    let bound = bound.and_then(|condition| condition.last_transition_time.as_ref());
+    let since = bound.or(pod.metadata.creation_timestamp.as_ref())?.0;
+    let lasted = span(view.context.age(since));
+    let node_name = clean(node);
+    let cause = format!(
+        "node {node_name} has not taken the pod for {lasted}: there is no such node, or its kubelet does not run"
+    );
+    is_untouched.then(|| {
+        Observation::suspicious(since, cause)
+            .key(format!("node {node_name} takes no pod"))
+            .next(kubectl("", &["get", "node", node]))
+    })
+}
+
 fn last_change(view: PodView<'_>) -> Option<jiff::Timestamp> {
     let ready = view.fact.pod.condition("Ready")?;
     ready.last_transition_time.as_ref().map(|time| time.0)
@@ -100,6 +130,36 @@ pub(super) fn stuck(view: PodView<'_>) -> Option<Observation> {
     )
 }
 
+/// Finds a StatefulSet or DaemonSet with `OnDelete` that keeps old pods. kubectl refuses to
+/// answer for it and Argo CD calls it Healthy, but the new revision does not run.
+pub(super) fn waits_for_deletion(view: WorkloadView<'_>) -> Option<Observation> {
+    let workload = &view.fact.workload;
+    let strategy = workload.spec.update_strategy.type_.as_deref();
+    let (desired, updated) = (view.state.desired?, view.state.updated?);
+    let old = desired.saturating_sub(updated);
+    if strategy != Some("OnDelete") || !view.is_root() || !view.state.complete || old <= 0 {
+        return None;
+    }
+    let since = view.fact.revision_since;
+    let verb = if old == 1 { "runs" } else { "run" };
+    let cause = format!(
+        "{old} of {desired} pods {verb} the old revision: with the update strategy OnDelete a pod is replaced only once somebody deletes it"
+    );
+    let object = &view.fact.object;
+    let is_old = |pod: &PodView<'_>| pod.fact.root.uid == view.fact.root.uid && !pod.is_newest();
+    let name = view.context.all_pods().find(is_old).map(PodView::name);
+    let kind = object.kind.kind.to_ascii_lowercase();
+    let next = match name {
+        Some(pod) => kubectl(&object.namespace, &["delete", "pod", pod]),
+        None => kubectl(&object.namespace, &["describe", &kind, &object.name]),
+    };
+    Some(
+        Observation::suspicious(since, cause)
+            .key("old revision")
+            .next(next),
+    )
+}
+
 /// A StatefulSet waits for each pod before it replaces the next, also for a broken one of
 /// an old revision: the fix never reaches it (recording 06; kubernetes documentation,
 /// "Forced rollback").
@@ -127,3 +187,7 @@ pub(super) fn old_pod_blocks(view: PodView<'_>) -> Option<Observation> {
             .next(next),
     )
 }
+
+#[cfg(test)]
+#[path = "node_tests.rs"]
+mod tests;

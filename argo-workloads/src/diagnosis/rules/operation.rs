@@ -125,6 +125,38 @@ fn innermost(message: &str) -> &str {
     message.rsplit("desc = ").next().unwrap_or(message)
 }
 
+/// Finds objects that another application owns, too. Argo CD writes one condition a resource.
+pub(super) fn shared(view: &ApplicationView<'_>) -> Vec<Observation> {
+    let conditions = view.application.status.conditions.iter();
+    let shared: Vec<_> = conditions
+        .filter(|condition| condition.type_ == "SharedResourceWarning")
+        .collect();
+    let Some(first) = shared.first() else {
+        return Vec::new();
+    };
+    let since = shared
+        .iter()
+        .filter_map(|condition| condition.last_transition_time.as_ref());
+    let since = since
+        .map(|time| time.0)
+        .min()
+        .unwrap_or(view.context.facts.started);
+    let more = match shared.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let told = clean(first.message.trim_end_matches('.'));
+    let cause = format!("{told}{more}: each undoes what the other applies");
+    let name = crate::diagnosis::observation::quoted(view.name());
+    let observation = Observation::suspicious(since, cause)
+        .key("shared resource")
+        .next(format!("argocd app get {name} --show-conditions"));
+    let rest = shared.iter().skip(1).take(RESULTS);
+    vec![rest.fold(observation, |observation, condition| {
+        observation.evidence(&condition.message)
+    })]
+}
+
 /// Health is Suspended: `argocd app wait --health` never ends by itself.
 pub(super) fn suspended(view: &ApplicationView<'_>) -> Vec<Observation> {
     let health = &view.application.status.health;
@@ -186,8 +218,17 @@ pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Observation> {
         return Vec::new();
     }
     let ago = crate::diagnosis::span::span(age(started, since));
+    let broken = broken_workloads(view);
+    let because = broken.first().map(|first| {
+        let more = match broken.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!(" because of {first}{more}")
+    });
     let cause = format!(
-        "the application was Degraded {ago} before this rollout began and still is; argocd waits for it to recover"
+        "the application was Degraded {ago} before this rollout began and still is{}; argocd waits for it to recover",
+        because.unwrap_or_default()
     );
     let observation = Observation::suspicious(since, cause).key("already degraded");
     // Its grace runs from the start of the rollout.
@@ -195,6 +236,12 @@ pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Observation> {
     let message = health.message.as_deref().unwrap_or_default();
     let resources = view.application.status.resources.iter();
     let degraded = resources.filter(|r| r.health.status.as_deref() == Some("Degraded"));
+    let observation = broken
+        .iter()
+        .take(RESULTS)
+        .fold(observation, |observation, broken| {
+            observation.evidence(broken)
+        });
     let observation =
         degraded
             .take(RESULTS)
@@ -202,6 +249,30 @@ pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Observation> {
                 observation.evidence(format!("{}/{} is Degraded", resource.kind, resource.name))
             });
     vec![observation.grace(grace)]
+}
+
+/// Returns the workloads that failed before, each with its reason and since when. The
+/// Application itself names none: Argo CD 3 leaves the health of resources out.
+fn broken_workloads(view: &ApplicationView<'_>) -> Vec<String> {
+    let failed = view.context.workloads().filter_map(|workload| {
+        let why = clean(workload.state.failed.as_deref()?);
+        let types = ["Failed", "FailureTarget", "Progressing", "ReplicaFailure"];
+        let since = types
+            .iter()
+            .find_map(|type_| workload.condition_time(type_));
+        let since = since.map_or(String::new(), |since| {
+            let ago = crate::diagnosis::span::span(age(view.context.now, since));
+            format!(", {ago} ago")
+        });
+        let (root, object) = (&workload.fact.root, &workload.fact.object);
+        let own = if workload.is_root() {
+            String::new()
+        } else {
+            format!("{object}: ")
+        };
+        Some(format!("{root} ({own}{why}{since})"))
+    });
+    failed.collect()
 }
 
 #[cfg(test)]

@@ -31,7 +31,9 @@ pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
     let answer = answer_phrase(probe, answer);
     let (label, times) = (view.label(), crashes.times());
     let cause = format!("{label} is killed because its {kind} probe fails: {answer}, {times}");
-    Some(crashes::observation(view, &crashes, kind, cause).log(view.lines()))
+    // Another probe that fails is another cause.
+    let key = format!("{kind} {}", probe.map(asked).unwrap_or_default());
+    Some(crashes::observation(view, &crashes, &key, cause).log(view.lines()))
 }
 
 /// A container that runs and is not ready. The grace is the longest of a minute and what
@@ -59,7 +61,11 @@ pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Observation> {
     };
     let cause = format!("readiness of {name} {never}: {answer} for {lasted}");
     let observation = Observation::suspicious(since, cause)
-        .key(format!("readiness of {name}: {}", without_numbers(&answer)))
+        .key(format!(
+            "readiness of {name}: {} {}",
+            asked(probe),
+            without_numbers(&answer)
+        ))
         .weight(view.context().age(since).as_secs())
         .evidence(last_message(&event.message))
         .log(view.lines())

@@ -12,7 +12,7 @@ use crate::diagnosis::{
     redact::clean,
     span::secs,
 };
-use argo_core::text::similar::without_numbers;
+use argo_core::{resource::PodSpec, text::similar::without_numbers};
 
 /// A pod without a node. A cluster may be adding one: kstatus' 15 s are too hasty.
 pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
@@ -25,7 +25,7 @@ pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
     } else {
         Severity::Suspicious
     };
-    let reasons = reasons(message);
+    let reasons = reasons(message).map(|reasons| reasons.named(view));
     let (cause, key) = match &reasons {
         Some(reasons) => (fits_nowhere(view, reasons), reasons.words()),
         None => {
@@ -116,6 +116,46 @@ fn node_is_promised(view: PodView<'_>) -> bool {
     promised.is_some_and(|event| view.context.age(event.last) < secs(300))
 }
 
+const WITHOUT_LABELS: &str = "without the labels that the pod asks for";
+const WITHOUT_PORT: &str = "whose host port is taken";
+const TAINTED: &str = "with a taint that the pod does not tolerate";
+
+/// Labels and values that a pod's selector and affinity ask of a node.
+fn labels(spec: &PodSpec) -> Vec<String> {
+    let selector = spec.node_selector.iter();
+    let selected = selector.map(|(key, value)| format!("{}={}", clean(key), clean(value)));
+    let terms = spec
+        .affinity
+        .node_affinity
+        .required
+        .node_selector_terms
+        .iter();
+    let expressions = terms.flat_map(|term| &term.match_expressions);
+    let affine = expressions.map(|expression| {
+        let values = clean(&expression.values.join(" or "));
+        let key = clean(&expression.key);
+        match expression.operator.as_str() {
+            "In" => format!("{key}={values}"),
+            "NotIn" => format!("{key} not {values}"),
+            "Exists" => key,
+            "DoesNotExist" => format!("no {key}"),
+            "Gt" => format!("{key}>{values}"),
+            "Lt" => format!("{key}<{values}"),
+            _ => key,
+        }
+    });
+    selected.chain(affine).take(6).collect()
+}
+
+fn host_ports(spec: &PodSpec) -> Vec<String> {
+    let ports = spec
+        .containers
+        .iter()
+        .flat_map(|container| &container.ports);
+    let taken = ports.filter_map(|port| port.host_port.filter(|port| *port > 0));
+    taken.take(6).map(|port| port.to_string()).collect()
+}
+
 /// How many nodes there are, and why each does not do.
 struct Reasons {
     nodes: u64,
@@ -123,6 +163,22 @@ struct Reasons {
 }
 
 impl Reasons {
+    /// Names what the pod asks for where the scheduler only says that a node lacks it.
+    fn named(mut self, view: PodView<'_>) -> Self {
+        let spec = &view.fact.pod.spec;
+        for (_, why) in &mut self.each {
+            let names = match why.as_str() {
+                WITHOUT_LABELS => labels(spec),
+                WITHOUT_PORT => host_ports(spec),
+                _ => Vec::new(),
+            };
+            if !names.is_empty() {
+                *why = format!("{why} ({})", names.join(", "));
+            }
+        }
+        self
+    }
+
     fn words(&self) -> String {
         let words = self
             .each
@@ -156,12 +212,9 @@ fn describe(why: &str) -> String {
     }
     const TEXTS: [(&str, &str); 9] = [
         ("Too many pods", "full of pods"),
-        ("node(s) had untolerated taint", "tainted"),
-        ("node(s) had taint", "tainted"),
-        (
-            "node(s) didn't match Pod's node affinity",
-            "without the labels that the pod asks for",
-        ),
+        ("node(s) had untolerated taint", TAINTED),
+        ("node(s) had taint", TAINTED),
+        ("node(s) didn't match Pod's node affinity", WITHOUT_LABELS),
         (
             "node(s) didn't match pod anti-affinity",
             "taken by a pod that this one avoids",
@@ -175,17 +228,19 @@ fn describe(why: &str) -> String {
             "in another zone than the volume",
         ),
         ("node(s) were unschedulable", "cordoned"),
-        (
-            "node(s) didn't have free ports",
-            "without the free host port",
-        ),
+        ("node(s) didn't have free ports", WITHOUT_PORT),
     ];
     let known = TEXTS.iter().find(|(text, _)| why.starts_with(text));
     let named = why
         .split_once('{')
         .and_then(|(_, rest)| rest.split_once('}'));
     match (known, named) {
-        (Some((_, "tainted")), Some((taint, _))) => format!("tainted {}", clean(taint)),
+        (Some((_, TAINTED)), Some((taint, _))) => {
+            format!(
+                "with a taint that the pod does not tolerate ({})",
+                clean(taint)
+            )
+        }
         (Some((_, words)), _) => (*words).to_owned(),
         _ => clean(why),
     }
@@ -233,11 +288,11 @@ mod tests {
             ),
             (
                 "0/12 nodes are available: 3 node(s) had untolerated taint {dedicated: gpu}, 9 Insufficient memory.",
-                "3 tainted dedicated: gpu, 9 too small (memory)",
+                "3 with a taint that the pod does not tolerate (dedicated: gpu), 9 too small (memory)",
             ),
             (
                 "0/3 nodes are available: 2 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s). preemption: 0/3",
-                "2 without the labels that the pod asks for, 1 tainted",
+                "2 without the labels that the pod asks for, 1 with a taint that the pod does not tolerate",
             ),
         ];
         for (message, words) in cases {

@@ -16,7 +16,7 @@ pub(crate) const EVENTS: usize = 4;
 /// Containers of each pod.
 pub(crate) const CONTAINERS: [&str; 2] = ["app", "proxy"];
 
-/// How much there is besides the pods.
+/// The objects of the crowd besides its pods.
 pub(crate) struct Crowd {
     pub(crate) replica_sets: usize,
     pub(crate) events: usize,

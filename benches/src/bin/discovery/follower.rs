@@ -77,7 +77,7 @@ pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
     }
 }
 
-/// What was seen, and how long that took from the start.
+/// The things seen so far, and the time from the start until they were.
 struct Seen {
     began: Instant,
     synced: bool,

@@ -1,4 +1,4 @@
-//! What it costs to find an application in a crowded namespace.
+//! The cost of finding an application in a crowded namespace.
 //!
 //! For 1,000, 2,000 and 5,000 pods, of which 50 belong to the application, it fills a
 //! simulated cluster and starts itself again as a process that does nothing but track the

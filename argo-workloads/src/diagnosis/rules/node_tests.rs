@@ -1,0 +1,45 @@
+use serde_json::json;
+
+use crate::diagnosis::made_tests::World;
+
+#[test]
+fn pods_that_wait_for_their_deletion_are_counted() {
+    let mut world = World::new();
+    let spec = json!({"replicas": 2, "updateStrategy": {"type": "OnDelete"}});
+    let status = json!({"observedGeneration": 2, "replicas": 2, "readyReplicas": 2,
+        "updatedReplicas": 0, "updateRevision": "db-2", "currentRevision": "db-1"});
+    let set = json!({"kind": "StatefulSet", "metadata": {"name": "db", "generation": 2},
+        "spec": spec, "status": status});
+    world.apply(1, set);
+    let labels = json!({"controller-revision-hash": "db-1"});
+    let pod = json!({"kind": "Pod", "owner": "db", "metadata": {"name": "db-1", "labels": labels}});
+    world.apply(1, pod);
+    let findings = world.findings(1);
+    assert_eq!(
+        findings[0].sentence,
+        "2 of 2 pods run the old revision: with the update strategy OnDelete a pod is replaced only once somebody deletes it"
+    );
+    assert_eq!(
+        findings[0].next.as_deref(),
+        Some("kubectl -n shop delete pod db-1")
+    );
+}
+
+#[test]
+fn a_daemon_set_with_one_old_pod() {
+    let mut world = World::new();
+    let status = json!({"observedGeneration": 2, "desiredNumberScheduled": 3, "numberReady": 3,
+        "updatedNumberScheduled": 2, "numberAvailable": 3});
+    let set = |strategy: &str| {
+        json!({"kind": "DaemonSet", "metadata": {"name": "agent", "generation": 2},
+            "spec": {"updateStrategy": {"type": strategy}}, "status": status})
+    };
+    world.apply(1, set("OnDelete"));
+    let said = world.sentences(1);
+    assert!(
+        said[0].starts_with("old-revision: 1 of 3 pods runs the old revision"),
+        "{said:?}"
+    );
+    world.apply(2, set("RollingUpdate"));
+    assert_eq!(world.sentences(2), [""; 0]);
+}

@@ -1,0 +1,157 @@
+//! Sentences that name what a person has to look for.
+
+use serde_json::{Value, json};
+
+use crate::diagnosis::made_tests::{World, time};
+
+fn pending(spec: &Value, conditions: &Value) -> World {
+    let mut world = World::with_deployment();
+    let status = json!({"phase": "Pending", "startTime": time(1), "conditions": conditions});
+    world.pod(1, "web-1-a", spec, &status);
+    world
+}
+
+#[test]
+fn the_config_map_of_a_volume_item_is_named() {
+    let message = "MountVolume.SetUp failed for volume \"p\" : configmap references non-existent config key: nginx.conf";
+    for (volume, expected) in [
+        (
+            json!({"name": "p", "configMap": {"name": "site"}}),
+            "config-missing: ConfigMap \"site\" has no key \"nginx.conf\" (volume p)",
+        ),
+        (
+            json!({"name": "p", "projected": {"sources": [{"secret": {"name": "s"}}, {"configMap": {"name": "site"}}]}}),
+            "config-missing: ConfigMap \"site\" has no key \"nginx.conf\" (volume p)",
+        ),
+        (
+            json!({"name": "p", "projected": {"sources": [{"configMap": {"name": "a"}}, {"configMap": {"name": "b"}}]}}),
+            "config-missing: a ConfigMap that a volume uses has no key \"nginx.conf\" (volume p)",
+        ),
+    ] {
+        let spec = json!({"volumes": [{"name": "other", "configMap": {"name": "x"}}, volume],
+            "containers": [{"name": "app"}]});
+        let mut world = pending(&spec, &json!([]));
+        world.event(2, "web-1-a", "FailedMount", message);
+        assert_eq!(world.sentences(20), [expected]);
+    }
+}
+
+#[test]
+fn labels_and_ports_that_no_node_has_are_named() {
+    let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+        {"nodeSelectorTerms": [{"matchExpressions": [
+            {"key": "zone", "operator": "In", "values": ["a", "b"]}, {"key": "gpu", "operator": "Exists"}]}]}}});
+    let spec = json!({"nodeSelector": {"disktype": "nvme"}, "affinity": affinity,
+        "containers": [{"name": "app", "ports": [{"hostPort": 80}, {"containerPort": 8080}]}]});
+    let message = "0/3 nodes are available: 2 node(s) didn't match Pod's node affinity/selector, 1 node(s) didn't have free ports for the requested pod ports. preemption: 0/3";
+    let conditions = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+        "message": message, "lastTransitionTime": time(1)}]);
+    assert_eq!(
+        pending(&spec, &conditions).sentences(70),
+        [
+            "unschedulable: no node fits: 3 nodes: 2 without the labels that the pod asks for (disktype=nvme, zone=a or b, gpu), 1 whose host port is taken (80)"
+        ]
+    );
+}
+
+#[test]
+fn the_image_that_the_message_names_is_told() {
+    let mut world = World::with_deployment();
+    let spec = json!({"containers": [{"name": "app", "image": "web:1"}],
+        "volumes": [{"name": "v", "image": {"reference": "localhost:5999/nope/data:1"}}]});
+    let message = "Failed to pull image \"localhost:5999/nope/data:1\": failed to resolve image: localhost:5999/nope/data:1: not found";
+    let waiting = json!({"waiting": {"reason": "ErrImagePull", "message": message}});
+    let status =
+        json!({"phase": "Pending", "containerStatuses": [{"name": "app", "state": waiting}]});
+    world.pod(1, "web-1-a", &spec, &status);
+    assert_eq!(
+        world.sentences(2),
+        ["image-pull: image localhost:5999/nope/data:1 does not exist"]
+    );
+}
+
+#[test]
+fn a_full_disk_names_the_node() {
+    let mut world = World::with_deployment();
+    let image = "registry.example.com/access-denied/web:1.404.0";
+    let spec = json!({"nodeName": "node3", "containers": [{"name": "app", "image": image}]});
+    let message = format!(
+        "failed to pull and unpack image \"{image}\": failed to extract layer sha256:ab: write /var/lib/x: no space left on device"
+    );
+    let waiting = json!({"waiting": {"reason": "ErrImagePull", "message": message}});
+    let status =
+        json!({"phase": "Pending", "containerStatuses": [{"name": "app", "state": waiting}]});
+    world.pod(1, "web-1-a", &spec, &status);
+    assert_eq!(world.sentences(2), [""; 0]);
+    let expected = format!("image-pull: node node3 has no disk space left for image {image}");
+    assert_eq!(world.sentences(62), [expected]);
+}
+
+#[test]
+fn two_owners_are_one_finding() {
+    let mut world = World::with_deployment();
+    let warning = |object: &str| {
+        json!({"type": "SharedResourceWarning", "lastTransitionTime": time(3),
+            "message": format!("{object} is part of applications argocd/rep-one and rep-two")})
+    };
+    let conditions = json!([warning("Deployment/web"), warning("Service/web")]);
+    world.application(
+        3,
+        json!({"metadata": {"name": "rep-one", "namespace": "argocd", "uid": "app"},
+        "status": {"conditions": conditions}}),
+    );
+    assert_eq!(
+        world.sentences(3),
+        [
+            "shared-resource: Deployment/web is part of applications argocd/rep-one and rep-two (and 1 more): each undoes what the other applies"
+        ]
+    );
+}
+
+#[test]
+fn the_controllers_own_deadline_proves_the_cause() {
+    let mut world = World::with_deployment();
+    let late = json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+        "lastTransitionTime": time(30)});
+    world.apply(30, json!({"kind": "Deployment", "metadata": {"name": "web", "generation": 1},
+        "spec": {"replicas": 3, "progressDeadlineSeconds": 20},
+        "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "conditions": [late]}}));
+    let waiting = json!({"waiting": {"reason": "InvalidImageName", "message": "x"}});
+    let status =
+        json!({"phase": "Pending", "containerStatuses": [{"name": "app", "state": waiting}]});
+    world.pod(
+        1,
+        "web-1-a",
+        &json!({"containers": [{"name": "app", "image": "UP"}]}),
+        &status,
+    );
+    let findings = world.findings(31);
+    assert_eq!(findings.len(), 1);
+    let told = findings[0]
+        .evidence
+        .iter()
+        .any(|fact| fact.contains("no progress for 20 s"));
+    assert!(told, "{:?}", findings[0].evidence);
+}
+
+#[test]
+fn what_made_an_application_degraded_before_is_named() {
+    let mut world = World::new();
+    let old = json!({"name": "report", "creationTimestamp": time(-900)});
+    world.apply(0, json!({"kind": "CronJob", "metadata": old}));
+    let failed = json!({"type": "Failed", "status": "True", "lastTransitionTime": time(-300),
+        "reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"});
+    world.apply(0, json!({"kind": "Job", "owner": "report",
+        "metadata": {"name": "report-1", "creationTimestamp": time(-600)}, "status": {"conditions": [failed]}}));
+    world.application(
+        0,
+        json!({"metadata": {"name": "shop", "uid": "app"},
+        "status": {"health": {"status": "Degraded", "lastTransitionTime": time(-290)}}}),
+    );
+    assert_eq!(
+        world.sentences(90),
+        [
+            "already-degraded: the application was Degraded 4 m 50 s before this rollout began and still is because of CronJob/report (Job/report-1: Job has reached the specified backoff limit, 6 m 30 s ago); argocd waits for it to recover"
+        ]
+    );
+}
