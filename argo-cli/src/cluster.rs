@@ -1,4 +1,4 @@
-//! From flags and environment to a connection that works.
+//! Connects to the cluster that the flags and the environment name.
 
 use std::{ffi::OsString, io::IsTerminal, path::PathBuf, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{args::TargetArgs, error::Failure, settings::Lookup};
 /// unreachable.
 const FIRST_ANSWER: Duration = Duration::from_secs(15);
 
-/// The ways to the clusters of an application.
+/// The connections to the clusters of an application.
 pub struct Clusters {
     /// The cluster of the workloads.
     pub workloads: Connection,
@@ -60,7 +60,7 @@ fn application_options(target: &TargetArgs, env: Lookup<'_>) -> client::Options 
     options(file, target.app_context.clone(), env)
 }
 
-/// Looks where kubectl looks.
+/// Returns options that find the configuration where kubectl finds it.
 fn options(
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
@@ -103,8 +103,8 @@ async fn choose(
     Ok(connection)
 }
 
-/// Returns why the service account cannot follow the application, if it cannot: it may
-/// read neither the Application nor pods.
+/// Returns the server's refusal if the service account cannot follow the application, as it
+/// may read neither the Application nor pods.
 async fn refusal(connection: &Connection, target: &TargetArgs) -> Option<String> {
     let path = format!(
         "/apis/argoproj.io/v1alpha1/namespaces/{}/applications/{}",
@@ -156,7 +156,8 @@ async fn connect_to(options: &client::Options) -> Result<Connection, Failure> {
     }
 }
 
-/// A server that answers is there, even if it will not tell its version.
+/// Judges a server that refused to tell its version. It is there unless the refusal is a 404
+/// or a server error, but a 401 means that the credentials are wrong.
 fn refused(connection: &Connection, error: &kube::Error) -> Result<Connection, Failure> {
     match error {
         kube::Error::Api(status) if status.code == 401 => Err(unauthorized(connection)),

@@ -37,7 +37,7 @@ pub fn main_with(kinds: Vec<Arc<dyn Workload>>) -> ExitCode {
     }
 }
 
-/// Prints help, or what is wrong with the command line or a variable.
+/// Prints the help, or the mistake in the command line or in a variable.
 fn refused(error: &clap::Error) -> ExitCode {
     let typed: Vec<_> = std::env::args_os().skip(1).collect();
     // There is nobody left to tell if it cannot be printed.
@@ -51,7 +51,7 @@ fn refused(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// Does what was asked for; what goes wrong is one sentence on stderr.
+/// Carries out the command; a failure becomes one sentence on stderr.
 fn run(cli: Cli) -> ExitCode {
     let code = execute(cli.command).unwrap_or_else(|failure| {
         // There is nobody left to tell if stderr is closed.
@@ -73,8 +73,8 @@ fn execute(command: Command) -> Result<i32, Failure> {
     }
 }
 
-/// Runs what talks to a cluster: on one thread, which is cheaper for streams than handing
-/// each chunk from thread to thread.
+/// Runs a command that talks to a cluster. It uses one thread, because handing each chunk of
+/// a stream from thread to thread costs more.
 fn cluster<F>(command: impl FnOnce(Settings) -> F) -> Result<i32, Failure>
 where
     F: Future<Output = Result<i32, Failure>>,
@@ -108,12 +108,12 @@ fn warn(warnings: &[String]) {
     }
 }
 
-/// A variable of the environment; one that is no UTF-8 counts as unset.
+/// Returns an environment variable; one that is not UTF-8 counts as unset.
 fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// `ARGO_ASSISTANT_LOG` is for those who look for a fault in this program.
+/// Sets up the debug log of this program, which `ARGO_ASSISTANT_LOG` turns on.
 fn diagnostics() -> Result<(), Failure> {
     let filter = env("ARGO_ASSISTANT_LOG").unwrap_or_else(|| "off".to_owned());
     let mut builder = env_logger::Builder::new();

@@ -16,7 +16,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Wrong use or configuration.
+    /// Creates a failure for wrong use or configuration.
     pub fn usage(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -25,21 +25,21 @@ impl Failure {
         }
     }
 
-    /// Another exit code.
+    /// Sets the exit code.
     #[must_use]
     pub fn code(mut self, code: i32) -> Self {
         self.code = code;
         self
     }
 
-    /// Something to do.
+    /// Adds a suggestion.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// The text for stderr, with its newline.
+    /// Returns the text for stderr, with its newline.
     pub fn render(&self) -> String {
         let mut text = format!("error: {}\n", redacted(&self.message));
         for hint in &self.hints {

@@ -1,4 +1,4 @@
-//! A line for those who wait: what is still missing, and why.
+//! A regular line on the workloads that are still missing, and the reason.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use argo_workloads::diagnosis::Finding;
 use crate::{summary::Row, verdict::prose::printable};
 use argo_core::text::cap;
 
-/// The line comes this often at least.
+/// The longest time between two lines.
 const EVERY: Duration = Duration::from_secs(30);
-/// And this often at most, also where something changed.
+/// The shortest time between two lines, even if something changed.
 const SOONEST: Duration = Duration::from_secs(20);
-/// Workloads that are named.
+/// The most workloads that a line names; the rest is counted.
 const NAMES: usize = 3;
-/// Characters of a cause.
+/// The most characters of a cause; the rest is cut off.
 const CAUSE: usize = 160;
 
 /// Decides when the line is due, and writes it.
@@ -28,7 +28,7 @@ pub struct Heartbeat {
 type Key = (String, Option<i64>, Option<i64>, String);
 
 impl Heartbeat {
-    /// Nothing was said so far; the first line comes after 20 s.
+    /// Creates a heartbeat whose first line is due after 20 s.
     pub fn new() -> Self {
         Self::default()
     }
@@ -66,7 +66,7 @@ fn key(row: &Row, findings: &[Finding]) -> Key {
     (row.object.to_string(), row.ready, row.desired, cause)
 }
 
-/// The worst finding of a workload.
+/// Returns the worst finding about a workload.
 fn of<'a>(row: &Row, findings: &'a [Finding]) -> Option<&'a Finding> {
     let object = &row.object;
     findings.iter().find(|finding| {

@@ -103,7 +103,7 @@ struct State {
     spare: Vec<u8>,
 }
 
-/// A buffer of more bytes than this is freed instead of reused.
+/// Capacity in bytes above which a buffer is freed instead of reused.
 const SPARE: usize = 1 << 20;
 
 impl Shared {
@@ -186,8 +186,8 @@ impl Output {
         self.shared.work.notify_one();
     }
 
-    /// Queues whole lines that are written before everything but earlier calls of
-    /// `push_ahead`.
+    /// Queues whole lines that are written before everything else that waits, except the lines
+    /// of earlier calls of `push_ahead`.
     pub fn push_ahead(&self, bytes: Vec<u8>) {
         if bytes.is_empty() {
             return;
@@ -203,12 +203,12 @@ impl Output {
         self.shared.work.notify_one();
     }
 
-    /// The current byte counts.
+    /// Returns the current byte counts.
     pub fn queue(&self) -> Queue {
         self.shared.lock().queue
     }
 
-    /// An empty buffer for the next bytes, with the memory of an earlier one.
+    /// Returns an empty buffer for the next bytes, with the memory of an earlier one.
     pub fn buffer(&self) -> Vec<u8> {
         std::mem::take(&mut self.shared.lock().spare)
     }
@@ -223,20 +223,20 @@ impl Output {
         self.wait_until(|state| state.closed).await;
     }
 
-    /// Waits until all bytes pushed so far are written or lost. False if that takes longer
-    /// than `within`.
+    /// Waits until all bytes pushed so far are written or lost. Returns false if that takes
+    /// longer than `within`.
     pub async fn flush(&self, within: Duration) -> bool {
         let pushed = self.shared.lock().pushed;
         let written = self.wait_until(|state| state.done >= pushed);
         timeout(within, written).await.is_ok()
     }
 
-    /// Bytes that wait to be written.
+    /// Returns the number of bytes that wait to be written.
     pub fn backlog(&self) -> u64 {
         self.shared.lock().spool.backlog()
     }
 
-    /// Waits while the limit is reached: backpressure for callers that can bear it.
+    /// Waits while the limit is reached, which is backpressure for callers that can bear it.
     pub async fn ready(&self) {
         self.wait_until(|state| !state.spool.is_full()).await;
     }

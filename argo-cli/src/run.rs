@@ -25,16 +25,16 @@ use crate::{
     signals::Signals,
 };
 
-/// The interval at which the session sees the time.
+/// The interval at which the session is told the time.
 const TICK: Duration = Duration::from_millis(250);
 /// Bytes that are collected before they are written.
 const BATCH: usize = 64 * 1024;
-/// The reader of our output gets this long for the last of it; then the rest is lost.
+/// Time limit for the reader of our output to take the last of it; then the rest is lost.
 const FLUSH: Duration = Duration::from_secs(30);
 
 /// The parts of a run.
 pub struct Run {
-    /// Decides what is said, and when the run is over.
+    /// Decides which records are shown, and when the run ends.
     pub session: Session,
     /// The command line and environment of argocd; `None` for `follow`.
     pub argocd_config: Option<ArgocdConfig>,
@@ -266,8 +266,8 @@ impl Run {
         self.restart_argocd()
     }
 
-    /// Runs argocd again, which fails only in odd ways: it could be run before. Returns true if
-    /// the run is over.
+    /// Runs argocd again. A failure is rare, since argocd has run before. Returns true if the run
+    /// is over.
     fn restart_argocd(&mut self) -> bool {
         let Some(config) = &self.argocd_config else {
             return false;
@@ -289,7 +289,7 @@ impl Run {
         }
     }
 
-    /// Says what the run is about, and how argocd is run where that is not obvious.
+    /// Shows the first lines of the run: the application, the cluster and any notes on argocd.
     pub fn announce(&mut self, cluster: &str, notes: &[String]) {
         let config = self.session.config();
         let with = if config.argocd.is_some() {

@@ -1,7 +1,7 @@
-//! The decisions of one run: what is said, and when it is over.
+//! The decisions of one run: the records to show, and the end of the run.
 //!
-//! [`Session`] is told what happens and answers with [`Effect`]s; it knows no clock, no
-//! process and no screen. What carries the effects out is [`run`](crate::run).
+//! [`Session`] takes [`Input`]s and returns [`Effect`]s; it knows no clock, no process and no
+//! screen. [`run`](crate::run) carries the effects out.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -41,7 +41,7 @@ use status_lines::StatusLines;
 pub struct Config {
     /// The application.
     pub app: AppRef,
-    /// When the run began.
+    /// Start of the run.
     pub started: Timestamp,
     /// The argocd whose exit decides; without one the run ends when everything is rolled out.
     pub argocd: Option<ArgocdRun>,
@@ -49,13 +49,14 @@ pub struct Config {
     pub events: Events,
     /// True if a doomed workload ends the run.
     pub fail_fast: bool,
-    /// Time for which the workload must be doomed before the run ends.
+    /// Time for which a workload must be doomed before the run ends, and for which
+    /// [`OnDegraded::Wait`] waits.
     pub grace: Duration,
-    /// Restarts that are no finding yet.
+    /// Number of restarts of a container that are not yet a finding.
     pub allow_restarts: u32,
     /// Workloads that never end the run.
     pub ignore: Vec<WorkloadName>,
-    /// The run ends after this time.
+    /// Time limit of the run; `None` for no limit.
     pub timeout: Option<Duration>,
     /// Time to go on looking for crashes after success.
     pub settle: Duration,
@@ -84,11 +85,11 @@ pub struct Exited {
 /// Something that happens to a run.
 #[derive(Debug)]
 pub enum Input {
-    /// The tracker says this.
+    /// An event of the tracker.
     Track(TrackEvent),
-    /// The event stream says this.
+    /// An item of the event stream.
     Event(EventItem),
-    /// The log stream has something to say about itself.
+    /// A notice of the log stream about itself.
     Notice(Notice),
     /// argocd ended.
     Argocd(Exited),
@@ -96,9 +97,9 @@ pub enum Input {
     LogsEnded,
     /// The event stream ended.
     EventsEnded,
-    /// A signal came.
+    /// A signal arrived.
     Signal(Signal),
-    /// Time went on.
+    /// Time has passed.
     Tick,
 }
 
@@ -106,19 +107,19 @@ pub enum Input {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
 pub enum Effect {
-    /// Show this.
+    /// Show this record.
     Show(Record),
-    /// Tell the log and event streams.
+    /// Forward this event to the log and event streams.
     Forward(TrackEvent),
-    /// Send argocd a signal.
+    /// Send argocd this signal.
     Interrupt(Signal),
-    /// End argocd at once.
+    /// Kill argocd.
     Kill,
     /// Run argocd again.
     RestartArgocd,
-    /// Nothing more is tracked: the streams read what is left and end.
+    /// Stop tracking, so that the log and event streams read the rest and end.
     Drain,
-    /// It is over; nothing happens any more.
+    /// End the run; this is the last effect.
     End,
 }
 
@@ -128,13 +129,12 @@ pub struct Session {
     config: Config,
     observer: Observer,
     status_lines: StatusLines,
-    /// Warnings and errors among the events, each kind of each object once: evidence for the
-    /// verdict.
+    /// The last warning or error of each object and reason: evidence for the verdict.
     events: BTreeMap<(Arc<str>, String), EventRecord>,
     phase: Phase,
     heartbeat: Heartbeat,
     argocd: Child,
-    /// When everything was called healthy: what comes after that is only looking.
+    /// The time at which everything was reported healthy, which ends the rollout's duration.
     healthy_at: Option<Timestamp>,
     streams: Streams,
     effects: Vec<Effect>,
@@ -143,7 +143,7 @@ pub struct Session {
 /// The state of the argocd process.
 #[derive(Debug)]
 struct Child {
-    /// When it was started last.
+    /// Time of the last start.
     started: Timestamp,
     exited: Option<Exited>,
     /// Number of times argocd was started again.
@@ -159,7 +159,7 @@ struct Streams {
 }
 
 impl Session {
-    /// A run that begins.
+    /// Creates the session of a run that begins.
     pub fn new(config: Config) -> Self {
         let started = config.started;
         Self {
@@ -184,7 +184,7 @@ impl Session {
         }
     }
 
-    /// Something happened at `now`.
+    /// Handles an input that arrived at `now` and returns the effects to carry out.
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
         match input {
             Input::Track(event) => self.track(event, now),
@@ -202,7 +202,7 @@ impl Session {
         std::mem::take(&mut self.effects)
     }
 
-    /// A container wrote lines. They are shown without being asked here.
+    /// Remembers the lines of a container as evidence. The caller shows them itself.
     pub fn lines(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
         self.observer.lines(pod_uid, container, batch);
     }
@@ -276,7 +276,7 @@ impl Session {
         self.consider(now);
     }
 
-    /// Lets the rules look at what is known.
+    /// Applies the rules unless they were applied a moment ago.
     fn look(&mut self, now: Timestamp) {
         if self.observer.may_examine(now) || matches!(self.phase, Phase::Draining { .. }) {
             self.examine(now);
@@ -320,19 +320,20 @@ impl Session {
         &self.config
     }
 
-    /// The exit of argocd, once it has ended.
+    /// Returns the exit of argocd, once it has ended.
     pub fn argocd(&self) -> Option<Exited> {
         self.argocd.exited
     }
 
-    /// True if argocd waits for this object: only these decide and are called failed.
+    /// True if argocd waits for this object. Other objects neither end the run nor count as
+    /// failed.
     fn is_selected(&self, object: &ObjectRef) -> bool {
         let run = self.config.argocd.as_ref();
         &*object.kind.kind == "Application"
             || run.is_none_or(|run| run.wait.selection.includes(object))
     }
 
-    /// The findings that stand, of the selected workloads only.
+    /// Returns the current findings about the selected workloads.
     fn findings(&self) -> Vec<Finding> {
         let current = self.observer.findings().iter();
         let selected = current.filter(|finding| self.is_selected(&finding.workload));
@@ -343,7 +344,7 @@ impl Session {
         self.observer.progress()
     }
 
-    /// The Application, if it could be read.
+    /// Returns the Application, if it could be read.
     pub fn application(&self) -> Option<&Application> {
         self.progress().application()
     }

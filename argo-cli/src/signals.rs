@@ -15,7 +15,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on they no longer kill. Needs a tokio runtime.
+    /// Catches the signals, which from here on no longer end the process. Needs a tokio runtime.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ impl Signals {
         })
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::SIGINT,

@@ -1,4 +1,4 @@
-//! From flags to the streams of a run.
+//! Builds the streams of a run from the flags.
 
 use argo_core::text::duration;
 use argo_events::EventConfig;
@@ -22,7 +22,7 @@ pub fn open(args: &FollowArgs, clusters: &Clusters, started: Timestamp) -> Strea
     Streams::open(clients(clusters), args.target.app(), config)
 }
 
-/// The connections in the form of the tracker.
+/// Returns the connections in the form that the tracker takes.
 pub fn clients(clusters: &Clusters) -> Clients {
     Clients {
         workloads: clusters.workloads.clone(),
@@ -30,7 +30,7 @@ pub fn clients(clusters: &Clusters) -> Clients {
     }
 }
 
-/// The settings of the tracker.
+/// Returns the settings of the tracker.
 pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
     TrackConfig {
         namespaces: target.namespaces.clone(),

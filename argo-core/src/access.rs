@@ -95,8 +95,8 @@ pub fn refusal(verb: &str, resources: &[&str], place: &str) -> String {
 /// Remembers which failures were reported, so that each scope is reported once, and once more
 /// when it works again.
 ///
-/// A scope is what one report speaks for (a namespace); its members are what fails one by one
-/// (a container, a resource). The first member that fails reports the scope, the first that
+/// A scope is the subject of one report (a namespace); its members fail one by one (a
+/// container, a resource). The first member that fails reports the scope, the first that
 /// recovers reports its recovery.
 #[derive(Clone, Debug)]
 pub struct Reported<S, M = ()> {
@@ -113,14 +113,14 @@ impl<S, M> Default for Reported<S, M> {
     }
 }
 
-/// Tells how a recovery relates to what was reported before.
+/// The relation of a recovery to the reports before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
     /// The first recovery of a scope whose failure was reported: to be reported too.
     First,
     /// A failed member of a scope whose recovery was already reported.
     Repeated,
-    /// It had not failed.
+    /// The member had not failed.
     Unrelated,
 }
 

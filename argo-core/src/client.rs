@@ -2,11 +2,12 @@
 //!
 //! # Theory of operation
 //!
-//! [`Options`] say where to look; [`Options::inferred`] looks where kubectl looks. What is
-//! found is a server, the proxy before it, whom to trust and who we are. A [`Transport`] is
-//! made of that: it loads the credentials, renews them when the server refuses them, opens
-//! connections, and is the bottom of kube's [`Client`] as well as of the log connections of
-//! `argo-logs`. So there is one set of credentials, and a plugin runs once for all.
+//! [`Options`] name the places to look in; [`Options::inferred`] looks where kubectl looks.
+//! The result is a server, the proxy before it, the authorities to trust and the user to be.
+//! A [`Transport`] is made of these: it loads the credentials, renews them when the server
+//! refuses them, opens connections, and is the bottom of kube's [`Client`] as well as of the
+//! log connections of `argo-logs`. So there is one set of credentials, and a plugin runs once
+//! for all.
 //!
 //! The aim is to reach whatever kubectl reaches: `docs/kubeconfig.md` is the list of forms.
 //! Where kube-client does something else, the module says so with the version, so that it
@@ -59,11 +60,11 @@ pub struct Connection {
     /// Connections of one's own, with the credentials of the client. `None` if the client
     /// is the embedder's.
     pub transport: Option<Arc<Transport>>,
-    /// Where the credentials come from.
+    /// The source of the credentials.
     pub login: LoginSource,
 }
 
-/// Where the credentials of a connection come from.
+/// The source of the credentials of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoginSource {
@@ -74,7 +75,7 @@ pub enum LoginSource {
     ServiceAccount,
     /// A user entry of a kubeconfig.
     User {
-        /// Its name.
+        /// The name of the user entry.
         name: String,
         /// True if it holds no credentials: the server takes us for `system:anonymous`.
         is_anonymous: bool,
@@ -108,14 +109,15 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Why there is no connection. None of these goes away by trying again.
+/// An error that kept a connection from being configured. No variant goes away by trying
+/// again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Neither in a cluster nor any file.
     #[error("no Kubernetes configuration: not in a cluster, and {0}")]
     NoConfiguration(String),
-    /// The configuration cannot be read, or lacks what it names.
+    /// The configuration cannot be read, or names an entry that it does not have.
     #[error("the Kubernetes configuration{files} cannot be used{context}")]
     Kubeconfig {
         /// ` FILE` with a space before it, or nothing where the error names the file itself.

@@ -1,4 +1,5 @@
-//! Notices: what cannot be known, cannot be read or was left out.
+//! Notices: facts that cannot be known, resources that cannot be read, and parts that were
+//! left out.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ pub enum NoticeCode {
     Other,
 }
 
-/// One sentence about what cannot be known, cannot be read, or was left out.
+/// A sentence about something that cannot be known, cannot be read, or was left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
     /// The kind of notice.

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde::{Deserialize, Serialize};
 
-/// An API group and a kind, without a version: what tracking ids and owner references
-/// agree on while versions come and go.
+/// An API group and a kind, without a version: tracking ids and owner references agree on
+/// these two while versions come and go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GroupKind {
     /// The API group, empty for the core group.
@@ -101,7 +101,7 @@ impl ObjectRef {
 
 /// The name of an object without its uid, so that an object keeps it when it is created anew.
 ///
-/// It is the key for what is remembered of a workload that may be deleted and created again.
+/// The name is the key for facts about a workload that may be deleted and created again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
     /// Group and kind.

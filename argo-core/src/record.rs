@@ -13,8 +13,8 @@ pub const SCHEMA: u32 = 1;
 /// writes them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// When it happened: the line's own time for a log line, the last occurrence for an
-    /// event. RFC 3339.
+    /// The time at which it happened: the line's own time for a log line, the last occurrence
+    /// for an event. RFC 3339.
     pub time: Timestamp,
     /// The severity.
     pub level: Level,

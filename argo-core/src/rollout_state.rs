@@ -32,7 +32,7 @@ pub struct RolloutState {
     pub available: Option<i64>,
     /// True once nothing is left to do for the newest spec.
     pub complete: bool,
-    /// Why the controller itself has given up.
+    /// The reason for which the controller itself has given up.
     pub failed: Option<String>,
     /// True while the workload is paused or suspended.
     pub paused: bool,

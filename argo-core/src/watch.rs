@@ -71,14 +71,14 @@ pub enum WatchEvent<K> {
     Deleted(K),
     /// The list is complete; changes follow.
     Synced,
-    /// It does not work at the moment, and is tried again. Said once until it works
-    /// again or the reason changes.
+    /// The watch does not work at the moment, and is tried again. Sent once until the watch
+    /// works again or the reason changes.
     Degraded(Degraded),
-    /// It works again.
+    /// The watch works again.
     Restored,
 }
 
-/// Why a watch does not work at the moment.
+/// The reason for which a watch does not work at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Degraded {
     /// The reason, for programs.
@@ -87,7 +87,7 @@ pub struct Degraded {
     pub message: String,
 }
 
-/// Why a watch does not work, for programs.
+/// The kind of trouble that a watch has, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DegradedReason {
     /// 401: the credentials are refused.
@@ -102,11 +102,11 @@ pub enum DegradedReason {
 
 /// Watches one kind.
 ///
-/// The stream never ends and has no error items: what fails is tried again, with a delay
-/// that grows to 30 s, and told as [`WatchEvent::Degraded`]. It differs from
-/// [`kube_runtime::watcher()`] in that a failing list backs off, an expired resource
-/// version (410, in the stream or as a status) lists again, and a server without
-/// streaming lists is listed the old way.
+/// The stream never ends and has no error items: a failed request is tried again, with a
+/// delay that grows to 30 s, and reported as [`WatchEvent::Degraded`]. It differs from
+/// [`kube_runtime::watcher()`] in that a failing list backs off, an expired resource version
+/// (410, in the stream or as a status) lists again, and a server without streaming lists is
+/// listed the old way.
 pub fn watch<K>(api: Api<K>, config: WatchConfig) -> impl Stream<Item = WatchEvent<K>> + Send
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,

@@ -1,20 +1,21 @@
-//! Why a rollout fails: rules over what is known of the objects of an application.
+//! The reasons for which a rollout fails: rules over the facts about the objects of an
+//! application.
 //!
-//! A [`Facts`] is fed with what a tracker, an event stream and a log stream say;
-//! [`examine`] looks at it at one moment and says what is wrong. Both are plain and
-//! synchronous: no clock, no client, no text layout.
+//! A [`Facts`] is fed by a tracker, an event stream and a log stream; [`examine`] looks at it
+//! at one moment and returns the findings. Both are plain and synchronous: no clock, no
+//! client, no text layout.
 //!
 //! # Theory of operation
 //!
-//! Each rule is a small function that looks at one container, pod, workload or
-//! Application and says what it sees, since when. What has held for the rule's grace time
-//! is a finding: transient states never are. Status decides, events explain; events count
-//! by themselves only where the status never tells. Only pods of the newest revision are
-//! blamed. Pods with one cause are one finding, and what another finding explains is left
-//! out.
+//! Each rule is a small function that looks at one container, pod, workload or Application
+//! and returns the failure that it sees, with its time. A failure that has held for the
+//! rule's grace time is a finding: transient states never are. Status decides, events
+//! explain; events count by themselves only where the status never tells. Only pods of the
+//! newest revision are blamed. Pods with one cause are one finding, and what another finding
+//! explains is left out.
 //!
-//! [`Timeline`] compares the findings of one moment with those before, and returns what is
-//! worth reporting: a finding that came, got worse, or is resolved.
+//! [`Timeline`] compares the findings of one moment with those before, and returns the
+//! changes worth reporting: a finding that came, got worse, or is resolved.
 //!
 //! ```no_run
 //! use argo_core::{AppRef, TrackEvent};
@@ -46,8 +47,8 @@
 //!
 //! # What it does not do
 //!
-//! It does not watch, wait or print, does not decide when a wait ends, and does not guess:
-//! what a rule cannot know it does not say.
+//! The module does not watch, wait or print, does not decide when a wait ends, and does not
+//! guess: a rule says only things that it knows.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -68,12 +69,12 @@ pub use finding::{Finding, NewPods, Severity, doomed_workloads};
 pub use report::findings_page;
 pub use timeline::{FindingEvent, Timeline};
 
-/// How patient the rules are.
+/// The patience of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// How often a container may be restarted: one that ended more often is crashing.
-    /// What fails the same way each time (out of memory, no such program) counts from the
-    /// second time on at the latest.
+    /// The restarts that a container is allowed: one that ended more often is crashing. A
+    /// container that fails the same way each time (out of memory, no such program) counts
+    /// from its second failure on at the latest.
     pub allow_restarts: u32,
     /// Replaces the grace time of every rule.
     pub grace: Option<SignedDuration>,
@@ -89,7 +90,7 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
-    /// For one look at what is, without waiting: every state counts at once.
+    /// Returns the thresholds for a single look without waiting: every state counts at once.
     #[must_use]
     pub fn one_look() -> Self {
         Self {
@@ -98,7 +99,8 @@ impl Thresholds {
         }
     }
 
-    /// For the time after everything was called healthy: the first crash counts.
+    /// Returns the thresholds for the time after everything was called healthy: the first
+    /// crash counts.
     #[must_use]
     pub fn settling() -> Self {
         Self {
@@ -112,13 +114,14 @@ impl Thresholds {
     }
 }
 
-/// A message of the cluster on one line, without credentials, of at most 300 characters.
+/// Formats a message of the cluster on one line, without credentials, of at most 300
+/// characters.
 pub fn without_credentials(message: &str) -> String {
     redact::clean(message)
 }
 
-/// What is wrong at this moment, the worst and oldest first. A finding stands as long as
-/// its cause does; what comes and goes is for the caller to remember.
+/// Returns the findings of this moment, the worst and oldest first. A finding stands as long
+/// as its cause does; remembering the findings that come and go is the job of [`Timeline`].
 pub fn examine(facts: &mut Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
     facts.evaluate_lines();
     let context = context::Context::new(facts, thresholds, now);

@@ -51,15 +51,15 @@
 //!
 //! # What it does not do
 //!
-//! It reads no logs and no events, prints nothing and changes nothing in a cluster. It
+//! The crate reads no logs and no events, prints nothing and changes nothing in a cluster. It
 //! keeps every pod and workload of the namespaces that it looks into, packed, and not only
-//! those that belong to the application: any of them may be adopted. What
-//! belongs to the application but owns no pod (Services, ConfigMaps) is not followed, nor
-//! is what an operator makes without an owner reference. An owner of a kind that nobody
-//! watches and that belongs to nobody is read again when something new names it or the
-//! Application lists it, at most every ten seconds; and when a pod of it changes, at most
-//! every minute and one such owner in five seconds. One that gets its tracking id without any of
-//! these is not noticed.
+//! those that belong to the application: any of them may be adopted. Objects of the
+//! application that own no pod (Services, ConfigMaps) are not followed, nor are objects that
+//! an operator makes without an owner reference. An owner that belongs to no application and
+//! is of a kind without a watch is read again when something new names it or the Application
+//! lists it, at most every ten seconds; and when a pod of it changes, at most every minute
+//! and one such owner in five seconds. One that gets its tracking id without any of these is
+//! not noticed.
 
 pub mod diagnosis;
 #[cfg(feature = "unstable-engine")]

@@ -1,4 +1,4 @@
-//! How far the rollout of an application is.
+//! The progress of the rollout of an application.
 //!
 //! [`Progress`] is fed with the events of a tracker and answers, as plain data: is
 //! everything rolled out, how far is each workload, since when is it under way, and may a

@@ -1,13 +1,12 @@
 //! Rules of progress that kinds share, for bare pods, and for kinds without a rule of
 //! their own.
 //!
-//! Each kind has its rule in its own file under [`workload`](crate::workload). The rules
-//! are those of `kubectl rollout status` (kubectl
-//! `pkg/polymorphichelpers/rollout_status.go`) and of Argo CD's health checks
-//! (gitops-engine `pkg/health`). Where the two differ, the kind's documentation names the
-//! one that it follows. A complete rollout is not a healthy one: without a readiness probe
-//! a container that is about to crash counts as ready, which is what
-//! [`diagnosis`](crate::diagnosis) is for.
+//! Each kind has its rule in its own file under [`workload`](crate::workload). The rules are
+//! those of `kubectl rollout status` (kubectl `pkg/polymorphichelpers/rollout_status.go`) and
+//! of Argo CD's health checks (gitops-engine `pkg/health`). Where the two differ, the kind's
+//! documentation names the one that it follows. A complete rollout is not a healthy one:
+//! without a readiness probe a container that is about to crash counts as ready. Finding such
+//! crashes is the task of [`diagnosis`](crate::diagnosis).
 
 pub use argo_core::RolloutState;
 

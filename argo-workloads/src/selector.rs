@@ -1,4 +1,4 @@
-//! Which objects carry the mark of an application.
+//! The marks by which objects belong to an application.
 
 use argo_core::{AppRef, GroupKind, TrackingId};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -7,10 +7,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 /// The annotation that tells two Argo CDs of one cluster apart.
 pub(crate) const INSTALLATION_ID: &str = "argocd.argoproj.io/installation-id";
-/// A label value has at most this many bytes.
+/// Bytes of the longest value that Kubernetes allows for a label.
 const LABEL_LIMIT: usize = 63;
 
-/// How Argo CD marks what it manages (`application.resourceTrackingMethod`).
+/// The way in which Argo CD marks the objects that it manages
+/// (`application.resourceTrackingMethod`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TrackingMethod {
     /// The tracking id in an annotation; the default since Argo CD 3.0.
@@ -23,11 +24,11 @@ pub enum TrackingMethod {
     AnnotationAndLabel,
 }
 
-/// Tells what belongs to one application.
+/// Tells the objects of one application from all others.
 ///
 /// An id is trusted only where it names the object that carries it: controllers copy
-/// annotations to what they create (a Deployment to each of its ReplicaSets). What a
-/// followed object owns is the business of the [`Index`](crate::Index).
+/// annotations to the objects that they create (a Deployment to each of its ReplicaSets).
+/// Objects that a followed object owns are found by the [`Index`](crate::Index).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppSelector {
     app: AppRef,
@@ -37,26 +38,27 @@ pub struct AppSelector {
     controller: Option<String>,
 }
 
-/// What the marks of an object say.
+/// The membership of an object in the application, by its marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Membership {
-    /// It belongs to the application.
+    /// The object belongs to the application.
     Own,
-    /// Its tracking id names another object: a controller copied it.
+    /// The tracking id names another object: a controller copied the id.
     Copied(TrackingId),
-    /// It belongs to another application.
+    /// The object belongs to another application, of this name.
     Other(String),
-    /// It belongs to the application of this name of another Argo CD; the id of that
-    /// installation, if it has one.
+    /// The object belongs to an application of the same name of another Argo CD; holds the id
+    /// of that installation, if it has one.
     OtherInstallation(Option<String>),
-    /// Only its label names the application, and labels do not count.
+    /// Only the label names the application, and labels do not count.
     LabelOnly,
-    /// It carries no mark that counts.
+    /// The object carries no mark that counts.
     None,
 }
 
 impl AppSelector {
-    /// The application by annotation, in both forms that its ids may have.
+    /// Creates a selector of an application by annotation, in both forms that its ids may
+    /// have.
     pub fn new(app: AppRef) -> Self {
         Self {
             app,
@@ -67,28 +69,28 @@ impl AppSelector {
         }
     }
 
-    /// The same by another method.
+    /// Replaces the tracking method.
     #[must_use]
     pub fn method(mut self, method: TrackingMethod) -> Self {
         self.method = method;
         self
     }
 
-    /// The same with another label than `app.kubernetes.io/instance`.
+    /// Replaces the label `app.kubernetes.io/instance` by another one.
     #[must_use]
     pub fn label(mut self, key: impl Into<String>) -> Self {
         self.label = key.into();
         self
     }
 
-    /// The same of one Argo CD only, if it has an id.
+    /// Restricts the selector to one Argo CD, if that has an id.
     #[must_use]
     pub fn installation(mut self, id: Option<String>) -> Self {
         self.installation = id;
         self
     }
 
-    /// The same where the namespace of the Argo CD controller is known: it decides
+    /// Sets the namespace of the Argo CD controller, if it is known: the namespace decides
     /// whether ids begin with `shop` or with `team-a_shop`.
     #[must_use]
     pub fn controller_namespace(mut self, namespace: Option<String>) -> Self {
@@ -111,7 +113,7 @@ impl AppSelector {
         self.membership(kind, meta) == Membership::Own
     }
 
-    /// What the marks of an object say.
+    /// Reads the membership of an object from its marks.
     pub fn membership(&self, kind: &GroupKind, meta: &ObjectMeta) -> Membership {
         if !self.is_installation(meta) {
             let id = annotation(meta, INSTALLATION_ID).map(str::to_owned);
@@ -157,8 +159,9 @@ impl AppSelector {
         }
     }
 
-    /// A label says nothing of the object, and controllers copy labels too. So what has
-    /// an owner is its owner's (Argo CD `controller/cache/cache.go` does the same).
+    /// Judges an object by its label. A label does not name the object that carries it, and
+    /// controllers copy labels too: an object with an owner belongs where its owner does
+    /// (Argo CD `controller/cache/cache.go` does the same).
     fn by_label(&self, meta: &ObjectMeta) -> Membership {
         let value = meta.labels.as_ref().and_then(|all| all.get(&self.label));
         let Some(value) = value.filter(|_| meta.owner_references.is_none()) else {

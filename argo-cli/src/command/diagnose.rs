@@ -21,7 +21,7 @@ use crate::{
     streams::{clients, track_config},
 };
 
-/// Says what is wrong now.
+/// Prints the current findings.
 pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i32, Failure> {
     let started = Timestamp::now();
     let clusters = cluster::connect(&args.target, &env).await?;

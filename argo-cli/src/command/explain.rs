@@ -16,7 +16,7 @@ use crate::{
     verdict::prose::printable,
 };
 
-/// Says of each object of the application's namespaces whether it is followed and why.
+/// Prints for each object in the application's namespaces whether it is followed, and why.
 pub(super) async fn explain(args: ExplainArgs, settings: Settings) -> Result<i32, Failure> {
     let clusters = cluster::connect(&args.target, &env).await?;
     warn(&clusters.notes);
@@ -31,7 +31,7 @@ pub(super) async fn explain(args: ExplainArgs, settings: Settings) -> Result<i32
     print(&text)
 }
 
-/// Four columns, as wide as what stands in them.
+/// Formats four columns, each as wide as its widest cell.
 fn table(explanations: &[Explanation]) -> String {
     let rows: Vec<_> = explanations.iter().map(row).collect();
     let width = |column: usize| {

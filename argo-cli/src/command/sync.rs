@@ -20,7 +20,7 @@ use crate::{
     streams,
 };
 
-/// argocd decides when it is over.
+/// Runs `sync`, which ends when argocd does.
 pub(super) async fn sync(args: SyncArgs, settings: Settings) -> Result<i32, Failure> {
     let config = ArgocdConfig {
         program: std::env::var_os("ARGOCD").unwrap_or_else(|| OsString::from("argocd")),
@@ -32,7 +32,7 @@ pub(super) async fn sync(args: SyncArgs, settings: Settings) -> Result<i32, Fail
     start(args.follow, Some((config, on_degraded)), settings).await
 }
 
-/// The objects themselves decide when it is over.
+/// Runs `follow`, which ends when the rollout is complete or has failed.
 pub(super) async fn follow(args: FollowArgs, settings: Settings) -> Result<i32, Failure> {
     start(args, None, settings).await
 }

@@ -46,7 +46,7 @@ impl OutputBuffer {
         }
     }
 
-    /// While held, a piece stays behind the log lines before it and before those after it.
+    /// Turns holding on or off. While it is on, pieces keep their place among the log lines.
     pub(crate) fn hold(&mut self, is_held: bool) {
         self.is_held = is_held;
     }

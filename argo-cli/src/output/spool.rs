@@ -6,11 +6,11 @@ use std::{
 
 use super::{OutputEvent, SpoolLimits};
 
-/// Small pieces are joined up to this many bytes.
+/// Size in bytes up to which small pieces are joined into one write.
 const TOGETHER: usize = 64 << 10;
 /// Bytes read from a file at a time, or one pushed piece that is larger.
 const CHUNK: u64 = 256 << 10;
-/// After this many bytes a new file is begun, so that the old one can give its space back.
+/// Size in bytes at which a new file is begun, so that the old one can give its space back.
 const SEGMENT: u64 = 64 << 20;
 
 /// A queue of pushed pieces. Pieces are joined but never cut: they are whole lines, and
@@ -121,7 +121,7 @@ impl Spool {
         self.backlog
     }
 
-    /// True if as much waits as may.
+    /// True if the backlog has reached its limit.
     pub(super) fn is_full(&self) -> bool {
         let limit = if self.broken {
             self.limits.memory
@@ -169,8 +169,8 @@ impl Spool {
         }
     }
 
-    /// Writes to the last file. What a failed write left there is not counted, and the
-    /// next one begins at the same place.
+    /// Writes to the last file. The bytes of a failed write do not count, and the next write
+    /// begins at the same place.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self
             .files

@@ -70,7 +70,7 @@ struct Turn {
     next: Next,
     /// True if the bytes come from ahead of the spool.
     ahead: bool,
-    /// True if nothing waits behind it.
+    /// True if no other bytes wait.
     is_last: bool,
 }
 

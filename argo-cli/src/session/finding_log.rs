@@ -1,4 +1,4 @@
-//! Says in words what becomes of findings.
+//! Puts the changes among the findings into words.
 
 use argo_core::text::duration::{self, in_words};
 use argo_core::{

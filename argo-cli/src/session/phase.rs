@@ -18,15 +18,16 @@ use crate::{
     session::Effect,
 };
 
-/// The longest time for everything after the end: the last lines of the logs, and argocd's
-/// reaction to a signal.
+/// Time limit for the last lines of the logs and for argocd's reaction to a signal. After it,
+/// argocd is killed and the run ends.
 const LAST: Duration = Duration::from_secs(4);
-/// The longest time for the first lists if argocd ends at once.
+/// Time limit for the first lists if argocd ends at once. After it, the run ends without them.
 const FIRST_LISTS: Duration = Duration::from_secs(3);
-/// The explanation of a failure comes up to a second after it: the status of a container,
-/// the event of its back-off (measured).
+/// Time to wait for the explanation of a failure. The status of a container and the event of
+/// its back-off arrive up to a second after the failure (measured).
 const AFTERMATH: Duration = Duration::from_secs(1);
-/// After this many recoveries argocd is not run again.
+/// Number of recoveries after which argocd is run again. After one more Degraded resource the
+/// run ends.
 const RESTARTS: u32 = 3;
 /// argocd is ended if it still runs this long after its own `--timeout`: it asks the server
 /// once more before it gives up, and a server that does not answer makes it hang.
@@ -37,39 +38,39 @@ pub(super) const OVERDUE: Duration = Duration::from_secs(30);
 pub enum Phase {
     /// Waiting for the rollout.
     Waiting,
-    /// argocd gave up because a resource is Degraded; the resource may recover until then.
+    /// argocd gave up because a resource is Degraded, and the resource may recover.
     AwaitingRecovery {
-        /// When waiting ends.
+        /// The end of the waiting.
         until: Timestamp,
     },
     /// The run is over; the first lists, or the changes just before the end, are still to come.
     Looking {
-        /// Why the run is over.
+        /// The cause of the end.
         cause: Cause,
-        /// When looking ends.
+        /// The end of the looking.
         until: Timestamp,
     },
-    /// Everything was reported healthy; a crash may still come until then.
+    /// Everything was reported healthy, but a new container may still crash.
     Settling {
-        /// Why the run is over if no crash comes.
+        /// The cause of the end if nothing crashes.
         cause: Cause,
-        /// When looking ends.
+        /// The end of the looking.
         until: Timestamp,
         /// The number of times each container had ended before the success.
         ends: ContainerEnds,
     },
     /// The cause is decided; the rest of the streams is read.
     Draining {
-        /// Why the run is over.
+        /// The cause of the end.
         cause: Cause,
-        /// When reading ends.
+        /// The end of the reading.
         until: Timestamp,
     },
     /// The run has ended.
     Over(Cause),
 }
 
-/// Why a run is over.
+/// The cause of the end of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// argocd ended.
@@ -96,7 +97,7 @@ impl Exited {
 }
 
 impl Session {
-    /// Why the run is over, once that is decided.
+    /// Returns the cause of the end, once it is decided.
     pub fn cause(&self) -> Option<&Cause> {
         match &self.phase {
             Phase::Draining { cause, .. } | Phase::Over(cause) => Some(cause),
@@ -104,7 +105,7 @@ impl Session {
         }
     }
 
-    /// The exit code of the program.
+    /// Returns the exit code of the program.
     pub fn exit_code(&self) -> i32 {
         match self.cause() {
             None | Some(Cause::Complete) => exit::OK,
@@ -145,7 +146,7 @@ impl Session {
         }
     }
 
-    /// argocd gives up on the first Degraded resource; it may recover.
+    /// Waits for the Degraded resource to recover, since argocd gives up on the first one.
     fn await_recovery(&mut self, now: Timestamp) {
         self.argocd.restarts += 1;
         let grace = in_words(self.config.grace);
@@ -158,7 +159,7 @@ impl Session {
         };
     }
 
-    /// Waits for what explains the end before it is decided.
+    /// Goes on looking for an explanation before the cause is decided.
     fn look_on(&mut self, cause: Cause, now: Timestamp) {
         let longest = match (self.progress().is_synced(), is_success(&cause)) {
             (false, _) => FIRST_LISTS,
@@ -171,7 +172,7 @@ impl Session {
         };
     }
 
-    /// Everything is reported healthy. Goes on looking where that proves little.
+    /// Ends the run after success, or goes on looking if a new container may still crash.
     fn settle(&mut self, cause: Cause, now: Timestamp) {
         self.healthy_at = Some(now);
         if self.is_settled(now) {
@@ -213,7 +214,7 @@ impl Session {
         }
     }
 
-    /// Examines once more; after a failure without a finding, the grace times are waived.
+    /// Examines once more. After a failure without a finding, it waives the grace times.
     fn last_look(&mut self, now: Timestamp) {
         self.examine(now);
         let findings = self.findings();
@@ -223,7 +224,7 @@ impl Session {
         }
     }
 
-    /// Moves to the next phase where its time or condition has come.
+    /// Moves to the next phase if the condition for it holds at `now`.
     pub(super) fn consider(&mut self, now: Timestamp) {
         match self.phase.clone() {
             Phase::Waiting => self.consider_waiting(now),
@@ -311,7 +312,7 @@ impl Session {
         }
     }
 
-    /// Ends the run before argocd has ended: argocd gets SIGTERM, and as long as the logs have.
+    /// Ends the run. An argocd that still runs gets SIGTERM, and [`LAST`] to react to it.
     fn end_argocd(&mut self, cause: Cause, now: Timestamp) {
         if self.streams.argocd {
             self.effects.push(Effect::Interrupt(Signal::SIGTERM));

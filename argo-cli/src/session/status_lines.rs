@@ -1,4 +1,4 @@
-//! Says in words how far each workload is.
+//! Puts the progress of each workload into words.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -29,8 +29,8 @@ struct Said {
 }
 
 impl StatusLines {
-    /// Returns the line of a workload if it is news and none was said just now. No line says
-    /// that something was complete from the start.
+    /// Returns the line of a workload if it is news and the workload had no line a moment ago.
+    /// A workload that was complete from the start gets no line.
     pub(super) fn changed(
         &mut self,
         workload: &WorkloadProgress,
@@ -128,8 +128,8 @@ fn waiting(rollout: &RolloutState, counts: String) -> String {
     }
 }
 
-/// True of words that stand by themselves (`2 of 3 updated`, `not scheduled yet`); others name
-/// what the workload waits for.
+/// True if the words stand by themselves (`2 of 3 updated`, `not scheduled yet`); others name
+/// the thing that the workload waits for.
 fn is_clause(words: &str) -> bool {
     words.starts_with(|first: char| first.is_ascii_digit()) || words.starts_with("not ")
 }

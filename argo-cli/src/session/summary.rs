@@ -77,8 +77,8 @@ impl Session {
         selected.map(|workload| self.row(workload)).collect()
     }
 
-    /// The meaning of argocd's exit; after a timeout it names what argocd waited for, if that
-    /// was not the whole rollout.
+    /// Returns the meaning of argocd's exit. After a timeout it names the conditions that argocd
+    /// waited for, if they were not the whole rollout.
     fn words(&self, outcome: &ArgocdOutcome) -> String {
         let run = self.config.argocd.as_ref();
         match (outcome, run.filter(|run| !run.wait.is_whole_rollout())) {

@@ -1,5 +1,5 @@
-//! Who we are at one time, ready for use: the authorization of requests and the TLS
-//! configuration of connections.
+//! The identity that a cluster sees at one time, ready for use: the authorization of requests
+//! and the TLS configuration of connections.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -29,7 +29,7 @@ const TOKEN_FILE_EVERY: Duration = Duration::from_secs(50);
 /// A plugin runs again this long before its token expires, or at half of a shorter life.
 const BEFORE_EXPIRY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Why there are no credentials to send.
+/// An error that left a request without credentials.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
@@ -235,7 +235,8 @@ fn provider_layer(
         })
 }
 
-/// kube's error of a command that failed holds what the command wrote.
+/// Describes an error of kube's layer without the output of its command, which kube's own
+/// text holds.
 fn provider_failure(error: &kube::Error) -> String {
     use kube::client::AuthError;
     match error {

@@ -31,14 +31,14 @@ use super::proxy::unbracketed;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
-/// The head of a proxy's answer may have this many bytes.
+/// Bytes of the longest head of a proxy's answer; a longer one is an error.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// Why no connection came about.
+/// An error that kept a connection from being made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DialError {
-    /// Nobody answers at the address, or the name has no address.
+    /// No server answers at the address, or the name has no address.
     #[error("cannot connect to {host}")]
     Tcp {
         /// The server or the proxy.
@@ -73,7 +73,7 @@ pub enum DialError {
         /// The reason.
         source: io::Error,
     },
-    /// The time for all of it is over.
+    /// The time for connecting, handshakes included, is over.
     #[error("no connection within {0:?}")]
     Late(Duration),
 }
@@ -82,7 +82,7 @@ pub enum DialError {
 #[derive(Clone, Debug)]
 pub(super) struct Dialer(Arc<Route>);
 
-/// Where to, and through which proxy.
+/// The way to a server, with the proxy on it.
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) server: Uri,
@@ -185,7 +185,7 @@ impl Route {
     }
 }
 
-/// True if a part of the way is encrypted.
+/// True if a part of the way to the server is encrypted.
 pub(super) fn needs_tls(server: &Uri, proxy: Option<&Uri>) -> bool {
     is_https(server) || proxy.is_some_and(is_https)
 }
@@ -227,7 +227,7 @@ fn unreachable(url: &Uri, source: BoxError) -> DialError {
     }
 }
 
-/// The address without scheme, user and password.
+/// Formats an address without scheme, user and password.
 fn host_and_port(url: &Uri) -> String {
     let port = url
         .port_u16()
@@ -305,7 +305,7 @@ async fn read_head(stream: &mut Box<dyn Socket>) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
-/// The header that shows a proxy the user and password of its address.
+/// Returns the header that shows a proxy the user and password of its address.
 pub(super) fn proxy_authorization(proxy: &Uri) -> Option<HeaderValue> {
     let (user, password) = user_and_password(proxy)?;
     let pair = STANDARD.encode(format!("{user}:{password}"));
@@ -320,7 +320,7 @@ fn user_and_password(url: &Uri) -> Option<(String, String)> {
     Some((decoded(user), decoded(password)))
 }
 
-/// Replaces `%40` and its like.
+/// Decodes percent-encoded characters such as `%40`.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

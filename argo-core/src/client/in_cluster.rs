@@ -12,7 +12,7 @@ use super::{
     user::User,
 };
 
-/// Where Kubernetes mounts the service account of a pod.
+/// The folder where Kubernetes mounts the service account of a pod.
 pub(super) const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The service account of the pod that we run in.

@@ -101,7 +101,7 @@ struct Named {
     entry: Map<String, Value>,
 }
 
-/// What was chosen of a kubeconfig.
+/// The parts that were chosen of a kubeconfig.
 pub(super) struct Choice {
     pub(super) target: Target,
     /// The context's name.
@@ -173,7 +173,7 @@ impl Kubeconfig {
         add(&mut self.users, next.users);
     }
 
-    /// Reads the entries of a context, with what the caller puts in their place.
+    /// Reads the entries of a context, with the values that the caller puts in their place.
     pub(super) fn choose(
         &self,
         context: Option<&str>,
@@ -303,7 +303,8 @@ fn find<'a>(
         })
 }
 
-/// Removes what kubectl takes for absent: nulls, empty strings, empty lists and maps.
+/// Removes the values that kubectl takes for absent: nulls, empty strings, empty lists and
+/// maps.
 fn without_empty(entry: Map<String, Value>) -> Map<String, Value> {
     let is_empty = |value: &Value| match value {
         Value::Null => true,

@@ -1,4 +1,4 @@
-//! Where to look for the cluster.
+//! The places where [`connect`](super::connect) looks for the cluster.
 
 use std::{
     ffi::OsString,
@@ -7,7 +7,7 @@ use std::{
 
 use super::{Overrides, ProxyVariables, ServiceAccount};
 
-/// Where to find the cluster. Reading the environment is the caller's business, see
+/// The places where a cluster is looked for. The environment is read only by
 /// [`Options::inferred`].
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -80,7 +80,7 @@ impl Options {
         self
     }
 
-    /// Puts values in place of those in the files.
+    /// Replaces values of the files by those of `overrides`.
     #[must_use]
     pub fn overrides(mut self, overrides: Overrides) -> Self {
         self.overrides = overrides;
@@ -94,8 +94,8 @@ impl Options {
         self
     }
 
-    /// The same without the pod's service account, if it is what [`connect`](super::connect)
-    /// would take and there is a file to fall back to.
+    /// Returns the options without the pod's service account, if [`connect`](super::connect)
+    /// would take that account and there is a file to fall back to.
     #[must_use]
     pub fn fallback(&self) -> Option<Self> {
         self.usable_service_account()?;
@@ -106,7 +106,7 @@ impl Options {
         })
     }
 
-    /// The origin of the files in words: `KUBECONFIG`, or the path.
+    /// Returns the origin of the files in words: `KUBECONFIG`, or the path.
     pub fn files_in_words(&self) -> String {
         if self.files_from.is_empty() {
             self.file_list()

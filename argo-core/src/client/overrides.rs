@@ -1,4 +1,4 @@
-//! kubectl's connection flags: what the caller puts in place of a kubeconfig's entries.
+//! kubectl's connection flags: values that take the place of a kubeconfig's entries.
 
 use std::time::Duration;
 

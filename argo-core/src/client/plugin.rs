@@ -1,8 +1,8 @@
 //! Runs a credential plugin, the `exec` of a kubeconfig's user.
 //!
-//! kube-client 5.0 runs it three times for each client, and puts its arguments, its
-//! environment and what it wrote to stdout into the error of a run that failed: secrets,
-//! all of them.
+//! kube-client 5.0 runs a plugin three times for each client, and puts its arguments, its
+//! environment and its output on stdout into the error of a run that failed: secrets, all of
+//! them.
 
 use std::{io, process::Stdio};
 
@@ -15,7 +15,7 @@ use tokio::process::Command;
 /// At most so many characters of the plugin's stderr are kept, the last ones.
 const MAX_STDERR: usize = 600;
 
-/// What a plugin gave.
+/// The credentials that a plugin gave.
 pub(super) struct Given {
     pub(super) token: Option<String>,
     /// PEM texts of a client certificate and its key.
@@ -23,8 +23,8 @@ pub(super) struct Given {
     pub(super) expires: Option<Timestamp>,
 }
 
-/// Why a credential plugin gave nothing. No variant holds what it wrote to stdout, its
-/// arguments or its environment.
+/// An error that kept a credential plugin from giving credentials. No variant holds the
+/// plugin's output on stdout, its arguments or its environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PluginError {
@@ -39,7 +39,7 @@ pub enum PluginError {
     NotFound {
         /// The plugin's name.
         command: String,
-        /// How to install it, if the kubeconfig says so.
+        /// The kubeconfig's hint on installing the plugin; empty if it has none.
         install_hint: String,
     },
     /// The program cannot be run.
@@ -60,7 +60,7 @@ pub enum PluginError {
         command: String,
         /// `exit code 1`, or the signal.
         status: String,
-        /// What it wrote to stderr, without secrets.
+        /// The plugin's output on stderr, without secrets.
         stderr: String,
     },
     /// The program wrote something that is no `ExecCredential`.
@@ -68,7 +68,7 @@ pub enum PluginError {
     Answer {
         /// The plugin's name.
         command: String,
-        /// What is wrong with the answer.
+        /// The fault of the answer.
         why: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! Which proxy stands before a cluster, by the rules of Go's `httpproxy`, as in kubectl.
+//! The choice of the proxy before a cluster, by the rules of Go's `httpproxy`, as in kubectl.
 //!
 //! The variables are held against the cluster's address. kube-client 5.0 reads
 //! `HTTPS_PROXY` only, holds `NO_PROXY` against the address of the *proxy*, and fails on

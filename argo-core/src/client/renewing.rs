@@ -1,4 +1,4 @@
-//! Something that is made anew when the server refuses it, for all who use it at once.
+//! A value that is made anew when the server refuses it, once for all its users.
 //!
 //! A plugin may hang: it asks a person to log in, or the network is gone. Only requests
 //! that were refused wait for it, and not for long.
@@ -16,9 +16,10 @@ use tokio::{
 
 use super::credentials::CredentialsError;
 
-/// What the server refuses is made anew once in this time at most.
+/// The shortest time between two renewals of credentials that the server refuses.
 pub(super) const EVERY: Duration = Duration::from_secs(60);
-/// A refused request waits this long for a new one, then it stays refused.
+/// The time for which a refused request waits for a new value; after it the request stays
+/// refused.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 type Running<T> = JoinHandle<Result<T, CredentialsError>>;
@@ -32,13 +33,13 @@ pub(super) struct Renewing<T> {
 
 struct Renewal<T> {
     begun: Option<Instant>,
-    /// There is never a second one beside it.
+    /// The renewal that is under way; there is never a second one beside it.
     running: Option<Running<T>>,
     failed: Option<CredentialsError>,
 }
 
 impl<T: Send + Sync + 'static> Renewing<T> {
-    /// Makes nothing yet.
+    /// Creates a `Renewing` that has not made its value yet.
     pub(super) fn new(make: impl Fn() -> Running<T> + Send + Sync + 'static) -> Self {
         Self {
             current: RwLock::default(),
@@ -51,7 +52,8 @@ impl<T: Send + Sync + 'static> Renewing<T> {
         }
     }
 
-    /// Returns the present one; the first call makes it, for as long as that takes.
+    /// Returns the present value; the first call makes it and waits for as long as that
+    /// takes.
     pub(super) async fn current(&self) -> Result<Arc<T>, CredentialsError> {
         if let Some(current) = self.present() {
             return Ok(current);
@@ -64,13 +66,13 @@ impl<T: Send + Sync + 'static> Renewing<T> {
         Ok(self.replace(made))
     }
 
-    /// True once there is one.
+    /// True once a value has been made.
     pub(super) fn is_made(&self) -> bool {
         self.present().is_some()
     }
 
-    /// Returns another one than `refused`, if there may be one now. It is not made if the
-    /// last try was less than `every` ago.
+    /// Returns a value other than `refused`, if there is one or one can be made. No value is
+    /// made if the last try was less than `every` ago.
     pub(super) async fn renewed(&self, refused: &Arc<T>, every: Duration) -> Option<Arc<T>> {
         let mut renewal = self.renewal.lock().await;
         let other = self

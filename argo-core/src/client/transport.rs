@@ -41,7 +41,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// An answer that showed the credentials to be good counts for this long.
 const ACCEPTED_FOR: Duration = Duration::from_secs(60);
 
-/// What is known of a cluster and of us.
+/// A cluster and the user that connects to it.
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) server: Uri,
@@ -60,7 +60,7 @@ pub(super) struct Target {
 /// A way to a cluster: connections, and the credentials for requests on them.
 pub struct Transport {
     target: Target,
-    /// Impersonation, and what the target says.
+    /// The headers of the impersonation and of the target.
     headers: HeaderMap,
     logins: Renewing<Login>,
 }
@@ -72,14 +72,14 @@ pub struct Login {
     http: legacy::Client<Dialer, Body>,
 }
 
-/// Why a request could not be sent.
+/// An error that kept a request from being sent or answered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError {
     /// There are no credentials.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// No header can be made of them.
+    /// No header can be made of the credentials.
     #[error("no credentials")]
     Authorize(#[source] BoxError),
     /// There is no connection.
@@ -94,7 +94,7 @@ pub enum TransportError {
 }
 
 impl Target {
-    /// A server without a word about trust and time.
+    /// Creates a target with the default trust and the default times.
     pub(super) fn new(server: Uri, proxy: Option<Uri>, user: User) -> Self {
         Self {
             server,
@@ -346,7 +346,8 @@ fn static_headers(target: &Target) -> HeaderMap {
     headers
 }
 
-/// The headers of kube's layer for impersonation: a service behind it sends back what arrived.
+/// Returns the headers that kube's layer for impersonation adds, by a service behind the
+/// layer that sends back the headers it receives.
 fn impersonating(server: &Uri, who: &Impersonation) -> HeaderMap {
     let mut config = Config::new(server.clone());
     config.auth_info.impersonate.clone_from(&who.user);

@@ -78,7 +78,7 @@ impl Authorities {
         Arc::clone(&trusted.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the file again, and returns what it holds if that is something else.
+    /// Reads the file again, and returns its certificates if they have changed.
     fn reread(&self) -> Option<Arc<Trusted>> {
         let certificates = authorities(&std::fs::read(self.file.as_ref()?).ok()?);
         if certificates == self.current().certificates {
@@ -198,11 +198,11 @@ impl ServerCertVerifier for Authorities {
     }
 }
 
-/// Why webpki refuses a certificate.
+/// The reason for which webpki refuses a certificate.
 enum Role {
-    /// Nobody that is trusted has signed it.
+    /// No trusted authority has signed the certificate.
     Unknown,
-    /// It is marked as an authority, and shown as a server's.
+    /// The certificate is marked as an authority's, and shown as a server's.
     Authority,
     Other,
 }

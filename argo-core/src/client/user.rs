@@ -1,4 +1,4 @@
-//! Who we are, as a kubeconfig's user entry says it.
+//! The user entry of a kubeconfig.
 
 use std::collections::HashMap;
 

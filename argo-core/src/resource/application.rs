@@ -94,7 +94,7 @@ pub struct ApplicationStatus {
     /// The namespace of the controller: decides the form of the tracking ids.
     #[serde(deserialize_with = "lenient")]
     pub controller_namespace: Option<String>,
-    /// When the controller last compared it.
+    /// The time at which the controller last compared the Application.
     #[serde(deserialize_with = "lenient")]
     pub reconciled_at: Option<Time>,
 }
@@ -140,10 +140,10 @@ pub struct OperationState {
     /// A sentence.
     #[serde(deserialize_with = "lenient")]
     pub message: Option<String>,
-    /// When it began.
+    /// The time at which the operation began.
     #[serde(deserialize_with = "lenient")]
     pub started_at: Option<Time>,
-    /// When it ended.
+    /// The time at which the operation ended.
     #[serde(deserialize_with = "lenient")]
     pub finished_at: Option<Time>,
     /// Retries so far.
@@ -195,10 +195,10 @@ pub struct ResourceResult {
     /// The message of the server or of the hook's health.
     #[serde(deserialize_with = "lenient")]
     pub message: Option<String>,
-    /// `PreSync`, `Sync`, `PostSync` or `SyncFail`; absent for what is no hook.
+    /// `PreSync`, `Sync`, `PostSync` or `SyncFail`; absent if the object is no hook.
     #[serde(deserialize_with = "lenient")]
     pub hook_type: Option<String>,
-    /// `Running`, `Succeeded`, `Failed` or `Error`; also set for what is no hook.
+    /// `Running`, `Succeeded`, `Failed` or `Error`; also set if the object is no hook.
     #[serde(deserialize_with = "lenient")]
     pub hook_phase: Option<String>,
     /// The phase of the sync in which it was applied.

@@ -29,8 +29,8 @@ where
     })
 }
 
-/// Reads an object whose own fields are all lenient directly, without a
-/// copy of what nobody reads (the pod template of a workload is most of it).
+/// Reads an object whose own fields are all lenient directly, without a copy of unused fields
+/// (the pod template is most of a workload).
 pub(super) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -20,9 +20,9 @@ pub struct Condition {
     pub reason: Option<String>,
     /// A sentence.
     pub message: Option<String>,
-    /// When `status` last changed.
+    /// The time at which `status` last changed.
     pub last_transition_time: Option<Time>,
-    /// When it was last written.
+    /// The time at which the condition was last written.
     pub last_update_time: Option<Time>,
 }
 

@@ -14,7 +14,7 @@ use super::{
     meta::{Condition, slim_metadata},
 };
 
-/// A pod (core/v1) without what nobody here reads.
+/// A pod (core/v1) with the fields that this workspace reads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Pod {
@@ -47,7 +47,7 @@ pub struct PodSpec {
     /// Containers that `kubectl debug` added.
     #[serde(deserialize_with = "nullable")]
     pub ephemeral_containers: Vec<Container>,
-    /// Volumes, by what they refer to.
+    /// The volumes, by the objects that they refer to.
     #[serde(deserialize_with = "nullable")]
     pub volumes: Vec<Volume>,
     /// Labels that the node must have.
@@ -67,7 +67,7 @@ pub struct PodSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
-    /// Its name, unique within the pod.
+    /// The name of the container, unique within the pod.
     pub name: String,
     /// The image asked for.
     pub image: Option<String>,
@@ -200,7 +200,7 @@ pub struct Resources {
     pub requests: BTreeMap<String, String>,
 }
 
-/// A probe: what it asks and how often.
+/// A probe: its request and its times.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Probe {
@@ -249,11 +249,11 @@ pub struct Exec {
     pub command: Vec<String>,
 }
 
-/// A volume, by what it refers to.
+/// A volume, by the object that it refers to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Volume {
-    /// Its name within the pod.
+    /// The name of the volume within the pod.
     pub name: String,
     /// The claim it mounts.
     pub persistent_volume_claim: Option<ClaimSource>,
@@ -331,11 +331,11 @@ pub struct ClaimSource {
 pub struct PodStatus {
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     pub phase: Option<String>,
-    /// Why it is in this phase (`Evicted`…).
+    /// The reason for the phase (`Evicted`…).
     pub reason: Option<String>,
     /// A sentence about the reason.
     pub message: Option<String>,
-    /// When the kubelet took it.
+    /// The time at which the kubelet accepted the pod.
     pub start_time: Option<Time>,
     /// Conditions (`PodScheduled`, `Ready`…).
     #[serde(deserialize_with = "nullable")]
@@ -380,15 +380,15 @@ pub struct ContainerStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ContainerState {
-    /// It waits to run.
+    /// Set while the container waits to run.
     pub waiting: Option<Waiting>,
-    /// It runs.
+    /// Set while the container runs.
     pub running: Option<Running>,
-    /// It ended.
+    /// Set once the container has ended.
     pub terminated: Option<Terminated>,
 }
 
-/// Why a container does not run yet.
+/// The state of a container that does not run yet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Waiting {
@@ -398,11 +398,11 @@ pub struct Waiting {
     pub message: Option<String>,
 }
 
-/// Since when a container runs.
+/// The state of a container that runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Running {
-    /// When it started, to the second.
+    /// The time at which the container started, to the second.
     pub started_at: Option<Time>,
 }
 
@@ -418,9 +418,9 @@ pub struct Terminated {
     pub reason: Option<String>,
     /// The termination message.
     pub message: Option<String>,
-    /// When it started, to the second.
+    /// The time at which the container started, to the second.
     pub started_at: Option<Time>,
-    /// When it ended, to the second.
+    /// The time at which the container ended, to the second.
     pub finished_at: Option<Time>,
     /// `<runtime>://<id>` of the run that ended.
     #[serde(rename = "containerID")]

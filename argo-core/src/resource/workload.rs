@@ -17,8 +17,8 @@ use super::{
 /// A workload of any kind: the fields that Deployments, ReplicaSets, StatefulSets,
 /// DaemonSets, Jobs, CronJobs and Rollouts share or that one of them has alone.
 ///
-/// One type for all means one decoder and one watch in the binary; which field means
-/// what for which kind is the business of that kind's rules.
+/// One type for all kinds means one decoder and one watch in the binary; the rules of each
+/// kind know the meaning of its fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadObject {
@@ -77,7 +77,7 @@ pub struct WorkloadSpec {
     /// True while a Job or CronJob is suspended: it starts no pods.
     #[serde(deserialize_with = "lenient")]
     pub suspend: bool,
-    /// When a CronJob starts a Job.
+    /// The times at which a CronJob starts a Job.
     #[serde(deserialize_with = "lenient")]
     pub schedule: Option<String>,
     /// The metadata of the pod template, which may carry annotations for followers.
@@ -182,16 +182,16 @@ pub struct WorkloadStatus {
     /// Pods that failed (Job).
     #[serde(deserialize_with = "integer")]
     pub failed: Option<i64>,
-    /// When it started (Job).
+    /// The time at which the Job started.
     #[serde(deserialize_with = "lenient")]
     pub start_time: Option<Time>,
-    /// When it was complete (Job).
+    /// The time at which the Job was complete.
     #[serde(deserialize_with = "lenient")]
     pub completion_time: Option<Time>,
-    /// When it last started a Job (CronJob).
+    /// The time at which the CronJob last started a Job.
     #[serde(deserialize_with = "lenient")]
     pub last_schedule_time: Option<Time>,
-    /// When a Job of it last succeeded (CronJob).
+    /// The time at which a Job of the CronJob last succeeded.
     #[serde(deserialize_with = "lenient")]
     pub last_successful_time: Option<Time>,
     /// Phase of a Rollout or a claim.

@@ -11,8 +11,8 @@
 //! one mark. The order of the rules therefore does not matter, and a text without
 //! credentials is returned as it is. The rules know *places* (before the `@` of a URL, after
 //! `password=`, after `Bearer`), *shapes* (`AKIA…`, `ghp_…`, a JWT, a PEM block) and, where a
-//! place is not certain, whether the word there [reads](ordinary::is_ordinary) like anything
-//! that Kubernetes or a person writes.
+//! place is not certain, whether the word there reads like anything that Kubernetes or a
+//! person writes (`is_ordinary`).
 //!
 //! # Limits
 //!
@@ -35,7 +35,7 @@ pub use lines::Lines;
 
 use words::Word;
 
-/// Stands for what was cut.
+/// The mark in the place of a credential that was cut.
 pub const MARK: &str = "***";
 
 /// The ranges of a text that hold credentials, in any order.

@@ -12,8 +12,8 @@ pub fn without_prefix(message: &str) -> &str {
     message.strip_prefix(COMBINED).unwrap_or(message)
 }
 
-/// Replaces what differs at each attempt by `*`: the random end of a generated name, uids,
-/// and the local port of a connection. Numbers stay.
+/// Replaces the parts that differ at each attempt by `*`: the random end of a generated name,
+/// uids, and the local port of a connection. Numbers stay.
 ///
 /// A ReplicaSet over its quota tries with a new pod name each time and writes nine
 /// events in 1.5 s before client-go combines them.

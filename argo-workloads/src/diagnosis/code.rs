@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
-        /// What a finding says is wrong. The text form is stable: programs match on it
-        /// and pages link to it (`docs/findings.md#crash-loop`).
+        /// The cause that a finding names. The text form is stable: programs match on it and
+        /// pages link to it (`docs/findings.md#crash-loop`).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code {
@@ -87,7 +87,7 @@ codes! {
     ProgressDeadline = "progress-deadline",
     /// The sync itself failed.
     SyncFailed = "sync-failed",
-    /// Argo CD cannot work out what to deploy.
+    /// Argo CD cannot work out the manifests to deploy.
     ComparisonError = "comparison-error",
     /// Two applications own one object.
     SharedResource = "shared-resource",
@@ -98,10 +98,10 @@ codes! {
 }
 
 impl Code {
-    /// True if a finding is over once the rules no longer see it: what keeps containers from
-    /// starting, above all. A container that crashed runs again for a while, a probe is
-    /// silent after a restart, a promised node is not there yet: only a workload that is
-    /// complete proves that these are over.
+    /// True if a finding is over once the rules no longer see it: above all, trouble that
+    /// keeps containers from starting. A container that crashed runs again for a while, a
+    /// probe is silent after a restart, a promised node is not there yet: only a workload
+    /// that is complete proves that these are over.
     pub(super) fn is_over_once_absent(self) -> bool {
         matches!(
             self,

@@ -21,7 +21,7 @@ mod revision;
 
 pub(super) use application::{nothing_deployed, severity, was_terminated};
 
-/// How long a sync may take to bring the revision that mends what was broken before.
+/// The time in which a sync may bring a revision that mends an earlier failure.
 const REPLACED_WITHIN: SignedDuration = super::span::secs(60);
 
 /// The world at one moment.
@@ -42,14 +42,14 @@ pub(super) struct ContainerView<'a> {
     pub(super) role: Role,
 }
 
-/// What a container is for.
+/// The purpose of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// It runs and ends before the others start.
     Init,
     /// It starts before the others and runs with them.
     Sidecar,
-    /// It is what the pod is for.
+    /// It does the work that the pod exists for.
     Regular,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// How far a workload or a bare pod is.
+    /// Returns the rollout state of a workload or a bare pod.
     pub(super) fn state(&self, uid: &str) -> Option<&'a RolloutState> {
         if let Some(fact) = self.facts.workloads.get(uid) {
             return Some(&fact.rollout);
@@ -107,7 +107,7 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The pods that may be blamed: of the newest revision, not about to go, and of a
+    /// Returns the pods that may be blamed: of the newest revision, not about to go, and of a
     /// workload that is not done without them.
     pub(super) fn pods(&'a self) -> impl Iterator<Item = PodView<'a>> {
         let facts = self.facts.pods.values();
@@ -118,7 +118,7 @@ impl<'a> Context<'a> {
         views.filter(|view| view.counts())
     }
 
-    /// Every pod there is.
+    /// Returns every known pod.
     pub(super) fn all_pods(&'a self) -> impl Iterator<Item = PodView<'a>> {
         let facts = self.facts.pods.values();
         facts.map(|fact| PodView {
@@ -140,7 +140,8 @@ impl<'a> Context<'a> {
         self.facts.applications.contains_key(uid)
     }
 
-    /// How many pods of the newest revision a workload has.
+    /// Counts the pods of the newest revision of a workload, without those that are being
+    /// deleted.
     pub(super) fn new_pods(&'a self, root: &str) -> usize {
         self.all_pods()
             .filter(|view| &*view.fact.root.uid == root && view.is_newest() && !view.is_going())
@@ -160,7 +161,7 @@ impl<'a> Context<'a> {
         age(self.now, since)
     }
 
-    /// The latest event of an object that fits.
+    /// Returns the latest event of an object that `fits` accepts.
     pub(super) fn event(
         &self,
         uid: &str,
@@ -191,7 +192,7 @@ impl<'a> PodView<'a> {
         self.context.newest.contains(&*self.fact.object.uid)
     }
 
-    /// True if someone deleted it.
+    /// True if the pod is being deleted.
     pub(super) fn is_going(self) -> bool {
         self.fact.pod.metadata.deletion_timestamp.is_some()
     }
@@ -217,7 +218,7 @@ impl<'a> PodView<'a> {
         !forgiven && !unwanted && !settled
     }
 
-    /// The Job that owns it.
+    /// Returns the Job that owns the pod.
     pub(super) fn job(self) -> Option<&'a WorkloadFact> {
         let owner = self.fact.owner.as_ref()?;
         let job = self.context.facts.workloads.get(&owner.uid)?;
@@ -233,14 +234,14 @@ impl<'a> PodView<'a> {
         !self.fact.is_new
     }
 
-    /// True if what began then is no work of this rollout. One look has no beginning.
+    /// True if a state that began at `since` is not the work of this rollout. One look has no
+    /// beginning.
     pub(super) fn was_so_before(self, since: Timestamp) -> bool {
         let context = self.context;
         !context.thresholds.is_one_look() && self.is_older() && since <= context.facts.started
     }
 
-    /// True as long as a new revision may be on its way: a rollout often mends what it
-    /// finds broken.
+    /// True while a new revision may be on its way: a rollout often mends an earlier failure.
     pub(super) fn may_be_replaced(self) -> bool {
         self.context.age(self.context.facts.started) < REPLACED_WITHIN
     }
@@ -277,12 +278,12 @@ impl<'a> PodView<'a> {
         })
     }
 
-    /// The latest event of the pod that fits.
+    /// Returns the latest event of the pod that `fits` accepts.
     pub(super) fn event(self, fits: impl Fn(&EventFact) -> bool) -> Option<&'a EventFact> {
         self.context.event(&self.fact.object.uid, fits)
     }
 
-    /// The latest event of the pod with a reason that fits, unless the pod has got
+    /// Returns the latest event of the pod that `fits` accepts, unless the pod has got
     /// further since: a mount that worked in the end leaves its failures behind.
     pub(super) fn blocking_event(self, fits: impl Fn(&EventFact) -> bool) -> Option<&'a EventFact> {
         const FURTHER: [&str; 4] = ["Pulling", "Pulled", "Created", "Started"];
@@ -292,7 +293,7 @@ impl<'a> PodView<'a> {
         (!overtaken && self.is_not_started()).then_some(event)
     }
 
-    /// True until a container of it ran.
+    /// True until a container of the pod has run.
     pub(super) fn is_not_started(self) -> bool {
         self.fact.pod.status.phase.as_deref().unwrap_or("Pending") == "Pending"
             && self.fact.pod.containers().all(|(_, status)| {
@@ -346,20 +347,21 @@ impl<'a> ContainerView<'a> {
         self.container.image.as_deref().unwrap_or_default()
     }
 
-    /// Why it waits, in one word; empty if it does not.
+    /// Returns the reason for which the container waits, in one word; empty if it does not
+    /// wait.
     pub(super) fn waiting_reason(&self) -> &'a str {
         let waiting = self.status.and_then(|status| status.state.waiting.as_ref());
         let reason = waiting.and_then(|waiting| waiting.reason.as_deref());
         reason.unwrap_or_default()
     }
 
-    /// Since when it runs.
+    /// Returns the time at which the container's present run began.
     pub(super) fn running_since(&self) -> Option<Timestamp> {
         let running = self.status?.state.running.as_ref()?;
         running.started_at.as_ref().map(|time| time.0)
     }
 
-    /// True until it ran for the first time.
+    /// True until the container has run for the first time.
     pub(super) fn never_ran(&self) -> bool {
         self.history.ends.is_empty()
             && self
@@ -372,7 +374,7 @@ impl<'a> ContainerView<'a> {
         facts.lines_of(self.pod.fact, self.name())
     }
 
-    /// The latest event about this container that fits.
+    /// Returns the latest event about this container that `fits` accepts.
     pub(super) fn event(&self, fits: impl Fn(&EventFact) -> bool) -> Option<&'a EventFact> {
         let name = self.name();
         self.pod
@@ -385,12 +387,12 @@ impl<'a> ContainerView<'a> {
 }
 
 impl<'a> WorkloadView<'a> {
-    /// True if nothing that is followed owns it.
+    /// True if no followed object owns the workload.
     pub(super) fn is_root(self) -> bool {
         self.fact.object.uid == self.fact.root.uid
     }
 
-    /// The newest pods of it, by the root that they belong to.
+    /// Returns the newest pods of the workload, by the root that they belong to.
     pub(super) fn pods(self) -> impl Iterator<Item = PodView<'a>> {
         let root: &'a Arc<str> = &self.fact.root.uid;
         self.context
@@ -398,7 +400,7 @@ impl<'a> WorkloadView<'a> {
             .filter(move |view| view.fact.root.uid == *root && view.is_newest() && !view.is_going())
     }
 
-    /// The time at which a condition last changed.
+    /// Returns the time at which a condition last changed.
     pub(super) fn condition_time(self, type_: &str) -> Option<Timestamp> {
         let condition = self.fact.workload.condition(type_)?;
         let time = condition.last_transition_time.as_ref();

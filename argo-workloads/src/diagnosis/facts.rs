@@ -1,4 +1,4 @@
-//! What is known of the objects of an application.
+//! The knowledge about the objects of an application.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,27 +25,29 @@ pub use last_lines::LAST_LINES;
 use last_lines::LastLines;
 pub(super) use sync_failures::SyncFailures;
 
-/// Lines of a container that are kept.
+/// Lines that are kept of a container; above this the oldest are dropped.
 const LINES: usize = 50;
-/// Pods of one workload that are remembered after they are gone.
+/// Pods of one workload that are remembered after they are gone; above this the oldest is
+/// forgotten.
 const GONE: usize = 8;
-/// Objects whose events are kept.
+/// Objects whose events are kept; above this the events of the object that came first are
+/// dropped.
 const EVENT_OBJECTS: usize = 2_000;
 
 /// A line that a container wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// When it was written.
+    /// The time at which the line was written.
     pub time: Timestamp,
     /// The text.
     pub text: String,
 }
 
-/// What is known of the objects of an application: fed with what a tracker, an event
-/// stream and a log stream say, read by [`examine`](super::examine).
+/// The knowledge about the objects of an application: fed by a tracker, an event stream and a
+/// log stream, read by [`examine`](super::examine).
 ///
-/// It remembers what statuses forget and takes no clock of its own: each input comes
-/// with the time at which it was seen. Its size is bounded by the number of objects.
+/// A `Facts` remembers details that statuses forget and has no clock of its own: each input
+/// comes with the time at which it was seen. Its size is bounded by the number of objects.
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub(super) started: Timestamp,
@@ -54,17 +56,17 @@ pub struct Facts {
     /// Anything else: claims, above all.
     pub(super) others: BTreeMap<Arc<str>, ObjectRef>,
     pub(super) applications: BTreeMap<Arc<str>, Arc<Application>>,
-    /// What their syncs were refused, over all attempts.
+    /// The results that stand as failed in the sync of an Application, over all its attempts.
     failures: BTreeMap<Arc<str>, SyncFailures>,
     events: BTreeMap<Arc<str>, Events>,
     event_order: VecDeque<Arc<str>>,
     lines: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
-    /// Lines of which `lines` was not told yet.
+    /// The bytes of lines that have not been turned into `lines` yet.
     last_lines: LastLines,
     gone: BTreeMap<Arc<str>, VecDeque<GonePod>>,
 }
 
-/// A pod.
+/// A pod and the history of its containers.
 #[derive(Clone, Debug)]
 pub(super) struct PodFact {
     pub(super) object: ObjectRef,
@@ -88,14 +90,15 @@ pub(super) struct WorkloadFact {
     pub(super) rollout: RolloutState,
     pub(super) traits: KindTraits,
     pub(super) workload: Arc<WorkloadObject>,
-    /// When its newest revision was first seen.
+    /// The time at which the workload's newest revision was first seen.
     pub(super) revision_since: Timestamp,
-    /// True of a hook that failed and was deleted: it counts until its next run has a result.
+    /// True if this is a hook that failed and was deleted: the hook counts until its next run
+    /// has a result.
     pub(super) is_gone: bool,
 }
 
 impl WorkloadFact {
-    /// When its Job failed, if it is a hook.
+    /// Returns the time at which the Job failed, if the workload is a hook.
     fn failed_hook(&self) -> Option<Timestamp> {
         self.hook.as_ref()?;
         let conditions = ["FailureTarget", "Failed"];
@@ -106,7 +109,7 @@ impl WorkloadFact {
     }
 }
 
-/// A pod that is no more, with what a verdict may still need of it.
+/// A deleted pod with the facts that a verdict may still need.
 #[derive(Clone, Debug)]
 pub(super) struct GonePod {
     pub(super) fact: PodFact,
@@ -114,7 +117,7 @@ pub(super) struct GonePod {
 }
 
 impl Facts {
-    /// Nothing is known yet. What happened before `started` is not blamed on this
+    /// Creates facts that know nothing yet. Events before `started` are not blamed on this
     /// rollout.
     pub fn new(started: Timestamp) -> Self {
         Self {
@@ -227,9 +230,10 @@ impl Facts {
         }
     }
 
-    /// An object is gone. Of a pod the last ones of its workload are remembered: a Job
-    /// deletes its failed pods before it says that it failed (recording 08). So is a hook
-    /// that failed: a retry of the sync deletes it before it makes it anew.
+    /// Takes in the deletion of an object. The last pods of each workload are remembered: a
+    /// Job deletes its failed pods before it reports its failure (recording 08). A failed
+    /// hook is remembered as well: a retry of the sync deletes the hook before creating it
+    /// anew.
     fn remove(&mut self, object: &ObjectRef) {
         self.remove_pod(object);
         if let Some(fact) = self.workloads.get_mut(&object.uid)
@@ -260,7 +264,7 @@ impl Facts {
         }
     }
 
-    /// Something happened to an object, whether that is known yet or not.
+    /// Takes in an event of an object, whether that object is known yet or not.
     pub fn event(&mut self, event: EventFact) {
         let uid = Arc::clone(&event.object.uid);
         if !self.events.contains_key(&uid) {
@@ -295,7 +299,7 @@ impl Facts {
         }
     }
 
-    /// True of a pod that is there, and of one whose end may still matter.
+    /// True if the pod exists, or its end may still matter.
     fn is_remembered(&self, pod_uid: &str) -> bool {
         let mut gone = self.gone.values().flatten();
         self.pods.contains_key(pod_uid) || gone.any(|gone| &*gone.fact.object.uid == pod_uid)
@@ -338,17 +342,17 @@ impl Facts {
         self.applications.insert(uid, Arc::clone(application));
     }
 
-    /// What the sync of an Application was refused.
+    /// Returns the failures of an Application's sync.
     pub(super) fn failures_of(&self, uid: &str) -> Option<&SyncFailures> {
         self.failures.get(uid)
     }
 
-    /// The events of an object.
+    /// Returns the events of an object.
     pub(super) fn events_of(&self, uid: &str) -> Option<&Events> {
         self.events.get(uid)
     }
 
-    /// The lines of a container, of a pod that is there or gone.
+    /// Returns the lines of a container, whether its pod exists or is gone.
     pub(super) fn lines_of(&self, pod: &PodFact, container: &str) -> &[Line] {
         let present = self.lines.get(&pod.object.uid);
         let present = present.and_then(|lines| lines.get(container));
@@ -362,7 +366,7 @@ impl Facts {
         present.or_else(gone).map_or(&[], Vec::as_slice)
     }
 
-    /// The pods of a workload that are gone, oldest first.
+    /// Returns the deleted pods of a workload, oldest first.
     pub(super) fn gone_of(&self, root: &str) -> impl DoubleEndedIterator<Item = &PodFact> {
         let gone = self.gone.get(root);
         gone.into_iter().flatten().map(|gone| &gone.fact)

@@ -1,4 +1,4 @@
-//! What a rule found, fit to be shown.
+//! Findings: causes of failure in a form that can be shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,27 +7,27 @@ use jiff::Timestamp;
 
 use super::code::Code;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Worth knowing.
     Info,
-    /// It holds the rollout up, and may pass.
+    /// The cause holds the rollout up, and may pass.
     Suspicious,
-    /// It cannot succeed without a change.
+    /// The rollout cannot succeed without a change.
     Doomed,
 }
 
-/// A cause of failure: what, of which workload, since when, and what proves it.
+/// A cause of failure with its workload, its time and its evidence.
 ///
 /// Texts are single lines without credentials and without a full stop at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What is wrong.
+    /// The stable name of the cause.
     pub code: Code,
-    /// How bad it is.
+    /// The severity: whether the rollout can still succeed.
     pub severity: Severity,
-    /// Since when.
+    /// The time since which the cause has held.
     pub since: Timestamp,
     /// The workload at the top of the ownership chain, or the Application.
     pub workload: ObjectRef,
@@ -39,11 +39,11 @@ pub struct Finding {
     pub new_pods: NewPods,
     /// The cause with the numbers, without the workload's name.
     pub sentence: String,
-    /// What the sentence says without numbers and generated names. Two findings with
-    /// equal code and cause have one cause, whatever their workload; it is stable while
-    /// the cause lasts.
+    /// The sentence without numbers and generated names. Two findings with equal code and
+    /// cause have one cause, whatever their workload; the text is stable while the cause
+    /// lasts.
     pub cause: String,
-    /// Facts that prove it, one a line.
+    /// Facts that prove the cause, one a line.
     pub evidence: Vec<String>,
     /// The last lines of the failing container, at most ten, oldest first.
     pub last_lines: Vec<(Timestamp, String)>,
@@ -82,7 +82,8 @@ impl From<&Finding> for record::Finding {
     }
 }
 
-/// The workloads that cannot become complete any more, each with the time since when.
+/// Returns the workloads that can no longer become complete, each with the time from which on
+/// that was certain.
 ///
 /// The rule is krane's (`lib/krane/kubernetes_resource/{deployment,stateful_set,daemon_set}.rb`):
 /// a StatefulSet or DaemonSet is doomed when any pod is, anything that may get another
@@ -100,7 +101,8 @@ pub fn doomed_workloads(findings: &[Finding]) -> Vec<(ObjectRef, Timestamp)> {
         .collect()
 }
 
-/// Since when the doomed findings of one workload doom it.
+/// Returns the time since which the doomed findings of one workload doom the workload, if
+/// they do.
 fn doomed_since(findings: &[&Finding]) -> Option<Timestamp> {
     let first = findings.first()?;
     let whole = |finding: &&&Finding| finding.new_pods.any_dooms || finding.pods.is_empty();

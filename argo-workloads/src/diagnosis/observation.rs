@@ -1,4 +1,4 @@
-//! What one rule found at one pod, container, workload or Application.
+//! Observations: the result of one rule at one pod, container, workload or Application.
 
 use argo_core::ObjectRef;
 use argo_core::text::{cap, similar::without_numbers};
@@ -13,8 +13,8 @@ use super::{
 
 mod error_line;
 
-/// What one rule found. The rule says what is wrong; where, is filled in by
-/// [`Hit::at_pod`] and its like.
+/// The result of one rule at one place. The rule gives the cause; [`Observation::at_pod`] and
+/// its siblings fill in the place.
 #[derive(Clone, Debug)]
 pub(super) struct Observation {
     pub(super) severity: Severity,
@@ -23,20 +23,20 @@ pub(super) struct Observation {
     pub(super) cause: String,
     /// The cause without numbers: hits with equal keys have one cause.
     pub(super) key: String,
-    /// Of several hits with one cause the heaviest gives the sentence.
+    /// The rank among hits with one cause: the heaviest hit gives the sentence.
     pub(super) weight: i64,
-    /// Counts after this time, where the rule's own grace does not fit.
+    /// The grace time of this hit, where the rule's own does not fit.
     pub(super) grace: Option<SignedDuration>,
     pub(super) evidence: Vec<String>,
     pub(super) next: Option<String>,
     pub(super) lines: Vec<Line>,
     pub(super) error_line: Option<String>,
-    /// What follows from it, at the end of the sentence.
+    /// The consequence of the cause, at the end of the sentence.
     pub(super) consequence: &'static str,
     pub(super) place: Place,
 }
 
-/// Where a hit is.
+/// The place of a hit.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     pub(super) workload: Option<ObjectRef>,
@@ -63,17 +63,17 @@ impl Observation {
         }
     }
 
-    /// It cannot succeed without a change.
+    /// Creates an observation of a failure that cannot pass without a change.
     pub(super) fn doomed(since: Timestamp, cause: impl Into<String>) -> Self {
         Self::new(Severity::Doomed, since, cause)
     }
 
-    /// It holds the rollout up, and may pass.
+    /// Creates an observation of trouble that holds the rollout up and may pass.
     pub(super) fn suspicious(since: Timestamp, cause: impl Into<String>) -> Self {
         Self::new(Severity::Suspicious, since, cause)
     }
 
-    /// The same cause has this key, whatever its words.
+    /// Sets the key of the cause: hits with equal keys have one cause, whatever their words.
     pub(super) fn key(mut self, key: impl Into<String>) -> Self {
         self.key = key.into();
         self
@@ -107,7 +107,7 @@ impl Observation {
         self
     }
 
-    /// With the last lines of the container, and the one that looks like the error.
+    /// Adds the last lines of the container, and the one that looks like the error.
     pub(super) fn log(mut self, lines: &[Line]) -> Self {
         self.error_line = error_line::error_line(lines);
         self.lines = lines.to_vec();
@@ -141,14 +141,14 @@ impl Observation {
         self
     }
 
-    /// The hit is about this object, not about the one that the rule looked at.
+    /// Makes the hit one about `object` rather than about the object that the rule looked at.
     pub(super) fn about(mut self, object: ObjectRef) -> Self {
         self.place.workload = Some(object);
         self
     }
 }
 
-/// A kubectl command that a person can paste.
+/// Formats a kubectl command that a person can paste.
 pub(super) fn kubectl(namespace: &str, arguments: &[&str]) -> String {
     let mut command = String::from("kubectl");
     if !namespace.is_empty() {
@@ -162,7 +162,7 @@ pub(super) fn kubectl(namespace: &str, arguments: &[&str]) -> String {
     command
 }
 
-/// A word as a shell takes it. Names of the cluster are data, never commands.
+/// Quotes a word for a shell. Names of the cluster are data, never commands.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:=,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

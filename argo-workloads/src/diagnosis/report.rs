@@ -1,4 +1,5 @@
-//! From hits to findings: what is ripe, what is a symptom, and what has one cause.
+//! The way from hits to findings: unripe hits and symptoms are dropped, hits with one cause
+//! are merged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,11 +25,11 @@ pub use docs::findings_page;
 const PODS: usize = 100;
 const EVIDENCE: usize = 6;
 const LINES: usize = 10;
-/// Findings that are told in all, and characters of a sentence.
+/// Findings that are returned in all, the worst ones, and characters of a sentence.
 const FINDINGS: usize = 200;
 const SENTENCE: usize = 500;
 
-/// A hit with the code of its rule.
+/// A hit with the code of its rule, before it is known to be ripe.
 pub(super) struct Candidate {
     code: Code,
     observation: Observation,
@@ -36,7 +37,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// The hits of a rule. They are ripe once they have held for the grace time.
+    /// Returns the hits of a rule. A hit is ripe once they have held for the grace time.
     pub(super) fn of<'a>(
         rule: &'a Rule,
         context: &'a Context<'_>,
@@ -48,7 +49,7 @@ impl Candidate {
                 observation.since = observation.since.min(context.now);
                 let own = observation.grace.unwrap_or(rule.grace);
                 let grace = context.thresholds.grace.unwrap_or(own);
-                // What lies ahead (the cluster's clock is fast) is as good as now.
+                // A time ahead of ours (the cluster's clock is fast) counts as now.
                 let age = context
                     .now
                     .duration_since(observation.since)
@@ -67,13 +68,13 @@ impl Candidate {
         workload.is_some_and(|workload| context.is_application(&workload.uid))
     }
 
-    /// Hooks are known to the Application by their names, not by uid.
+    /// Returns the name of the workload. An Application knows its hooks by name, not by uid.
     fn name(&self) -> Option<ObjectName> {
         Some(self.observation.place.workload.as_ref()?.name())
     }
 }
 
-/// Findings, the worst and oldest first.
+/// Turns hits into findings, the worst and oldest first.
 pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) -> Vec<Finding> {
     promote(&mut observations);
     observations.retain(|candidate| candidate.is_past_grace);
@@ -83,7 +84,7 @@ pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) 
         let Some(name) = candidate.name() else {
             continue;
         };
-        // A hook is told by its Job and by the Application: one cause.
+        // Both the Job of a hook and the Application report its failure: one cause.
         let key = match candidate.code {
             Code::HookFailed => String::new(),
             _ => cap(&candidate.observation.key, 300),
@@ -105,8 +106,8 @@ pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) 
     findings
 }
 
-/// Where the controller has given up, what holds the rollout up need not ripen: nobody
-/// waits for it any more.
+/// Makes the hits of a workload ripe and doomed once its controller has given up: the rollout
+/// no longer waits for anything to pass.
 fn promote(observations: &mut [Candidate]) {
     let given_up: BTreeMap<ObjectName, Timestamp> = observations
         .iter()
@@ -140,7 +141,7 @@ fn add_deadlines(observations: &mut [Candidate]) {
     }
 }
 
-/// What another finding of the same workload explains is left out.
+/// Drops the hits that another hit of the same workload explains.
 fn drop_symptoms(observations: &mut Vec<Candidate>, context: &Context<'_>) {
     let mut codes: BTreeMap<ObjectName, BTreeSet<Code>> = BTreeMap::new();
     let mut all = BTreeSet::new();
@@ -271,7 +272,7 @@ fn sentence(observation: &Observation, pods: &[String], is_named: bool, new_pods
     cap(sentence.trim_end_matches('.'), SENTENCE)
 }
 
-/// The facts of all pods, each once, those of the sentence's pod first.
+/// Returns the facts of all pods, each once, those of the sentence's pod first.
 fn evidence(observations: &[Observation]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let facts = observations

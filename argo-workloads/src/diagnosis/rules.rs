@@ -33,7 +33,7 @@ pub(super) struct Rule {
     /// A state that lasts shorter than this is no finding.
     pub(super) grace: SignedDuration,
     pub(super) check: Check,
-    /// When it is reported, in words for people.
+    /// The conditions under which the code is reported, in words for people.
     pub(super) reported: &'static str,
 }
 

@@ -1,8 +1,8 @@
-//! When findings come, get worse, and are resolved.
+//! Changes of findings over time: they come, get worse, and are resolved.
 //!
-//! [`examine`](super::examine) tells the state of one moment. A person wants to be told
-//! once: of a finding when it comes, again if it turns out to be for good, and when it is
-//! over. What comes and goes must not flood the screen.
+//! [`examine`](super::examine) returns the findings of one moment. A person wants to be told
+//! of a finding once when it comes, again if it turns out to be for good, and when it is
+//! over. A finding that comes and goes must not flood the screen.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -34,7 +34,7 @@ pub enum FindingEvent {
     Resolved {
         /// The finding as it was reported.
         finding: Finding,
-        /// The last time at which it held.
+        /// The last time at which the finding held.
         until: Timestamp,
     },
 }
@@ -43,7 +43,7 @@ pub enum FindingEvent {
 #[derive(Debug, Default)]
 pub struct Timeline {
     current: Vec<Finding>,
-    /// When each of the current findings was first seen.
+    /// The time at which each of the current findings was first seen.
     standing: BTreeMap<Key, Timestamp>,
     reported: BTreeMap<Key, Reported>,
 }
@@ -52,27 +52,27 @@ pub struct Timeline {
 #[derive(Debug)]
 struct Reported {
     finding: Finding,
-    /// The last time at which it held.
+    /// The last time at which the finding held.
     held: Timestamp,
     end: End,
-    /// When it was last reported as resolved.
+    /// The time at which the finding was last reported as resolved.
     resolved_at: Option<Timestamp>,
 }
 
-/// How a reported finding ended.
+/// The end of a reported finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// It holds, or has not been absent for long enough.
+    /// The finding holds, or has not been absent for long enough.
     Open,
     /// Another finding of the workload took its place.
     Replaced,
-    /// It is resolved.
+    /// The finding is resolved.
     Resolved,
 }
 
 impl Timeline {
-    /// Takes in the findings of one look and returns what to report. A finding is reported
-    /// once, again when it gets worse, and when it is resolved.
+    /// Takes in the findings of one look and returns the changes to report. A finding is
+    /// reported once, again when it gets worse, and when it is resolved.
     pub fn update(
         &mut self,
         findings: Vec<Finding>,

@@ -1,19 +1,19 @@
-//! How the workload or Application of a finding is getting on.
+//! The state of the workload or Application that a finding is about.
 
 use argo_core::resource::Application;
 
-/// How the workload or Application of a finding is getting on.
+/// The state of the workload or Application that a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectState {
-    /// It is rolled out; an Application is synced.
+    /// The workload is rolled out; an Application is synced.
     Complete,
-    /// It is under way.
+    /// The rollout is under way.
     InProgress,
-    /// It is under way with other pods than those of the finding.
+    /// The rollout is under way with other pods than those of the finding.
     PodsReplaced,
-    /// Its controller has given up.
+    /// The controller has given up.
     Failed,
-    /// It was deleted.
+    /// The object was deleted.
     Gone,
 }
 

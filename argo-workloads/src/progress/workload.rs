@@ -1,4 +1,4 @@
-//! How far one workload is.
+//! The progress of one workload.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
-/// How far one workload is, and how long it took.
+/// The progress of one workload, and the time that it took.
 #[derive(Clone, Debug)]
 pub struct WorkloadProgress {
     /// The workload.
@@ -16,15 +16,15 @@ pub struct WorkloadProgress {
     pub rollout: RolloutState,
     /// Whether it runs for ever, once, or starts others by the clock.
     pub runs: Runs,
-    /// The sync phase, if it is a hook.
+    /// The sync phase, if the workload is a hook.
     pub hook: Option<Arc<str>>,
-    /// True if it is new, or was incomplete at some time of this rollout.
+    /// True if the workload is new, or was incomplete at some time of this rollout.
     pub touched: bool,
-    /// The time since which it is incomplete; absent while it is complete.
+    /// The time since which the workload has been incomplete; absent while it is complete.
     pub pending_since: Option<Timestamp>,
     /// The new pod that was not ready when the workload was last incomplete.
     pub held_up_by: Option<Arc<str>>,
-    /// How long it took to become complete, the last time.
+    /// The time that the workload took to become complete, the last time.
     pub took: Option<Duration>,
     /// True once it was deleted.
     pub gone: bool,
@@ -110,7 +110,8 @@ impl WorkloadProgress {
     }
 }
 
-/// Returns the rollout of what is judged by itself: roots, and the Jobs of CronJobs.
+/// Returns the rollout of an object that is judged by itself: a root, or the Job of a
+/// CronJob.
 pub(super) fn own_rollout(tracked: &Tracked) -> Option<RolloutState> {
     if tracked.object.uid != tracked.root.uid && !tracked.traits.runs_once() {
         return None;

@@ -4,10 +4,10 @@ use argo_core::resource::WorkloadObject;
 
 use super::{NOT_SEEN, RolloutState, not_available, words};
 
-/// The state of a kind that nobody here knows, by the conventions of kstatus
+/// Judges an object of an unknown kind by the conventions of kstatus
 /// (`sigs.k8s.io/cli-utils/pkg/kstatus`): the generation seen, the conditions `Stalled`,
-/// `Reconciling`, `Ready` and `Available`, and the counts of pods where it has them.
-/// What says nothing of the kind is complete.
+/// `Reconciling`, `Ready` and `Available`, and the counts of pods where it has them. An
+/// object with none of these is complete.
 pub fn generic(object: &WorkloadObject) -> RolloutState {
     let status = &object.status;
     let state = RolloutState {

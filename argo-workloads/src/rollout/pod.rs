@@ -54,7 +54,7 @@ fn waiting(pod: &Pod) -> String {
     "its containers".to_owned()
 }
 
-/// What the kubelet says, or the first container that failed.
+/// Returns the kubelet's message, or names the first container that failed.
 fn failure(pod: &Pod) -> String {
     if let Some(message) = pod.status.message.clone().filter(|text| !text.is_empty()) {
         return message;

@@ -12,8 +12,8 @@ use argo_core::{
 
 use crate::workload::Scope;
 
-/// How long refusals are gathered: those of one namespace arrive within moments, kind by
-/// kind, and make one notice.
+/// The time for which refusals are gathered: those of one namespace arrive within moments,
+/// kind by kind, and make one notice.
 const GATHER: Duration = Duration::from_secs(1);
 
 /// Gathers the resources (`pods`, `deployments.apps`) that cannot be read in a scope.

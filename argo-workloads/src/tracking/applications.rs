@@ -70,7 +70,7 @@ pub(crate) struct Followed {
 /// The followed Applications that a complete list did not show.
 #[derive(Default)]
 pub(crate) struct Missing {
-    /// Those that were there before.
+    /// The Applications that were there before.
     pub(crate) gone: Vec<ObjectRef>,
     pub(crate) apps: Vec<AppRef>,
 }
@@ -120,8 +120,8 @@ impl Applications {
         &self.local.described
     }
 
-    /// One watch a namespace: of the one Application there, or of all. Where that is not
-    /// allowed it is one for each.
+    /// Returns the watches: one for each namespace, of the one Application there or of all.
+    /// Where listing is not allowed, each Application has a watch of its own.
     pub(crate) fn watches(&self) -> BTreeSet<WatchSpec> {
         let names = self.entries.keys();
         let watches = names.map(|(namespace, name)| {

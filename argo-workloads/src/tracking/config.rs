@@ -81,10 +81,11 @@ pub struct TrackConfig {
     /// Above this number of namespaces each kind has one watch of the whole cluster, if
     /// that is allowed. Default 20.
     pub namespace_limit: usize,
-    /// How long the Application is waited for before the rest begins without it.
+    /// The time for which the Application is waited for before the watches begin without it.
     /// Default 5 s.
     pub application_wait: Duration,
-    /// How long nothing may be found before that is reported. Default 10 s.
+    /// The time without any object of the application after which that is reported. Default
+    /// 10 s.
     pub nothing_found_after: Duration,
 }
 
@@ -169,7 +170,7 @@ impl TrackConfig {
         self
     }
 
-    /// Sets how long nothing may be found before that is reported.
+    /// Sets the time without any object of the application after which that is reported.
     pub fn nothing_found_after(mut self, after: Duration) -> Self {
         self.nothing_found_after = after;
         self

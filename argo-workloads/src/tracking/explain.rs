@@ -10,7 +10,7 @@ use crate::{Membership, selector::annotation};
 pub struct Explanation {
     /// The object.
     pub object: ObjectRef,
-    /// True if it is followed.
+    /// True if the object is followed.
     pub followed: bool,
     /// The reason in one sentence without a full stop.
     pub why: String,

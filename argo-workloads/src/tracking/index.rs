@@ -37,18 +37,18 @@ pub enum Change {
     Applied(Tracked),
     /// An object is gone, or no longer belongs to the application.
     Removed(ObjectRef),
-    /// This owner is delivered by no watch: read it and call
-    /// [`owner_read`](Index::owner_read). Reported once, and again when a new object names
-    /// an owner that was read and belongs to nobody: it may have got its tracking id since.
+    /// No watch delivers this owner: the caller reads it and calls
+    /// [`owner_read`](Index::owner_read). Reported once, and again when a new object names an
+    /// owner that was read and belongs to nobody: it may have got its tracking id since.
     Want(UnknownOwner),
 }
 
 /// The ownership graph, and thereby the membership of each object in the application.
 ///
-/// It takes every object of a namespace, as one that belongs to nobody today may be
-/// adopted tomorrow. An object belongs to the application by its own marks or because an object
-/// that does owns it, to any depth. Objects are told apart by uid: two pods of one name are
-/// two pods.
+/// The index takes every object of a namespace, as an object without an owner may be adopted
+/// later. An object belongs to the application by its own marks or because an object that
+/// does owns it, to any depth. Objects are told apart by uid: two pods of one name are two
+/// pods.
 ///
 /// Objects may arrive in any order. An object with an unknown owner waits. A deleted owner
 /// still counts for the objects that it leaves behind until they are gone too, or are
@@ -71,7 +71,7 @@ pub struct Index {
     tombstones: VecDeque<Uid>,
 }
 
-/// The reach of a change.
+/// The objects whose places are computed again after a change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
     /// The objects below one whose place has changed.
@@ -435,8 +435,8 @@ impl Index {
         }
     }
 
-    /// Computes the places of objects and of all that depend on them, and reports what has
-    /// changed, owners first. `report` if the objects themselves are reported although
+    /// Computes the places of objects and of all that depend on them, and reports the
+    /// changes, owners first. With `report` the objects themselves are reported although
     /// their places are as before.
     fn recompute(&mut self, starts: &[Uid], reach: Reach, report: bool, changes: &mut Vec<Change>) {
         let mut placed = self.recompute_places(starts, reach);

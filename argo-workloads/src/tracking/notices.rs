@@ -160,7 +160,7 @@ pub(crate) fn owner_unreadable(owner: &ObjectRef, answer: &str) -> Notice {
     }
 }
 
-/// Says what is still followed without an Application, and what is lost.
+/// Tells the parts that are still followed without an Application from those that are lost.
 pub(crate) fn fallback(app: &AppRef, applications: &Applications, config: &TrackConfig) -> String {
     let others = app != applications.root() || applications.found_root().is_some();
     let namespaces = if config.all_namespaces {

@@ -10,7 +10,7 @@ use argo_core::GroupKind;
 
 use super::index::UnknownOwner;
 
-/// How long a 403 on an owner is remembered before it is read again.
+/// The time for which a 403 on an owner is remembered before the owner is read again.
 const REFUSED: Duration = Duration::from_secs(300);
 /// The shortest time between two reads of one owner.
 const READ_AGAIN: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ const RECHECK: Duration = Duration::from_secs(60);
 /// The shortest time between two such reads, whatever the owner.
 const BETWEEN_RECHECKS: Duration = Duration::from_secs(5);
 
-/// A kind in a namespace: what a role allows or refuses.
+/// A kind in a namespace, the unit in which a role allows or refuses reads.
 type Place = (GroupKind, Arc<str>);
 
 /// Keeps account of the owners that no watch delivers.
@@ -86,7 +86,7 @@ impl Owners {
         self.reading.is_empty()
     }
 
-    /// Records that the read of an owner has ended, whatever came of it.
+    /// Records that the read of an owner has ended, with whatever result.
     pub(crate) fn answered(&mut self, owner: &UnknownOwner, now: Duration) {
         let uid = &owner.owner.uid;
         self.reading.remove(uid);

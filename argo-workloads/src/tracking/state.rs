@@ -63,11 +63,11 @@ enum Phase {
 /// The search for a first object of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Search {
-    /// None was found so far.
+    /// No object was found so far.
     Searching,
-    /// At least one was found.
+    /// At least one object was found.
     Found,
-    /// None was found, which was reported.
+    /// No object was found in time, which was reported.
     GaveUp,
 }
 

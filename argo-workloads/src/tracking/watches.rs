@@ -1,4 +1,4 @@
-//! The watches that tracking needs: what they cover, and their streams.
+//! The watches that tracking needs: their kinds, their scopes and their streams.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -147,7 +147,7 @@ impl WatchSpec {
         }
     }
 
-    /// Lists once what the watch would deliver.
+    /// Lists the objects of the watch once.
     pub(crate) async fn scan(&self, context: &WatchContext) -> Result<Vec<Observed>, scan::Error> {
         let (scope, resource) = (self.scope(), self.resource(&context.kinds));
         let client = &context.workloads;

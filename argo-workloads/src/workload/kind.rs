@@ -27,7 +27,7 @@ pub struct WorkloadKind {
 impl WorkloadKind {
     /// Names a kind: API group, version, kind and plural.
     ///
-    /// Its progress follows the conventions of [`generic`] until another rule is
+    /// The kind's progress follows the conventions of [`generic`] until another rule is
     /// [given](Self::rollout), and its traits are the default ones.
     pub fn new(group: &str, version: &str, kind: &str, plural: &str) -> Self {
         Self {

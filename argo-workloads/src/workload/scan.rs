@@ -11,15 +11,15 @@ const PAGE: u32 = 250;
 /// A list whose pages expire while they are read is begun again this often.
 const TRIES: u32 = 3;
 
-/// Why a list could not be read.
+/// An error that kept a list from being read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot list {resource} in {scope}")]
 pub struct Error {
     /// The plural with its group, as RBAC names it: `deployments.apps`.
     pub resource: String,
-    /// Where.
+    /// The namespace or the cluster that was listed.
     pub scope: Scope,
-    /// What the server or the connection said.
+    /// The error of the server or the connection.
     pub source: Box<kube::Error>,
 }
 

@@ -1,11 +1,11 @@
-//! Where objects are looked for.
+//! The namespaces in which objects are looked for.
 
 use std::{fmt, sync::Arc};
 
 /// One namespace, or all of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// All namespaces, and what lies in none.
+    /// All namespaces, and cluster-scoped objects.
     Cluster,
     /// One namespace.
     Namespace(Arc<str>),

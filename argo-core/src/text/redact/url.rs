@@ -8,7 +8,7 @@ struct Url<'a> {
     text: &'a str,
     /// The start of the scheme's letters.
     scheme: usize,
-    /// The start of what follows `://`.
+    /// The start of the part after `://`.
     start: usize,
     /// The end of host and port.
     authority: usize,
@@ -81,7 +81,7 @@ fn is_number(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Cuts what stands before the `@` of a URL, `https://user:password@host` and
+/// Cuts the user and password before the `@` of a URL, `https://user:password@host` and
 /// `https://token@host`.
 pub(super) fn users(text: &str, words: &[Word<'_>], cuts: &mut Cuts) {
     for url in urls(text, words) {
@@ -137,7 +137,7 @@ fn is_secret_parameter(parameter: &str) -> bool {
     }
 }
 
-/// Cuts what stands before the `@` of an image or a data source that is no URL:
+/// Cuts the user and password before the `@` of an image or a data source that is no URL:
 /// `user:password@registry/image`, `user:password@tcp(host)/database`.
 pub(super) fn bare_users(text: &str, words: &[Word<'_>], cuts: &mut Cuts) {
     for &(at, word) in words.iter().filter(|(_, word)| word.contains('@')) {

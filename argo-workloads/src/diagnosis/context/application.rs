@@ -1,4 +1,4 @@
-//! What the rules ask of an Application: its operation, above all.
+//! The questions that the rules ask about an Application: its operation, above all.
 
 use argo_core::{
     GroupKind, ObjectRef,

@@ -1,6 +1,7 @@
-//! Which pods have the newest revision of their workload.
+//! The pods of the newest revision of their workload.
 //!
-//! Only these count: what an old ReplicaSet's pods do while they are replaced is no news.
+//! Only these pods count: trouble of an old ReplicaSet's pods while they are replaced is no
+//! news.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

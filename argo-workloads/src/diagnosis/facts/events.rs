@@ -1,4 +1,4 @@
-//! What the events of one object said, merged and bounded.
+//! The events of one object, merged and bounded.
 
 use argo_core::{
     ObjectRef,
@@ -6,29 +6,30 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
-/// Different events of one object that are remembered.
+/// Different events of one object that are remembered; above this the one that is longest ago
+/// is dropped.
 const KINDS: usize = 40;
-/// Bytes of a message that are kept.
+/// Bytes above which a message is cut.
 const MESSAGE: usize = 2048;
 
 /// A Kubernetes event, as the rules need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventFact {
-    /// The object that it is about.
+    /// The object that the event is about.
     pub object: ObjectRef,
-    /// The container that it is about, from the field path.
+    /// The container that the event is about, from the field path.
     pub container: Option<String>,
     /// The reason, in one camel-case word.
     pub reason: String,
-    /// A sentence.
+    /// The message, a sentence.
     pub message: String,
     /// `Normal` or `Warning`.
     pub type_: String,
-    /// How often it happened.
+    /// The number of times that the event happened.
     pub count: u32,
-    /// When it happened first.
+    /// The first time at which the event happened.
     pub first: Timestamp,
-    /// When it happened last.
+    /// The last time at which the event happened.
     pub last: Timestamp,
 }
 
@@ -37,7 +38,7 @@ pub struct EventFact {
 pub(crate) struct Events(Vec<EventFact>);
 
 impl Events {
-    /// Takes in an event. Those that differ in generated names only are one: a quota
+    /// Takes in an event. Events that differ only in generated names are merged: a quota
     /// makes an event for each pod that it refuses (recording 11).
     pub(crate) fn add(&mut self, mut event: EventFact) {
         if event.message.len() > MESSAGE {
@@ -64,7 +65,7 @@ impl Events {
         self.0.push(event);
     }
 
-    /// The latest event that fits.
+    /// Returns the latest event that `fits` accepts.
     pub(crate) fn latest(&self, fits: impl Fn(&EventFact) -> bool) -> Option<&EventFact> {
         self.0
             .iter()
@@ -84,8 +85,8 @@ fn key(event: &EventFact) -> (&str, Option<&str>, String) {
     (&event.reason, event.container.as_deref(), message)
 }
 
-/// Counts of one series only grow; those of another one (each pod that a quota refuses
-/// has its own) are further occurrences.
+/// Adds a repetition to a known event. The count of one series only grows; the count of
+/// another series (each pod that a quota refuses has its own) is a further occurrence.
 fn merge(known: &mut EventFact, event: EventFact) {
     known.count = if event.message == known.message {
         known.count.max(event.count)

@@ -1,41 +1,41 @@
-//! What the status of a container said before: the present one forgets too fast.
+//! Past statuses of a container: the present status forgets too fast.
 //!
-//! A kubelet keeps one past run, shows a telling message for a second, and alternates
-//! between an error and its back-off (recordings 03, 10). What a rule needs of the past
-//! is remembered here, bounded.
+//! A kubelet keeps one past run, shows a telling message for a second, and alternates between
+//! an error and its back-off (recordings 03, 10). This module remembers the part of the past
+//! that a rule needs, bounded.
 
 use argo_core::resource::{ContainerStatus, Terminated};
 use jiff::Timestamp;
 
-/// Runs of a container that are remembered.
+/// Runs of a container that are remembered; above this the oldest is dropped.
 const RUNS: usize = 8;
 
-/// What is remembered of one container of one pod.
+/// The remembered past of one container of one pod.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ContainerHistory {
-    /// Restarts that happened before the rollout.
+    /// The number of restarts that happened before the rollout.
     pub(crate) baseline: i64,
-    /// The ends of its last runs, oldest first.
+    /// The ends of the container's last runs, oldest first.
     pub(crate) ends: Vec<End>,
-    /// The trouble it has in getting started, until it runs.
+    /// The trouble that the container has in starting, until it runs.
     pub(crate) start_problem: Option<StartProblem>,
-    /// The last telling message, also after it was replaced by a back-off.
+    /// The last telling message, even after a back-off has replaced it in the status.
     pub(crate) last_message: Option<LastMessage>,
 }
 
 /// The end of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct End {
-    /// How often the container had been restarted before this run.
+    /// The number of restarts before this run.
     pub(crate) run: i64,
-    /// How it ended.
+    /// The end in the words of the status.
     pub(crate) terminated: Terminated,
-    /// When the status first said so.
+    /// The time at which the status first showed the end.
     pub(crate) seen: Timestamp,
 }
 
 impl End {
-    /// When it ended, by the kubelet's clock.
+    /// Returns the time at which the run ended, by the kubelet's clock.
     pub(crate) fn time(&self) -> Timestamp {
         let finished = self.terminated.finished_at.as_ref().map(|time| time.0);
         finished
@@ -44,23 +44,23 @@ impl End {
     }
 }
 
-/// Why a container does not start.
+/// The trouble that keeps a container from starting.
 #[derive(Clone, Debug)]
 pub(crate) struct StartProblem {
-    /// The kind of trouble; back-offs belong to what they back off from.
+    /// The kind of trouble; a back-off belongs to the kind of the failure before it.
     pub(crate) kind: StartProblemKind,
     /// The reason that stands in the status, or stood there before a back-off.
     pub(crate) reason: String,
-    /// The message that says most.
+    /// The most telling message.
     pub(crate) message: String,
-    /// When it began.
+    /// The time at which the trouble began.
     pub(crate) since: Timestamp,
 }
 
 /// A message that was worth remembering.
 #[derive(Clone, Debug)]
 pub(crate) struct LastMessage {
-    /// The reason that it came with.
+    /// The reason that stood beside the message.
     pub(crate) reason: String,
     /// The message.
     pub(crate) message: String,
@@ -101,8 +101,8 @@ impl StartProblemKind {
 }
 
 impl ContainerHistory {
-    /// The memory of a container that is seen for the first time. Restarts of a pod that
-    /// was there before are not this rollout's.
+    /// Creates the memory of a container that is seen for the first time. Earlier restarts of
+    /// a pod that is older than the rollout are not blamed on the rollout.
     pub(crate) fn new(status: &ContainerStatus, is_new: bool) -> Self {
         Self {
             baseline: if is_new {

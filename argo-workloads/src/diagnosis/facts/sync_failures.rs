@@ -1,11 +1,11 @@
-//! What the attempts of a sync were refused.
+//! The failures of the attempts of a sync.
 //!
-//! Argo CD starts each retry with an empty list of results (recordings argocd/cr) and in
-//! any order: what an attempt has not come to yet is as it was.
+//! Argo CD starts each retry with an empty list of results (recordings argocd/cr) and in any
+//! order: an object that an attempt has not reached yet keeps its last result.
 
 use argo_core::resource::{OperationState, ResourceResult};
 
-/// Failures that are remembered of one operation.
+/// Failures that are remembered of one operation; further ones are dropped.
 const FAILURES: usize = 100;
 
 /// The results that stand as failed, by kind, namespace and name.
@@ -13,7 +13,7 @@ const FAILURES: usize = 100;
 pub(crate) struct SyncFailures(Vec<ResourceResult>);
 
 impl SyncFailures {
-    /// The operation is like this now.
+    /// Takes in the present state of the operation.
     pub(crate) fn see(&mut self, operation: &OperationState) {
         let results = &operation.sync_result.resources;
         // Another operation owes nothing to the one before.
@@ -29,12 +29,12 @@ impl SyncFailures {
         self.0.truncate(FAILURES);
     }
 
-    /// Objects that the server refused.
+    /// Returns the objects that the server refused.
     pub(crate) fn refused(&self) -> impl Iterator<Item = &ResourceResult> {
         self.0.iter().filter(|result| is_refused(result))
     }
 
-    /// Hooks that failed.
+    /// Returns the hooks that failed.
     pub(crate) fn hooks(&self) -> impl Iterator<Item = &ResourceResult> {
         self.0.iter().filter(|result| is_failed_hook(result))
     }
@@ -53,7 +53,7 @@ fn is_failed_hook(result: &ResourceResult) -> bool {
     result.hook_type.is_some() && matches!(phase, Some("Failed" | "Error"))
 }
 
-/// A hook that was made and has not ended.
+/// True if the result is that of a hook that was created and has not ended.
 fn is_pending(result: &ResourceResult) -> bool {
     let phase = result.hook_phase.as_deref();
     result.hook_type.is_some() && !is_refused(result) && matches!(phase, None | Some("Running"))

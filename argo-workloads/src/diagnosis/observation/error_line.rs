@@ -128,7 +128,7 @@ fn has_word(text: &str, word: &str) -> bool {
     })
 }
 
-/// What a structured line says: the message of JSON or of `msg="…"`.
+/// Returns the message of a structured line, of JSON or of `msg="…"`; otherwise the line.
 fn message(line: &str) -> &str {
     for key in [
         "\"msg\":\"",

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::diagnosis::{code::Code, rules::RULES};
 
-/// Writes `docs/findings.md`: the meaning of each code, when it is reported and what to do
-/// about it. Markdown, one heading a code.
+/// Writes `docs/findings.md`: the meaning of each code, the conditions under which it is
+/// reported, and the remedy. Markdown, one heading a code.
 pub fn findings_page() -> String {
     let mut page = String::from(HEAD);
     for &code in Code::ALL {

@@ -52,11 +52,11 @@ pub(super) fn denied(view: WorkloadView<'_>) -> Option<Observation> {
     )
 }
 
-/// That pods of a workload are refused now.
+/// The present refusal of a workload's pods.
 struct Refusal<'a> {
     since: Timestamp,
     message: &'a str,
-    /// Pods that are there and that are wanted.
+    /// The numbers of pods that exist and that are wanted.
     there: i64,
     wanted: i64,
 }

@@ -1,4 +1,4 @@
-//! What a pod refers to and does not exist.
+//! References of a pod to objects that do not exist.
 //!
 //! Texts: kubernetes `pkg/kubelet/kubelet_pods.go`, `pkg/volume/{configmap,secret}`;
 //! recording 10. After an init container the status says `PodInitializing` for up to
@@ -19,14 +19,14 @@ use crate::diagnosis::{
 struct Missing {
     /// The cause in words.
     cause: String,
-    /// What to look at: `configmap`, `secret` and a name.
+    /// The object to look at: `configmap` or `secret`, and a name.
     object: Option<(&'static str, String)>,
 }
 
 impl Missing {
-    /// What a message of the kubelet says is missing; nothing for its own delays
-    /// (`failed to sync configmap cache: timed out`, in 5 of 70 healthy rollouts) and for
-    /// other troubles.
+    /// Parses the missing object from a message of the kubelet; nothing for the kubelet's own
+    /// delays (`failed to sync configmap cache: timed out`, in 5 of 70 healthy rollouts) and
+    /// for other troubles.
     fn of(message: &str) -> Option<Self> {
         if message.contains("failed to sync") || message.contains("not registered") {
             return None;
@@ -202,8 +202,8 @@ pub(super) fn cannot_create(view: &ContainerView<'_>) -> Option<Observation> {
     })
 }
 
-/// What the kubelet says of the container's configuration: in the status, or in an event
-/// while the status is not there yet.
+/// Returns the kubelet's message about the container's configuration: from the status, or
+/// from an event while the status does not have it yet.
 fn config_error<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str)> {
     let event = view.event(|event| {
         event.reason == "Failed"

@@ -16,13 +16,13 @@ use crate::diagnosis::{
     span::span,
 };
 
-/// What is the same each time needs no third try; other crashes may have waited for
-/// something.
+/// Returns the restarts allowed to a failure that is the same each time: it needs no third
+/// try, while other crashes may have waited for something.
 fn allowed_if_certain(view: &ContainerView<'_>) -> u32 {
     view.context().thresholds.allow_restarts.min(1)
 }
 
-/// A container killed at its memory limit. The kernel's kill of a child shows as
+/// Finds a container killed at its memory limit. The kernel's kill of a child shows as
 /// `OOMKilled` with the shell's own exit code on cgroup v1.
 pub(super) fn oom_killed(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::OomKilled, allowed_if_certain(view))?;
@@ -53,8 +53,8 @@ pub(super) fn memory_limit(pod: &Pod, container: &Container) -> String {
     }
 }
 
-/// A program of another processor, or a script that does not say what runs it. The runtime
-/// says so in the log only (exit 1 or 255).
+/// Finds a program for another processor, or a script without an interpreter line. The
+/// runtime reports it in the log only (exit 1 or 255).
 pub(super) fn exec_format(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::ExecFormat, allowed_if_certain(view))?;
     let image = clean(view.image());
@@ -65,7 +65,7 @@ pub(super) fn exec_format(view: &ContainerView<'_>) -> Option<Observation> {
     Some(observation(view, &crashes, "exec-format", cause).log(view.lines()))
 }
 
-/// A program that may not be executed.
+/// Finds a program that may not be executed.
 pub(super) fn permission_denied(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::PermissionDenied, allowed_if_certain(view))?;
     let end = &crashes.last.terminated;
@@ -78,8 +78,8 @@ pub(super) fn permission_denied(view: &ContainerView<'_>) -> Option<Observation>
     Some(observation(view, &crashes, "permission", cause).log(&lines))
 }
 
-/// A container that the runtime cannot start: the program is missing, a mount is wrong, a
-/// hook fails. Exit code 128 alone is no proof (krane): it must happen twice.
+/// Finds a container that the runtime cannot start: the program is missing, a mount is wrong,
+/// a hook fails. Exit code 128 alone is no proof (krane): it must happen twice.
 pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::StartFailed, allowed_if_certain(view))?;
     let text = start_error(view, &crashes.last.terminated).unwrap_or_default();
@@ -87,7 +87,7 @@ pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Observation> {
     let cause = format!("{} cannot start: {phrase}", view.label());
     let (namespace, pod) = (view.pod.namespace(), view.pod.name());
     let observation = observation(view, &crashes, &without_numbers(&phrase), cause);
-    // There is no log of what never started.
+    // A container that never started has no log.
     Some(
         observation
             .evidence(text)
@@ -95,14 +95,14 @@ pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Observation> {
     )
 }
 
-/// An init container that fails keeps the pod from starting.
+/// Finds an init container that fails, which keeps the pod from starting.
 pub(super) fn init_failed(view: &ContainerView<'_>) -> Option<Observation> {
     let allowed = view.context().thresholds.allow_restarts;
     let crashes = crashed_as(view, Code::InitFailed, allowed)?;
     Some(describe(view, &crashes))
 }
 
-/// An init container that runs on, most often waiting for something.
+/// Finds an init container that runs on, most often waiting for something.
 pub(super) fn init_hangs(view: &ContainerView<'_>) -> Option<Observation> {
     let since = view.running_since().filter(|_| view.role == Role::Init)?;
     let ran = span(view.context().age(since));
@@ -121,7 +121,7 @@ pub(super) fn init_hangs(view: &ContainerView<'_>) -> Option<Observation> {
     })
 }
 
-/// A container that ends again and again, for whatever reason of its own.
+/// Finds a container that ends again and again for a reason of its own.
 pub(super) fn crash_loop(view: &ContainerView<'_>) -> Option<Observation> {
     // A pod that runs once does not loop: job-failed.
     if view.restart_policy() == "Never" {

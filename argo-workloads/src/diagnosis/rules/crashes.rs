@@ -1,8 +1,8 @@
-//! How often a container ended when it should run, and how.
+//! The unwanted ends of a container: their number and their kind.
 //!
 //! `CrashLoopBackOff` comes 11–17 s after the first crash and sometimes for 0.3 s only
-//! (recordings 03, 10): what counts is how often a container ended, not whether it is
-//! called a loop at the moment.
+//! (recordings 03, 10): the number of ends counts, not the reason that the status shows at
+//! the moment.
 
 use argo_core::resource::Terminated;
 use jiff::{SignedDuration, Timestamp};
@@ -17,20 +17,21 @@ use crate::diagnosis::{
     span::{secs, span},
 };
 
-/// How often a container ended in this rollout, and how it did so the last time.
+/// The ends of a container in this rollout.
 pub(super) struct Crashes<'a> {
-    /// How often.
+    /// The number of ends.
     pub(super) count: i64,
     /// The last end.
     pub(super) last: &'a End,
-    /// The first end that is remembered.
+    /// The time of the first failure that is remembered.
     first: Timestamp,
     /// The longest run that is remembered.
     pub(super) longest: SignedDuration,
 }
 
 impl<'a> Crashes<'a> {
-    /// Nothing where the container never failed, or has recovered.
+    /// Counts the ends of a container; nothing where the container never failed, or has
+    /// recovered.
     pub(super) fn of(view: &ContainerView<'a>) -> Option<Self> {
         let history = view.history;
         let ends = &history.ends;
@@ -51,7 +52,7 @@ impl<'a> Crashes<'a> {
         })
     }
 
-    /// True if it ended more often than that, or will not be started again.
+    /// True if the container ended more often than `allowed`, or will not be started again.
     pub(super) fn exceed(&self, view: &ContainerView<'_>, allowed: u32) -> bool {
         let is_final = view.restart_policy() == "Never" && view.pod.job().is_none();
         self.count > i64::from(allowed) || (is_final && self.count > 0)
@@ -77,8 +78,8 @@ impl<'a> Crashes<'a> {
     }
 }
 
-/// Where counting starts. Restarts before this rollout are not its own, unless the
-/// container is in its back-off even now.
+/// Returns the restart count from which crashes are counted. Restarts before this rollout are
+/// not blamed on the rollout, unless the container is in its back-off even now.
 fn counted_from(view: &ContainerView<'_>, last: &End) -> i64 {
     let context = view.context();
     // One look sees no second end: a short run that ended lately stands for all of them.
@@ -90,7 +91,8 @@ fn counted_from(view: &ContainerView<'_>, last: &End) -> i64 {
     if blocked { 0 } else { view.history.baseline }
 }
 
-/// What runs for ever should not end at all; what runs once should not fail.
+/// True if an end is a failure: a container that runs for ever should not end at all, one
+/// that runs once should not fail.
 fn is_failure(view: &ContainerView<'_>, end: &Terminated) -> bool {
     let for_ever = match view.role {
         Role::Init => false,
@@ -156,7 +158,7 @@ fn has_recovered(view: &ContainerView<'_>, longest: SignedDuration) -> bool {
     since.is_some_and(|since| view.context().age(since) > needed)
 }
 
-/// True if the pod did what it was for.
+/// True if all containers of the pod have succeeded.
 fn is_done(view: &ContainerView<'_>) -> bool {
     view.pod.fact.pod.status.phase.as_deref() == Some("Succeeded")
 }
@@ -167,7 +169,7 @@ fn ran_for(end: &Terminated) -> Option<SignedDuration> {
     (started.0 > Timestamp::UNIX_EPOCH && ran >= SignedDuration::ZERO).then_some(ran)
 }
 
-/// What a crash is called: the most special cause first.
+/// Returns the code of a crash, looking for the most specific cause first.
 fn classify(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Code {
     let end = &crashes.last.terminated;
     let text = start_error(view, end).unwrap_or_default();
@@ -189,7 +191,8 @@ fn classify(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Code {
     }
 }
 
-/// The crashes of a container, if they are of this kind and more than allowed.
+/// Returns the crashes of a container, if they are of the kind `code` and more than
+/// `allowed`.
 pub(super) fn crashed_as<'a>(
     view: &ContainerView<'a>,
     code: Code,
@@ -199,7 +202,8 @@ pub(super) fn crashed_as<'a>(
     (crashes.exceed(view, allowed) && classify(view, &crashes) == code).then_some(crashes)
 }
 
-/// A Job starts new pods until its limit: its crashes are a warning.
+/// Creates the observation of crashes. A Job starts new pods up to its limit, so the crashes
+/// of its pods are only a warning.
 pub(super) fn observation(
     view: &ContainerView<'_>,
     crashes: &Crashes<'_>,
@@ -244,7 +248,7 @@ fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
     format!("ended last at {time} with exit code {code}{ran}, {restarts} restart{s}{message}")
 }
 
-/// The lines of the run that ended; those of the one that runs now prove nothing.
+/// Returns the lines of the run that ended; those of the present run prove nothing.
 pub(super) fn lines_before_end(lines: &[Line], end: &End) -> Vec<Line> {
     let until = end.time().saturating_add(secs(1)).unwrap_or(end.time());
     let of_dead: Vec<Line> = lines
@@ -263,8 +267,8 @@ fn log_says(view: &ContainerView<'_>, text: &str) -> bool {
     view.lines().iter().any(|line| line.text.contains(text))
 }
 
-/// The event of the kubelet that killed this run for a probe. The event is Normal, the
-/// exit code the program's own (143, or 137 where it ignores TERM).
+/// Returns the event of the kubelet that killed this run for a probe. The event is Normal,
+/// the exit code the program's own (143, or 137 where it ignores TERM).
 pub(super) fn probe_kill<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a EventFact> {
     let event = view.event(|event| {
         event.reason == "Killing"
@@ -310,8 +314,9 @@ pub(super) fn exit(end: &Terminated) -> String {
     format!("exit {code}: {reading}")
 }
 
-/// containerd `internal/cri/server/helpers.go`: a task that cannot start ends as
-/// `StartError` with exit code 128; Docker called it `ContainerCannotRun`.
+/// True if the runtime could not start the container. containerd
+/// `internal/cri/server/helpers.go`: a task that cannot start ends as `StartError` with exit
+/// code 128; Docker called it `ContainerCannotRun`.
 fn is_start_error(view: &ContainerView<'_>, end: &Terminated) -> bool {
     let reason = end.reason.as_deref().unwrap_or_default();
     let hook = view.history.last_message.as_ref();
@@ -319,7 +324,7 @@ fn is_start_error(view: &ContainerView<'_>, end: &Terminated) -> bool {
     matches!(reason, "StartError" | "ContainerCannotRun" | "CannotRun") || hook
 }
 
-/// What the runtime said when it could not start the container.
+/// Returns the runtime's message if the container could not be started.
 pub(super) fn start_error(view: &ContainerView<'_>, end: &Terminated) -> Option<String> {
     if !is_start_error(view, end) {
         return None;
@@ -330,7 +335,7 @@ pub(super) fn start_error(view: &ContainerView<'_>, end: &Terminated) -> Option<
     own.or(told)
 }
 
-/// The part of the runtime's text that speaks of the program.
+/// Returns the part of the runtime's text that speaks of the program.
 pub(super) fn start_phrase(text: &str) -> String {
     const NOISE: [&str; 3] = [
         "unable to start container process: ",

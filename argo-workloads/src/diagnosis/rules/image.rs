@@ -111,8 +111,8 @@ fn phrase(view: &ContainerView<'_>, error: PullError, image: &str) -> String {
     }
 }
 
-/// What the network or the registry said: the end of the message. Credentials are cut before,
-/// since a part of them is not known as such.
+/// Returns the error of the network or the registry, the end of the message. Credentials are
+/// removed first: a part of one could not be recognized any more.
 fn details(error: PullError, message: &str) -> String {
     let start = message.rfind("dial tcp").unwrap_or(0);
     let message = clean(&message[start..]);
@@ -135,7 +135,8 @@ fn name_rule(message: &str) -> String {
     }
 }
 
-/// The host of an image: what stands before the first slash, if it looks like a host.
+/// Returns the registry of an image: the part before the first slash, if that looks like a
+/// host.
 fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => {

@@ -248,7 +248,8 @@ pub(super) fn job_observation(
     observation.next(kubectl(&object.namespace, &logs))
 }
 
-/// Why a pod of a Job failed of which no container did: it was taken away, or never started.
+/// Returns the reason for which a pod of a Job failed although no container did: the pod was
+/// taken away, or never started.
 fn unstarted(facts: &Facts, job: &WorkloadFact) -> Option<String> {
     let mut pods = facts.pods.values().chain(facts.gone_of(&job.root.uid));
     pods.find_map(|fact| {

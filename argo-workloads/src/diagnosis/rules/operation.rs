@@ -1,4 +1,4 @@
-//! What the Application says: its sync, its hooks, its health.
+//! Failures that the Application reports: its sync, its hooks, its health.
 //!
 //! argocd's exit code does not tell: it is 0 after a failed PostSync hook and after a
 //! terminated operation, and `argocd app wait` waits for ever after a failed PreSync hook
@@ -51,8 +51,9 @@ pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
     vec![observation]
 }
 
-/// Why objects were refused, each reason once, in an order of its own: one webhook that
-/// refuses a second object is no news, and neither is another order of the results.
+/// Lists the reasons for which objects were refused, each once, in an order of its own: one
+/// webhook that refuses a second object is no news, and neither is another order of the
+/// results.
 fn reasons(refused: &[&ResourceResult]) -> String {
     let reason = |result: &&ResourceResult| {
         let message = clean(result.message.as_deref().unwrap_or_default());
@@ -62,7 +63,7 @@ fn reasons(refused: &[&ResourceResult]) -> String {
     reasons.into_iter().collect::<Vec<_>>().join("; ")
 }
 
-/// What failed, in one sentence.
+/// Describes the failure of a sync in one sentence.
 fn sync_phrase(operation: &OperationState, refused: &[&ResourceResult]) -> String {
     if was_terminated(operation) {
         return "the sync was terminated by someone".to_owned();
@@ -95,7 +96,7 @@ fn result_phrase(result: &ResourceResult) -> String {
     }
 }
 
-/// Argo CD cannot work out what to deploy.
+/// Finds an Application whose manifests Argo CD cannot work out.
 pub(super) fn comparison_error(view: &ApplicationView<'_>) -> Vec<Observation> {
     let conditions = view.application.status.conditions.iter();
     let errors = conditions.filter(|condition| {

@@ -36,9 +36,10 @@ pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
     Some(crashes::observation(view, &crashes, &key, cause).log(view.lines()))
 }
 
-/// A container that runs and is not ready. The grace is the longest of a minute and what
-/// the probe itself allows; pods of the same revision that became ready show how long it
-/// takes and shorten it (recording 06: one of three stuck, the others ready after 1 s).
+/// Finds a container that runs and is not ready. The grace time is a minute, or the longer
+/// time that the probe itself allows; pods of the same revision that became ready show how
+/// long it takes and shorten it (recording 06: one of three stuck, the others ready after 1
+/// s).
 pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Observation> {
     let probe = view.readiness()?;
     let status = view.status?;
@@ -116,14 +117,14 @@ fn failed_probe<'a>(view: &ContainerView<'a>, kind: &str) -> Option<&'a EventFac
     })
 }
 
-/// Since when the pod is not ready.
+/// Returns the time since which the pod has not been ready.
 fn unready_since(view: PodView<'_>) -> Option<Timestamp> {
     let ready = view.fact.pod.condition("ContainersReady")?;
     let time = ready.last_transition_time.as_ref()?;
     (ready.status == "False").then_some(time.0)
 }
 
-/// How long the probe itself lets a container fail.
+/// Returns the time for which the probe itself lets a container fail.
 fn allowed_by(probe: &Probe) -> SignedDuration {
     let bounded = |value: Option<i64>, default: i64| value.unwrap_or(default).clamp(0, 86_400);
     let delay = bounded(probe.initial_delay_seconds, 0);
@@ -155,7 +156,7 @@ fn slowest_sibling<'a>(view: &ContainerView<'a>) -> Option<(&'a str, SignedDurat
     took.max_by_key(|(_, took)| *took)
 }
 
-/// What is asked and what the answer is: `GET /healthz on port 8080 answers 404`.
+/// Describes a probe and its answer: `GET /healthz on port 8080 answers 404`.
 fn answer_phrase(probe: Option<&Probe>, message: &str) -> String {
     let answer = match message.split_once("probe failed: ") {
         Some((_, answer)) => answer.trim(),
@@ -188,7 +189,7 @@ fn last_message(message: &str) -> &str {
     }
 }
 
-/// What happened on the network, without addresses.
+/// Returns the network error of an answer, without addresses.
 fn network(answer: &str) -> Option<&'static str> {
     const TEXTS: [(&str, &str); 6] = [
         ("connection refused", "connection refused"),
@@ -202,7 +203,8 @@ fn network(answer: &str) -> Option<&'static str> {
     found.map(|(_, phrase)| *phrase)
 }
 
-/// What a probe asks. Of a command only the program: its arguments may hold a password.
+/// Describes the request of a probe. A command is shown by its program only: its arguments
+/// may hold a password.
 fn asked(probe: &Probe) -> String {
     let port = |port: &Option<serde_json::Value>| match port {
         Some(serde_json::Value::String(name)) => format!(" on port {}", clean(name)),

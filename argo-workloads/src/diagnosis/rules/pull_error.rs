@@ -1,4 +1,4 @@
-//! What a pull error says, judged by the error's own words.
+//! The kinds of pull errors, told apart by the error's own words.
 //!
 //! Texts: containerd `core/remotes/docker`, CRI-O `containers/image`, docker
 //! `registry/client`, kubernetes `pkg/kubelet/images`; recordings 02, 10. Names of images,
@@ -28,14 +28,14 @@ pub(super) enum PullError {
     DiskFull,
     /// Something stopped the pull: a restart of the runtime, a timeout of its own.
     Cancelled,
-    /// What came is not what the manifest announced.
+    /// The downloaded content differs from the content that the manifest announced.
     Damaged,
-    /// The message says nothing that is known.
+    /// The message has none of the known words.
     Other,
 }
 
-/// Words by kind, the surest first: what the node lacks, then the network, then what the
-/// registry answers (`no such host` is no missing image).
+/// Words by kind, the surest first: the troubles of the node, then those of the network, then
+/// the answers of the registry (`no such host` is no missing image).
 const WORDS: [(PullError, &[&str]); 11] = [
     (
         PullError::DiskFull,

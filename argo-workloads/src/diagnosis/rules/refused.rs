@@ -30,7 +30,7 @@ const OTHER_ENDS: [&str; 6] = [
     "UnexpectedJobFailure",
 ];
 
-/// Why a kubelet refused a pod.
+/// The reason for which a kubelet refused a pod.
 struct Refusal<'a> {
     reason: &'a str,
     message: &'a str,

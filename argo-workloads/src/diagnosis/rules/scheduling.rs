@@ -43,7 +43,7 @@ pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
     Some(observation.evidence(without_preemption(message)).next(next))
 }
 
-/// What the scheduler tells of preemption says nothing that its first sentence does not.
+/// Cuts off the scheduler's words on preemption, which add nothing to its first sentence.
 fn without_preemption(message: &str) -> &str {
     let ends = [". no new claims", ". preemption", " preemption: "];
     let end = ends.iter().filter_map(|end| message.find(end)).min();
@@ -87,7 +87,8 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
     )
 }
 
-/// Since when the scheduler, or a gate, has refused the pod, and with which words.
+/// Returns the time since which the scheduler, or a gate, has refused the pod, and the
+/// message.
 fn unscheduled(view: PodView<'_>) -> Option<(Timestamp, &str)> {
     let condition = view.fact.pod.condition("PodScheduled")?;
     let since = condition.last_transition_time.as_ref()?.0;
@@ -156,14 +157,15 @@ fn host_ports(spec: &PodSpec) -> Vec<String> {
     taken.take(6).map(|port| port.to_string()).collect()
 }
 
-/// How many nodes there are, and why each does not do.
+/// The number of nodes, and the reasons for which they do not take the pod.
 struct Reasons {
     nodes: u64,
     each: Vec<(u64, String)>,
 }
 
 impl Reasons {
-    /// Names what the pod asks for where the scheduler only says that a node lacks it.
+    /// Names the amounts that the pod asks for where the scheduler only names the resource
+    /// that nodes lack.
     fn named(mut self, view: PodView<'_>) -> Self {
         let spec = &view.fact.pod.spec;
         for (_, why) in &mut self.each {
@@ -263,7 +265,7 @@ fn fits_nowhere(view: PodView<'_>, reasons: &Reasons) -> String {
     format!("no node fits:{needs} {nodes} node{s}: {}", reasons.words())
 }
 
-/// What the containers ask for, as it is written.
+/// Returns the amounts of a resource that the containers request, as they are written.
 fn requested(view: PodView<'_>, resource: &str) -> Option<String> {
     let containers = view.fact.pod.spec.containers.iter();
     let amounts = containers.filter_map(|container| {

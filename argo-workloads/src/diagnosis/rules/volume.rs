@@ -20,8 +20,8 @@ pub(super) fn attach(view: PodView<'_>) -> Option<Observation> {
     Some(observation(view, event, cause))
 }
 
-/// A volume that cannot be mounted. What is missing in the cluster has a rule of its own;
-/// the kubelet's own delays pass.
+/// Finds a volume that cannot be mounted. Objects missing from the cluster have a rule of
+/// their own; the kubelet's own delays pass.
 pub(super) fn mount(view: PodView<'_>) -> Option<Observation> {
     let event = view.blocking_event(|event| {
         let text = &event.message;

@@ -105,7 +105,7 @@ fn json(of: &impl Serialize) -> Option<Box<[u8]>> {
         .map(Vec::into_boxed_slice)
 }
 
-/// Reads what [`json`] wrote.
+/// Parses the output of [`json`].
 fn object<T: DeserializeOwned + Default>(json: &[u8]) -> Arc<T> {
     let object = serde_json::from_slice(json);
     Arc::new(object.unwrap_or_else(|error| {

@@ -24,10 +24,10 @@ pub struct UnknownOwner {
 pub(crate) enum State {
     /// A watch or a list.
     Present,
-    /// One read, because another object refers to it.
+    /// A single read, made because another object refers to it.
     Read,
-    /// None any more: it was deleted. `retained` while it is remembered although nothing
-    /// references it.
+    /// No source any more: the object was deleted. `retained` is true while the object is
+    /// remembered although no other object refers to it.
     Gone { retained: bool },
 }
 
@@ -40,17 +40,17 @@ pub(crate) struct Node {
     /// Objects that this one pulls into the application by naming them: the claims of a
     /// pod.
     pub(super) uses: Vec<Name>,
-    /// True if it belongs to the application by its own marks.
+    /// True if the object belongs to the application by its own marks.
     pub(crate) own: bool,
     pub(super) hook: Option<Arc<str>>,
     pub(super) created: Option<Timestamp>,
-    /// True if it came into being with the rollout, or after the first list of its kind,
-    /// whatever the clocks say.
+    /// True if the object came into being with the rollout, or after the first list of its
+    /// kind, whatever the clocks say.
     pub(super) is_new: bool,
     pub(super) state: State,
-    /// True while followers count it as part of the application.
+    /// True while followers count the object as part of the application.
     pub(super) reported: bool,
-    /// The list generation in which it was last applied.
+    /// The list generation in which the object was last applied.
     pub(super) seen: u64,
     pub(crate) place: Option<Place>,
     pub(crate) body: Body,
