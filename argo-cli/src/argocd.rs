@@ -272,7 +272,7 @@ impl Argocd {
         killpg(self.group, signal).is_ok()
     }
 
-    /// Kills the process group at once, and what argocd left in it if it has exited.
+    /// Kills the process group at once, including processes that argocd left in it.
     /// Read on until [`ArgocdEvent::Exited`].
     pub fn kill(&self) {
         let running = self.interrupt(Signal::SIGKILL);

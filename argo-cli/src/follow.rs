@@ -101,7 +101,7 @@ pub enum Outcome {
     TimedOut,
 }
 
-/// The outcome of a deployment and what explains it.
+/// The outcome of a deployment and its explanation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Verdict {

@@ -134,6 +134,7 @@ impl Output {
     pub fn stdout(limits: SpoolLimits) -> Self {
         let writer: Box<dyn Write + Send> = match io::stdout().as_fd().try_clone_to_owned() {
             Ok(fd) => Box::new(File::from(fd)),
+            // Slower, but it writes the same bytes.
             Err(_) => Box::new(io::stdout()),
         };
         Self::to(writer, limits)

@@ -44,8 +44,8 @@ pub struct Origin<'a> {
     pub restart: u32,
 }
 
-/// Turns what there is to show into bytes. It keeps some prefixes, and nothing that
-/// grows beyond a bound.
+/// Turns records, log lines and argocd's output into bytes. Its memory is bounded: it keeps
+/// only the prefixes of recent runs of containers.
 #[derive(Debug)]
 pub struct Renderer {
     settings: Settings,
@@ -58,14 +58,14 @@ pub struct Renderer {
     runs: HashMap<(u32, u32), Shared>,
 }
 
-/// When so many runs of containers are remembered all are forgotten.
+/// The most runs of containers that are remembered; at this limit all are forgotten.
 const RUNS: usize = 1024;
 
 /// The parts that all lines of one run of a container share.
 #[derive(Debug)]
 struct Shared {
-    /// In text what stands before a line, `[<pod>/<container>] `; in JSON all that comes
-    /// after it.
+    /// In text the prefix of a line, `[<pod>/<container>] `; in JSON everything after the
+    /// message.
     around: Vec<u8>,
     /// The time of the last line that had one.
     nanos: Option<i64>,
@@ -91,7 +91,7 @@ impl Renderer {
         }
     }
 
-    /// Says that the reader is a terminal and no pipeline.
+    /// Sets that the reader is a terminal and not a pipeline.
     #[must_use]
     pub fn terminal(mut self, is_terminal: bool) -> Self {
         self.options.terminal = is_terminal;
@@ -119,7 +119,7 @@ impl Renderer {
         }
     }
 
-    /// Appends log lines. `level` says how much a line matters; `|_| Level::Info` costs
+    /// Appends log lines. `level` returns the level of a line; `|_| Level::Info` costs
     /// nothing.
     pub fn lines(
         &mut self,
@@ -154,7 +154,7 @@ impl Renderer {
         self.runs = runs;
     }
 
-    /// Appends what argocd wrote just now, at the level that it names itself.
+    /// Appends a line that argocd has just written, at the level that the line names.
     pub fn argo(&mut self, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
         self.argo_at(Timestamp::now(), stream, text, out);
     }
@@ -171,7 +171,7 @@ impl Renderer {
         }
     }
 
-    /// Appends what argocd wrote at a given time.
+    /// Appends a line that argocd wrote at a given time.
     pub fn argo_at(&mut self, time: Timestamp, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
         let level = detect_level::of_argocd(stream, text);
         if !self.shows(level) {

@@ -148,6 +148,7 @@ impl Run {
         match event {
             LogEvent::Lines(lines) => self.lines(&lines),
             LogEvent::Notice(notice) => {
+                // A notice is about the lines around it, which it must not overtake.
                 self.out.hold(true);
                 self.input(Input::Notice(notice));
                 self.out.hold(false);
@@ -341,6 +342,7 @@ impl Run {
         self.write();
         tokio::select! {
             _ = self.output.flush(FLUSH) => {}
+            // Whoever sends another signal does not want to wait for the reader.
             _ = self.signals.next() => {}
         }
         // A failure of these last writes has not been reported yet.

@@ -64,7 +64,7 @@ pub fn json(line: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends valid UTF-8 with its escapes. What lies between them is copied as a whole.
+/// Appends valid UTF-8 with its escapes. The text between them is copied as a whole.
 fn escape(line: &[u8], has_hash: bool, out: &mut Vec<u8>) {
     let markers = if has_hash { markers(line) } else { Vec::new() };
     let mut markers = markers.into_iter().peekable();
@@ -106,7 +106,8 @@ struct Found {
 }
 
 impl Found {
-    /// No branch and no way out of the loops, so that it is done many bytes at a time.
+    /// Looks at the whole line. The loops have no branch and no early exit, so that the compiler
+    /// handles many bytes at a time.
     fn of(line: &[u8], look: impl Fn(Bits, &[u8]) -> Bits) -> Self {
         let mut blocks = line.chunks_exact(BLOCK);
         let mut bits = blocks.by_ref().fold([0; BLOCK], &look);
@@ -134,7 +135,7 @@ const BLOCK: usize = 32;
 /// for a `#`, 0x80 for a byte that is not ASCII.
 type Bits = [u8; BLOCK];
 
-/// Notes what the bytes of a block are.
+/// Records the kinds of the bytes of a block.
 fn look(mut bits: Bits, block: &[u8]) -> Bits {
     for (bits, byte) in bits.iter_mut().zip(block) {
         let control = ((*byte < 0x20) & (*byte != b'\t')) | (*byte == 0x7f);
@@ -157,8 +158,8 @@ fn is_escaped_ascii(byte: u8) -> bool {
     (byte < 0x20) | (byte == 0x7f) | (byte == b'"') | (byte == b'\\')
 }
 
-/// Calls `found` with each place where something [`special`] may begin. What is nothing is
-/// passed over many bytes at a time.
+/// Calls `found` with each position where something [`special`] may begin. Other bytes are
+/// skipped many at a time.
 #[inline]
 fn each_candidate(line: &[u8], mut found: impl FnMut(usize)) {
     let (blocks, rest) = line.as_chunks::<BLOCK>();
@@ -206,7 +207,7 @@ fn is_clean_utf8(line: &[u8]) -> bool {
     str::from_utf8(line).is_ok() && !memchr::memchr_iter(0xc2, line).any(c1)
 }
 
-/// Writes one line without what is not text.
+/// Writes the text of one line and leaves out its control characters.
 struct Cleaner<'a> {
     out: &'a mut Vec<u8>,
     options: Options,
@@ -243,7 +244,7 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// Handles what starts with a control character; what comes after it.
+    /// Handles the sequence that starts with a control character and returns the text after it.
     fn control<'t>(&mut self, text: &'t str) -> &'t str {
         let mut chars = text.chars();
         let first = chars.next();

@@ -227,6 +227,7 @@ impl Session {
     /// Reports the workloads and pods that existed at the start, once they are known.
     fn synced(&mut self) {
         let rows = self.progress().workloads();
+        // The tracker has a notice of its own for an application of which nothing is found.
         if rows.is_empty() && self.progress().pods() == 0 {
             return;
         }
@@ -253,6 +254,7 @@ impl Session {
             let key = (Arc::clone(&event.object.uid), event.reason.clone());
             self.events.insert(key, event.clone());
         }
+        // Events from before the start are evidence for the verdict only.
         if wanted && !event.before_start {
             self.effects.push(Effect::Show(event.into()));
         }
@@ -297,6 +299,8 @@ impl Session {
 
     fn thresholds(&self) -> Thresholds {
         match self.cause() {
+            // The verdict must find the crash that ended the run, even if it is the first one and
+            // more restarts are allowed.
             Some(Cause::CrashedAfterSuccess) => Thresholds::settling(),
             _ => Thresholds {
                 allow_restarts: self.config.allow_restarts,

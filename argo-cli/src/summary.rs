@@ -19,7 +19,7 @@ pub enum Outcome {
     Failed,
     /// The time is over.
     TimedOut,
-    /// Somebody ended it.
+    /// A signal ended it.
     Interrupted,
     /// One look, and it is not rolled out so far.
     Waiting,
@@ -92,7 +92,7 @@ pub struct Row {
     pub held_up_by: Option<String>,
     /// True once the rollout is complete.
     pub complete: bool,
-    /// Why the controller itself has given up.
+    /// The reason for which the controller itself has given up.
     pub failed: Option<String>,
 }
 

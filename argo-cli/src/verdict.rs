@@ -362,7 +362,8 @@ fn others(causes: &[&Cause<'_>]) -> Vec<String> {
     lines
 }
 
-/// The cause in one sentence: of the worst finding, or else of what is not ready.
+/// Returns the cause in one sentence: the worst finding, or else the workloads that are not
+/// ready.
 fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     if let Some(cause) = causes.first() {
         let more = and_more(causes.len(), "cause");

@@ -7,6 +7,7 @@ mod gap;
 mod notices;
 mod phase;
 mod printed;
+mod publish;
 mod request;
 mod response;
 mod retry;
@@ -22,23 +23,20 @@ use jiff::Timestamp;
 
 pub use self::action::{Action, End, FollowerConfig};
 use self::{
-    drain::{Drain, DrainPass},
+    drain::{Drain, DrainPass, PassLines},
     gap::Gap,
     notices::{Report, Reports, Trouble},
     phase::Phase,
     printed::Printed,
     request::{Request, RequestFacts},
     response::OpenResponse,
-    retry::{Failure, Next, POLL, POLLING, Retry, STATUS_LAG, Wake},
+    retry::{Failure, Next, POLL, Retry, STATUS_LAG, Wake},
     run::LastResponse,
     runs::Runs,
     start_check::StartCheck,
     watchdog::{Health, Watchdog},
 };
-use crate::{
-    ContainerView, Refusal, Refused,
-    reader::{ReadItem, nanos},
-};
+use crate::{ContainerView, Refusal, Refused, reader::nanos};
 
 /// The last reads are given up after this, once the deploy is over.
 const LAST_READ: Duration = Duration::from_secs(3);
@@ -253,7 +251,7 @@ impl Follower {
         let is_new = self.config.is_new;
         if let Some(reports) = self.runs.start_next(is_new, &mut self.printed) {
             self.report_all(reports);
-            self.retry.forget_answers();
+            self.retry.begin_run();
             self.open(now);
         } else if self.runs.are_over() || self.finishing.is_some() {
             self.done();
@@ -340,6 +338,8 @@ impl Follower {
     fn close(&mut self, mut open: OpenResponse, end: End, now: Duration) {
         let message = open.reader.take_message();
         let is_clean = end == End::Clean && message.is_none();
+        let was_rotated = is_clean && open.reader.reach_end();
+        let at_once = open.ended_at_once(now);
         let is_last = self.runs.are_over();
         let run = self.runs.current_mut();
         let pass = run.map(|run| run.pass(&mut open, is_clean, is_last));
@@ -351,6 +351,9 @@ impl Follower {
         // A message instead of the log tells nothing of the run, unless it ends a follow.
         let is_void = message.is_some() && open.reader.lines() == 0 && !(is_gone && follow);
         self.count(open, is_void, now);
+        if was_rotated {
+            self.hold(Gap::without_times(false));
+        }
         if let Some(run) = self.runs.current_mut() {
             run.last = match is_clean {
                 _ if is_gone => run.last.gone(follow),
@@ -366,7 +369,11 @@ impl Follower {
             (End::Lost(error), None) => self.failed(Failure::Lost(&error), now),
             _ if self.finishing.is_some() => self.read_last(now),
             (_, Some((message, text))) => self.failed(Failure::Message(message, &text), now),
-            (End::Clean, None) if follow => self.ask(now),
+            (End::Clean, None) if follow => {
+                let report = self.retry.follow_ended(at_once);
+                self.report_all(report);
+                self.ask(now);
+            }
             (End::Clean, None) => self.passed(pass, unseen, now),
         }
     }
@@ -400,7 +407,8 @@ impl Follower {
             return;
         };
         if !run.has_ended() {
-            return self.pause(now + POLLING, Wake::RunMoved);
+            let delay = self.retry.next_poll(pass.lines != PassLines::None);
+            return self.pause(now + delay, Wake::RunMoved);
         }
         run.drain = run.drain.judge(pass, run.previous, now);
         let (drain, in_doubt) = (run.drain, run.in_doubt);
@@ -553,38 +561,6 @@ impl Follower {
 
     fn pause(&mut self, until: Duration, wake: Wake) {
         self.phase = Phase::Pausing { until, wake };
-    }
-
-    /// Hands out the items that the response brought.
-    fn publish(&mut self) {
-        let in_doubt = self.runs.current().is_some_and(|run| run.in_doubt);
-        let mut items = self.printed.take_items();
-        for item in items.drain(..) {
-            match item {
-                ReadItem::Lines(batch) => self.actions.push_back(Action::Emit(batch)),
-                ReadItem::Gap { after, before } => {
-                    self.hold(Gap::new(after, Some(before), in_doubt));
-                }
-                ReadItem::Repeat(since) => self.report(&Report::Repeated { since }),
-            }
-        }
-        self.printed.reuse(items);
-    }
-
-    /// Holds a gap back until the pod had time to tell of a next run.
-    fn hold(&mut self, gap: Gap) {
-        if let Some(gap) = self.runs.hold(gap) {
-            self.report(&Report::Gap(gap));
-        }
-    }
-
-    fn report(&mut self, report: &Report) {
-        let notice = self.reports.notice(report);
-        self.actions.extend(notice.map(Action::Notice));
-    }
-
-    fn report_all(&mut self, reports: impl IntoIterator<Item = Report>) {
-        reports.into_iter().for_each(|report| self.report(&report));
     }
 
     fn done(&mut self) {

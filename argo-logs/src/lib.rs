@@ -79,6 +79,10 @@
 //! - **Silence.** A follow that is silent for most of a minute is compared with a second,
 //!   short read; one that resumes a busy log, if nothing comes after its first second. The
 //!   second read only detects: if the follow is dead, it is opened again.
+//! - **Odd nodes.** Some (virtual kubelets) ignore `timestamps` and `since`: there a line is
+//!   known by its position, behind the lines that came before. Some ignore `follow`: after
+//!   three follows that ended at once the log is polled, with pauses from 3 s up to 15 s while
+//!   nothing new comes. One notice a node says so.
 //! - **Slots.** Sixteen requests wait for an answer at one time. Containers in a back-off,
 //!   that ended with an error or that are not ready go first.
 //!

@@ -4,6 +4,7 @@ mod hash;
 mod kubelet_messages;
 mod overlap;
 mod pieced_lines;
+mod positions;
 mod timestamp;
 mod window;
 
@@ -22,6 +23,7 @@ use self::{
 pub(crate) use self::{
     kubelet_messages::KubeletMessage,
     overlap::Start,
+    positions::{Beginning, Positions, PrintedBeginnings},
     timestamp::{TimestampParser, nanos},
     window::{Entry, Window},
 };
@@ -72,6 +74,8 @@ pub(crate) struct ResponseReader {
     timestamps: TimestampParser,
     partial: Partial,
     overlap: Option<Overlap>,
+    /// Set if the node sends lines without times.
+    positions: Option<Positions>,
     progress: Progress,
     /// The run cannot have written lines from this time on; later ones are another run's.
     bound: i64,
@@ -135,6 +139,7 @@ impl ResponseReader {
             timestamps: TimestampParser::default(),
             partial: Partial::default(),
             overlap: Overlap::new(start, bound, window),
+            positions: None,
             progress: Progress::default(),
             bound,
             foreign: 0,
@@ -159,6 +164,29 @@ impl ResponseReader {
         };
         let is_passed = self.progress.newest > piece.time && !piece.has_come;
         is_passed && self.tail_time() != Some(piece.time)
+    }
+
+    /// Expects lines without times, of which those of `printed` were printed.
+    pub(crate) fn expect_positions(&mut self, printed: Vec<Beginning>) {
+        if !printed.is_empty() {
+            self.positions = Some(Positions::new(printed));
+        }
+    }
+
+    /// The position within a log whose lines have no times.
+    pub(crate) fn positions(&self) -> Option<&Positions> {
+        self.positions.as_ref()
+    }
+
+    /// The lines without times that came.
+    pub(crate) fn beginning(&self) -> Option<Beginning> {
+        self.positions.as_ref()?.seen()
+    }
+
+    /// Ends a response that ended with the log. Returns true if lines without times do not
+    /// continue those printed before.
+    pub(crate) fn reach_end(&mut self) -> bool {
+        self.positions.as_mut().is_some_and(Positions::end)
     }
 
     /// True if lines of another run came.
@@ -316,7 +344,12 @@ impl ResponseReader {
         batch: &mut Batch,
         sink: &mut Sink<'_>,
     ) {
-        let stamp = self.timestamps.parse(&bytes[start..end]);
+        let is_unstamped = self.positions.as_ref().is_some_and(Positions::is_certain);
+        let stamp = if is_unstamped {
+            None
+        } else {
+            self.timestamps.parse(&bytes[start..end])
+        };
         let position = Position {
             time: stamp.map(|(time, _)| time),
             start: start + stamp.map_or(0, |(_, text)| text),
@@ -333,10 +366,12 @@ impl ResponseReader {
         let text = &bytes[at.start..at.end];
         let is_new = match at.time {
             Some(time) => {
+                // A single line without a time was the rest of a longer one.
+                self.positions = None;
                 let hash = hash(text);
                 self.is_new(Entry { time, hash }, (text, at.is_pieced), sink)
             }
-            None => !self.overlap.as_mut().is_some_and(Overlap::takes_tail),
+            None => self.is_new_unstamped(text, sink.window),
         };
         if is_new {
             self.progress.printed += 1;
@@ -368,6 +403,19 @@ impl ResponseReader {
             sink.window.pieced.push(entry, text);
         }
         true
+    }
+
+    /// Judges a line without a time. If a log begins with one, none of its lines has any;
+    /// otherwise it is the rest of a line whose beginning was not asked for.
+    #[cold]
+    fn is_new_unstamped(&mut self, text: &[u8], window: &Window) -> bool {
+        if self.progress.lines == 1 && window.newest().is_none() && self.positions.is_none() {
+            self.positions = Some(Positions::default());
+        }
+        match &mut self.positions {
+            Some(positions) => positions.is_new(hash(text)),
+            None => !self.overlap.as_mut().is_some_and(Overlap::takes_tail),
+        }
     }
 
     #[cold]
@@ -546,40 +594,5 @@ impl Sink<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_resume_takes_what_is_forgotten_for_printed() {
-        let mut window = Window::default();
-        for time in 0..600_000 {
-            window.push(Entry {
-                time: time * 1000,
-                hash: 0,
-            });
-        }
-        let since = Window::since(window.newest().unwrap()) * SECOND;
-        let kept = window.printed_before(since, i64::MAX);
-        assert!(since < kept, "it is forgotten");
-        let start = Start::Again {
-            same_run: true,
-            from: None,
-            since: Some(since),
-        };
-        let run = RunId {
-            container_id: "A".into(),
-            restart: 0,
-        };
-        let mut reader = ResponseReader::new(run, &start, None, &window);
-        let line = |nanos: i64| format!("1970-01-01T00:00:00.{nanos:09}Z x\n");
-        let bytes = Bytes::from(line(kept - 1) + &line(kept + 1) + &line(599_999_001));
-        let mut items = Vec::new();
-        let mut sink = Sink {
-            window: &mut window,
-            items: &mut items,
-        };
-        reader.feed(bytes, &mut sink);
-        assert_eq!((reader.lines(), reader.printed()), (3, 2));
-        assert_eq!(reader.first().map(|entry| entry.time), Some(kept + 1));
-    }
-}
+#[path = "reader_tests.rs"]
+mod tests;

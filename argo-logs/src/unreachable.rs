@@ -1,6 +1,9 @@
 //! Merges the notices about logs that a node does not give: one a node, not one a container.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use argo_core::{
     Level, Notice, NoticeCode, PodEvent,
@@ -14,6 +17,8 @@ use argo_core::{
 #[derive(Debug, Default)]
 pub(crate) struct UnreachableLogs {
     reported: Reported<Arc<str>, (Arc<str>, String)>,
+    /// Nodes whose logs are known to be polled.
+    polled: HashSet<Arc<str>>,
     /// Nodes by uid of the pod.
     nodes: HashMap<Arc<str>, Arc<str>>,
 }
@@ -47,6 +52,11 @@ impl UnreachableLogs {
                 let is_first = self.reported.failed(node, key);
                 is_first.then(|| unreachable(node, &notice.message))
             }
+            // A follower's only notice without a code of its own: the log is polled.
+            NoticeCode::Other => {
+                let is_first = self.polled.insert(Arc::clone(node));
+                is_first.then(|| polled(node, &notice.message))
+            }
             NoticeCode::Restored => match self.reported.works(node, key) {
                 Recovery::First => Some(restored(node)),
                 Recovery::Repeated => None,
@@ -68,6 +78,11 @@ fn unreachable(node: &str, message: &str) -> Notice {
     };
     let message = format!("logs of node {node}: {message}{whose}");
     Notice::new(NoticeCode::Unreachable, Level::Warning, message)
+}
+
+fn polled(node: &str, message: &str) -> Notice {
+    let message = format!("logs of node {node}: {message}");
+    Notice::new(NoticeCode::Other, Level::Info, message)
 }
 
 fn restored(node: &str) -> Notice {
@@ -131,6 +146,12 @@ mod tests {
             "logs of node one can be read again"
         );
         assert_eq!(merge(NoticeCode::Restored, "a", "app"), None);
+        assert!(merge(NoticeCode::Other, "a", "app").is_some());
+        assert_eq!(
+            merge(NoticeCode::Other, "b", "app"),
+            None,
+            "of the same node"
+        );
         assert!(merge(NoticeCode::LinesMissing, "a", "app").is_some());
     }
 }

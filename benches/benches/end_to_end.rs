@@ -49,7 +49,7 @@ fn say(text: &str) {
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// The server, and what is needed to reach it.
+/// The server, and the data needed to reach it.
 struct Bench {
     server: Child,
     tell: ChildStdin,
@@ -185,7 +185,7 @@ impl Bench {
             .to_vec()
     }
 
-    /// One program reads the flood: what it cost, and how long the server was at it.
+    /// Lets one program read the flood, and returns its cost and the time that the server took.
     fn reads(
         &mut self,
         lines: u64,
@@ -274,7 +274,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Waits until so many logs are open.
+    /// Waits until the given number of logs is open.
     fn opened(&mut self, streams: u64) -> Result<(), Failure> {
         let until = Instant::now() + Duration::from_secs(60);
         while self.told("logs")?.as_u64() < Some(streams) {

@@ -6,7 +6,7 @@ use simcluster::logs::stamp;
 
 /// Bytes of the text of a line, without its time and its line feed.
 pub const TEXT: usize = 120;
-/// Lines of an HTTP chunk: what a node sends of a container that writes fast.
+/// Lines of an HTTP chunk, as many as a node sends for a container that writes fast.
 const CHUNK: u64 = 3;
 /// Chunks that are written at once.
 const BLOCK: u64 = 400;

@@ -31,7 +31,7 @@ pub struct Shared {
     took: Mutex<Option<Duration>>,
 }
 
-/// A flood, and whom to tell that somebody has got the whole of it.
+/// A flood, and the notification that a client has read the whole of it.
 #[derive(Clone, Debug)]
 struct Poured {
     flood: Flood,

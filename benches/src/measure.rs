@@ -1,4 +1,4 @@
-//! Runs one program and tells what it cost.
+//! Runs one program and reports its cost.
 
 use std::{
     env, fs,

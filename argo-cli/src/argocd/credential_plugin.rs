@@ -79,8 +79,8 @@ impl CredentialPlugin {
         exec(&kubeconfig, &flags).map(Self::from_exec)
     }
 
-    /// A plugin that nobody documented gets the variables of all: kubectl, too, would hand
-    /// it the whole environment.
+    /// Returns the patterns of a plugin. An undocumented plugin gets the variables of all
+    /// plugins; kubectl, too, would hand it the whole environment.
     fn from_exec(exec: &ExecConfig) -> Self {
         let command = exec.command.as_deref().unwrap_or_default();
         let arguments = exec.args.iter().flatten().map(String::as_str);

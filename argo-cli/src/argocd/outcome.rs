@@ -1,8 +1,8 @@
 //! The meaning of an exit of argocd.
 //!
 //! Exit code 20 says only that something failed; the reason is the last line of level
-//! fatal (argo-cd `util/errors/errors.go`). What argocd cannot know stays unknown: code
-//! 0 after a failed PostSync hook, for example.
+//! fatal (argo-cd `util/errors/errors.go`). A failure that argocd does not see stays
+//! unknown here: it exits with 0 after a failed PostSync hook, for example.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ pub enum ArgocdOutcome {
     NotFound(String),
     /// No answer, or not from an Argo CD.
     Unreachable(String),
-    /// It does not know where Argo CD is, or cannot read what should tell it.
+    /// argocd has no address of an Argo CD, or cannot read its configuration.
     NotConfigured(String),
     /// An argument that this argocd does not know.
     BadFlag(String),
@@ -46,7 +46,7 @@ pub enum ArgocdOutcome {
     Other(String),
 }
 
-/// Decodes what argocd wrote, or the end of it, and how it exited.
+/// Decodes the output of argocd, or the end of it, and its exit.
 pub fn sentence<L: AsRef<[u8]>>(lines: &[L], exit: ArgocdExit) -> ArgocdOutcome {
     let mut account = Account::default();
     for line in lines {
@@ -236,7 +236,7 @@ const NOT_CONFIGURED: &[&str] = &[
     "current-context",
 ];
 
-/// A failed connection without what repeats itself:
+/// Shortens the error of a failed connection by the parts that repeat themselves:
 /// `Post "https://h:443/x": dial tcp 10.0.0.1:443: connect: connection refused` is
 /// `h:443: connection refused`.
 fn connection(failure: &str) -> String {

@@ -24,8 +24,8 @@ pub(super) struct PrivateDir(PathBuf);
 const LONGEST: usize = 104 - 1 - 29;
 
 impl PrivateDir {
-    /// In `TMPDIR`, or else `/tmp`. Without either argocd has to make do with what the
-    /// user set.
+    /// Creates the directory in `TMPDIR`, or else in `/tmp`. If neither works, argocd uses
+    /// the user's own setting.
     pub(super) fn for_argocd(environment: &[(OsString, OsString)]) -> Option<Self> {
         let own = value(environment, "TMPDIR").map(Path::new);
         let made = own

@@ -29,8 +29,8 @@ const SECRET_FLAGS: &[&str] = &["auth-token", "token", "password"];
 const HEADER_FLAGS: &[&str] = &["header", "H"];
 
 impl Redactor {
-    /// Finds the secrets in what argocd is given: variables by their name, flags, HTTP
-    /// headers, passwords of proxies.
+    /// Finds the secrets among argocd's arguments and variables: variables by their name,
+    /// flags, HTTP headers, passwords of proxies.
     pub fn new(extra: &[OsString], environment: &[(OsString, OsString)]) -> Self {
         let mut secrets = Vec::new();
         let from_options = value(environment, "ARGOCD_OPTS").map(words);

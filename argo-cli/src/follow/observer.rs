@@ -18,8 +18,8 @@ const AT_MOST: Duration = Duration::from_millis(500);
 /// The rules examine at least this often: some findings need nothing but time.
 const AT_LEAST: Duration = Duration::from_secs(1);
 
-/// Takes in the three streams of a deployment and examines what they say. It has no clock:
-/// times are given to it.
+/// Takes in the three streams of a deployment and examines their content. It has no clock:
+/// the caller passes the times.
 #[derive(Debug)]
 pub struct Observer {
     facts: Facts,

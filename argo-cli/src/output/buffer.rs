@@ -32,6 +32,7 @@ impl OutputBuffer {
     ) {
         let mut queue = output.queue();
         let handed_over = queue.queued;
+        // The bytes that this buffer still holds wait too.
         queue.queued += self.in_order.len() as u64;
         queue.ahead += self.ahead.len() as u64;
         let lane = self.overtaking.choose(source, len, queue);

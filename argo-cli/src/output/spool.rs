@@ -133,8 +133,10 @@ impl Spool {
 
     pub(super) fn push(&mut self, bytes: Vec<u8>, events: &mut Vec<OutputEvent>) {
         let len = bytes.len() as u64;
+        // A piece that nothing waits before is written at once, so its size does not matter.
         let fits = self.backlog == 0 || self.backlog + len <= self.limits.memory;
         self.backlog += len;
+        // Memory that has room again must not be used yet: older bytes wait in the files.
         if self.files.is_empty() && self.back.is_empty() && fits {
             self.front.push_back(bytes);
         } else {
@@ -186,6 +188,7 @@ impl Spool {
         let result = last.file.write_all_at(bytes, last.written);
         match result {
             Ok(()) => last.grow(bytes.len() as u64, self.chunk),
+            // An empty file holds nothing to take.
             Err(_) if last.written == 0 => drop(self.files.pop_back()),
             Err(_) => {}
         }
@@ -196,6 +199,7 @@ impl Spool {
     /// [`done`](Self::done).
     pub(super) fn take(&mut self) -> Option<Next> {
         if self.front.is_empty() && self.files.is_empty() {
+            // All older bytes have been taken, so the ones behind the files are next.
             std::mem::swap(&mut self.front, &mut self.back);
         }
         if let Some(bytes) = self.take_memory() {
@@ -228,6 +232,7 @@ impl Spool {
         self.backlog = self.backlog.saturating_sub(len);
         self.full = self.full && self.is_full();
         if self.files.is_empty() && self.back.is_empty() {
+            // Nothing put aside is left, so the next bytes to put aside may try a file again.
             self.broken = false;
             if self.spooling {
                 self.spooling = false;

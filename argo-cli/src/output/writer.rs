@@ -81,6 +81,7 @@ fn wait(shared: &Shared) -> Option<Turn> {
         let is_ahead = ahead.is_some();
         let next = ahead.map(Next::Bytes).or_else(|| state.spool.take());
         if let Some(next) = next {
+            // `written` and `ahead` change after the write, so this turn's bytes still count.
             let waiting = state.queue.queued - state.queue.written + state.queue.ahead;
             return Some(Turn {
                 is_last: waiting == next.len(),

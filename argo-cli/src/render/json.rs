@@ -77,7 +77,7 @@ pub(super) fn after_message(app: &str, origin: &Origin<'_>) -> Vec<u8> {
     whole.split_off(tail)
 }
 
-/// Says of the line that was just appended that the next one goes on with it.
+/// Marks the line that was just appended as continued by the next one.
 pub(super) fn mark_partial(out: &mut Vec<u8>) {
     if out.ends_with(b"}\n") {
         out.truncate(out.len() - 2);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use argo_core::{Record, record::Body};
 
-/// The tag: whom the line is from or about.
+/// Returns the tag, which names the source or the subject of the line.
 pub(super) fn tag(body: &Body) -> Cow<'_, str> {
     match body {
         Body::Log(log) => format!("{}/{}", log.pod, log.container).into(),
@@ -18,7 +18,7 @@ pub(super) fn tag(body: &Body) -> Cow<'_, str> {
     }
 }
 
-/// The message, with what JSON has in a field of its own.
+/// Returns the message, together with the facts that JSON has in fields of their own.
 pub(super) fn message(record: &Record) -> Cow<'_, str> {
     let msg = record.msg.as_str();
     match &record.body {
@@ -30,7 +30,7 @@ pub(super) fn message(record: &Record) -> Cow<'_, str> {
     }
 }
 
-/// The workload before what is said of it, unless it stands there already.
+/// Puts the workload before the message about it, unless the message begins with it.
 fn after<'a>(workload: &str, between: &str, msg: &'a str) -> Cow<'a, str> {
     if workload.is_empty() || msg.starts_with(workload) {
         return msg.into();

@@ -6,7 +6,7 @@ use crate::{golayout::Layout, settings::Settings};
 
 pub(super) const SECOND: i64 = 1_000_000_000;
 
-/// Writes times. What was written last is kept: most lines share their second with the
+/// Writes times. It keeps the last text, because most lines share their second with the
 /// line before.
 #[derive(Debug)]
 pub(super) struct Stamp {
@@ -69,14 +69,14 @@ impl Stamp {
     }
 }
 
-/// A time in nanoseconds since 1970. What lies before 1677 or after 2262 is moved there.
+/// Returns a time in nanoseconds since 1970, clamped to the years 1677 to 2262.
 pub(super) fn nanos(time: Timestamp) -> i64 {
     let nanos = time.as_nanosecond();
     let limit = if nanos < 0 { i64::MIN } else { i64::MAX };
     i64::try_from(nanos).unwrap_or(limit)
 }
 
-/// The other way round.
+/// Returns the time of a number of nanoseconds since 1970.
 pub(super) fn timestamp(nanos: i64) -> Timestamp {
     Timestamp::from_nanosecond(nanos.into()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

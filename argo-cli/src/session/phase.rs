@@ -110,6 +110,7 @@ impl Session {
         match self.cause() {
             None | Some(Cause::Complete) => exit::OK,
             Some(Cause::Argocd(exited)) => exited.exit.shell_code(),
+            // argocd decides the exit code of `sync`, and it reported success before the crash.
             Some(Cause::CrashedAfterSuccess) if self.runs_argocd() && !self.config.fail_fast => {
                 exit::OK
             }
@@ -134,6 +135,7 @@ impl Session {
     pub(super) fn argocd_ended(&mut self, exited: Exited, now: Timestamp) {
         self.argocd.exited = Some(exited);
         self.streams.argocd = false;
+        // In any other phase the cause is decided, and argocd ended because we asked it to.
         if self.phase != Phase::Waiting {
             return;
         }
@@ -248,6 +250,7 @@ impl Session {
         if self.is_argocd_overdue(now) {
             return self.end_argocd(Cause::ArgocdOverdue, now);
         }
+        // Without --fail-fast argocd alone decides: it may go on waiting for a doomed workload.
         let fails = self.config.fail_fast || !self.runs_argocd();
         let doomed = self.observer.timeline().doomed(self.config.grace, now);
         let doomed = doomed
@@ -284,6 +287,7 @@ impl Session {
     }
 
     fn consider_looking(&mut self, cause: Cause, until: Timestamp, now: Timestamp) {
+        // A success needs no explanation, only the first lists, which tell whether to settle.
         let known = self.progress().is_synced() && is_success(&cause);
         if now < until && !known {
             return;
@@ -308,6 +312,7 @@ impl Session {
         if self.progress().has_ended_since(ends, is_ignored) {
             self.drain(Cause::CrashedAfterSuccess, now);
         } else if now >= until || self.is_timeout(now) || self.is_settled(now) {
+            // A time limit cuts settling short, but the success stays one.
             self.drain(cause, now);
         }
     }

@@ -16,7 +16,7 @@ const NAMES: usize = 4;
 pub(super) enum Cause<'a> {
     /// Findings that say the same of different workloads.
     Found(Vec<&'a Finding>),
-    /// The controller has given up, and no finding says why.
+    /// The controller has given up, and no finding explains it.
     GivenUp(&'a Row),
 }
 
@@ -95,7 +95,7 @@ impl<'a> Cause<'a> {
     }
 }
 
-/// All causes in the order of the findings, then what only the controllers tell.
+/// Returns all causes in the order of the findings, then those that only a controller reports.
 pub(super) fn causes(summary: &Summary) -> Vec<Cause<'_>> {
     let mut causes: Vec<Cause<'_>> = Vec::new();
     for finding in &summary.findings {

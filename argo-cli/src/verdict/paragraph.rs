@@ -1,4 +1,5 @@
-//! One cause: what, what proves it, the last lines of the container, the next step.
+//! The paragraph of one cause: its sentence, the evidence, the last lines of the container and
+//! the next step.
 
 use std::collections::HashMap;
 
@@ -71,8 +72,8 @@ impl Parts {
             + usize::from(self.next.is_some())
     }
 
-    /// Leaves out what says least, until it fits: old events, old lines, more evidence,
-    /// and at last the end of a long sentence.
+    /// Leaves out the least informative parts until the rest fits: old events, old lines, more
+    /// evidence, and at last the end of a long sentence.
     fn fit(mut self, room: usize) -> Vec<String> {
         let mut over = self.len().saturating_sub(room);
         for part in [&mut self.events, &mut self.lines] {
@@ -180,7 +181,7 @@ fn last_lines(finding: &Finding, look: &Look<'_>) -> Vec<String> {
     finding.last_lines.iter().map(line).collect()
 }
 
-/// The newest warnings of some workloads that say more than what was told.
+/// Returns the newest warnings of some workloads that add to the text so far.
 fn events(
     workloads: &[&ObjectRef],
     told: &[String],
@@ -201,8 +202,8 @@ fn events(
     )
 }
 
-/// True if an event says nothing that was not told: the kubelet repeats a cause under
-/// several reasons, and then says that it waits.
+/// True if an event adds nothing to the text so far: the kubelet repeats a cause under
+/// several reasons, and then reports that it waits.
 fn repeats(event: &EventNote, told: &[String]) -> bool {
     let message = event.message.trim();
     let bare = ["Error creating: ", "Error: "]

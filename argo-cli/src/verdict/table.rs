@@ -10,7 +10,7 @@ use super::{
 use crate::summary::{Row, Summary};
 use argo_core::text::{cap, counted};
 
-/// Rows that are shown; what is not complete comes first where there are more.
+/// The most rows that are shown. If there are more, incomplete workloads come first.
 const ROWS: usize = 20;
 /// The widest name.
 const NAME: usize = 60;
@@ -78,7 +78,7 @@ fn cells(row: &Row, causes: &[Cause<'_>], look: &Look<'_>) -> [String; 4] {
     ]
 }
 
-/// `3/3`; what runs once is `done` or `failed`.
+/// Returns `3/3`, or `done` or `failed` for a workload that runs once.
 fn ready(row: &Row) -> String {
     let runs_once = &*row.object.kind.kind == "Job";
     match (row.ready, row.desired) {

@@ -1,6 +1,6 @@
 //! The states before each of the last responses, to which a run that was misread goes back.
 
-use crate::reader::{Entry, ResponseReader, Window};
+use crate::reader::{Beginning, Entry, PrintedBeginnings, ResponseReader, Window};
 
 /// At most this many checkpoints are kept: responses that follow each other within the lag
 /// of the pod's status.
@@ -26,6 +26,8 @@ pub(super) struct Checkpoints {
     kept: Vec<Checkpoint>,
     /// Number of responses so far.
     responses: usize,
+    /// Used instead if the lines have no times.
+    beginnings: PrintedBeginnings,
 }
 
 impl Checkpoints {
@@ -51,8 +53,16 @@ impl Checkpoints {
         });
     }
 
+    /// Returns the beginnings of a log without times that a response may have.
+    pub(super) fn beginnings(&self, previous: bool) -> Vec<Beginning> {
+        self.beginnings.of_response(previous)
+    }
+
     /// Notes the lines of the response that has ended.
     pub(super) fn count(&mut self, reader: &ResponseReader) {
+        if let Some(positions) = reader.positions() {
+            self.beginnings.learn(positions);
+        }
         if let Some(checkpoint) = self.kept.last_mut() {
             checkpoint.first = reader.first();
             checkpoint.newest = reader.newest();

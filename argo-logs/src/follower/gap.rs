@@ -10,6 +10,8 @@ use std::time::Duration;
 /// A gap is held back this long: a kubelet may be that far ahead of the pod's status.
 const LAG: Duration = Duration::from_secs(2);
 
+const NO_TIME: i64 = i64::MIN;
+
 /// Lines that may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
@@ -38,6 +40,16 @@ impl Gap {
             response: 0,
             since: None,
         }
+    }
+
+    /// Creates a gap of a log whose lines have no times.
+    pub(super) fn without_times(in_doubt: bool) -> Self {
+        Self::new(NO_TIME, None, in_doubt)
+    }
+
+    /// True if the times of the gap are not known.
+    pub(super) fn has_no_times(&self) -> bool {
+        self.after == NO_TIME
     }
 
     fn due(&self) -> Duration {

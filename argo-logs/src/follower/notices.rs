@@ -173,7 +173,7 @@ impl Trouble {
             }
             Self::Forbidden => format!("reading the log is forbidden: {text}"),
             Self::Unreadable => format!("the kubelet cannot read the log: {text}"),
-            Self::Polling => format!("the log is read every 2 s, not followed: {text}"),
+            Self::Polling => format!("read every few seconds, not followed: {text}"),
         }
     }
 }
@@ -188,6 +188,9 @@ fn doubtful(in_doubt: bool) -> Level {
 }
 
 fn rotated(gap: &Gap) -> String {
+    if gap.has_no_times() {
+        return "lines may be missing: the log was rotated between two reads".to_owned();
+    }
     let range = match gap.before {
         Some(before) => format!("between {} and {}", clock(gap.after), clock(before)),
         None => format!("after {}", clock(gap.after)),

@@ -36,7 +36,9 @@ impl RequestFacts<'_> {
             container_id: Arc::clone(&self.run.run.id),
             restart: self.run.run.restart,
         };
-        let reader = ResponseReader::new(run, &start, self.run.bound(), self.window);
+        let mut reader = ResponseReader::new(run, &start, self.run.bound(), self.window);
+        let open = self.open.and_then(ResponseReader::beginning);
+        reader.expect_positions(open.map_or_else(|| self.run.beginnings(), |open| vec![open]));
         let is_whole = matches!(start, Start::Fresh) && params.tail_lines.is_none();
         Request {
             params,

@@ -12,6 +12,8 @@ const SECOND: i64 = 1_000_000_000;
 const RECENT: i64 = 30;
 /// A response that lived this long worked.
 const WORKED: Duration = Duration::from_secs(30);
+/// A follow that ends sooner ended with the log as it was.
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// If nothing came for this long, the log was empty when it was opened.
 const SETTLED: Duration = Duration::from_secs(1);
 
@@ -95,6 +97,11 @@ impl OpenResponse {
         let has_settled = self.lived(now) >= SETTLED;
         let is_empty = has_settled && self.reader.is_empty();
         self.date().filter(|_| is_empty)
+    }
+
+    /// True for a follow that ended as a read without following does.
+    pub(super) fn ended_at_once(&self, now: Duration) -> bool {
+        self.params.follow && self.lived(now) < AT_ONCE
     }
 
     fn lived(&self, now: Duration) -> Duration {

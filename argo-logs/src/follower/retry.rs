@@ -16,8 +16,13 @@ use crate::{Refusal, Refused, reader::KubeletMessage};
 
 /// A pod that tells of a run whose log does not exist yet is read again after this.
 pub(super) const POLL: Duration = Duration::from_secs(5);
-/// A log that cannot be followed is read again after this.
-pub(super) const POLLING: Duration = Duration::from_millis(1500);
+/// A log that the node has no watches left to follow is read again after this.
+const POLLING: Duration = Duration::from_millis(1500);
+/// A log of a node that follows none is read again after this, and after up to [`SLOWEST`]
+/// while nothing new comes.
+const NO_FOLLOW: Duration = Duration::from_secs(3);
+/// After this many follows of a run that ended at once, the log is polled.
+const SHORT_FOLLOWS: u32 = 3;
 /// A follow that ended cleanly ended with its run in most cases. The pod says so within
 /// about this time.
 pub(super) const STATUS_LAG: Duration = Duration::from_secs(1);
@@ -73,8 +78,34 @@ pub(super) struct Retry {
     denials: u32,
     /// Answers in a row that hold a message of the kubelet instead of the log.
     messages: u32,
-    /// True once the node turned out to be unable to follow logs.
-    is_polling: bool,
+    /// Follows of the run in a row that ended at once.
+    short_follows: u32,
+    /// Set once the node turned out to be unable to follow logs.
+    polling: Option<Polling>,
+}
+
+/// The delays between two reads of a log that is not followed.
+#[derive(Clone, Copy, Debug)]
+struct Polling {
+    first: Duration,
+    next: Duration,
+    slowest: Duration,
+}
+
+impl Polling {
+    fn growing(first: Duration, slowest: Duration) -> Self {
+        Self {
+            first,
+            next: first,
+            slowest,
+        }
+    }
+
+    fn next(&mut self, has_new: bool) -> Duration {
+        let delay = if has_new { self.first } else { self.next };
+        self.next = (delay * 3 / 2).min(self.slowest);
+        delay
+    }
 }
 
 impl Retry {
@@ -84,13 +115,37 @@ impl Retry {
             has_failed: false,
             denials: 0,
             messages: 0,
-            is_polling: false,
+            short_follows: 0,
+            polling: None,
         }
     }
 
     /// True once the node turned out to be unable to follow logs.
     pub(super) fn is_polling(&self) -> bool {
-        self.is_polling
+        self.polling.is_some()
+    }
+
+    /// Begins with another run.
+    pub(super) fn begin_run(&mut self) {
+        self.forget_answers();
+        self.short_follows = 0;
+    }
+
+    /// Counts a follow that ended cleanly. Returns a report if the node turned out to end
+    /// every follow at once.
+    pub(super) fn follow_ended(&mut self, at_once: bool) -> Option<Report> {
+        self.short_follows = if at_once { self.short_follows + 1 } else { 0 };
+        if self.short_follows < SHORT_FOLLOWS || self.is_polling() {
+            return None;
+        }
+        self.polling = Some(Polling::growing(NO_FOLLOW, SLOWEST));
+        trouble(Trouble::Polling, "the node ends each response at once")
+    }
+
+    /// Returns the delay before the log is read again.
+    pub(super) fn next_poll(&mut self, has_new: bool) -> Duration {
+        let polling = self.polling.as_mut();
+        polling.map_or(POLLING, |polling| polling.next(has_new))
     }
 
     /// Returns the delay before the next try: none after the first failure.
@@ -122,7 +177,7 @@ impl Retry {
             }
             Failure::Message(KubeletMessage::Removed, _) => (None, self.denied(runs)),
             Failure::Message(KubeletMessage::NoWatches, text) => {
-                self.is_polling = true;
+                self.polling = Some(Polling::growing(POLLING, POLLING));
                 (trouble(Trouble::Polling, text), Next::Ask(POLLING))
             }
             Failure::Message(KubeletMessage::Failed, text) => self.failed(text, runs),

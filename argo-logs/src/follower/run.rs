@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Run,
-    reader::{Entry, OVERTAKEN, ResponseReader, Window},
+    reader::{Beginning, Entry, OVERTAKEN, ResponseReader, Window},
 };
 
 /// A run as far as it was read.
@@ -129,6 +129,11 @@ impl ReadRun {
     /// wrote nothing is told of by an empty response.
     pub(super) fn has_ended_cleanly(&self) -> bool {
         !self.last.is_cut() && self.reader.is_some()
+    }
+
+    /// Returns the beginnings of a log without times that the next response may have.
+    pub(super) fn beginnings(&self) -> Vec<Beginning> {
+        self.checkpoints.beginnings(self.previous)
     }
 
     /// Number of requests so far.

@@ -3,6 +3,7 @@
 mod finish;
 mod go_original;
 mod lines;
+mod polled;
 mod refusals;
 mod resume;
 mod rotated_line;

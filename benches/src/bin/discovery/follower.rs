@@ -24,7 +24,7 @@ use crate::{Result, crowd};
 /// Nothing came for so long: all is known.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Says what it took when all is known, and after `stop` what it took since `churn`.
+/// Prints the cost once everything is known, and after `stop` the cost since `churn`.
 pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
     let mut seen = Seen::new();
     let options = client::Options::default().kubeconfig(kubeconfig);

@@ -108,7 +108,7 @@ fn all_logs_open(requests: &[LoggedRequest], started: Timestamp) -> Result<f64> 
     Ok(last.duration_since(started).as_secs_f64())
 }
 
-/// Changes pods that belong to nobody, one after another.
+/// Changes pods that do not belong to the application, one after another.
 async fn churn(store: &Store, pods: usize) -> Result<()> {
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / CHANGES);
     let changes = CHANGES * u32::try_from(CHURN.as_secs())?;
