@@ -158,12 +158,12 @@ pub struct Argocd {
     notice: Option<String>,
 }
 
-/// The fate of our `--app-namespace`.
+/// argocd's reaction to our `--app-namespace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NamespaceFlag {
-    /// Not passed by us, or not refused so far.
+    /// The flag was not refused so far, or was not passed by us.
     NotRefused { is_ours: bool },
-    /// argocd does not know the flag; the rest of its output is its usage.
+    /// argocd does not know the flag, so the rest of its output is its usage message.
     Refused,
 }
 
@@ -193,7 +193,8 @@ enum Step {
     NothingMore(ArgocdExit),
 }
 
-/// More bytes than a pipe holds: everything written before the group was killed.
+/// The most bytes that are still read after the grace. That is more than the pipes hold, so
+/// nothing written before the group was killed is lost.
 const LATE: usize = 2 << 20;
 
 impl Argocd {
@@ -263,7 +264,7 @@ impl Argocd {
         }
     }
 
-    /// Sends a signal to the process group; false if argocd has already exited.
+    /// Sends a signal to the process group. Returns false if argocd has already exited.
     pub fn interrupt(&self, signal: Signal) -> bool {
         if !matches!(self.phase, Phase::Running) {
             return false;
@@ -281,13 +282,13 @@ impl Argocd {
         }
     }
 
-    /// The process id, which is the id of the group too; `None` once argocd has exited.
+    /// Returns the process id, which is also the id of the group; `None` once argocd has exited.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// True if argocd ended because it does not know our `--app-namespace`, and nobody
-    /// asked it to end. It then has to be started again with the qualified name.
+    /// True if argocd failed because it does not know our `--app-namespace`, and no signal
+    /// was sent to it. It then has to be started again with the qualified name.
     pub fn refuses_namespace_flag(&self) -> bool {
         let has_failed = match self.phase {
             Phase::Over(exit) => exit != ArgocdExit::Code(0),
@@ -303,7 +304,7 @@ impl Argocd {
         self.notice.take()
     }
 
-    /// The meaning of the exit, once [`ArgocdEvent::Exited`] was returned.
+    /// Returns the meaning of the exit, once [`ArgocdEvent::Exited`] was returned.
     pub fn outcome(&self) -> Option<ArgocdOutcome> {
         let Phase::Over(exit) = self.phase else {
             return None;
@@ -311,8 +312,8 @@ impl Argocd {
         Some(self.account.outcome(exit, self.signalled.get()))
     }
 
-    /// Waits for the next thing. While a line of stderr may be read, stdout comes first: all
-    /// that was written to it before that line is in the pipe by then.
+    /// Waits for the next step. If both streams have lines, stdout comes first: everything that
+    /// argocd wrote to stdout before a line of stderr is in the pipe when that line is.
     async fn step(&mut self) -> Step {
         let Self {
             child,
@@ -376,7 +377,7 @@ impl Argocd {
         })
     }
 
-    /// cobra's words for a flag that this argocd does not know.
+    /// Recognizes cobra's error for a flag that this argocd does not know.
     fn look_for_refusal(&mut self, line: &[u8]) {
         let is_ours = NamespaceFlag::NotRefused { is_ours: true };
         let refused = line
@@ -387,7 +388,7 @@ impl Argocd {
         }
     }
 
-    /// Returns the start of a line whose end is not waited for.
+    /// Returns the start of an unfinished line without waiting for its end.
     fn rest(&mut self) -> Option<ArgocdEvent> {
         if let Some(piece) = self.stdout.take().and_then(Lines::rest) {
             return self.piece(Stream::Stdout, Some(piece));
@@ -405,9 +406,9 @@ impl Argocd {
         ArgocdEvent::Exited(exit)
     }
 
-    /// Ends the processes that argocd left in its group. The leader is gone, but no other
-    /// process gets its number while a member lives; without a member the kernel would have
-    /// to reuse the number within the grace.
+    /// Kills the processes that argocd left in its group. The group's id cannot belong to another
+    /// process while a member lives. Without a member, the kernel would have to reuse the id
+    /// within the grace.
     fn end_group(&self) {
         let ended = killpg(self.group, Signal::SIGKILL);
         log::trace!("end of argocd's process group: {ended:?}");

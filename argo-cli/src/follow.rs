@@ -157,14 +157,14 @@ struct Run {
     streams: Streams,
     logs_open: bool,
     events_open: bool,
-    /// When the outcome was decided.
+    /// Time at which the outcome was decided.
     decided: Option<Timestamp>,
     ticks: Interval,
     items: VecDeque<FollowEvent>,
     is_over: bool,
 }
 
-/// The next thing that one of the streams has.
+/// The next item of the streams or the clock.
 enum Next {
     Tick,
     Track(Option<TrackEvent>),
@@ -211,7 +211,8 @@ impl Run {
         }
     }
 
-    /// Time and objects come before the lines of a container that floods.
+    /// Waits for the next item. The clock and the objects come before the logs, so that a
+    /// container that floods cannot hold them up.
     async fn wait(&mut self) -> Next {
         tokio::select! {
             biased;
@@ -254,7 +255,7 @@ impl Run {
         self.streams.forward(event);
     }
 
-    /// Events from before the start are evidence only.
+    /// Passes an event on. Events from before the start are evidence only.
     fn event(&mut self, event: EventRecord) {
         self.observer.event(&event);
         if !event.before_start {
@@ -305,7 +306,8 @@ impl Run {
         }
     }
 
-    /// Examines a last time; after a failure without a finding, the grace times are waived.
+    /// Examines a last time and ends the stream. After a failure without a finding, it waives the
+    /// grace times.
     fn end(&mut self, outcome: Outcome, now: Timestamp) {
         self.examine(now);
         let mut findings = self.observer.findings().iter();

@@ -39,7 +39,7 @@ pub struct Layout {
 enum Item {
     Text(String),
     Element(Element),
-    /// Fraction of a second: separator, digits, and whether trailing zeros are cut.
+    /// A fraction of a second. `trim` is true if trailing zeros are cut off.
     Fraction {
         separator: char,
         digits: usize,
@@ -72,7 +72,8 @@ enum Element {
     UpperPm,
     LowerPm,
     Zone,
-    /// An offset: `Z` for zero, a colon between, and how many parts (hours, minutes, seconds).
+    /// An offset with 1 to 3 parts: hours, minutes and seconds. `z` is true if zero is written as
+    /// `Z`, and `colon` if colons separate the parts.
     Offset {
         z: bool,
         colon: bool,

@@ -27,10 +27,10 @@ use std::str;
 /// The capabilities of the reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Colours (SGR sequences) are kept, and closed at the end of the line.
+    /// True if colours (SGR sequences) are kept; they are closed at the end of the line.
     pub colour: bool,
-    /// The reader is a terminal and no pipeline: of a line that overwrites itself with
-    /// carriage returns the last state is shown, and markers of pipelines stay.
+    /// True if the reader is a terminal and not a pipeline. Then only the last state of a line
+    /// that overwrites itself with carriage returns is shown, and markers of pipelines stay.
     pub terminal: bool,
 }
 
@@ -82,8 +82,8 @@ fn escape(line: &[u8], has_hash: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(&line[copied..]);
 }
 
-/// Disarms what is a command only at the start of a line: for output without a prefix.
-/// The line starts at `start` of `out`.
+/// Disarms commands that pipelines obey only at the start of a line. It is for output without
+/// a prefix. The line starts at `start` of `out`.
 pub fn disarm_start(out: &mut Vec<u8>, start: usize) {
     let line = &out[start..];
     let first = after_blanks(line);
@@ -178,7 +178,7 @@ fn each_candidate(line: &[u8], mut found: impl FnMut(usize)) {
     }
 }
 
-/// 1 for each byte with which something [`special`] may begin, 0 for the others.
+/// Returns 1 for each byte with which something [`special`] may begin, 0 for the others.
 fn candidates(block: &[u8; BLOCK]) -> Bits {
     let mut marks = [0; BLOCK];
     for (mark, byte) in marks.iter_mut().zip(block) {
@@ -188,9 +188,9 @@ fn candidates(block: &[u8; BLOCK]) -> Bits {
     marks
 }
 
-/// The character at the start, if it has to be escaped, and its length: a control, what
-/// JSON escapes, a line or paragraph separator (some readers end a line there), or a `#`,
-/// which may be part of a marker.
+/// Returns the character at the start and its length if it may have to be escaped. It is a
+/// control character, one that JSON escapes, a line or paragraph separator (at which some
+/// readers end a line), or a `#`, which may be part of a marker.
 #[inline]
 fn special(text: &[u8]) -> Option<(u32, usize)> {
     match *text {
@@ -201,7 +201,7 @@ fn special(text: &[u8]) -> Option<(u32, usize)> {
     }
 }
 
-/// Valid, and without the C1 controls (U+0080 to U+009F).
+/// True if the line is valid UTF-8 without C1 controls (U+0080 to U+009F).
 fn is_clean_utf8(line: &[u8]) -> bool {
     let c1 = |at: usize| line.get(at + 1).is_some_and(|next| *next < 0xa0);
     str::from_utf8(line).is_ok() && !memchr::memchr_iter(0xc2, line).any(c1)
@@ -211,9 +211,9 @@ fn is_clean_utf8(line: &[u8]) -> bool {
 struct Cleaner<'a> {
     out: &'a mut Vec<u8>,
     options: Options,
-    /// A colour is on.
+    /// True while a colour is on.
     open: bool,
-    /// No control string ends in the rest of the line.
+    /// True once it is known that no control string ends in the rest of the line.
     endless: bool,
 }
 
@@ -404,8 +404,8 @@ fn stands_at(line: &[u8], mut at: usize, marker: &[u8]) -> bool {
     })
 }
 
-/// Steps over what is not seen: colours, and characters without a width or a weight of
-/// their own.
+/// Returns the position after invisible text: colours, and characters without a width or a
+/// weight of their own.
 fn after_invisible(line: &[u8], mut at: usize) -> usize {
     while let Some(length) = invisible(&line[at.min(line.len())..]) {
         at += length;
@@ -430,7 +430,7 @@ fn invisible(line: &[u8]) -> Option<usize> {
     }
 }
 
-/// The runner trims blanks before it looks for `::`.
+/// Returns the position after blanks, which the runner trims before it looks for `::`.
 fn after_blanks(line: &[u8]) -> usize {
     let mut at = 0;
     loop {

@@ -154,7 +154,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Disabled beats forced, forced beats `NO_COLOR`, and that beats the terminal.
+    /// True if the output has colours. `LOG_DISABLE_COLORS` beats `LOG_FORCE_COLORS`, which
+    /// beats `NO_COLOR`, which beats the terminal.
     fn colors(&mut self, is_terminal: bool) -> bool {
         let disabled = self.boolean("LOG_DISABLE_COLORS", false);
         let forced = self.boolean("LOG_FORCE_COLORS", false);

@@ -21,12 +21,12 @@ pub enum Outcome {
     TimedOut,
     /// A signal ended it.
     Interrupted,
-    /// One look, and it is not rolled out so far.
+    /// A single look found that the rollout is not complete yet.
     Waiting,
 }
 
 impl Outcome {
-    /// As it stands in JSON.
+    /// Returns the name of the outcome in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -57,7 +57,7 @@ pub struct Summary {
     pub argocd_next: Option<String>,
     /// Duration of the run.
     pub elapsed: Duration,
-    /// Every workload, in the order to show them.
+    /// Every workload, in the order in which they are shown.
     pub workloads: Vec<Row>,
     /// Number of pods of the newest revisions.
     pub pods: usize,
@@ -82,9 +82,9 @@ pub struct Row {
     pub ready: Option<i64>,
     /// Pods wanted.
     pub desired: Option<i64>,
-    /// Container restarts of its new pods.
+    /// Number of container restarts of the new pods.
     pub restarts: u32,
-    /// Seconds from the start until it was complete.
+    /// Seconds from the start until the rollout was complete.
     pub seconds: Option<u64>,
     /// The condition that the rollout waits for, in a few words.
     pub waiting_for: Option<String>,
@@ -129,17 +129,17 @@ fn word(state: &RolloutState) -> &'static str {
 /// An event that may explain a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventNote {
-    /// When it last happened.
+    /// Time of the last occurrence.
     pub time: Timestamp,
     /// Severity of the event.
     pub level: Level,
     /// The workload at the top of the ownership chain.
     pub root: ObjectRef,
-    /// The object it is about.
+    /// The object that the event is about.
     pub object: ObjectRef,
     /// The reason, in one camel-case word.
     pub reason: String,
-    /// The sentence.
+    /// The message, in a sentence.
     pub message: String,
     /// Number of occurrences.
     pub count: u32,

@@ -32,10 +32,11 @@ use self::{
     prose::{WIDTH, printable, wrap},
 };
 
-/// Causes that get a paragraph; the rest is told in a line each, and in the end counted.
+/// The most causes that get a paragraph. Further ones get a line each, and the rest is
+/// counted.
 const PARAGRAPHS: usize = 8;
 const LINES: usize = 12;
-/// Sentences about the operation.
+/// The most sentences about the operation.
 const NOTES: usize = 6;
 
 /// The appearance of the block.
@@ -61,7 +62,7 @@ impl Look<'_> {
         time.strftime("%H:%M:%S").to_string()
     }
 
-    /// `Deployment/web`, with the namespace where it is not always the same.
+    /// Returns `Deployment/web`, with its namespace if the workloads lie in several.
     fn name(&self, object: &ObjectRef) -> String {
         let name = printable(&object.to_string());
         if self.namespaces && !object.namespace.is_empty() {
@@ -72,7 +73,7 @@ impl Look<'_> {
     }
 }
 
-/// The block of text, each line with its newline.
+/// Returns the block of text, each line with its newline.
 pub fn text(summary: &Summary, settings: &Settings) -> String {
     let look = Look {
         zone: &settings.zone,

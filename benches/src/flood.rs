@@ -8,11 +8,11 @@ use simcluster::logs::stamp;
 pub const TEXT: usize = 120;
 /// Lines of an HTTP chunk, as many as a node sends for a container that writes fast.
 const CHUNK: u64 = 3;
-/// Chunks that are written at once.
+/// Number of chunks that are written at once.
 const BLOCK: u64 = 400;
 /// `TIMESTAMP SP text LF`
 const LINE: usize = 31 + TEXT + 1;
-/// Between two lines: 20,000 lines a second.
+/// Nanoseconds between two lines, which makes 20,000 lines a second.
 const STEP: i64 = 50_000;
 
 /// The log: line `n` has the time `start + n * STEP`.
@@ -20,7 +20,7 @@ const STEP: i64 = 50_000;
 pub struct Flood {
     /// Number of lines.
     pub lines: u64,
-    /// When the first one was written, in nanoseconds since 1970.
+    /// Time of the first line, in nanoseconds since 1970.
     pub start: i64,
 }
 

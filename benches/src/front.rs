@@ -1,7 +1,7 @@
 //! A proxy in front of the API server, which sends floods itself and forwards the rest.
 //!
-//! One thread a connection, HTTP/1.1 only. Each answer ends its connection, but for that
-//! a client sees a server like any other.
+//! It has one thread per connection and speaks only HTTP/1.1. Each answer ends its
+//! connection; apart from that, a client sees a server like any other.
 
 use std::{
     io::{self, Read, Write},
@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use crate::flood::Flood;
 
-/// Its log is the flood.
+/// Name of the pod whose log is the flood.
 pub const POD: &str = "flood";
 
 /// The state that the connections share.
@@ -39,8 +39,8 @@ struct Poured {
 }
 
 impl Shared {
-    /// The log that is sent from now on. What comes out is told when somebody has got the
-    /// whole of it, and never if another one is poured before.
+    /// Sets the log that is sent from now on. The returned [`Notify`] is notified once a client
+    /// has read the whole of it, and never if another flood is poured before that.
     pub fn pour(&self, flood: Flood) -> Arc<Notify> {
         let done = Arc::new(Notify::new());
         *lock(&self.took) = None;
@@ -61,7 +61,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Listens, for ever.
+/// Listens for ever.
 ///
 /// # Errors
 ///

@@ -24,17 +24,17 @@ use serde_json::{Value, json};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Between two looks at the memory of the program.
+/// The interval at which the program's memory is read.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The resources that a program used.
 #[derive(Clone, Debug, Default)]
 pub struct Cost {
-    /// From its start to its end, in seconds.
+    /// Time from the start to the end of the program, in seconds.
     pub wall: f64,
     /// User and system time, in seconds.
     pub cpu: f64,
-    /// The most memory that it held, in KiB.
+    /// The most memory that the program held, in KiB.
     pub max_rss: u64,
     /// Memory that the program held every 100 ms, in KiB.
     pub rss: Vec<u64>,
@@ -50,7 +50,7 @@ pub struct Running {
     pid: i32,
 }
 
-/// Starts a program, its output thrown away.
+/// Starts a program and discards its output.
 ///
 /// # Errors
 ///
@@ -73,13 +73,13 @@ pub fn start(command: &[String], environment: &[(&str, String)]) -> Result<Runni
 }
 
 impl Running {
-    /// Memory that it holds now, in KiB.
+    /// Returns the memory that the program holds now, in KiB.
     #[must_use]
     pub fn rss(&self) -> Option<u64> {
         rss(self.pid)
     }
 
-    /// Asks it to end, as Ctrl-C does.
+    /// Asks the program to end, as Ctrl-C does.
     ///
     /// # Errors
     ///
@@ -88,11 +88,11 @@ impl Running {
         Ok(kill(Pid::from_raw(self.pid), Signal::SIGINT)?)
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the program.
     ///
     /// # Errors
     ///
-    /// If nobody tells of it.
+    /// If the process between does not report the end.
     pub fn cost(mut self) -> Result<Cost, Failure> {
         let told = line(&mut self.said)?;
         self.child.wait()?;

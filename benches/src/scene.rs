@@ -49,7 +49,7 @@ pub fn now() -> i64 {
 }
 
 impl Scene {
-    /// The Application and nothing of it.
+    /// Creates the Application without any objects of its own.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Another hand on the same objects, which makes no pods.
+    /// Returns a second handle to the objects, which makes no pods.
     #[must_use]
     pub fn of(store: Store, logs: Logs) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Scene {
         }
     }
 
-    /// Begins anew: a Job, without pods.
+    /// Starts over with a new Job without pods.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl Scene {
         })
     }
 
-    /// The container ended well.
+    /// Marks the container as ended with success.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl Scene {
         Ok(())
     }
 
-    /// The Job is complete.
+    /// Marks the Job as complete.
     ///
     /// # Errors
     ///

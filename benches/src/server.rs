@@ -1,7 +1,7 @@
-//! The process that is the cluster. It is told what happens on stdin, a line each, and
-//! answers each line with one.
+//! The process that plays the cluster. It reads commands from stdin, one per line, and answers
+//! each with one line.
 //!
-//! | told | what happens |
+//! | command | effect |
 //! |---|---|
 //! | `flood LINES` | one pod with a log of so many lines, which ends once it was read |
 //! | `took` | nothing; the answer is how long the last flood took in µs, from the request to its last byte |

@@ -37,9 +37,9 @@ pub(super) fn start(
         .map_err(|error| cannot_run(&config.program, &error))
 }
 
-/// `exec` resets a signal that is caught and passes on one that is ignored. tokio never
-/// lets go of a signal it has caught once, so the streams need not be kept. A SIGCHLD
-/// that is ignored would hide how argocd exited.
+/// Makes sure that argocd does not inherit ignored signals: `exec` resets a caught signal but
+/// keeps an ignored one. tokio goes on catching a signal after its stream is dropped. An
+/// ignored SIGCHLD would hide the exit of argocd.
 fn reset_signals() {
     for kind in [
         SignalKind::interrupt(),
@@ -52,7 +52,7 @@ fn reset_signals() {
     }
 }
 
-/// The group is named after its leader.
+/// Returns the id of the process group, which is that of its leader.
 pub(super) fn group(child: &Child) -> Result<Pid, Failure> {
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     pid.map(Pid::from_raw)

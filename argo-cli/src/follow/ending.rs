@@ -8,14 +8,14 @@ use jiff::Timestamp;
 
 use super::{FollowConfig, Observer, Outcome};
 
-/// The logs and events get this long for the rest of them; then the stream ends without it.
+/// Time limit for the rest of the logs and events. After it, the stream ends without them.
 const LAST: Duration = Duration::from_secs(4);
 
 /// The phase of a followed deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
     Waiting,
-    /// Everything was complete; a new container may still crash.
+    /// Everything was complete, but a new container may still crash.
     Settling {
         until: Timestamp,
         ends: ContainerEnds,
@@ -40,7 +40,7 @@ pub(super) enum Step {
     GoOn,
     /// Stop tracking and read the rest.
     Drain,
-    /// The deployment ended like this.
+    /// End the stream with this outcome.
     End(Outcome),
 }
 
@@ -113,7 +113,8 @@ impl Ending {
     }
 }
 
-/// A crash after success is a failure, whatever the grace.
+/// Returns the outcome once settling is over. A crash after success is a failure, whatever
+/// the grace.
 fn while_settling(
     observer: &Observer,
     config: &FollowConfig,

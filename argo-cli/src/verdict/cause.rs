@@ -8,7 +8,7 @@ use argo_workloads::diagnosis::Finding;
 use super::prose::printable;
 use crate::summary::{Row, Summary};
 
-/// Workloads that a heading names.
+/// The most workloads that a heading names; the rest is counted.
 const NAMES: usize = 4;
 
 /// One cause, of one or more workloads.
@@ -21,7 +21,7 @@ pub(super) enum Cause<'a> {
 }
 
 impl<'a> Cause<'a> {
-    /// The workloads that have it.
+    /// Returns the workloads that have this cause.
     pub(super) fn workloads(&self) -> Vec<&'a ObjectRef> {
         match self {
             Self::Found(findings) => findings.iter().map(|finding| &finding.workload).collect(),
@@ -41,7 +41,7 @@ impl<'a> Cause<'a> {
         }
     }
 
-    /// The code; none where no rule found anything.
+    /// Returns the code of the findings, empty if no rule found anything.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Found(findings) => findings.first().map_or("", |finding| finding.code.as_str()),
@@ -76,7 +76,7 @@ impl<'a> Cause<'a> {
         text
     }
 
-    /// True if it is of that workload.
+    /// True if the workload has this cause.
     pub(super) fn is_of(&self, workload: &ObjectRef) -> bool {
         self.workloads().iter().any(|own| is_same(own, workload))
     }
@@ -120,7 +120,8 @@ pub(super) fn causes(summary: &Summary) -> Vec<Cause<'_>> {
     causes
 }
 
-/// Two causes of one workload are two paragraphs, even if they read alike.
+/// True if a finding has the cause of some others. Two findings of one workload never share
+/// one, even if they read alike.
 fn has_same_cause(findings: &[&Finding], finding: &Finding) -> bool {
     findings.iter().all(|other| {
         other.code == finding.code
@@ -129,13 +130,14 @@ fn has_same_cause(findings: &[&Finding], finding: &Finding) -> bool {
     })
 }
 
-/// Hooks are known to the Application by name only: uids do not count.
+/// True if both are the same object. The uids do not count, as the Application knows its
+/// hooks only by name.
 pub(super) fn is_same(one: &ObjectRef, other: &ObjectRef) -> bool {
     one.kind.kind == other.kind.kind && one.namespace == other.namespace && one.name == other.name
 }
 
-/// The sentence of the first workload, with the pods of all in place of its own: `(3 of 3
-/// new pods)`, as the findings have it, becomes `(5 pods)`.
+/// Returns the sentence of the first workload with the number of all pods instead of its own:
+/// `(3 of 3 new pods)`, as the findings have it, becomes `(5 pods)`.
 fn of_all_pods(first: &Finding, findings: &[&Finding]) -> String {
     let own = first.pods.len();
     let own = format!("{own} of {} new pods", first.new_pods.count.max(own));

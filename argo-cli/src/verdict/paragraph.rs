@@ -14,16 +14,17 @@ use super::{
 };
 use crate::summary::{EventNote, Outcome, Summary};
 
-/// Lines of a workload, in all its paragraphs, with the empty lines between.
+/// The most lines of a workload in all its paragraphs, including the empty lines between.
 const MOST: usize = 25;
-/// A paragraph with less room than this is not worth its place.
+/// The fewest lines of a paragraph; with less room it is left out.
 pub(super) const LEAST: usize = 4;
-/// Events of a workload, and of all where no cause was found.
+/// The most events of a workload.
 const EVENTS: usize = 2;
+/// The most events of all workloads where no cause was found.
 const ALL_EVENTS: usize = 8;
-/// Workloads with one cause that are named with their pods.
+/// The most workloads with one cause that are named with their pods.
 const WORKLOADS: usize = 12;
-/// Characters of a log line or an event.
+/// The most characters of a log line or an event; the rest is cut off.
 const LINE: usize = 160;
 
 /// The number of lines that each workload has used of its share.
@@ -34,7 +35,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Lines that are left for a cause.
+    /// Returns the number of lines that are left for a cause.
     pub(super) fn of(&self, cause: &Cause<'_>) -> usize {
         let used = |workload: &ObjectRef| self.used.get(workload).copied().unwrap_or(0);
         let most = cause.workloads().into_iter().map(used).max();

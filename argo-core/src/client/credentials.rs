@@ -188,6 +188,7 @@ impl TokenFile {
     fn read(path: &str, fallback: Option<HeaderValue>) -> Result<Self, CredentialsError> {
         let value = match (token(path), fallback) {
             (Ok(value), _) => value,
+            // client-go, too, uses `token` where `tokenFile` cannot be read.
             (Err(_), Some(fallback)) => fallback,
             (Err(error), None) => return Err(error),
         };

@@ -130,6 +130,7 @@ impl Route {
             Some(proxy) if is_socks(proxy) => Box::new(socks(proxy, &self.server).await?),
             Some(proxy) => {
                 let stream = self.to_proxy(proxy).await?;
+                // Plain HTTP needs no tunnel: the proxy takes the requests themselves.
                 if !is_https(&self.server) {
                     return Ok(Wire {
                         socket: stream,
@@ -205,6 +206,7 @@ fn is_socks(proxy: &Uri) -> bool {
 
 fn connector() -> HttpConnector {
     let mut connector = HttpConnector::new();
+    // Otherwise the connector refuses any other scheme than `http`.
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_keepalive(Some(KEEPALIVE));
@@ -235,7 +237,8 @@ fn host_and_port(url: &Uri) -> String {
     format!("{}{port}", url.host().unwrap_or_default())
 }
 
-/// The proxy resolves the name of the server, as with Go: for `socks5` and `socks5h` alike.
+/// Connects through a SOCKS proxy. The proxy resolves the name of the server, as with Go: for
+/// `socks5` and `socks5h` alike.
 async fn socks(proxy: &Uri, server: &Uri) -> Result<TcpStream, DialError> {
     let address = format!(
         "http://{}:{}",

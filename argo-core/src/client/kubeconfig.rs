@@ -216,16 +216,19 @@ impl Kubeconfig {
     }
 
     fn cluster(&self, name: &str, overrides: &Overrides) -> Result<Cluster, KubeconfigError> {
+        // A server given by the caller needs no entry.
         if overrides.server.is_some() && !self.clusters.iter().any(|named| named.name == name) {
             return Ok(Cluster::default());
         }
         find("cluster", &self.clusters, name)?.read("cluster")
     }
 
-    /// A context may name a user that does not exist: kubectl sends no credentials then.
+    /// Returns a user entry. A context may name a user that does not exist: kubectl sends no
+    /// credentials then.
     fn user(&self, name: &str, overrides: &Overrides) -> Result<User, KubeconfigError> {
         match self.users.iter().find(|named| named.name == name) {
             Some(named) => named.read("user"),
+            // A user named by the caller has to exist, unlike that of a context.
             None if overrides.user.is_some() => find("user", &self.users, name)?.read("user"),
             None => Ok(User::default()),
         }
@@ -283,6 +286,7 @@ impl Named {
 
 fn add(first: &mut Vec<Named>, next: Vec<Named>) {
     for named in next {
+        // As in kubectl, the first file that has an entry of this name wins.
         if !first.iter().any(|known| known.name == named.name) {
             first.push(named);
         }

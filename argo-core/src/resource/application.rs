@@ -121,10 +121,10 @@ pub struct Health {
     /// `Healthy`, `Progressing`, `Degraded`, `Suspended`, `Missing` or `Unknown`.
     #[serde(deserialize_with = "lenient")]
     pub status: Option<String>,
-    /// Why.
+    /// The reason, in one sentence.
     #[serde(deserialize_with = "lenient")]
     pub message: Option<String>,
-    /// When it last changed.
+    /// The time at which the health last changed.
     #[serde(deserialize_with = "lenient")]
     pub last_transition_time: Option<Time>,
 }
@@ -243,7 +243,7 @@ pub struct ApplicationCondition {
     /// A sentence.
     #[serde(deserialize_with = "lenient")]
     pub message: String,
-    /// When it was last written.
+    /// The time at which the condition was last written.
     #[serde(deserialize_with = "lenient")]
     pub last_transition_time: Option<Time>,
 }

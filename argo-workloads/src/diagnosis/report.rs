@@ -118,6 +118,7 @@ fn promote(observations: &mut [Candidate]) {
         let deadline = candidate
             .name()
             .and_then(|name| given_up.get(&name).copied());
+        // Trouble that began after the controller gave up was not the reason.
         if deadline.is_some_and(|deadline| candidate.observation.since <= deadline) {
             candidate.is_past_grace = true;
             candidate.observation.severity = Severity::Doomed;
@@ -181,6 +182,7 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
         Code::JobHeld,
     ];
     match code {
+        // The deadline passed because of the other cause.
         Code::ProgressDeadline => own.len() > 1,
         // The Job says how it ended; its pods said so before.
         code if crashes.contains(&code) => {
@@ -192,6 +194,7 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
             Code::ExecFormat,
             Code::PermissionDenied,
         ]),
+        // Any other cause says more about the application.
         Code::AlreadyDegraded => all.len() > 1,
         _ => false,
     }
@@ -203,6 +206,7 @@ fn finding(
     mut observations: Vec<Observation>,
     context: &Context<'_>,
 ) -> Option<Finding> {
+    // The first hit gives the sentence and the lines: one with lines says most.
     observations.sort_by_key(|observation| {
         std::cmp::Reverse((!observation.lines.is_empty(), observation.weight))
     });

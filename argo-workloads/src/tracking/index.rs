@@ -142,6 +142,7 @@ impl Index {
             here && node.state == State::Present && node.seen < began
         };
         let mut gone: Vec<_> = self.nodes.values().filter(missing).collect();
+        // The map has no order, but equal inputs must give equal events.
         gone.sort_by(|a, b| a.object.name.cmp(&b.object.name));
         let gone: Vec<Uid> = gone.iter().map(|node| node.object.uid.clone()).collect();
         let mut changes = Vec::new();
@@ -184,7 +185,9 @@ impl Index {
             .nodes
             .get(uid)
             .is_some_and(|node| node.state != State::Read);
+        // A watch may have delivered the owner meanwhile, or nothing refers to it any more.
         let known = seen || !self.children.contains_key(uid);
+        // An object of the same name with another uid is a successor, not this owner.
         let Some(meta) = found.filter(|meta| meta.uid.as_deref() == Some(uid) && !known) else {
             return changes;
         };
@@ -290,6 +293,8 @@ impl Index {
         let before = self.nodes.remove(&uid);
         let is_news = before.is_none();
         let same = before.as_ref().is_some_and(|before| before.is_same(&node));
+        // While a list is being read, an unknown object may be old: its creation time
+        // decides.
         node.is_new = is_news && node.state == State::Present && !self.is_listed(&node);
         let relinked = before
             .as_ref()
@@ -348,6 +353,7 @@ impl Index {
                 continue;
             }
             remove(&mut self.children, &owner.uid, uid);
+            // Nothing refers to the owner any more: a later object may ask for it anew.
             if !self.children.contains_key(&owner.uid) {
                 self.asked.remove(&owner.uid);
             }
@@ -461,6 +467,7 @@ impl Index {
                 _ => {}
             }
         }
+        // Owned objects are removed before their owners.
         changes.extend(removed.into_iter().rev());
         for (uid, _) in placed {
             self.ask(&uid, changes);
@@ -513,6 +520,7 @@ impl Index {
         if node.own {
             return Some(Place::root(node));
         }
+        // A circle of owners leads to no root.
         if path.contains(uid) {
             return None;
         }
@@ -537,6 +545,7 @@ impl Index {
         let Some(node) = self.nodes.get(uid) else {
             return;
         };
+        // An object that has a place needs no further owner.
         if node.place.is_some() || node.is_gone() {
             return;
         }

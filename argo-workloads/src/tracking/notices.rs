@@ -160,7 +160,8 @@ pub(crate) fn owner_unreadable(owner: &ObjectRef, answer: &str) -> Notice {
     }
 }
 
-/// Tells the parts that are still followed without an Application from those that are lost.
+/// Describes the objects that are followed even without an Application, and those that are
+/// lost.
 pub(crate) fn fallback(app: &AppRef, applications: &Applications, config: &TrackConfig) -> String {
     let others = app != applications.root() || applications.found_root().is_some();
     let namespaces = if config.all_namespaces {

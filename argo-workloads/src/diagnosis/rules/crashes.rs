@@ -54,6 +54,7 @@ impl<'a> Crashes<'a> {
 
     /// True if the container ended more often than `allowed`, or will not be started again.
     pub(super) fn exceed(&self, view: &ContainerView<'_>, allowed: u32) -> bool {
+        // A pod that is never restarted and belongs to no Job gets no second try.
         let is_final = view.restart_policy() == "Never" && view.pod.job().is_none();
         self.count > i64::from(allowed) || (is_final && self.count > 0)
     }
@@ -166,6 +167,7 @@ fn is_done(view: &ContainerView<'_>) -> bool {
 fn ran_for(end: &Terminated) -> Option<SignedDuration> {
     let (started, finished) = (end.started_at.as_ref()?, end.finished_at.as_ref()?);
     let ran = finished.0.duration_since(started.0);
+    // A container that never started has the epoch as its start.
     (started.0 > Timestamp::UNIX_EPOCH && ran >= SignedDuration::ZERO).then_some(ran)
 }
 
@@ -250,6 +252,7 @@ fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
 
 /// Returns the lines of the run that ended; those of the present run prove nothing.
 pub(super) fn lines_before_end(lines: &[Line], end: &End) -> Vec<Line> {
+    // The kubelet gives the time of an end in whole seconds.
     let until = end.time().saturating_add(secs(1)).unwrap_or(end.time());
     let of_dead: Vec<Line> = lines
         .iter()
@@ -301,6 +304,7 @@ pub(super) fn exit(end: &Terminated) -> String {
         return format!("exit {code}: OOMKilled");
     }
     let signal = end.signal.filter(|signal| *signal > 0);
+    // By convention a code above 128 is 128 plus the number of a signal.
     let signal = signal.or((code > 128 && code < 160).then_some(code - 128));
     let reading = match (code, signal) {
         (127, _) => "command not found".to_owned(),

@@ -76,9 +76,12 @@ pub(super) fn never_took(view: PodView<'_>) -> Option<Observation> {
         && view.fact.containers.is_empty()
         && view.is_not_started()
         && pod.condition("Ready").is_none();
-    let bound = pod
-        .condition("PodScheduled")
-        .filter(|it| it.status == "True");
+    let scheduled = pod.condition("PodScheduled");
+    // The scheduler still looks for a node: its own words say why.
+    if scheduled.is_some_and(|condition| condition.status == "False") {
+        return None;
+    }
+    let bound = scheduled.filter(|condition| condition.status == "True");
     let bound = bound.and_then(|condition| condition.last_transition_time.as_ref());
     let since = bound.or(pod.metadata.creation_timestamp.as_ref())?.0;
     let lasted = span(view.context.age(since));
