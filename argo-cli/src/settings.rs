@@ -61,7 +61,7 @@ impl Settings {
         (settings, reader.warnings)
     }
 
-    /// The level as written in a line: `INFO`, `WARN`, `ERRO`; in full where asked for.
+    /// Returns the level as written in a line: `INFO`, `WARN`, `ERRO`, or in full if set so.
     pub fn level_text(&self, level: Level) -> String {
         let name = level.name().to_ascii_uppercase();
         let shown = if self.whole_levels {
@@ -84,13 +84,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The value of a variable that is neither unset nor blank.
+    /// Returns the value of a variable that is neither unset nor blank.
     fn value(&self, name: &str) -> Option<String> {
         let value = (self.lookup)(name)?.trim().to_owned();
         Some(value).filter(|value| !value.is_empty())
     }
 
-    /// The parsed value, or the default, with a warning if `parse` does not know the value.
+    /// Returns the parsed value, or the default, with a warning if `parse` does not know the value.
     fn parsed<T>(
         &mut self,
         name: &str,

@@ -107,7 +107,7 @@ impl Running {
     }
 }
 
-/// One line of JSON.
+/// Reads one line of JSON.
 ///
 /// # Errors
 ///

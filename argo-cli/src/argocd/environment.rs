@@ -145,7 +145,7 @@ fn has_config(environment: &[(OsString, OsString)]) -> bool {
         .any(|name| value(environment, name).is_some())
 }
 
-/// The value of a variable that is neither unset nor empty.
+/// Returns the value of a variable that is neither unset nor empty.
 pub(super) fn value<'a>(
     environment: &'a [(OsString, OsString)],
     name: &str,

@@ -129,7 +129,7 @@ fn unexplained(exit: ArgocdExit) -> String {
     }
 }
 
-/// The message of a fatal line of logrus: JSON (since 3.0), text, or text on a terminal.
+/// Returns the message of a fatal line of logrus: JSON (since 3.0), text, or text on a terminal.
 fn fatal(line: &str) -> Option<String> {
     if line.starts_with('{') {
         let entry: Entry = serde_json::from_str(line).ok()?;
@@ -149,7 +149,7 @@ struct Entry {
     msg: String,
 }
 
-/// Go quotes much as JSON does.
+/// Removes the quotes of a Go string, which are much like those of JSON.
 fn unquoted(message: &str) -> String {
     serde_json::from_str(message).unwrap_or_else(|_| message.trim_matches('"').to_owned())
 }
@@ -194,7 +194,7 @@ fn rpc(message: &str) -> Option<ArgocdOutcome> {
     }
 }
 
-/// Errors of Go's HTTP client begin with the method and the address.
+/// True for an error of Go's HTTP client, which begins with the method and the address.
 fn is_http(description: &str) -> bool {
     let start = description.to_ascii_lowercase();
     start.starts_with("post ") || start.starts_with("get ")
@@ -260,7 +260,7 @@ fn connection(failure: &str) -> String {
     }
 }
 
-/// The host in a request: `Post "https://host:443/path`.
+/// Returns the host in a request: `Post "https://host:443/path`.
 fn host(request: &str) -> &str {
     let (_, rest) = request.split_once("://").unwrap_or(("", request));
     rest.split('/').next().unwrap_or(rest)

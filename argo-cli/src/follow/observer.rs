@@ -89,12 +89,12 @@ impl Observer {
         &self.progress
     }
 
-    /// The findings of the last examination, and their history.
+    /// Returns the findings of the last examination, and their history.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
 
-    /// The findings of the last examination, the worst first.
+    /// Returns the findings of the last examination, the worst first.
     pub fn findings(&self) -> &[Finding] {
         self.timeline.current()
     }

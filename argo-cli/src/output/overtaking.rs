@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(overtaking.choose(B, 1, queue), Lane::InOrder);
     }
 
-    /// A writer that takes what is ahead first, with the numbers of what it wrote.
+    /// A writer that takes the pieces ahead first, and records those that it wrote.
     #[derive(Default)]
     struct Model {
         queue: Queue,

@@ -55,7 +55,7 @@ impl Formatter for Safe {
     }
 }
 
-/// All that comes after the message of a log line: `","schema":1,"kind":"log",…}` and a
+/// Returns the part after the message of a log line: `","schema":1,"kind":"log",…}` and a
 /// newline.
 pub(super) fn after_message(app: &str, origin: &Origin<'_>) -> Vec<u8> {
     let body = Body::Log(record::Log {

@@ -17,7 +17,7 @@ const NAME: usize = 60;
 
 const HEAD: [&str; 4] = ["Workload", "Ready", "Restarts", "Waiting for"];
 
-/// The lines of the table.
+/// Returns the lines of the table.
 pub(super) fn table(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = causes(summary);
     let shown = shown(&summary.workloads);
@@ -43,7 +43,7 @@ fn line(mark: &str, cells: [String; 4], widths: [usize; 3]) -> String {
     format!("  {mark}{start}{}", cap(&waiting, room))
 }
 
-/// All of them, or those that matter most, in their order.
+/// Returns all rows, or those that matter most, in their order.
 fn shown(rows: &[Row]) -> Vec<&Row> {
     if rows.len() <= ROWS {
         return rows.iter().collect();
