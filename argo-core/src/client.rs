@@ -83,7 +83,7 @@ pub enum LoginSource {
 }
 
 impl Connection {
-    /// The URL of the API server, if it is known.
+    /// Returns the URL of the API server, if it is known.
     pub fn server(&self) -> Option<&Uri> {
         self.transport.as_deref().map(Transport::server)
     }

@@ -209,12 +209,12 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Record {
-    /// A record of now.
+    /// Creates a record of the present time.
     pub fn now(level: Level, msg: impl Into<String>, body: Body) -> Self {
         Self::at(Timestamp::now(), level, msg, body)
     }
 
-    /// A record of a given time.
+    /// Creates a record of a given time.
     pub fn at(time: Timestamp, level: Level, msg: impl Into<String>, body: Body) -> Self {
         Self {
             time,

@@ -29,7 +29,7 @@ pub(crate) fn not_available(available: i64, ready: i64, of: i64) -> String {
     }
 }
 
-/// `1 old pod terminating`, `3 old pods terminating`.
+/// Counts old pods in words: `1 old pod terminating`, `3 old pods terminating`.
 pub(crate) fn old_terminating(old: i64) -> String {
     let s = if old == 1 { "" } else { "s" };
     format!("{old} old pod{s} terminating")

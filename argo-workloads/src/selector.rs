@@ -98,12 +98,12 @@ impl AppSelector {
         self
     }
 
-    /// The application.
+    /// Returns the application.
     pub fn app(&self) -> &AppRef {
         &self.app
     }
 
-    /// The label that counts, or would count.
+    /// Returns the key of the label that names the application where labels count.
     pub fn label_key(&self) -> &str {
         &self.label
     }
@@ -186,7 +186,7 @@ impl AppSelector {
         self.instances().any(|instance| instance == name)
     }
 
-    /// The instance names that the application may have.
+    /// Returns the instance names that the application may have.
     fn instances(&self) -> impl Iterator<Item = String> {
         let home = self.controller.as_deref() == Some(self.app.namespace.as_str());
         let plain = (self.controller.is_none() || home).then(|| self.app.name.clone());
@@ -213,7 +213,7 @@ fn names(id: &TrackingId, kind: &GroupKind, meta: &ObjectMeta) -> bool {
         && (namespace.is_empty() || namespace == id.namespace)
 }
 
-/// A name as Argo CD's `TruncateLabel` cuts it.
+/// Cuts a name as Argo CD's `TruncateLabel` does.
 fn truncated(name: &str) -> &str {
     let mut end = name.len().min(LABEL_LIMIT);
     while !name.is_char_boundary(end) {

@@ -51,7 +51,7 @@ pub type WorkloadEvent = WatchEvent<WorkloadObject>;
 /// [`WorkloadKind`] is a kind made of values instead of a type.
 #[async_trait]
 pub trait Workload: Debug + Send + Sync {
-    /// The names of the kind.
+    /// Returns the names of the kind.
     fn names(&self) -> &Names;
 
     /// Reads the progress of the rollout from an object. The tracker calls this once for
@@ -64,8 +64,8 @@ pub trait Workload: Debug + Send + Sync {
         KindTraits::default()
     }
 
-    /// The kind of object that stands between a workload and its pods, if its name can be
-    /// told from theirs.
+    /// Returns the kind of object that stands between a workload and its pods, if its name
+    /// can be told from theirs.
     fn intermediate(&self) -> Option<Intermediate> {
         None
     }
@@ -104,7 +104,7 @@ pub struct Intermediate {
 }
 
 impl Intermediate {
-    /// A ReplicaSet whose pods carry its hash in this label.
+    /// Describes a ReplicaSet whose pods carry its hash in this label.
     pub(crate) fn replicaset(hash_label: &'static str) -> Self {
         Self {
             kind: ReplicaSet.names().group_kind(),

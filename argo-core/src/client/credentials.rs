@@ -127,7 +127,8 @@ impl Identity {
 }
 
 impl Authorization {
-    /// The precedence is client-go's: a token file beats a token if it can be read.
+    /// Chooses the authorization. The precedence is client-go's: a token file beats a token
+    /// if it can be read.
     fn of(user: &User) -> Result<Self, CredentialsError> {
         if let Some(path) = &user.token_file {
             let fallback = user.token.as_deref().map(bearer).transpose()?;
@@ -222,7 +223,7 @@ fn token(path: &str) -> Result<HeaderValue, CredentialsError> {
     bearer(&text)
 }
 
-/// The legacy `auth-provider`, which kube knows.
+/// Creates kube's layer for the legacy `auth-provider`.
 fn provider_layer(
     auth: &kube::config::AuthProviderConfig,
 ) -> Result<Option<AuthLayer>, CredentialsError> {

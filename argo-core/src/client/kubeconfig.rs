@@ -329,7 +329,7 @@ fn make_absolute(path: &mut Value, folder: &Path) {
     }
 }
 
-/// UTF-8, or UTF-16 as PowerShell writes it.
+/// Decodes UTF-8, or UTF-16 as PowerShell writes it.
 fn text(bytes: &[u8]) -> Result<String, String> {
     let utf16 = |of: fn([u8; 2]) -> u16| {
         let units = bytes[2..]

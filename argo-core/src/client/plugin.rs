@@ -197,7 +197,8 @@ fn given(stdout: &[u8]) -> Result<Given, &'static str> {
     })
 }
 
-/// The plugin's complaint in one line, without the secrets that it was given or has got.
+/// Formats the plugin's complaint in one line, without the secrets that it was given or has
+/// got.
 fn shown(stderr: &[u8], stdout: &[u8], exec: &ExecConfig) -> String {
     let mut text = one_line(&String::from_utf8_lossy(stderr));
     for secret in secrets(stdout, exec) {

@@ -23,8 +23,8 @@ pub(super) struct Trust {
     pub(super) anyone: bool,
 }
 
-/// The cryptography: AWS-LC. Ring signs with no P-521 key and verifies no P-521 signature,
-/// both of which kubectl does.
+/// Returns the cryptography: AWS-LC. Ring signs with no P-521 key and verifies no P-521
+/// signature, both of which kubectl does.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

@@ -143,7 +143,7 @@ impl Transport {
         }
     }
 
-    /// The server's URL.
+    /// Returns the server's URL.
     pub fn server(&self) -> &Uri {
         &self.target.server
     }

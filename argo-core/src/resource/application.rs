@@ -272,7 +272,7 @@ impl Resource for Application {
     }
 }
 
-/// Whether a field is there; it is written as the same truth value.
+/// Reads the presence of a field as a truth value.
 fn presence<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Null => false,

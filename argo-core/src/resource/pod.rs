@@ -428,7 +428,7 @@ pub struct Terminated {
 }
 
 impl Pod {
-    /// Every container with its status, init containers first.
+    /// Returns every container with its status, init containers first.
     pub fn containers(&self) -> impl Iterator<Item = (&Container, Option<&ContainerStatus>)> {
         let (spec, status) = (&self.spec, &self.status);
         let groups = [
@@ -447,7 +447,7 @@ impl Pod {
         })
     }
 
-    /// The condition of a type.
+    /// Returns the condition of a type.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {
         self.status
             .conditions

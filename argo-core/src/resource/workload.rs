@@ -209,7 +209,7 @@ pub struct WorkloadStatus {
 }
 
 impl WorkloadObject {
-    /// The condition of a type.
+    /// Returns the condition of a type.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {
         self.status
             .conditions

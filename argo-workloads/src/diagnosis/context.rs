@@ -322,7 +322,7 @@ impl<'a> ContainerView<'a> {
         &self.container.name
     }
 
-    /// `container app`, `init container migrate`.
+    /// Names the container with its role: `container app`, `init container migrate`.
     pub(super) fn label(&self) -> String {
         let role = match self.role {
             Role::Init => "init container",

@@ -253,8 +253,9 @@ fn finding(
     })
 }
 
-/// `db-1: container postgres crashes on start (exit 1, 3 times in 55 s): FATAL…`,
-/// `container app … (exit 1; 3 of 3 new pods): …`. `is_named` if a single pod is named.
+/// Writes the sentence of a finding: `db-1: container postgres crashes on start (exit 1, 3
+/// times in 55 s): FATAL…`, `container app … (exit 1; 3 of 3 new pods): …`. A single pod is
+/// named if `is_named`.
 fn sentence(observation: &Observation, pods: &[String], is_named: bool, new_pods: usize) -> String {
     let (prefix, suffix) = match pods {
         [pod] if is_named => (format!("{pod}: "), String::new()),

@@ -327,7 +327,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 impl Rule {
-    /// Everything that this rule finds, ripe or not.
+    /// Returns everything that this rule finds, ripe or not.
     pub(super) fn observations(&self, context: &Context<'_>) -> Vec<Observation> {
         match self.check {
             Check::Container(check) => {

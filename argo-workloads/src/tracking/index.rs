@@ -230,7 +230,7 @@ impl Index {
         changes
     }
 
-    /// All objects that are known and not deleted.
+    /// Returns all objects that are known and not deleted.
     pub(crate) fn present(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values().filter(|node| !node.is_gone())
     }
@@ -240,13 +240,14 @@ impl Index {
         self.nodes.get(uid)
     }
 
-    /// The objects that name this one as their owner.
+    /// Returns the objects that name this one as their owner.
     pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = &Node> {
         let owned = self.children.get(uid).into_iter().flatten();
         owned.filter_map(|uid| self.nodes.get(uid))
     }
 
-    /// The owners of an object without a place that were read and have no place either.
+    /// Returns the owners of an object without a place that were read and have no place
+    /// either.
     pub(crate) fn unclaimed_owners(&self, uid: &str) -> Vec<UnknownOwner> {
         let node = self.nodes.get(uid).filter(|node| node.place.is_none());
         let owners = node.into_iter().flat_map(|node| &node.owners);
@@ -256,7 +257,7 @@ impl Index {
             .collect()
     }
 
-    /// All owners that were read and have no place.
+    /// Returns all owners that were read and have no place.
     pub(crate) fn all_unclaimed_owners(&self) -> Vec<UnknownOwner> {
         let read = self.nodes.values();
         let read = read.filter(|node| node.state == State::Read && node.place.is_none());
@@ -506,7 +507,7 @@ impl Index {
         chain.take(self.nodes.len()).count()
     }
 
-    /// The objects that an object owns or uses.
+    /// Returns the objects that an object owns or uses.
     fn below(&self, uid: &Uid) -> Vec<Uid> {
         let owned = self.children.get(uid).into_iter().flatten().cloned();
         let used = self.nodes.get(uid).map(|node| self.used_by(node));

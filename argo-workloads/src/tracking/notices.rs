@@ -124,8 +124,8 @@ pub(crate) fn applications_not_served(fallback: &str) -> Notice {
     Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message)
 }
 
-/// The cluster of a child is worth a line; that of the Application itself is a mistake in
-/// the settings.
+/// Reports objects on another cluster. The other cluster of a child is worth a line; that of
+/// the Application itself is a mistake in the settings.
 pub(crate) fn other_cluster(name: &str, cluster: &str, watched: &str, is_child: bool) -> Notice {
     if is_child {
         let message = format!(

@@ -21,11 +21,11 @@ const TRIES: u32 = 5;
 /// The answer to the read of an owner.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// Its metadata.
+    /// The metadata of the owner.
     Found(Box<ObjectMeta>),
     /// The owner is gone, or its kind is not served.
     Absent,
-    /// It may not be read, in the server's words.
+    /// The owner may not be read; holds the server's message.
     Forbidden(String),
     /// There was no answer, for this reason.
     Failed(String),
@@ -108,7 +108,7 @@ impl OwnerReader {
     }
 }
 
-/// The resource of a watched kind in the version that an owner reference names.
+/// Returns the resource of a watched kind in the version that an owner reference names.
 fn resource(names: &Names, referenced: &GroupVersionKind) -> ApiResource {
     ApiResource {
         version: referenced.version.clone(),

@@ -133,7 +133,7 @@ impl Owners {
         std::mem::take(&mut self.unreadable)
     }
 
-    /// One unreadable owner for each kind in a namespace, with the server's message.
+    /// Returns one unreadable owner for each kind in a namespace, with the server's message.
     pub(crate) fn refusals(&self) -> Vec<(UnknownOwner, String)> {
         let mut first: BTreeMap<Place, &UnknownOwner> = BTreeMap::new();
         for owner in &self.unreadable {

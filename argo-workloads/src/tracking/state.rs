@@ -95,7 +95,7 @@ impl Tracker {
         tracker
     }
 
-    /// The watches that are to be open.
+    /// Returns the watches that are to be open.
     pub fn watches(&self) -> &BTreeSet<WatchSpec> {
         self.plan.watches()
     }
@@ -110,7 +110,7 @@ impl Tracker {
         self.owners.next()
     }
 
-    /// The time at which [`tick`](Self::tick) is due.
+    /// Returns the time at which [`tick`](Self::tick) is due.
     pub fn deadline(&self) -> Option<Duration> {
         let is_waiting = self.phase == Phase::AwaitingApplication;
         let application = is_waiting.then_some(self.config.application_wait);

@@ -59,7 +59,7 @@ impl<'a> Crashes<'a> {
         self.count > i64::from(allowed) || (is_final && self.count > 0)
     }
 
-    /// `3 times in 55 s`, `once`.
+    /// Describes the number of ends: `3 times in 55 s`, `once`.
     pub(super) fn times(&self) -> String {
         let between = self.last.time().duration_since(self.first);
         match self.count {
@@ -69,7 +69,7 @@ impl<'a> Crashes<'a> {
         }
     }
 
-    /// `right after its start`, `after 40 s`.
+    /// Describes the time of the ends: `right after its start`, `after 40 s`.
     pub(super) fn when(&self) -> String {
         if self.longest <= secs(10) {
             "right after its start".to_owned()
@@ -234,7 +234,7 @@ fn restarts(view: &ContainerView<'_>) -> i64 {
         .map_or(0, |status| i64::from(status.restart_count))
 }
 
-/// `ended last at 00:02:27 with exit code 1 after 2 s, 3 restarts`
+/// Describes the last end: `ended last at 00:02:27 with exit code 1 after 2 s, 3 restarts`
 fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
     let end = &crashes.last.terminated;
     let ran = ran_for(end).filter(|ran| *ran >= secs(1));
@@ -297,7 +297,7 @@ pub(super) fn probe_kill<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a 
     (same || (untold && event.last <= end.time())).then_some(event)
 }
 
-/// `exit 1`, `exit 139: SIGSEGV`, `exit 127: command not found`.
+/// Describes an exit code: `exit 1`, `exit 139: SIGSEGV`, `exit 127: command not found`.
 pub(super) fn exit(end: &Terminated) -> String {
     let code = end.exit_code;
     if end.reason.as_deref() == Some("OOMKilled") {

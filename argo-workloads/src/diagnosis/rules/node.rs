@@ -36,7 +36,7 @@ pub(super) fn evicted(view: WorkloadView<'_>) -> Option<Observation> {
     )
 }
 
-/// A pod whose node does not answer.
+/// Finds a pod whose node does not answer.
 pub(super) fn lost(view: PodView<'_>) -> Option<Observation> {
     let status = &view.fact.pod.status;
     let ready = view.fact.pod.condition("Ready")?;
@@ -101,8 +101,8 @@ fn last_change(view: PodView<'_>) -> Option<jiff::Timestamp> {
     ready.last_transition_time.as_ref().map(|time| time.0)
 }
 
-/// An old pod that does not go while the workload waits for it. `Recreate` shows no other
-/// sign: no new ReplicaSet, no Warning, only the pod's finalizers.
+/// Finds an old pod that does not go while the workload waits for it. `Recreate` shows no
+/// other sign: no new ReplicaSet, no Warning, only the pod's finalizers.
 pub(super) fn stuck(view: PodView<'_>) -> Option<Observation> {
     let metadata = &view.fact.pod.metadata;
     // The time of deletion is the end of the grace period, not its start.
@@ -163,9 +163,9 @@ pub(super) fn waits_for_deletion(view: WorkloadView<'_>) -> Option<Observation> 
     )
 }
 
-/// A StatefulSet waits for each pod before it replaces the next, also for a broken one of
-/// an old revision: the fix never reaches it (recording 06; kubernetes documentation,
-/// "Forced rollback").
+/// Finds a StatefulSet that waits for a broken pod of an old revision. A StatefulSet waits
+/// for each pod before it replaces the next one, so the fix never reaches the broken pod
+/// (recording 06; kubernetes documentation, "Forced rollback").
 pub(super) fn old_pod_blocks(view: PodView<'_>) -> Option<Observation> {
     let fact = view.fact;
     let set = view.context.facts.workloads.get(&fact.root.uid)?;

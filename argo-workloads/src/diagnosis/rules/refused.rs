@@ -174,7 +174,7 @@ impl<'a> Shortage<'a> {
         })
     }
 
-    /// `asks for 500 cpu; the node has 2, 0.005 in use`
+    /// Describes the shortage: `asks for 500 cpu; the node has 2, 0.005 in use`
     fn words(&self) -> String {
         let amount = |value: i64| amount(self.resource, value);
         let (requested, capacity) = (amount(self.requested), amount(self.capacity));
@@ -202,7 +202,7 @@ fn amount(resource: &str, value: i64) -> String {
     bytes(u64::try_from(value).unwrap_or(0))
 }
 
-/// At most three digits behind the point, without zeros at the end.
+/// Formats a number with at most three digits behind the point, without zeros at the end.
 fn decimal(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
