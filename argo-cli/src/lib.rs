@@ -64,8 +64,8 @@ pub use follow::{
 /// Declares the modules of the program.
 ///
 /// `command` turns arguments into an exit code. `sync` and `follow` put a `run` together:
-/// streams from the cluster, `argocd` as a child process, a `session` that decides what is said
-/// and when it is over, a renderer and an output.
+/// streams from the cluster, `argocd` as a child process, a `session` that decides which records
+/// are shown and when the run ends, a renderer and an output.
 macro_rules! program {
     ($($module:ident)*) => {
         $(

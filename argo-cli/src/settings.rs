@@ -40,9 +40,9 @@ pub struct Settings {
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
-    /// Reads the settings, and returns a warning for each value that is none of the accepted
-    /// ones. Other programs read `LOG_*` variables too, so a foreign value is no reason not to
-    /// start: the default takes its place.
+    /// Reads the settings, and returns a warning for each value that is not accepted. Other
+    /// programs read `LOG_*` variables too, so a foreign value does not keep the program from
+    /// starting: the default takes its place.
     pub fn read(lookup: Lookup<'_>, is_terminal: bool) -> (Self, Vec<String>) {
         let mut reader = Reader {
             lookup,

@@ -423,7 +423,7 @@ fn reason(summary: &Summary) -> &'static str {
     }
 }
 
-/// ` (and 2 more causes)`, where there are more than the one that is told.
+/// Returns ` (and 2 more causes)`, or nothing if there is only one.
 fn and_more(all: usize, what: &str) -> String {
     match all {
         0 | 1 => String::new(),

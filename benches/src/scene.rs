@@ -160,7 +160,7 @@ impl Scene {
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is no Job.
     pub fn complete(&self) -> Result<(), StoreError> {
         self.store.modify("jobs.batch", NAMESPACE, "job", |job| {
             job["status"] = json!({"succeeded": 1, "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": stamp()}]});

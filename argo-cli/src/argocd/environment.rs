@@ -32,7 +32,7 @@ const PASSED: &[&str] = &[
     "all_proxy",
 ];
 
-/// This variable turns argocd into another program (argo-cd `cmd/main.go`).
+/// A variable that turns argocd into another program (argo-cd `cmd/main.go`).
 const BINARY_NAME: &str = "ARGOCD_BINARY_NAME";
 
 /// The environment of argocd.

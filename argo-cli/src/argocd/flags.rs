@@ -52,7 +52,7 @@ const BOOLEANS: &[&str] = &[
     "sync",
 ];
 
-/// Returns the flags in their order, without the arguments that are none.
+/// Returns the flags in their order, without arguments that are not flags.
 pub(super) fn flags<A: AsRef<OsStr>>(arguments: &[A]) -> Vec<Flag<'_>> {
     let mut flags = Vec::new();
     let mut rest = arguments.iter().map(|a| a.as_ref().as_encoded_bytes());

@@ -39,7 +39,7 @@ pub(super) struct Lines<R> {
     ended: bool,
 }
 
-/// Bytes of the longest piece; a longer line is cut into several.
+/// The most bytes of a piece; a longer line is cut into several.
 const CAP: usize = 1 << 20;
 /// Bytes read at once: as many as a pipe holds.
 const CHUNK: usize = 64 << 10;

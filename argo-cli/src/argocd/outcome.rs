@@ -29,8 +29,8 @@ pub enum ArgocdOutcome {
     },
     /// No token, or one that is not accepted; in the server's words.
     Unauthenticated(String),
-    /// The token may not see the application, or there is none: argocd does not tell
-    /// the one from the other. In the server's words.
+    /// The token may not see the application, or the application does not exist: argocd does
+    /// not tell the one from the other. In the server's words.
     PermissionDenied(String),
     /// The application, or something that is needed, is not there.
     NotFound(String),
@@ -67,7 +67,8 @@ pub struct Account {
     timed_out: bool,
 }
 
-/// Longer lines hold no reason: argocd quotes no documents in its messages.
+/// The most bytes of a line that may hold a reason; longer lines are ignored, since argocd
+/// quotes no documents in its messages.
 const LONGEST: usize = 64 << 10;
 
 impl Account {

@@ -20,7 +20,7 @@ pub struct Redactor {
     secrets: Arc<[Vec<u8>]>,
 }
 
-/// Shorter values are words that may stand anywhere.
+/// The fewest bytes of a secret; shorter values stay, since they may be ordinary words.
 const SHORTEST: usize = 8;
 /// The replacement for a secret.
 const CUT: &[u8] = b"***";

@@ -36,7 +36,7 @@ impl Condition {
         Self::Hydrated,
     ];
 
-    /// The conditions without a flag, in argocd as here.
+    /// The conditions if no flag names one, which are also argocd's defaults.
     const DEFAULT: [Self; 3] = [Self::Health, Self::Sync, Self::Operation];
 
     /// Returns the flag without its dashes.
@@ -349,7 +349,7 @@ const HEALTH: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Groups of custom resources, and groups that end so, with a script in Argo CD.
+/// Groups of custom resources that have a health script in Argo CD, or the ends of such groups.
 const HEALTH_GROUPS: &[&str] = &[
     "acid.zalan.do",
     "apache.org",

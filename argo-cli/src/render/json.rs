@@ -120,8 +120,8 @@ impl LogJson {
     }
 }
 
-/// The message of a record that has none: no other field can look like this, since the
-/// quotes of a value are escaped.
+/// The empty message in a record's JSON. No other field can look like this, since the quotes
+/// of a value are escaped.
 const EMPTY: &[u8] = br#""msg":"""#;
 
 fn after_time(level: Level) -> &'static [u8] {

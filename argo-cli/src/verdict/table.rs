@@ -12,7 +12,7 @@ use argo_core::text::{cap, counted};
 
 /// The most rows that are shown. If there are more, incomplete workloads come first.
 const ROWS: usize = 20;
-/// The widest name.
+/// The most characters of a name; the rest is cut off.
 const NAME: usize = 60;
 
 const HEAD: [&str; 4] = ["Workload", "Ready", "Restarts", "Waiting for"];

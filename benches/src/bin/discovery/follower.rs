@@ -21,7 +21,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use crate::{Result, crowd};
 
-/// Nothing came for so long: all is known.
+/// Time without news after which everything counts as known.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Prints the cost once everything is known, and after `stop` the cost since `churn`.
