@@ -77,7 +77,8 @@ pub enum LoginSource {
     User {
         /// The name of the user entry.
         name: String,
-        /// True if it holds no credentials: the server takes us for `system:anonymous`.
+        /// True if the entry holds no credentials: the server takes the user for
+        /// `system:anonymous`.
         is_anonymous: bool,
     },
 }

@@ -40,12 +40,12 @@ impl KindTraits {
 /// The lifetime of a workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Runs {
-    /// Its pods are replaced when they end.
+    /// The pods of the kind are replaced when they end.
     #[default]
     ForEver,
-    /// Its pods end by themselves (Job).
+    /// The pods of the kind end by themselves (Job).
     Once,
-    /// It has no pods of its own and starts other workloads by the clock (CronJob).
+    /// The kind has no pods of its own and starts other workloads by the clock (CronJob).
     OnSchedule,
 }
 

@@ -37,7 +37,7 @@ impl GroupKind {
 }
 
 impl fmt::Display for GroupKind {
-    /// Writes it like kubectl: `Deployment.apps`, `Pod`.
+    /// Writes the kind like kubectl: `Deployment.apps`, `Pod`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.group {
             "" => f.write_str(&self.kind),

@@ -16,8 +16,8 @@ mod pod;
 pub use generic::generic;
 pub use pod::pod;
 
-/// Shown until the controller has observed a change: a moment on most clusters, so a run
-/// does not report it.
+/// The message until the controller has observed a change: a moment on most clusters, so a
+/// run does not report it.
 pub const NOT_SEEN: &str = "controller has not seen the change";
 
 /// Returns `2 of 3 ready`, or why ready pods do not count yet.

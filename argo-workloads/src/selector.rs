@@ -125,8 +125,8 @@ impl AppSelector {
         self.by_marks(kind, meta)
     }
 
-    /// True if labels count and its label names the application. Where its owner cannot be
-    /// read this is all that can be known of an object.
+    /// True if labels count and the object's label names the application. Where the object's
+    /// owner cannot be read, that is all that can be known of an object.
     pub(crate) fn is_labelled(&self, meta: &ObjectMeta) -> bool {
         let value = meta.labels.as_ref().and_then(|all| all.get(&self.label));
         self.method == TrackingMethod::Label && value.is_some_and(|value| self.is_label(value))

@@ -97,9 +97,9 @@ pub trait Workload: Debug + Send + Sync {
 /// `web-6d4cf56db6` of Deployment `web`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intermediate {
-    /// Its kind.
+    /// The kind of the intermediate object.
     pub kind: GroupKind,
-    /// The label by which its pods carry the hash.
+    /// The label in which pods carry the hash.
     pub hash_label: &'static str,
 }
 

@@ -26,8 +26,8 @@ use tower::{BoxError, Service, ServiceExt};
 
 use super::proxy::unbracketed;
 
-/// A connection is probed after 30 s without traffic and given up 30 s later, which is
-/// sooner than any kernel would. Proxies cut idle connections after 60 s.
+/// The time without traffic after which a connection is probed. A dead one is given up 30 s
+/// later, sooner than any kernel would. Proxies cut idle connections after 60 s.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -57,7 +57,7 @@ pub enum DialError {
     /// The name that the certificate has to be for is no host name.
     #[error("\"{0}\" is no host name for TLS")]
     Name(String),
-    /// The proxy does not let us through.
+    /// The proxy refuses the connection to the server.
     #[error("the proxy {proxy} answers {answer}")]
     Refused {
         /// The proxy, without its password.
@@ -97,7 +97,7 @@ impl Dialer {
         Self(Arc::new(route))
     }
 
-    /// Connects, within the time for it.
+    /// Connects, within the time allowed for connecting.
     pub(super) async fn dial(&self) -> Result<Wire, DialError> {
         match self.0.within {
             Some(within) => timeout(within, self.0.dial())

@@ -86,8 +86,8 @@ fn known(names: &[String]) -> String {
     }
 }
 
-/// The entries of one or more files. Each is read when it is chosen: one that nobody uses
-/// may be broken.
+/// The entries of one or more files. An entry is read when it is chosen: an unused one may be
+/// broken.
 #[derive(Default)]
 pub(super) struct Kubeconfig {
     current_context: Option<String>,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// At most so many characters of the plugin's stderr are kept, the last ones.
+/// Characters that are kept of the plugin's stderr, the last ones.
 const MAX_STDERR: usize = 600;
 
 /// The credentials that a plugin gave.

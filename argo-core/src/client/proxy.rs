@@ -96,7 +96,7 @@ impl ProxyVariables {
     }
 }
 
-/// Without the addresses: they may hold a password.
+/// Leaves out the addresses, which may hold a password.
 impl fmt::Debug for ProxyVariables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProxyVariables")

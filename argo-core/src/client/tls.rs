@@ -17,7 +17,7 @@ use super::trust::{Anyone, Authorities};
 pub(super) struct Trust {
     /// Certificates of the cluster's authority, DER. `None`: those of the system.
     pub(super) authorities: Option<Vec<Vec<u8>>>,
-    /// The file that they were read from, if it may be read again.
+    /// The file that the certificates were read from, if it may be read again.
     pub(super) file: Option<PathBuf>,
     /// True if the server's certificate is not checked.
     pub(super) anyone: bool,

@@ -34,11 +34,11 @@ use super::{
 
 type Answer = <legacy::Client<Dialer, Body> as Service<Request<Body>>>::Response;
 
-/// A plugin whose tokens expire at once runs no more often than this.
+/// The shortest time between two runs of a plugin whose tokens expire at once.
 const STALE_EVERY: Duration = Duration::from_secs(5);
-/// TCP, proxy and TLS together may take this long.
+/// The time that TCP, proxy and TLS may take together; after it the connection fails.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// An answer that showed the credentials to be good counts for this long.
+/// The time for which an answer counts that showed the credentials to be good.
 const ACCEPTED_FOR: Duration = Duration::from_secs(60);
 
 /// A cluster and the user that connects to it.

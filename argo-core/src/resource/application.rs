@@ -201,7 +201,7 @@ pub struct ResourceResult {
     /// `Running`, `Succeeded`, `Failed` or `Error`; also set if the object is no hook.
     #[serde(deserialize_with = "lenient")]
     pub hook_phase: Option<String>,
-    /// The phase of the sync in which it was applied.
+    /// The phase of the sync in which the object was applied.
     #[serde(deserialize_with = "lenient")]
     pub sync_phase: Option<String>,
 }

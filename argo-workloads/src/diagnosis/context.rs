@@ -45,11 +45,11 @@ pub(super) struct ContainerView<'a> {
 /// The purpose of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It runs and ends before the others start.
+    /// The container runs and ends before the others start.
     Init,
-    /// It starts before the others and runs with them.
+    /// The container starts before the others and runs with them.
     Sidecar,
-    /// It does the work that the pod exists for.
+    /// The container does the work that the pod exists for.
     Regular,
 }
 

@@ -21,7 +21,7 @@ mod docs;
 
 pub use docs::findings_page;
 
-/// Pods, facts and lines that a finding shows.
+/// Pods, facts and lines that a finding shows at most; further ones are dropped.
 const PODS: usize = 100;
 const EVIDENCE: usize = 6;
 const LINES: usize = 10;

@@ -8,7 +8,7 @@ use argo_core::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// An operation that ended at most this long before the start is still followed.
+/// The time before the start within which an ended operation is still followed.
 const JUST_ENDED: SignedDuration = SignedDuration::from_secs(30);
 
 /// Returns every namespace that the application has objects in, as far as Argo CD knows:

@@ -74,7 +74,7 @@ pub struct Index {
 /// The objects whose places are computed again after a change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// The objects below one whose place has changed.
+    /// The objects below any object whose place has changed.
     Moved,
     /// All objects below: ownership has changed. Where owners form a circle the place of an
     /// object may change although that of its owner does not.
@@ -132,7 +132,7 @@ impl Index {
         self.lists.insert(list, self.generation);
     }
 
-    /// Ends a list: objects that it did not hold are gone.
+    /// Ends a list: objects that the list did not hold are gone.
     pub fn end_list(&mut self, kind: &GroupKind, scope: &Scope) -> Vec<Change> {
         let Some(began) = self.lists.remove(&(kind.clone(), scope.clone())) else {
             return Vec::new();

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use super::index::UnknownOwner;
 use crate::workload::{Kinds, Names, scan::code};
 
-/// Reads of an owner before it is given up, while there is no answer at all.
+/// Reads of an owner before the owner is given up, while there is no answer at all.
 const TRIES: u32 = 5;
 
 /// The answer to the read of an owner.

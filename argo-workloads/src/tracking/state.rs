@@ -52,7 +52,7 @@ pub struct Tracker {
 /// The progress of the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
-    /// Nothing but the Application is watched.
+    /// Only the Application is watched.
     AwaitingApplication,
     /// Everything is watched, and not all first lists are complete.
     Listing,
@@ -269,7 +269,7 @@ impl Tracker {
         }
     }
 
-    /// Reads an owner again that belongs to nobody, as a pod of it has changed.
+    /// Reads an owner of a changed pod again that belongs to no application, if it is time.
     fn recheck_owners(&mut self, pod: &str) {
         let owners = self.index.unclaimed_owners(pod);
         if let Some(due) = self.owners.recheck(owners, self.now) {
@@ -277,8 +277,8 @@ impl Tracker {
         }
     }
 
-    /// Reads owners again that belong to nobody, as the Application lists them: they may
-    /// have got their tracking id by now.
+    /// Reads owners again that belong to no application although the Application lists them:
+    /// they may have got their tracking id by now.
     fn recheck_listed_owners(&mut self, found: &Application) {
         for unknown in self.index.all_unclaimed_owners() {
             if application::lists(found, &unknown.owner) {
@@ -432,7 +432,7 @@ impl Tracker {
 
     // Watches
 
-    /// Ends the wait for the Application, if it lasts.
+    /// Ends the wait for the Application, if that is still going on.
     fn watch_everything(&mut self) {
         if self.phase == Phase::AwaitingApplication {
             self.phase = Phase::Listing;

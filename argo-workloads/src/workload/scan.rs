@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::Scope;
 
-/// Objects a page.
+/// Objects in a page of a list.
 const PAGE: u32 = 250;
-/// A list whose pages expire while they are read is begun again this often.
+/// Tries of a list whose pages expire while they are read; after the last the list fails.
 const TRIES: u32 = 3;
 
 /// An error that kept a list from being read.

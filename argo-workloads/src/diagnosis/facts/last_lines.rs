@@ -39,7 +39,7 @@ struct Run {
     lines: VecDeque<RawLine>,
 }
 
-/// A line as it came: most lines are dropped before anybody needs their text.
+/// A line in its bytes: most lines are dropped before their text is needed.
 #[derive(Clone, Debug)]
 struct RawLine {
     time: Option<Timestamp>,

@@ -4,7 +4,7 @@ use argo_core::text::cap;
 
 use crate::diagnosis::{facts::Line, redact};
 
-/// Characters of the line that are kept.
+/// Characters above which the line is cut.
 const MAX: usize = 200;
 
 /// Returns the line that most likely names the cause, or nothing where none looks like it: a

@@ -7,7 +7,8 @@ use crate::diagnosis::{
     span::{age, secs, span},
 };
 
-/// Evictions that count. One is everyday life of a cluster; the pod is replaced.
+/// Evictions from which on they are a finding. A single one is everyday life in a cluster:
+/// the pod is replaced.
 const EVICTIONS: usize = 3;
 
 /// Pods of one workload that are evicted again and again.

@@ -16,7 +16,7 @@ use crate::diagnosis::{
     span::{age, secs},
 };
 
-/// Sync results that are listed as evidence.
+/// Sync results that are listed as evidence at most.
 const RESULTS: usize = 5;
 
 /// Finds a sync that failed for anything but a hook.
