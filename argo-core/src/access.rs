@@ -1,5 +1,5 @@
-//! Refused access: a 403 as the server words it, the command that grants what it lacks, and
-//! reports that are given once.
+//! Refused access: a 403 in the server's words, the command that grants the missing right,
+//! and reports that are given once.
 
 use std::{collections::HashSet, hash::Hash};
 

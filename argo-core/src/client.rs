@@ -1,4 +1,4 @@
-//! From a kubeconfig or a service account to a connection.
+//! The way from a kubeconfig or a service account to a connection.
 //!
 //! # Theory of operation
 //!

@@ -52,7 +52,7 @@ pub enum Runs {
 /// The place where a controller reports pods that the API server refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RefusedPods {
-    /// Only in events (`FailedCreate`).
+    /// The refusal stands only in events (`FailedCreate`).
     #[default]
     Events,
     /// In the condition `ReplicaFailure`.

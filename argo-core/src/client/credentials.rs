@@ -67,7 +67,7 @@ pub(super) struct Identity {
     authorization: Authorization,
     /// `None` where nothing on the way is encrypted.
     pub(super) tls: Option<Arc<ClientConfig>>,
-    /// From then on another one should be made.
+    /// The time from which on a new identity should be made.
     stale: Option<Timestamp>,
     /// The last time at which the server accepted these credentials.
     pub(super) accepted: Mutex<Option<Instant>>,

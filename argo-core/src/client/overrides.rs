@@ -72,7 +72,7 @@ impl Overrides {
         }
     }
 
-    /// Also used for the service account of a pod.
+    /// Applies the values to a user, also to the service account of a pod.
     pub(super) fn apply_to_user(&self, user: &mut User) {
         if self.token.is_some() {
             user.token.clone_from(&self.token);

@@ -31,7 +31,7 @@ pub enum PluginError {
     /// The kubeconfig names no command.
     #[error("the kubeconfig's exec entry names no command")]
     NoCommand,
-    /// There is no such program.
+    /// The program does not exist.
     #[error(
         "the credential plugin \"{command}\" was not found{}",
         hint(install_hint)

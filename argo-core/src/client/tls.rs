@@ -12,7 +12,7 @@ use rustls_platform_verifier::Verifier;
 
 use super::trust::{Anyone, Authorities};
 
-/// Whom to trust.
+/// The authorities to trust.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trust {
     /// Certificates of the cluster's authority, DER. `None`: those of the system.

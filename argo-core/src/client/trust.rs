@@ -1,4 +1,4 @@
-//! Whether a server is the one it says it is, by the rules of Go's `crypto/x509`.
+//! The check of a server's identity, by the rules of Go's `crypto/x509`.
 
 use std::{
     path::PathBuf,

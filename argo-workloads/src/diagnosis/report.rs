@@ -147,7 +147,7 @@ fn drop_symptoms(observations: &mut Vec<Candidate>, context: &Context<'_>) {
     let mut codes: BTreeMap<ObjectName, BTreeSet<Code>> = BTreeMap::new();
     let mut all = BTreeSet::new();
     add_deadlines(observations);
-    // An Application is suspended because something of it is.
+    // An Application is suspended because one of its workloads is.
     let is_workload_paused = observations.iter().any(|candidate| {
         candidate.code == Code::AppSuspended && !candidate.is_of_application(context)
     });

@@ -37,7 +37,7 @@ impl PodProgress {
         self.pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always"
     }
 
-    /// True if it ended for good.
+    /// True if the pod has ended for good.
     pub(super) fn is_finished(&self) -> bool {
         self.pod.is_finished()
     }

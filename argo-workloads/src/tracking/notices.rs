@@ -18,7 +18,7 @@ use crate::workload::Scope;
 /// The subject of a notice that is sent once, until it is retracted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum NoticeKey {
-    /// There is no such Application.
+    /// The Application does not exist.
     Missing(AppRef),
     /// Applications of a namespace may not be read.
     Forbidden(String),

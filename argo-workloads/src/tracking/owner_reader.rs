@@ -27,7 +27,7 @@ pub enum Answer {
     Absent,
     /// The owner may not be read; holds the server's message.
     Forbidden(String),
-    /// There was no answer, for this reason.
+    /// The read failed; holds the reason.
     Failed(String),
 }
 

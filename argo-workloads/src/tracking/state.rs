@@ -54,7 +54,7 @@ pub struct Tracker {
 enum Phase {
     /// Only the Application is watched.
     AwaitingApplication,
-    /// Everything is watched, and not all first lists are complete.
+    /// All watches are open, and not all first lists are complete.
     Listing,
     /// Every watch has delivered its first list or failed for good.
     Synced,

@@ -107,7 +107,7 @@ fn created(pod: PodView<'_>) -> Option<Timestamp> {
 }
 
 impl<'a> Refusal<'a> {
-    /// Reads the refusal of a pod; nothing where a container of it ever ran.
+    /// Reads the refusal of a pod; nothing where one of its containers ever ran.
     fn of(pod: PodView<'a>) -> Option<Self> {
         let status = &pod.fact.pod.status;
         let reason = status
