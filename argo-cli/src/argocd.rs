@@ -116,7 +116,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// The name in JSON.
+    /// Returns the name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",

@@ -477,7 +477,7 @@ impl FromStr for WorkloadName {
     }
 }
 
-/// Names of applications and namespaces: RFC 1123, with dots for applications.
+/// Parses the name of an application or a namespace (RFC 1123, with dots for applications).
 fn object_name(text: &str) -> Result<String, String> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
@@ -491,7 +491,7 @@ fn object_name(text: &str) -> Result<String, String> {
     Err("expected lower-case letters, digits, '-' and '.'".to_owned())
 }
 
-/// `90s`, `5m`, `1h30m`, or a number of seconds as argocd takes it.
+/// Parses `90s`, `5m`, `1h30m`, or a number of seconds as argocd takes it.
 fn duration(text: &str) -> Result<Duration, String> {
     const EXPECTED: &str = "expected a duration such as 30s, 5m or 1h30m";
     if let Ok(seconds) = text.parse::<u64>() {
@@ -512,7 +512,7 @@ fn regex<T: FromStr<Err = regex::Error>>(text: &str) -> Result<T, String> {
     })
 }
 
-/// `64MiB`, `1GiB`, `1G`, or a number of bytes.
+/// Parses `64MiB`, `1GiB`, `1G`, or a number of bytes.
 fn size(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -20,12 +20,12 @@ mod diagnose;
 mod explain;
 mod sync;
 
-/// The whole program: reads the command line and carries it out.
+/// Runs the whole program: reads the command line and carries it out.
 pub fn main() -> ExitCode {
     main_with(Vec::new())
 }
 
-/// The whole program with kinds of workload besides the built-in ones: for a tool that
+/// Runs the whole program with kinds of workload besides the built-in ones, for a tool that
 /// knows more kinds.
 pub fn main_with(kinds: Vec<Arc<dyn Workload>>) -> ExitCode {
     match Cli::try_parse() {

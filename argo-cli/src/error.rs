@@ -4,7 +4,7 @@ use argo_core::text::{chain, redacted};
 
 use crate::exit;
 
-/// A message, what to do about it, and the exit code.
+/// A message, suggestions for a fix, and the exit code.
 #[derive(Debug)]
 pub struct Failure {
     /// One sentence that names the mistake and its place.

@@ -124,7 +124,7 @@ impl Verdict {
         self.outcome == Outcome::RolledOut
     }
 
-    /// The worst finding, unless everything is well.
+    /// Returns the worst finding, unless everything is well.
     pub fn cause(&self) -> Option<&Finding> {
         let worst = self.findings.first()?;
         (!self.is_success() && worst.severity > Severity::Info).then_some(worst)

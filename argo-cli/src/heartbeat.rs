@@ -33,8 +33,8 @@ impl Heartbeat {
         Self::default()
     }
 
-    /// The line, if it is due: every 30 s, or when something changed and the last one is
-    /// 20 s old. For a record of kind `status` without a workload.
+    /// Returns the line if it is due: every 30 s, or when something changed and the last line is
+    /// 20 s old. It is for a record of kind `status` without a workload.
     ///
     /// `still waiting after 50 s: Deployment/web 2/3 ready — container app is not ready`
     pub fn beat(

@@ -1,7 +1,7 @@
 //! Follows deployments of Argo CD: the logs of every container, the Kubernetes events, how far
 //! each workload is, and why a rollout fails.
 //!
-//! This library is what a deploy tool embeds, in one call: [`follow`]. It works with Argo CD
+//! A deploy tool embeds this library with one call: [`follow`]. It works with Argo CD
 //! applications; it has nothing to do with Argo Events or Argo Workflows. With the default
 //! feature `cli` it is also the program `argo-assistant`, whose parts are hidden here and may
 //! change in any release: an embedder turns the default features off.
@@ -51,7 +51,7 @@
 //! # Limits
 //!
 //! It changes nothing in the cluster, starts no sync and prints nothing. Log lines and messages
-//! are what others wrote: make them safe before they reach a terminal or a pipeline.
+//! come from other programs: make them safe before they reach a terminal or a pipeline.
 
 mod follow;
 
@@ -64,8 +64,8 @@ pub use follow::{
 /// Declares the modules of the program.
 ///
 /// `command` turns arguments into an exit code. `sync` and `follow` put a `run` together:
-/// streams from the cluster, `argocd` as a child process, a `session` that decides what is said
-/// and when it is over, a renderer and an output.
+/// streams from the cluster, `argocd` as a child process, a `session` that decides which records
+/// are shown and when the run ends, a renderer and an output.
 macro_rules! program {
     ($($module:ident)*) => {
         $(

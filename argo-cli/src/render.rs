@@ -3,7 +3,8 @@
 //! Text is `<time> <LEVEL> [<tag>] <message>`, one line for each line of the message, in
 //! the order that people read; levels, colours and the elapsed seconds are those of
 //! logrus' text formatter. JSON is one [`Record`] a line. Log lines are written without a
-//! `Record` in between, with the same result: most of what a run prints are those.
+//! `Record` in between, with the same result, because a run prints more of them than of
+//! anything else.
 
 mod detect_level;
 mod json;
@@ -72,7 +73,7 @@ struct Shared {
 }
 
 impl Renderer {
-    /// A renderer of a run that began at `started`. With `raw` the bytes of containers
+    /// Creates a renderer of a run that began at `started`. With `raw` the bytes of containers
     /// and of argocd are shown as they are, whatever a terminal or a pipeline makes of
     /// them; JSON stays JSON.
     pub fn new(settings: Settings, raw: bool, started: Timestamp, app: String) -> Self {
@@ -98,7 +99,7 @@ impl Renderer {
         self
     }
 
-    /// The settings it was made with.
+    /// Returns the settings of the renderer.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -264,7 +265,7 @@ impl Renderer {
     }
 }
 
-/// A notice as a record.
+/// Turns a notice into a record.
 pub fn notice(notice: &Notice) -> Record {
     let object = notice
         .object

@@ -27,7 +27,7 @@ use crate::{
 
 /// The interval at which the session is told the time.
 const TICK: Duration = Duration::from_millis(250);
-/// Bytes that are collected before they are written.
+/// Number of bytes that are collected before they are written.
 const BATCH: usize = 64 * 1024;
 /// Time limit for the reader of our output to take the last of it; then the rest is lost.
 const FLUSH: Duration = Duration::from_secs(30);

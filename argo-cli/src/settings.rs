@@ -40,9 +40,9 @@ pub struct Settings {
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
-    /// Reads the settings, and returns a warning for each value that is none of the accepted
-    /// ones. Other programs read `LOG_*` variables too, so a foreign value is no reason not to
-    /// start: the default takes its place.
+    /// Reads the settings, and returns a warning for each value that is not accepted. Other
+    /// programs read `LOG_*` variables too, so a foreign value does not keep the program from
+    /// starting: the default takes its place.
     pub fn read(lookup: Lookup<'_>, is_terminal: bool) -> (Self, Vec<String>) {
         let mut reader = Reader {
             lookup,
@@ -61,7 +61,7 @@ impl Settings {
         (settings, reader.warnings)
     }
 
-    /// The level as written in a line: `INFO`, `WARN`, `ERRO`; in full where asked for.
+    /// Returns the level as written in a line: `INFO`, `WARN`, `ERRO`, or in full if set so.
     pub fn level_text(&self, level: Level) -> String {
         let name = level.name().to_ascii_uppercase();
         let shown = if self.whole_levels {
@@ -84,13 +84,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The value of a variable that is neither unset nor blank.
+    /// Returns the value of a variable that is neither unset nor blank.
     fn value(&self, name: &str) -> Option<String> {
         let value = (self.lookup)(name)?.trim().to_owned();
         Some(value).filter(|value| !value.is_empty())
     }
 
-    /// The parsed value, or the default, with a warning if `parse` does not know the value.
+    /// Returns the parsed value, or the default, with a warning if `parse` does not know the value.
     fn parsed<T>(
         &mut self,
         name: &str,

@@ -50,8 +50,8 @@ async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-/// True if whoever started us wants a signal ignored. Where the system does not tell (it
-/// is Linux that does), it counts as not ignored.
+/// True if this process was started with the signal ignored. Only Linux tells; elsewhere
+/// the signal counts as not ignored.
 fn is_ignored(signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

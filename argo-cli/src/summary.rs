@@ -97,7 +97,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// A workload and how far it is; restarts and times are for the caller to add.
+    /// Creates the row of a workload from its state; the caller adds restarts and times.
     pub fn new(object: ObjectRef, state: &RolloutState) -> Self {
         Self {
             object,

@@ -2,8 +2,8 @@
 //! whose last line is the cause.
 //!
 //! The block is read from below: the last line is the cause in one sentence, above it a
-//! paragraph for each cause (what, what proves it, the last lines of the container, the
-//! next step), above that the table. Workloads with one cause share a paragraph, and no
+//! paragraph for each cause (its sentence, the evidence, the last lines of the container,
+//! the next step), above that the table. Workloads with one cause share a paragraph, and no
 //! workload gets more than 25 lines.
 
 mod cause;
@@ -115,7 +115,7 @@ pub fn record(summary: &Summary, time: Timestamp) -> Record {
     Record::at(time, level, sentence(summary), Body::Verdict(body))
 }
 
-/// The end in one sentence.
+/// Returns the end in one sentence.
 pub fn sentence(summary: &Summary) -> String {
     match summary.outcome {
         Outcome::Succeeded => rolled_out(summary),
@@ -219,8 +219,8 @@ fn rolled_out(summary: &Summary) -> String {
     text
 }
 
-/// A wait that ends without a rollout: for other conditions than health, or for resources
-/// that are no workloads.
+/// Returns the wait if it is not for a rollout: for other conditions than health, or for
+/// resources that are not workloads.
 fn other_wait(summary: &Summary) -> Option<&Wait> {
     let wait = summary.wait.as_ref()?;
     let selects_no_workload = !wait.selection.is_everything() && summary.workloads.is_empty();
@@ -244,7 +244,7 @@ fn waited(summary: &Summary, wait: &Wait) -> String {
     format!("{app}: argocd waited for {target}, which took {took}{state}.")
 }
 
-/// The slowest workload, if there is something to compare.
+/// Returns the slowest workload, if there is something to compare.
 fn slowest(rows: &[Row]) -> Option<&Row> {
     let timed = rows.iter().filter(|row| row.seconds.is_some_and(|s| s > 0));
     let slowest = timed.max_by_key(|row| row.seconds)?;
@@ -279,7 +279,7 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     lines
 }
 
-/// The advice on argocd's own failure. More time helps only where no cause was found.
+/// Returns the advice on argocd's own failure. More time helps only where no cause was found.
 fn argocd_next<'a>(summary: &'a Summary, causes: &[Cause<'_>]) -> Option<&'a str> {
     let only_time = summary.reason == "timeout";
     summary
@@ -349,7 +349,7 @@ fn paragraphs(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> Vec<S
     lines
 }
 
-/// A line for each cause that got no paragraph.
+/// Returns a line for each cause that got no paragraph.
 fn others(causes: &[&Cause<'_>]) -> Vec<String> {
     let mut lines = vec!["Also:".to_owned()];
     let line = |cause: &&Cause<'_>| format!("  {}", cap(&cause.sentence(), WIDTH - 2));
@@ -423,7 +423,7 @@ fn reason(summary: &Summary) -> &'static str {
     }
 }
 
-/// ` (and 2 more causes)`, where there are more than the one that is told.
+/// Returns ` (and 2 more causes)`, or nothing if there is only one.
 fn and_more(all: usize, what: &str) -> String {
     match all {
         0 | 1 => String::new(),

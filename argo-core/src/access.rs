@@ -1,5 +1,5 @@
-//! Refused access: a 403 as the server words it, the command that grants what it lacks, and
-//! reports that are given once.
+//! Refused access: a 403 in the server's words, the command that grants the missing right,
+//! and reports that are given once.
 
 use std::{collections::HashSet, hash::Hash};
 
@@ -8,14 +8,14 @@ use crate::text::listed;
 /// The Role, ClusterRole and bindings that the hints create, named as in `docs/rbac.md`.
 pub const ROLE: &str = "argo-assistant";
 
-/// The user that the API server takes those for who send no credentials.
+/// The user name that the API server gives to requests without credentials.
 pub const ANONYMOUS: &str = "system:anonymous";
 const SEND_CREDENTIALS: &str = "no credentials reached the server, which took us for system:anonymous: give the context's user entry in the kubeconfig a token, a client certificate or an exec plugin (kubectl config view --minify shows the entry)";
 
 /// The parts of a 403 that a hint needs.
 ///
-/// The API server words it `pods is forbidden: User "ci" cannot list resource "pods" in API
-/// group "" in the namespace "shop"`.
+/// The API server's text reads `pods is forbidden: User "ci" cannot list resource "pods" in
+/// API group "" in the namespace "shop"`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forbidden {
     /// The user whom the server knows; a service account is `system:serviceaccount:…`.
@@ -27,7 +27,7 @@ pub struct Forbidden {
 }
 
 impl Forbidden {
-    /// Reads the message of a 403. Parts that it does not name are `None`.
+    /// Reads the message of a 403. Parts that the message does not name are `None`.
     pub fn parse(message: &str) -> Self {
         Self {
             user: quoted_after(message, "User \"").map(str::to_owned),

@@ -55,7 +55,7 @@ impl Backoff {
         self.failures
     }
 
-    /// A number in [0, 1) (xorshift64*; jitter needs no better).
+    /// Returns a number in [0, 1) (xorshift64*; jitter needs no better).
     fn fraction(&mut self) -> f64 {
         self.random ^= self.random >> 12;
         self.random ^= self.random << 25;

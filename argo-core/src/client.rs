@@ -1,4 +1,4 @@
-//! From a kubeconfig or a service account to a connection.
+//! The way from a kubeconfig or a service account to a connection.
 //!
 //! # Theory of operation
 //!
@@ -77,13 +77,14 @@ pub enum LoginSource {
     User {
         /// The name of the user entry.
         name: String,
-        /// True if it holds no credentials: the server takes us for `system:anonymous`.
+        /// True if the entry holds no credentials: the server takes the user for
+        /// `system:anonymous`.
         is_anonymous: bool,
     },
 }
 
 impl Connection {
-    /// The URL of the API server, if it is known.
+    /// Returns the URL of the API server, if it is known.
     pub fn server(&self) -> Option<&Uri> {
         self.transport.as_deref().map(Transport::server)
     }

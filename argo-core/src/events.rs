@@ -36,15 +36,15 @@ impl TrackedBody {
 pub struct Tracked {
     /// The object, with its uid.
     pub object: ObjectRef,
-    /// Its controller, if it has one.
+    /// The controller of the object, if it has one.
     pub owner: Option<ObjectRef>,
     /// The object at the top of the ownership chain, which is in git. Equal to `object` for
     /// roots.
     pub root: ObjectRef,
     /// The sync phase of a hook (`PreSync`, `PostSync`…), also for objects that the hook owns.
     pub hook: Option<Arc<str>>,
-    /// True if it was created by this rollout: after the start of the operation, or of the
-    /// follower. Logs of new pods are shown from their start.
+    /// True if the object was created by this rollout: after the start of the operation, or
+    /// of the follower. Logs of new pods are shown from their start.
     pub is_new: bool,
     /// The progress of a workload, by the rule of its kind, or of a pod that no workload
     /// owns. Computed once for each change.
@@ -86,9 +86,9 @@ pub enum PodEvent {
     Applied {
         /// The pod.
         pod: Arc<Pod>,
-        /// The workload at the top of its ownership chain.
+        /// The workload at the top of the pod's ownership chain.
         workload: Option<ObjectRef>,
-        /// True to show its logs from their start, false for the last lines only.
+        /// True if the pod's logs are shown from their start, false for the last lines only.
         is_new: bool,
     },
     /// A pod is gone.

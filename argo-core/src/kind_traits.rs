@@ -40,19 +40,19 @@ impl KindTraits {
 /// The lifetime of a workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Runs {
-    /// Its pods are replaced when they end.
+    /// The pods of the kind are replaced when they end.
     #[default]
     ForEver,
-    /// Its pods end by themselves (Job).
+    /// The pods of the kind end by themselves (Job).
     Once,
-    /// It has no pods of its own and starts other workloads by the clock (CronJob).
+    /// The kind has no pods of its own and starts other workloads by the clock (CronJob).
     OnSchedule,
 }
 
 /// The place where a controller reports pods that the API server refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RefusedPods {
-    /// Only in events (`FailedCreate`).
+    /// The refusal stands only in events (`FailedCreate`).
     #[default]
     Events,
     /// In the condition `ReplicaFailure`.

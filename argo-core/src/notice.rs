@@ -42,7 +42,7 @@ pub struct Notice {
     pub code: NoticeCode,
     /// The severity.
     pub level: Level,
-    /// The time at which it came up.
+    /// The time at which the notice came up.
     pub time: Timestamp,
     /// The object concerned, if any.
     pub object: Option<ObjectRef>,

@@ -29,7 +29,7 @@ impl GroupKind {
         *self.group == *group && *self.kind == *kind
     }
 
-    /// The kind of an `apiVersion` (`apps/v1`, `v1`) and a `kind`.
+    /// Returns the kind of an `apiVersion` (`apps/v1`, `v1`) and a `kind`.
     pub fn from_api_version(api_version: &str, kind: &str) -> Self {
         let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
         Self::new(group, kind)
@@ -37,7 +37,7 @@ impl GroupKind {
 }
 
 impl fmt::Display for GroupKind {
-    /// Writes it like kubectl: `Deployment.apps`, `Pod`.
+    /// Writes the kind like kubectl: `Deployment.apps`, `Pod`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.group {
             "" => f.write_str(&self.kind),
@@ -61,7 +61,7 @@ pub struct ObjectRef {
 }
 
 impl ObjectRef {
-    /// The object that a kind and its metadata describe.
+    /// Returns the object that a kind and its metadata describe.
     pub fn from_meta(kind: GroupKind, meta: &ObjectMeta) -> Self {
         Self {
             kind,
@@ -71,8 +71,8 @@ impl ObjectRef {
         }
     }
 
-    /// The owner that a reference in `namespace` names. An owner in no namespace looks
-    /// the same here: owner references carry none.
+    /// Returns the owner that a reference in `namespace` names. An owner in no namespace
+    /// looks the same here: owner references carry none.
     pub fn from_owner(namespace: &str, owner: &OwnerReference) -> Self {
         Self {
             kind: GroupKind::from_api_version(&owner.api_version, &owner.kind),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Level, NoticeCode};
 
-/// Version of the JSON form. It grows when a field changes its meaning or goes away;
+/// Version of the JSON form. The version grows when a field changes its meaning or goes away;
 /// new fields and kinds do not change it.
 pub const SCHEMA: u32 = 1;
 
@@ -129,7 +129,7 @@ pub struct Finding {
     /// True if the finding was reported before and is resolved.
     #[serde(default, skip_serializing_if = "is_false")]
     pub resolved: bool,
-    /// Facts that prove it, one sentence each.
+    /// Facts that prove the cause, one sentence each.
     pub evidence: Vec<String>,
     /// A command or step that helps.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,7 +158,7 @@ pub struct Verdict {
     pub outcome: String,
     /// The cause that ended the wait: `argocd`, `degraded`, `timeout`, `fail-fast`, `signal`…
     pub reason: String,
-    /// argocd's exit code, where it ended by itself.
+    /// argocd's exit code, if argocd ended by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub argocd_exit: Option<i32>,
     /// The exit code of this program.
@@ -189,9 +189,9 @@ pub struct WorkloadSummary {
     pub desired: Option<i64>,
     /// True once the rollout is complete.
     pub complete: bool,
-    /// Container restarts of its new pods.
+    /// Container restarts of the workload's new pods.
     pub restarts: u32,
-    /// Seconds from the start until it was complete.
+    /// Seconds from the start until the workload was complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
     /// The missing step.
@@ -209,12 +209,12 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Record {
-    /// A record of now.
+    /// Creates a record of the present time.
     pub fn now(level: Level, msg: impl Into<String>, body: Body) -> Self {
         Self::at(Timestamp::now(), level, msg, body)
     }
 
-    /// A record of a given time.
+    /// Creates a record of a given time.
     pub fn at(time: Timestamp, level: Level, msg: impl Into<String>, body: Body) -> Self {
         Self {
             time,

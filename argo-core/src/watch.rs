@@ -92,7 +92,7 @@ pub struct Degraded {
 pub enum DegradedReason {
     /// 401: the credentials are refused.
     Unauthorized,
-    /// 403: this user may not list or watch it.
+    /// 403: this user may not list or watch the resource.
     Forbidden,
     /// 404: the kind is not served, for example a custom resource that is not installed.
     NotServed,

@@ -42,6 +42,9 @@ pub struct ContainerView {
     pub current: Option<Run>,
     /// The run before (`lastState.terminated`), which the kubelet serves as `previous`.
     pub last: Option<Run>,
+    /// True if the kubelet made up the end of the run before: it has no container id, and no
+    /// log.
+    pub last_is_made_up: bool,
     /// True if the container itself will never run again (an ephemeral container that
     /// ended).
     pub over: bool,
@@ -92,7 +95,9 @@ impl ContainerView {
             let before = i32::from(current.is_some());
             ended(last, (status.restart_count - before).max(0))
         });
+        let has_last = status.last_state.terminated.is_some();
         Self {
+            last_is_made_up: has_last && last.is_none(),
             current,
             last,
             ..Self::default()

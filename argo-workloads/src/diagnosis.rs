@@ -10,9 +10,9 @@
 //! Each rule is a small function that looks at one container, pod, workload or Application
 //! and returns the failure that it sees, with its time. A failure that has held for the
 //! rule's grace time is a finding: transient states never are. Status decides, events
-//! explain; events count by themselves only where the status never tells. Only pods of the
-//! newest revision are blamed. Pods with one cause are one finding, and what another finding
-//! explains is left out.
+//! explain; events count by themselves only where the status never shows the failure. Only
+//! pods of the newest revision are blamed. Pods with one cause make one finding, and a
+//! finding that another one explains is left out.
 //!
 //! [`Timeline`] compares the findings of one moment with those before, and returns the
 //! changes worth reporting: a finding that came, got worse, or is resolved.

@@ -347,7 +347,7 @@ impl Progress {
         }
     }
 
-    /// A workload without a rollout of its own is judged by the pods that it still has.
+    /// Judges a workload without a rollout of its own by the pods that it still has.
     fn subject_by_pods(&self, root: &ObjectRef, pods: &[String]) -> SubjectState {
         let mut names = self
             .pods

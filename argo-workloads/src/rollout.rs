@@ -16,8 +16,8 @@ mod pod;
 pub use generic::generic;
 pub use pod::pod;
 
-/// Shown until the controller has observed a change: a moment on most clusters, so a run
-/// does not report it.
+/// The message until the controller has observed a change: a moment on most clusters, so a
+/// run does not report it.
 pub const NOT_SEEN: &str = "controller has not seen the change";
 
 /// Returns `2 of 3 ready`, or why ready pods do not count yet.
@@ -29,7 +29,7 @@ pub(crate) fn not_available(available: i64, ready: i64, of: i64) -> String {
     }
 }
 
-/// `1 old pod terminating`, `3 old pods terminating`.
+/// Counts old pods in words: `1 old pod terminating`, `3 old pods terminating`.
 pub(crate) fn old_terminating(old: i64) -> String {
     let s = if old == 1 { "" } else { "s" };
     format!("{old} old pod{s} terminating")

@@ -98,12 +98,12 @@ impl AppSelector {
         self
     }
 
-    /// The application.
+    /// Returns the application.
     pub fn app(&self) -> &AppRef {
         &self.app
     }
 
-    /// The label that counts, or would count.
+    /// Returns the key of the label that names the application where labels count.
     pub fn label_key(&self) -> &str {
         &self.label
     }
@@ -125,8 +125,8 @@ impl AppSelector {
         self.by_marks(kind, meta)
     }
 
-    /// True if labels count and its label names the application. Where its owner cannot be
-    /// read this is all that can be known of an object.
+    /// True if labels count and the object's label names the application. Where the object's
+    /// owner cannot be read, that is all that can be known of an object.
     pub(crate) fn is_labelled(&self, meta: &ObjectMeta) -> bool {
         let value = meta.labels.as_ref().and_then(|all| all.get(&self.label));
         self.method == TrackingMethod::Label && value.is_some_and(|value| self.is_label(value))
@@ -186,7 +186,7 @@ impl AppSelector {
         self.instances().any(|instance| instance == name)
     }
 
-    /// The instance names that the application may have.
+    /// Returns the instance names that the application may have.
     fn instances(&self) -> impl Iterator<Item = String> {
         let home = self.controller.as_deref() == Some(self.app.namespace.as_str());
         let plain = (self.controller.is_none() || home).then(|| self.app.name.clone());
@@ -213,7 +213,7 @@ fn names(id: &TrackingId, kind: &GroupKind, meta: &ObjectMeta) -> bool {
         && (namespace.is_empty() || namespace == id.namespace)
 }
 
-/// A name as Argo CD's `TruncateLabel` cuts it.
+/// Cuts a name as Argo CD's `TruncateLabel` does.
 fn truncated(name: &str) -> &str {
     let mut end = name.len().min(LABEL_LIMIT);
     while !name.is_char_boundary(end) {

@@ -51,7 +51,7 @@ pub type WorkloadEvent = WatchEvent<WorkloadObject>;
 /// [`WorkloadKind`] is a kind made of values instead of a type.
 #[async_trait]
 pub trait Workload: Debug + Send + Sync {
-    /// The names of the kind.
+    /// Returns the names of the kind.
     fn names(&self) -> &Names;
 
     /// Reads the progress of the rollout from an object. The tracker calls this once for
@@ -64,8 +64,8 @@ pub trait Workload: Debug + Send + Sync {
         KindTraits::default()
     }
 
-    /// The kind of object that stands between a workload and its pods, if its name can be
-    /// told from theirs.
+    /// Returns the kind of object that stands between a workload and its pods, if its name
+    /// can be told from theirs.
     fn intermediate(&self) -> Option<Intermediate> {
         None
     }
@@ -97,14 +97,14 @@ pub trait Workload: Debug + Send + Sync {
 /// `web-6d4cf56db6` of Deployment `web`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intermediate {
-    /// Its kind.
+    /// The kind of the intermediate object.
     pub kind: GroupKind,
-    /// The label by which its pods carry the hash.
+    /// The label in which pods carry the hash.
     pub hash_label: &'static str,
 }
 
 impl Intermediate {
-    /// A ReplicaSet whose pods carry its hash in this label.
+    /// Describes a ReplicaSet whose pods carry its hash in this label.
     pub(crate) fn replicaset(hash_label: &'static str) -> Self {
         Self {
             kind: ReplicaSet.names().group_kind(),

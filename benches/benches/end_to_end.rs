@@ -381,7 +381,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Runs the program and reads what it prints; the delays of the marked lines in ms.
+    /// Runs the program, reads its output and returns the delays of the marked lines in ms.
     fn delays(&mut self, way: &str, order: &str) -> Result<Vec<f64>, Failure> {
         self.told("streams 1")?;
         let command = self.assistant();
@@ -452,8 +452,8 @@ impl Bench {
     }
 }
 
-/// The times that marked lines were written, against now. It must not be what is slow:
-/// lines are not told apart, only marks are looked for.
+/// Returns the delay of each marked line from its time to now. It searches only for the marks
+/// and does not split lines, so that it is not the slow part.
 fn read_delays(mut stdout: ChildStdout) -> Vec<f64> {
     let (mut delays, mut kept) = (Vec::new(), 0);
     let mut buffer = vec![0; 1 << 20];
@@ -485,7 +485,7 @@ fn on_path(program: &str) -> bool {
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// The program as it is released, built if it has to be.
+/// Returns the path of the release build of the program, which is built if necessary.
 fn assistant() -> Result<PathBuf, Failure> {
     if let Some(given) = env::var_os("ASSISTANT") {
         return Ok(given.into());

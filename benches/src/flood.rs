@@ -25,7 +25,7 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// A log that ended a moment ago.
+    /// Creates a log that ended a moment ago.
     #[must_use]
     pub fn until(now: i64, lines: u64) -> Self {
         let length = i64::try_from(lines).unwrap_or(i64::MAX) * STEP;
@@ -35,7 +35,7 @@ impl Flood {
         }
     }
 
-    /// The number of the first line that was written at a time or later.
+    /// Returns the number of the first line that was written at a time or later.
     #[must_use]
     pub fn first_since(&self, since: i64) -> u64 {
         let after = (since - self.start).max(0);

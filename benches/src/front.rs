@@ -124,7 +124,7 @@ fn converse(shared: &Shared, api: SocketAddr, mut stream: impl Read + Write) -> 
     }
 }
 
-/// The target and the length of the whole request, once its head is there.
+/// Returns the target and the length of the whole request, once its head is there.
 fn parse(bytes: &[u8]) -> Option<(String, usize)> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut headers);
@@ -196,7 +196,7 @@ fn hand_on(
     }
 }
 
-/// A certificate for 127.0.0.1: the server's side of it, and the authority as PEM.
+/// Creates a certificate for 127.0.0.1: the server's configuration, and the authority as PEM.
 ///
 /// # Errors
 ///

@@ -107,11 +107,11 @@ impl Running {
     }
 }
 
-/// One line of JSON.
+/// Reads one line of JSON.
 ///
 /// # Errors
 ///
-/// If there is none.
+/// If no line comes, or if it is not JSON.
 pub fn line(from: &mut impl BufRead) -> Result<Value, Failure> {
     let mut line = String::new();
     from.read_line(&mut line)?;

@@ -1,4 +1,4 @@
-//! An application on the simulated cluster: one Job, and pods that do what they are told.
+//! An application on the simulated cluster: one Job, and pods that follow orders.
 
 use serde_json::{Value, json};
 use simcluster::{
@@ -112,7 +112,7 @@ impl Scene {
         Ok(())
     }
 
-    /// A pod whose container runs.
+    /// Creates a pod whose container runs.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl Scene {
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is no Job.
     pub fn complete(&self) -> Result<(), StoreError> {
         self.store.modify("jobs.batch", NAMESPACE, "job", |job| {
             job["status"] = json!({"succeeded": 1, "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": stamp()}]});

@@ -1,6 +1,6 @@
 //! Numbers for people.
 
-/// The value at a part of the sorted ones: 0.5 is the median.
+/// Returns a quantile of the values; 0.5 is the median.
 #[must_use]
 pub fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
@@ -10,7 +10,7 @@ pub fn quantile(values: &[f64], part: f64) -> f64 {
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// The median.
+/// Returns the median.
 #[must_use]
 pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)

@@ -69,7 +69,7 @@ const PROGRAMS: &[(&[&str], &[&str])] = &[
 ];
 
 impl CredentialPlugin {
-    /// The plugin that an argocd with these arguments and variables will run, if any.
+    /// Returns the plugin that an argocd with these arguments and variables will run, if any.
     pub(super) fn of(extra: &[OsString], environment: &[(OsString, OsString)]) -> Option<Self> {
         let flags = flags(extra);
         if !is_core(&flags, environment) {
@@ -127,8 +127,8 @@ fn is_core(flags: &[Flag<'_>], environment: &[(OsString, OsString)]) -> bool {
         .unwrap_or_else(|| is_core_in(value(environment, "ARGOCD_OPTS")))
 }
 
-/// In `ARGOCD_OPTS` a flag may have its value in the next word, and only `true` turns it on
-/// (argo-cd `util/config/env.go`).
+/// True if `ARGOCD_OPTS` turns `--core` on. A flag there may have its value in the next word,
+/// and only `true` turns it on (argo-cd `util/config/env.go`).
 fn is_core_in(options: Option<&OsString>) -> bool {
     let options = options.map(|options| options.to_string_lossy().replace(['"', '\''], " "));
     let options = options.unwrap_or_default();
@@ -145,8 +145,8 @@ fn is_core_in(options: Option<&OsString>) -> bool {
     is_on
 }
 
-/// The files that client-go would merge; those that are missing or broken are left out, and
-/// argocd will say so.
+/// Reads and merges the files that client-go would merge. Missing or broken ones are left
+/// out; argocd will report them.
 fn kubeconfig(flags: &[Flag<'_>], environment: &[(OsString, OsString)]) -> Option<Kubeconfig> {
     let typed = last(flags, &["kubeconfig"]).map(PathBuf::from);
     let files = match (typed, value(environment, "KUBECONFIG")) {
@@ -161,7 +161,7 @@ fn kubeconfig(flags: &[Flag<'_>], environment: &[(OsString, OsString)]) -> Optio
     read.try_fold(first, Kubeconfig::merge).ok()
 }
 
-/// The plugin of the user that the flags or the context name.
+/// Returns the plugin of the user that the flags or the context name.
 fn exec<'a>(kubeconfig: &'a Kubeconfig, flags: &[Flag<'_>]) -> Option<&'a ExecConfig> {
     let context = last(flags, &["context", "kube-context"]).or(kubeconfig.current_context.clone());
     let contexts = kubeconfig.contexts.iter();

@@ -32,7 +32,7 @@ const PASSED: &[&str] = &[
     "all_proxy",
 ];
 
-/// This variable turns argocd into another program (argo-cd `cmd/main.go`).
+/// A variable that turns argocd into another program (argo-cd `cmd/main.go`).
 const BINARY_NAME: &str = "ARGOCD_BINARY_NAME";
 
 /// The environment of argocd.
@@ -145,7 +145,7 @@ fn has_config(environment: &[(OsString, OsString)]) -> bool {
         .any(|name| value(environment, name).is_some())
 }
 
-/// The value of a variable that is neither unset nor empty.
+/// Returns the value of a variable that is neither unset nor empty.
 pub(super) fn value<'a>(
     environment: &'a [(OsString, OsString)],
     name: &str,

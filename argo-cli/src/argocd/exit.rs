@@ -16,7 +16,7 @@ pub enum ArgocdExit {
 }
 
 impl ArgocdExit {
-    /// The exit code that a shell reports for it.
+    /// Returns the exit code that a shell would report.
     pub fn shell_code(self) -> i32 {
         match self {
             Self::Code(code) => code,

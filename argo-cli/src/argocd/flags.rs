@@ -17,13 +17,14 @@ impl Flag<'_> {
         self.name == name.as_bytes()
     }
 
-    /// The value of a boolean flag; Go's `strconv.ParseBool` decides which texts are false.
+    /// True if the boolean flag is on. The texts that mean false are those of Go's
+    /// `strconv.ParseBool`.
     pub(super) fn is_on(&self) -> bool {
         let value = self.value.unwrap_or(b"true");
         !matches!(value, b"0" | b"f" | b"F" | b"false" | b"FALSE" | b"False")
     }
 
-    /// The value as text, empty if there is none.
+    /// Returns the value as text, empty if there is none.
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(self.value.unwrap_or_default()).into_owned()
     }
@@ -51,7 +52,7 @@ const BOOLEANS: &[&str] = &[
     "sync",
 ];
 
-/// Returns the flags in their order, without the arguments that are none.
+/// Returns the flags in their order, without arguments that are not flags.
 pub(super) fn flags<A: AsRef<OsStr>>(arguments: &[A]) -> Vec<Flag<'_>> {
     let mut flags = Vec::new();
     let mut rest = arguments.iter().map(|a| a.as_ref().as_encoded_bytes());

@@ -39,7 +39,7 @@ pub(super) struct Lines<R> {
     ended: bool,
 }
 
-/// Bytes of the longest piece; a longer line is cut into several.
+/// The most bytes of a piece; a longer line is cut into several.
 const CAP: usize = 1 << 20;
 /// Bytes read at once: as many as a pipe holds.
 const CHUNK: usize = 64 << 10;
@@ -128,8 +128,8 @@ impl<R> Lines<R> {
     }
 }
 
-/// Cuts credentials that nobody knew of before; bytes that are no text stay. The very same
-/// bytes are returned if nothing was cut.
+/// Cuts out credentials that can be recognized by their form. Bytes that are not text stay.
+/// The very same bytes are returned if nothing was cut.
 fn without_credentials(redacted: &mut redact::Lines, line: Bytes) -> Bytes {
     let mut out = BytesMut::new();
     let mut is_cut = false;

@@ -29,8 +29,8 @@ pub enum ArgocdOutcome {
     },
     /// No token, or one that is not accepted; in the server's words.
     Unauthenticated(String),
-    /// The token may not see the application, or there is none: argocd does not tell
-    /// the one from the other. In the server's words.
+    /// The token may not see the application, or the application does not exist: argocd does
+    /// not tell the one from the other. In the server's words.
     PermissionDenied(String),
     /// The application, or something that is needed, is not there.
     NotFound(String),
@@ -67,7 +67,8 @@ pub struct Account {
     timed_out: bool,
 }
 
-/// Longer lines hold no reason: argocd quotes no documents in its messages.
+/// The most bytes of a line that may hold a reason; longer lines are ignored, since argocd
+/// quotes no documents in its messages.
 const LONGEST: usize = 64 << 10;
 
 impl Account {
@@ -129,7 +130,7 @@ fn unexplained(exit: ArgocdExit) -> String {
     }
 }
 
-/// The message of a fatal line of logrus: JSON (since 3.0), text, or text on a terminal.
+/// Returns the message of a fatal line of logrus: JSON (since 3.0), text, or text on a terminal.
 fn fatal(line: &str) -> Option<String> {
     if line.starts_with('{') {
         let entry: Entry = serde_json::from_str(line).ok()?;
@@ -149,7 +150,7 @@ struct Entry {
     msg: String,
 }
 
-/// Go quotes much as JSON does.
+/// Removes the quotes of a Go string, which are much like those of JSON.
 fn unquoted(message: &str) -> String {
     serde_json::from_str(message).unwrap_or_else(|_| message.trim_matches('"').to_owned())
 }
@@ -194,7 +195,7 @@ fn rpc(message: &str) -> Option<ArgocdOutcome> {
     }
 }
 
-/// Errors of Go's HTTP client begin with the method and the address.
+/// True for an error of Go's HTTP client, which begins with the method and the address.
 fn is_http(description: &str) -> bool {
     let start = description.to_ascii_lowercase();
     start.starts_with("post ") || start.starts_with("get ")
@@ -260,7 +261,7 @@ fn connection(failure: &str) -> String {
     }
 }
 
-/// The host in a request: `Post "https://host:443/path`.
+/// Returns the host in a request: `Post "https://host:443/path`.
 fn host(request: &str) -> &str {
     let (_, rest) = request.split_once("://").unwrap_or(("", request));
     rest.split('/').next().unwrap_or(rest)

@@ -42,7 +42,8 @@ impl PrivateDir {
         &self.0
     }
 
-    /// A name may be taken by another run in another container with the same process id.
+    /// Creates the directory under the first free name. A run in another container with the
+    /// same process id may have taken a name.
     fn create_in(parent: &Path) -> Option<Self> {
         (0..1000)
             .find_map(|n| {

@@ -1,10 +1,10 @@
-//! Secrets that argocd was given, cut out of what it writes.
+//! Cuts the secrets that argocd was given out of its output.
 //!
 //! `argocd app wait --help`, and any call with wrong arguments, prints the value of
 //! ARGOCD_AUTH_TOKEN as the default of a flag.
 //!
-//! What it does not do: find a secret that argocd encoded in another way than JSON does,
-//! or one that is in argocd's configuration and not in its environment or arguments.
+//! Limits: it does not find a secret that argocd encoded in another way than JSON does, or
+//! one that is in argocd's configuration and not in its environment or arguments.
 
 use std::{ffi::OsString, sync::Arc};
 
@@ -20,7 +20,7 @@ pub struct Redactor {
     secrets: Arc<[Vec<u8>]>,
 }
 
-/// Shorter values are words that may stand anywhere.
+/// The fewest bytes of a secret; shorter values stay, since they may be ordinary words.
 const SHORTEST: usize = 8;
 /// The replacement for a secret.
 const CUT: &[u8] = b"***";
@@ -69,7 +69,7 @@ impl Redactor {
         }
     }
 
-    /// The line without secrets; the very same bytes where there are none.
+    /// Returns the line without secrets, or the very same bytes if there are none.
     pub fn apply(&self, line: Bytes) -> Bytes {
         let found = |line: &Bytes, secret: &[u8]| memmem::find(line, secret).is_some();
         self.secrets.iter().fold(line, |line, secret| {
@@ -113,7 +113,7 @@ fn is_secret(name: &str) -> bool {
     name.ends_with("TOKEN") || name.ends_with("PASSWORD") || name.contains("SECRET")
 }
 
-/// As logrus writes it into its JSON.
+/// Returns the secret as logrus writes it into its JSON.
 fn escaped(secret: &[u8]) -> Vec<u8> {
     let text = serde_json::to_string(&String::from_utf8_lossy(secret)).unwrap_or_default();
     let text = text
@@ -127,7 +127,7 @@ fn escaped(secret: &[u8]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// ARGOCD_OPTS is quoted as for a shell.
+/// Splits `ARGOCD_OPTS` into words and removes the quotes, which are those of a shell.
 fn words(options: &OsString) -> Vec<OsString> {
     let options = options.to_string_lossy();
     let unquoted = |word: &str| word.replace(['"', '\''], "").into();
@@ -139,7 +139,7 @@ fn last_word(header: &[u8]) -> &[u8] {
     header.rsplit(is_end).next().unwrap_or_default()
 }
 
-/// The password in `scheme://user:password@host`.
+/// Returns the password in `scheme://user:password@host`.
 fn url_password(url: &[u8]) -> Option<&[u8]> {
     let rest = &url[memmem::find(url, b"://")? + 3..];
     let authority = rest.split(|byte| *byte == b'/').next()?;

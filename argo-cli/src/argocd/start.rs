@@ -1,4 +1,4 @@
-//! Starting argocd, and what to say when it does not start.
+//! Starts argocd, and explains why it does not start.
 
 use std::{
     ffi::{OsStr, OsString},

@@ -36,10 +36,10 @@ impl Condition {
         Self::Hydrated,
     ];
 
-    /// The conditions without a flag, in argocd as here.
+    /// The conditions if no flag names one, which are also argocd's defaults.
     const DEFAULT: [Self; 3] = [Self::Health, Self::Sync, Self::Operation];
 
-    /// The flag without its dashes.
+    /// Returns the flag without its dashes.
     pub fn flag(self) -> &'static str {
         match self {
             Self::Health => "health",
@@ -52,7 +52,7 @@ impl Condition {
         }
     }
 
-    /// The state that ends the wait, as an adjective.
+    /// Returns the state that ends the wait, as an adjective.
     fn state(self) -> &'static str {
         match self {
             Self::Health => "healthy",
@@ -115,7 +115,7 @@ impl Wait {
         }
     }
 
-    /// The condition flags to add to the user's.
+    /// Returns the condition flags to add to the user's.
     pub(super) fn arguments(&self) -> Vec<OsString> {
         if self.is_named {
             return Vec::new();
@@ -157,7 +157,7 @@ impl Wait {
         }
     }
 
-    /// One line about a selection whose health argocd cannot wait for.
+    /// Returns one line about a selection whose health argocd cannot wait for.
     pub fn notice(&self) -> Option<String> {
         if self.is_named {
             return None;
@@ -180,7 +180,7 @@ impl Wait {
     }
 }
 
-/// The last value of a condition's flag.
+/// Returns the last value of a condition's flag.
 fn last_of(flags: &[Flag<'_>], condition: Condition) -> Option<bool> {
     let own = flags.iter().filter(|flag| flag.is(condition.flag()));
     own.map(Flag::is_on).next_back()
@@ -204,7 +204,7 @@ struct Rule {
 }
 
 impl Rule {
-    /// `None` if argocd refuses the text too.
+    /// Parses a rule; returns `None` if argocd refuses the text too.
     fn parse(text: &str) -> Option<Self> {
         let (excludes, text) = match text.strip_prefix('!') {
             Some(rest) => (true, rest),
@@ -264,7 +264,7 @@ impl Selection {
         is_included && !excluding.any(|rule| rule.matches(object))
     }
 
-    /// The first rule that names a kind for which Argo CD has no health check.
+    /// Returns the first rule that names a kind for which Argo CD has no health check.
     fn first_without_health(&self) -> Option<&Rule> {
         let mut including = self.rules.iter().filter(|rule| !rule.excludes);
         including.find(|rule| !rule.is_of_any_kind() && !has_health(&rule.group, &rule.kind))
@@ -349,7 +349,7 @@ const HEALTH: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Groups of custom resources, and groups that end so, with a script in Argo CD.
+/// Groups of custom resources that have a health script in Argo CD, or the ends of such groups.
 const HEALTH_GROUPS: &[&str] = &[
     "acid.zalan.do",
     "apache.org",

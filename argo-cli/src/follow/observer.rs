@@ -13,9 +13,9 @@ use argo_workloads::{
 };
 use jiff::Timestamp;
 
-/// The rules examine at most this often.
+/// The shortest time between two examinations.
 const AT_MOST: Duration = Duration::from_millis(500);
-/// The rules examine at least this often: some findings need nothing but time.
+/// The longest time between two examinations; some findings need nothing but time.
 const AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Takes in the three streams of a deployment and examines their content. It has no clock:
@@ -89,7 +89,7 @@ impl Observer {
         &self.progress
     }
 
-    /// The findings of the last examination, and their history.
+    /// Returns the findings of the last examination, and their history.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
@@ -132,7 +132,7 @@ impl Observer {
         self.progress.restarts(workload, &self.facts.newest_pods())
     }
 
-    /// The findings of the last examination, the worst first.
+    /// Returns the findings of the last examination, the worst first.
     pub fn findings(&self) -> &[Finding] {
         self.timeline.current()
     }

@@ -52,7 +52,7 @@ impl OutputBuffer {
         self.is_held = is_held;
     }
 
-    /// The buffer for the last piece of a run.
+    /// Returns the buffer for the last piece of a run.
     pub(crate) fn last(&mut self) -> &mut Vec<u8> {
         &mut self.in_order
     }

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-/// Pieces overtake only while at least this many bytes wait.
+/// The fewest waiting bytes that pieces overtake; with fewer, they keep their place.
 const WORTH: u64 = 256 << 10;
-/// A piece of more bytes than this never overtakes: its container is not quiet.
+/// The most bytes of a piece that overtakes; a larger one comes from a container that is not
+/// quiet.
 const SMALL: usize = 16 << 10;
-/// At most this many bytes wait ahead of the queue; later pieces keep their place.
+/// The most bytes that wait ahead of the queue; at this limit pieces keep their place.
 const AHEAD: u64 = 1 << 20;
 
 /// A source of lines; the lines of one source keep their order.
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(overtaking.choose(B, 1, queue), Lane::InOrder);
     }
 
-    /// A writer that takes what is ahead first, with the numbers of what it wrote.
+    /// A writer that takes the pieces ahead first, and records those that it wrote.
     #[derive(Default)]
     struct Model {
         queue: Queue,

@@ -55,7 +55,7 @@ impl Formatter for Safe {
     }
 }
 
-/// All that comes after the message of a log line: `","schema":1,"kind":"log",…}` and a
+/// Returns the part after the message of a log line: `","schema":1,"kind":"log",…}` and a
 /// newline.
 pub(super) fn after_message(app: &str, origin: &Origin<'_>) -> Vec<u8> {
     let body = Body::Log(record::Log {
@@ -120,8 +120,8 @@ impl LogJson {
     }
 }
 
-/// The message of a record that has none: no other field can look like this, since the
-/// quotes of a value are escaped.
+/// The empty message in a record's JSON. No other field can look like this, since the quotes
+/// of a value are escaped.
 const EMPTY: &[u8] = br#""msg":"""#;
 
 fn after_time(level: Level) -> &'static [u8] {

@@ -35,7 +35,7 @@ impl Levels {
     }
 }
 
-/// The colours of logrus (`text_formatter.go`, `printColored`).
+/// Returns the colour of a level, as in logrus (`text_formatter.go`, `printColored`).
 fn style(level: Level) -> Style {
     let color = match level {
         Level::Error => AnsiColor::Red,

@@ -41,7 +41,7 @@ impl Stamp {
         }
     }
 
-    /// The text of a time, with a blank after it.
+    /// Returns the text of a time, with a blank after it.
     pub(super) fn of(&mut self, nanos: i64) -> &[u8] {
         let key = match &self.form {
             Form::Full(layout) if layout.has_fraction() => nanos,

@@ -27,8 +27,8 @@ const AFTERMATH: Duration = Duration::from_secs(1);
 /// Number of recoveries after which argocd is run again. After one more Degraded resource the
 /// run ends.
 const RESTARTS: u32 = 3;
-/// argocd is ended if it still runs this long after its own `--timeout`: it asks the server
-/// once more before it gives up, and a server that does not answer makes it hang.
+/// Time after argocd's own `--timeout` at which it is ended. It asks the server once more
+/// before it gives up, and a server that does not answer makes it hang.
 pub(super) const OVERDUE: Duration = Duration::from_secs(30);
 
 /// The phase of a run.

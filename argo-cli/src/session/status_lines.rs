@@ -13,8 +13,7 @@ use argo_workloads::{
 };
 use jiff::Timestamp;
 
-/// The line of one workload changes at most once in this time, unless the workload becomes
-/// complete or fails.
+/// The shortest time between two lines of a workload, unless it becomes complete or fails.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// The lines that were said about workloads, by uid.

@@ -36,7 +36,8 @@ impl Session {
         }
     }
 
-    /// The rollout took until everything was healthy, not until settling ended.
+    /// Returns the end of the rollout: the time at which everything was healthy, not the end of
+    /// settling.
     fn ended_at(&self, now: Timestamp) -> Timestamp {
         self.healthy_at
             .filter(|_| self.outcome() == Outcome::Succeeded)
@@ -70,7 +71,7 @@ impl Session {
                 .any(|workload| workload.rollout.failed.is_some())
     }
 
-    /// The rows of the verdict's table.
+    /// Returns the rows of the verdict's table.
     pub(super) fn rows(&self) -> Vec<summary::Row> {
         let workloads = self.progress().workloads().into_iter();
         let selected = workloads.filter(|workload| self.is_selected(&workload.object));
@@ -140,7 +141,7 @@ impl Session {
         }
     }
 
-    /// argocd does not look at the phase of the operation: it exits with 0 after a failed
+    /// True if the operation failed. argocd ignores its phase and exits with 0 after a failed
     /// PostSync hook and after a terminated sync (recorded).
     fn operation_failed(&self) -> bool {
         self.application()

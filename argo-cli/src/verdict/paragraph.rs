@@ -102,7 +102,7 @@ impl Parts {
     }
 }
 
-/// The paragraph of a cause in at most `room` lines.
+/// Returns the paragraph of a cause in at most `room` lines.
 pub(super) fn of(
     cause: &Cause<'_>,
     summary: &Summary,

@@ -2,7 +2,7 @@
 
 use crate::sanitize::{self, Options};
 
-/// Columns of wrapped sentences.
+/// The most columns of a wrapped sentence.
 pub(crate) const WIDTH: usize = 100;
 
 /// Returns text of the cluster as one line that no terminal obeys.

@@ -12,12 +12,12 @@ use argo_core::text::{cap, counted};
 
 /// The most rows that are shown. If there are more, incomplete workloads come first.
 const ROWS: usize = 20;
-/// The widest name.
+/// The most characters of a name; the rest is cut off.
 const NAME: usize = 60;
 
 const HEAD: [&str; 4] = ["Workload", "Ready", "Restarts", "Waiting for"];
 
-/// The lines of the table.
+/// Returns the lines of the table.
 pub(super) fn table(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = causes(summary);
     let shown = shown(&summary.workloads);
@@ -43,7 +43,7 @@ fn line(mark: &str, cells: [String; 4], widths: [usize; 3]) -> String {
     format!("  {mark}{start}{}", cap(&waiting, room))
 }
 
-/// All of them, or those that matter most, in their order.
+/// Returns all rows, or those that matter most, in their order.
 fn shown(rows: &[Row]) -> Vec<&Row> {
     if rows.len() <= ROWS {
         return rows.iter().collect();

@@ -16,8 +16,8 @@ use super::{
     x509::Certificate,
 };
 
-/// A client certificate or key that cannot be used. kubectl cannot use it either, but for
-/// keys shorter than 2048 bits.
+/// A client certificate or key that cannot be used. kubectl cannot use these either, except
+/// for keys shorter than 2048 bits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientCertificateError {

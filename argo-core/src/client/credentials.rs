@@ -24,9 +24,10 @@ use super::{
     user::{ReadError, User},
 };
 
-/// A token file is read again after this time, as client-go does.
+/// The time after which a token file is read again, as in client-go.
 const TOKEN_FILE_EVERY: Duration = Duration::from_secs(50);
-/// A plugin runs again this long before its token expires, or at half of a shorter life.
+/// The time before the expiry of a token at which its plugin runs again; half the token's
+/// life if that is shorter.
 const BEFORE_EXPIRY: SignedDuration = SignedDuration::from_secs(60);
 
 /// An error that left a request without credentials.
@@ -48,7 +49,7 @@ pub enum CredentialsError {
     /// The `auth-provider` gave none.
     #[error("the auth-provider \"{name}\" gives no credentials: {why}")]
     Provider {
-        /// Its name.
+        /// The name of the provider.
         name: String,
         /// The reason.
         why: String,
@@ -66,9 +67,9 @@ pub(super) struct Identity {
     authorization: Authorization,
     /// `None` where nothing on the way is encrypted.
     pub(super) tls: Option<Arc<ClientConfig>>,
-    /// From then on another one should be made.
+    /// The time from which on a new identity should be made.
     stale: Option<Timestamp>,
-    /// Once the server has taken these credentials, the time when it did so last.
+    /// The last time at which the server accepted these credentials.
     pub(super) accepted: Mutex<Option<Instant>>,
 }
 
@@ -127,7 +128,8 @@ impl Identity {
 }
 
 impl Authorization {
-    /// The precedence is client-go's: a token file beats a token if it can be read.
+    /// Chooses the authorization. The precedence is client-go's: a token file beats a token
+    /// if it can be read.
     fn of(user: &User) -> Result<Self, CredentialsError> {
         if let Some(path) = &user.token_file {
             let fallback = user.token.as_deref().map(bearer).transpose()?;
@@ -188,6 +190,7 @@ impl TokenFile {
     fn read(path: &str, fallback: Option<HeaderValue>) -> Result<Self, CredentialsError> {
         let value = match (token(path), fallback) {
             (Ok(value), _) => value,
+            // client-go, too, uses `token` where `tokenFile` cannot be read.
             (Err(_), Some(fallback)) => fallback,
             (Err(error), None) => return Err(error),
         };
@@ -197,7 +200,8 @@ impl TokenFile {
         })
     }
 
-    /// Keeps the last token if the file has gone: some remove it after the start.
+    /// Returns the header with the token. The last token is kept if the file has gone: some
+    /// remove the file after the start.
     fn header(&self) -> Result<HeaderValue, CredentialsError> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.1.elapsed() >= TOKEN_FILE_EVERY {
@@ -221,7 +225,7 @@ fn token(path: &str) -> Result<HeaderValue, CredentialsError> {
     bearer(&text)
 }
 
-/// The legacy `auth-provider`, which kube knows.
+/// Creates kube's layer for the legacy `auth-provider`.
 fn provider_layer(
     auth: &kube::config::AuthProviderConfig,
 ) -> Result<Option<AuthLayer>, CredentialsError> {

@@ -26,8 +26,8 @@ use tower::{BoxError, Service, ServiceExt};
 
 use super::proxy::unbracketed;
 
-/// A connection is probed after 30 s without traffic and given up 30 s later, which is
-/// sooner than any kernel would. Proxies cut idle connections after 60 s.
+/// The time without traffic after which a connection is probed. A dead one is given up 30 s
+/// later, sooner than any kernel would. Proxies cut idle connections after 60 s.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -57,7 +57,7 @@ pub enum DialError {
     /// The name that the certificate has to be for is no host name.
     #[error("\"{0}\" is no host name for TLS")]
     Name(String),
-    /// The proxy does not let us through.
+    /// The proxy refuses the connection to the server.
     #[error("the proxy {proxy} answers {answer}")]
     Refused {
         /// The proxy, without its password.
@@ -97,7 +97,7 @@ impl Dialer {
         Self(Arc::new(route))
     }
 
-    /// Connects, within the time for it.
+    /// Connects, within the time allowed for connecting.
     pub(super) async fn dial(&self) -> Result<Wire, DialError> {
         match self.0.within {
             Some(within) => timeout(within, self.0.dial())
@@ -130,6 +130,7 @@ impl Route {
             Some(proxy) if is_socks(proxy) => Box::new(socks(proxy, &self.server).await?),
             Some(proxy) => {
                 let stream = self.to_proxy(proxy).await?;
+                // Plain HTTP needs no tunnel: the proxy takes the requests themselves.
                 if !is_https(&self.server) {
                     return Ok(Wire {
                         socket: stream,
@@ -205,6 +206,7 @@ fn is_socks(proxy: &Uri) -> bool {
 
 fn connector() -> HttpConnector {
     let mut connector = HttpConnector::new();
+    // Otherwise the connector refuses any other scheme than `http`.
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_keepalive(Some(KEEPALIVE));
@@ -235,7 +237,8 @@ fn host_and_port(url: &Uri) -> String {
     format!("{}{port}", url.host().unwrap_or_default())
 }
 
-/// The proxy resolves the name of the server, as with Go: for `socks5` and `socks5h` alike.
+/// Connects through a SOCKS proxy. The proxy resolves the name of the server, as with Go: for
+/// `socks5` and `socks5h` alike.
 async fn socks(proxy: &Uri, server: &Uri) -> Result<TcpStream, DialError> {
     let address = format!(
         "http://{}:{}",

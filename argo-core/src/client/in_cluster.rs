@@ -28,7 +28,7 @@ pub struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    /// The account in the folder where Kubernetes mounts it.
+    /// Creates the account in the folder where Kubernetes mounts it.
     pub fn new(host: impl Into<String>, port: impl Into<String>) -> Self {
         Self {
             host: host.into(),
@@ -37,7 +37,7 @@ impl ServiceAccount {
         }
     }
 
-    /// Another folder, for tests.
+    /// Replaces the folder, for tests.
     #[must_use]
     pub fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.folder = folder.as_ref().to_owned();

@@ -86,8 +86,8 @@ fn known(names: &[String]) -> String {
     }
 }
 
-/// The entries of one or more files. Each is read when it is chosen: one that nobody uses
-/// may be broken.
+/// The entries of one or more files. An entry is read when it is chosen: an unused one may be
+/// broken.
 #[derive(Default)]
 pub(super) struct Kubeconfig {
     current_context: Option<String>,
@@ -216,16 +216,19 @@ impl Kubeconfig {
     }
 
     fn cluster(&self, name: &str, overrides: &Overrides) -> Result<Cluster, KubeconfigError> {
+        // A server given by the caller needs no entry.
         if overrides.server.is_some() && !self.clusters.iter().any(|named| named.name == name) {
             return Ok(Cluster::default());
         }
         find("cluster", &self.clusters, name)?.read("cluster")
     }
 
-    /// A context may name a user that does not exist: kubectl sends no credentials then.
+    /// Returns a user entry. A context may name a user that does not exist: kubectl sends no
+    /// credentials then.
     fn user(&self, name: &str, overrides: &Overrides) -> Result<User, KubeconfigError> {
         match self.users.iter().find(|named| named.name == name) {
             Some(named) => named.read("user"),
+            // A user named by the caller has to exist, unlike that of a context.
             None if overrides.user.is_some() => find("user", &self.users, name)?.read("user"),
             None => Ok(User::default()),
         }
@@ -283,6 +286,7 @@ impl Named {
 
 fn add(first: &mut Vec<Named>, next: Vec<Named>) {
     for named in next {
+        // As in kubectl, the first file that has an entry of this name wins.
         if !first.iter().any(|known| known.name == named.name) {
             first.push(named);
         }
@@ -325,7 +329,7 @@ fn make_absolute(path: &mut Value, folder: &Path) {
     }
 }
 
-/// UTF-8, or UTF-16 as PowerShell writes it.
+/// Decodes UTF-8, or UTF-16 as PowerShell writes it.
 fn text(bytes: &[u8]) -> Result<String, String> {
     let utf16 = |of: fn([u8; 2]) -> u16| {
         let units = bytes[2..]

@@ -16,7 +16,8 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// Goes straight to the files, and picks this context of them.
     pub context: Option<String>,
-    /// The service account of the pod that we run in, if we do. It comes before the files.
+    /// The service account of the pod that this process runs in, if it does. The service
+    /// account comes before the files.
     pub service_account: Option<ServiceAccount>,
     /// The files to merge, first wins, missing ones skipped as kubectl does: the parts of
     /// `KUBECONFIG`, or `~/.kube/config`.

@@ -27,7 +27,7 @@ pub struct Overrides {
     pub impersonate_uid: Option<String>,
     /// `--request-timeout`: a request whose answer has not begun by then fails.
     pub request_timeout: Option<Duration>,
-    /// `--insecure-skip-tls-verify`: true if the server's certificate is not checked.
+    /// True if the server's certificate is not checked (`--insecure-skip-tls-verify`).
     pub insecure_skip_tls_verify: bool,
     /// `--certificate-authority`: a file.
     pub certificate_authority: Option<String>,
@@ -40,7 +40,8 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// True if a kubeconfig has to be read for it: the service account of a pod is not meant.
+    /// True if a cluster, a user or a server is given, so that the service account of a pod
+    /// is not meant.
     pub(super) fn names_an_entry(&self) -> bool {
         self.cluster.is_some() || self.user.is_some() || self.server.is_some()
     }
@@ -71,7 +72,7 @@ impl Overrides {
         }
     }
 
-    /// Also used for the service account of a pod.
+    /// Applies the values to a user, also to the service account of a pod.
     pub(super) fn apply_to_user(&self, user: &mut User) {
         if self.token.is_some() {
             user.token.clone_from(&self.token);

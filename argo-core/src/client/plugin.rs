@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// At most so many characters of the plugin's stderr are kept, the last ones.
+/// Characters that are kept of the plugin's stderr, the last ones.
 const MAX_STDERR: usize = 600;
 
 /// The credentials that a plugin gave.
@@ -31,7 +31,7 @@ pub enum PluginError {
     /// The kubeconfig names no command.
     #[error("the kubeconfig's exec entry names no command")]
     NoCommand,
-    /// There is no such program.
+    /// The program does not exist.
     #[error(
         "the credential plugin \"{command}\" was not found{}",
         hint(install_hint)
@@ -197,7 +197,8 @@ fn given(stdout: &[u8]) -> Result<Given, &'static str> {
     })
 }
 
-/// The plugin's complaint in one line, without the secrets that it was given or has got.
+/// Formats the plugin's complaint in one line, without the secrets that it was given or has
+/// got.
 fn shown(stderr: &[u8], stdout: &[u8], exec: &ExecConfig) -> String {
     let mut text = one_line(&String::from_utf8_lossy(stderr));
     for secret in secrets(stdout, exec) {

@@ -96,7 +96,7 @@ impl ProxyVariables {
     }
 }
 
-/// Without the addresses: they may hold a password.
+/// Leaves out the addresses, which may hold a password.
 impl fmt::Debug for ProxyVariables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProxyVariables")
@@ -225,12 +225,12 @@ fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     }
 }
 
-/// Go holds an IPv4 address and the IPv6 form of it for the same.
+/// Turns the IPv6 form of an IPv4 address into that address: Go takes the two as equal.
 fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// The host of a URL without the brackets of an IPv6 address.
+/// Returns the host of a URL without the brackets of an IPv6 address.
 pub(super) fn unbracketed(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }

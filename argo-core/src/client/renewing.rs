@@ -59,6 +59,7 @@ impl<T: Send + Sync + 'static> Renewing<T> {
             return Ok(current);
         }
         let mut renewal = self.renewal.lock().await;
+        // Another caller may have made it while this one waited for the lock.
         if let Some(current) = self.present() {
             return Ok(current);
         }
@@ -108,7 +109,7 @@ impl<T: Send + Sync + 'static> Renewing<T> {
 }
 
 impl<T> Renewal<T> {
-    /// Fails at once if the last try failed a moment ago.
+    /// Makes the first value. Fails at once if the last try failed a moment ago.
     async fn first(&mut self, make: impl Fn() -> Running<T>) -> Result<T, CredentialsError> {
         if let Some(error) = self.failed.clone().filter(|_| !self.is_due(EVERY)) {
             return Err(error);
@@ -122,11 +123,13 @@ impl<T> Renewal<T> {
         made
     }
 
-    /// A caller that comes after one that waited in vain does not wait before the next is due.
+    /// Makes the next value, if a try is due. A caller that comes after one that waited in
+    /// vain does not wait before the next try is due.
     async fn next(&mut self, make: impl Fn() -> Running<T>, every: Duration) -> Option<T> {
         if self.is_due(every) {
             self.begun = Some(Instant::now());
         } else if !self.is_finished() {
+            // Too early for a new try, and the last one has no late result to take.
             return None;
         }
         let running = self.running.get_or_insert_with(make);

@@ -12,19 +12,19 @@ use rustls_platform_verifier::Verifier;
 
 use super::trust::{Anyone, Authorities};
 
-/// Whom to trust.
+/// The authorities to trust.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trust {
     /// Certificates of the cluster's authority, DER. `None`: those of the system.
     pub(super) authorities: Option<Vec<Vec<u8>>>,
-    /// The file that they were read from, if it may be read again.
+    /// The file that the certificates were read from, if it may be read again.
     pub(super) file: Option<PathBuf>,
     /// True if the server's certificate is not checked.
     pub(super) anyone: bool,
 }
 
-/// The cryptography: AWS-LC. Ring signs with no P-521 key and verifies no P-521 signature,
-/// both of which kubectl does.
+/// Returns the cryptography: AWS-LC. Ring signs with no P-521 key and verifies no P-521
+/// signature, both of which kubectl does.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

@@ -34,11 +34,11 @@ use super::{
 
 type Answer = <legacy::Client<Dialer, Body> as Service<Request<Body>>>::Response;
 
-/// A plugin whose tokens expire at once runs no more often than this.
+/// The shortest time between two runs of a plugin whose tokens expire at once.
 const STALE_EVERY: Duration = Duration::from_secs(5);
-/// TCP, proxy and TLS together may take this long.
+/// The time that TCP, proxy and TLS may take together; after it the connection fails.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// An answer that showed the credentials to be good counts for this long.
+/// The time for which an answer counts that showed the credentials to be good.
 const ACCEPTED_FOR: Duration = Duration::from_secs(60);
 
 /// A cluster and the user that connects to it.
@@ -143,7 +143,7 @@ impl Transport {
         }
     }
 
-    /// The server's URL.
+    /// Returns the server's URL.
     pub fn server(&self) -> &Uri {
         &self.target.server
     }
@@ -161,6 +161,7 @@ impl Transport {
     pub async fn login(&self) -> Result<Arc<Login>, CredentialsError> {
         let is_first = !self.logins.is_made();
         let login = self.logins.current().await?;
+        // Credentials that were made by this very call are fresh.
         if is_first || !login.identity.is_stale() {
             return Ok(login);
         }
@@ -171,8 +172,8 @@ impl Transport {
     /// Returns other credentials after a 401 to a request for `path`, if there are any to
     /// be had now.
     ///
-    /// The API server passes a 401 of a node on as its own. Nobody's credentials are bad
-    /// then, so the same ones are tried on the pod itself first.
+    /// The API server passes a 401 of a node on as its own, although the credentials are good
+    /// then. The same credentials are therefore tried on the pod itself first.
     pub async fn renewed(&self, refused: &Arc<Login>, path: &str) -> Option<Arc<Login>> {
         if !self.target.user.is_renewable() || !self.logins.may_renew(refused, EVERY).await {
             return None;
@@ -226,7 +227,7 @@ impl Transport {
         is_accepted
     }
 
-    /// Opens a connection of its own.
+    /// Opens a connection that is shared with no other request.
     ///
     /// # Errors
     ///
@@ -259,7 +260,7 @@ impl Transport {
         Ok(headers)
     }
 
-    /// Makes kube's client on top of this.
+    /// Makes a kube client on top of this transport.
     pub(super) fn client(self: &Arc<Self>) -> Client {
         let base = Config::new(self.target.server.clone()).base_uri_layer();
         let service = base.layer(Sender(Arc::clone(self)));
@@ -324,7 +325,7 @@ impl Login {
     }
 }
 
-/// The path of the pod whose log a path asks for.
+/// Returns the path of the pod whose log a path asks for.
 fn pod_of_log(path: &str) -> Option<&str> {
     let path = path.split('?').next().unwrap_or(path);
     path.strip_suffix("/log")

@@ -1,4 +1,4 @@
-//! Whether a server is the one it says it is, by the rules of Go's `crypto/x509`.
+//! The check of a server's identity, by the rules of Go's `crypto/x509`.
 
 use std::{
     path::PathBuf,
@@ -45,8 +45,8 @@ pub(super) fn authorities(pem: &[u8]) -> Vec<Vec<u8>> {
 #[derive(Debug)]
 pub(super) struct Authorities {
     trusted: RwLock<Arc<Trusted>>,
-    /// Read again when a server shows a certificate of an unknown authority: a cluster's
-    /// authority may be replaced while we run.
+    /// The file of the authorities, read again when a server shows a certificate of an
+    /// unknown authority: a cluster's authority may be replaced while the process runs.
     file: Option<PathBuf>,
     provider: Arc<CryptoProvider>,
 }

@@ -27,7 +27,7 @@ pub(super) struct User {
     pub(super) impersonation: Impersonation,
 }
 
-/// Whom to act as.
+/// The user and groups to act as.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Impersonation {
@@ -47,7 +47,7 @@ pub(super) struct Impersonation {
 pub struct ReadError {
     /// The field, for example `client-certificate`.
     pub what: &'static str,
-    /// The file, if it is one.
+    /// The path, if the source is a file.
     pub path: Option<String>,
     /// The reason.
     pub why: String,

@@ -51,7 +51,7 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// The subject's common name, or its last part if it has none.
+    /// Returns the subject's common name, or its last part if it has none.
     pub(super) fn name(&self) -> Option<String> {
         let mut name = None;
         let mut rest = self.subject;
@@ -87,8 +87,8 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// Algorithm and bits of a public key; also of one without its outer tag, as trust anchors
-/// hold it.
+/// Returns the algorithm and the bits of a public key, even of a key without its outer tag,
+/// as trust anchors hold it.
 fn public_key<'a>(info: &'a SubjectPublicKeyInfoDer<'_>) -> Option<(&'a [u8], &'a [u8])> {
     let whole: &[u8] = info.as_ref();
     let contents = Element::read(whole, SEQUENCE)

@@ -154,10 +154,10 @@ pub struct Health {
     /// `Healthy`, `Progressing`, `Degraded`, `Suspended`, `Missing` or `Unknown`.
     #[serde(deserialize_with = "lenient")]
     pub status: Option<String>,
-    /// Why.
+    /// The reason, in one sentence.
     #[serde(deserialize_with = "lenient")]
     pub message: Option<String>,
-    /// When it last changed.
+    /// The time at which the health last changed.
     #[serde(deserialize_with = "lenient")]
     pub last_transition_time: Option<Time>,
 }
@@ -234,7 +234,7 @@ pub struct ResourceResult {
     /// `Running`, `Succeeded`, `Failed` or `Error`; also set if the object is no hook.
     #[serde(deserialize_with = "lenient")]
     pub hook_phase: Option<String>,
-    /// The phase of the sync in which it was applied.
+    /// The phase of the sync in which the object was applied.
     #[serde(deserialize_with = "lenient")]
     pub sync_phase: Option<String>,
 }
@@ -276,7 +276,7 @@ pub struct ApplicationCondition {
     /// A sentence.
     #[serde(deserialize_with = "lenient")]
     pub message: String,
-    /// When it was last written.
+    /// The time at which the condition was last written.
     #[serde(deserialize_with = "lenient")]
     pub last_transition_time: Option<Time>,
 }
@@ -305,7 +305,7 @@ impl Resource for Application {
     }
 }
 
-/// Whether a field is there; it is written as the same truth value.
+/// Reads the presence of a field as a truth value.
 fn presence<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Null => false,

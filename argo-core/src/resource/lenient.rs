@@ -16,8 +16,8 @@ enum Maybe<T> {
     Odd(IgnoredAny),
 }
 
-/// A field that is null, missing or of another type becomes its default. One odd custom
-/// resource must not blind the watch of its kind.
+/// Reads a field; one that is null, missing or of another type becomes its default. One odd
+/// custom resource must not blind the watch of its kind.
 pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -90,7 +90,7 @@ impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for Object<T> {
     }
 }
 
-/// A field that is null becomes its default.
+/// Reads a field; one that is null becomes its default.
 pub(super) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -99,7 +99,8 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// An integer that some resources write as text (`status.observedGeneration` of a Rollout).
+/// Reads an integer that some resources write as text (`status.observedGeneration` of a
+/// Rollout).
 pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::Number(number) => number.as_i64(),
@@ -108,7 +109,7 @@ pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     })
 }
 
-/// A number, or a text such as "25%".
+/// Reads a number, or a text such as "25%".
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::Number(number) => Some(number.to_string()),

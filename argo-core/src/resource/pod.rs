@@ -32,7 +32,7 @@ pub struct Pod {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
-    /// The node it is bound to.
+    /// The node that the pod is bound to.
     pub node_name: Option<String>,
     /// `Always`, `OnFailure` or `Never`.
     pub restart_policy: Option<String>,
@@ -100,7 +100,7 @@ pub struct Container {
 pub struct RestartRule {
     /// `Restart` or `RestartAllContainers`.
     pub action: String,
-    /// The exit codes that it is about.
+    /// The exit codes that the rule is about.
     #[serde(deserialize_with = "lenient")]
     pub exit_codes: ExitCodes,
 }
@@ -132,7 +132,7 @@ impl RestartRule {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerPort {
-    /// The port of the node that it takes.
+    /// The port of the node that the container takes.
     pub host_port: Option<i64>,
 }
 
@@ -255,18 +255,18 @@ pub struct Exec {
 pub struct Volume {
     /// The name of the volume within the pod.
     pub name: String,
-    /// The claim it mounts.
+    /// The claim that the volume mounts.
     pub persistent_volume_claim: Option<ClaimSource>,
-    /// The ConfigMap it shows.
+    /// The ConfigMap that the volume shows.
     #[serde(deserialize_with = "lenient")]
     pub config_map: Option<ConfigMapSource>,
-    /// The Secret it shows.
+    /// The Secret that the volume shows.
     #[serde(deserialize_with = "lenient")]
     pub secret: Option<SecretSource>,
-    /// The sources that it puts together.
+    /// The sources that the volume puts together.
     #[serde(deserialize_with = "lenient")]
     pub projected: Option<ProjectedSource>,
-    /// The image whose files it shows.
+    /// The image whose files the volume shows.
     #[serde(deserialize_with = "lenient")]
     pub image: Option<ImageSource>,
 }
@@ -355,17 +355,17 @@ pub struct PodStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerStatus {
-    /// Its name.
+    /// The name of the container.
     pub name: String,
     /// The current state.
     #[serde(deserialize_with = "nullable")]
     pub state: ContainerState,
-    /// The state in which its previous run ended.
+    /// The state in which the previous run of the container ended.
     #[serde(deserialize_with = "nullable")]
     pub last_state: ContainerState,
-    /// True while its readiness probe passes, or it runs without one.
+    /// True while the container's readiness probe passes, or it runs without a probe.
     pub ready: bool,
-    /// True once its startup probe passed.
+    /// True once the container's startup probe has passed.
     pub started: Option<bool>,
     /// The number of restarts by the kubelet.
     pub restart_count: i32,
@@ -428,7 +428,7 @@ pub struct Terminated {
 }
 
 impl Pod {
-    /// Every container with its status, init containers first.
+    /// Returns every container with its status, init containers first.
     pub fn containers(&self) -> impl Iterator<Item = (&Container, Option<&ContainerStatus>)> {
         let (spec, status) = (&self.spec, &self.status);
         let groups = [
@@ -447,7 +447,7 @@ impl Pod {
         })
     }
 
-    /// The condition of a type.
+    /// Returns the condition of a type.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {
         self.status
             .conditions

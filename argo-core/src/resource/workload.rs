@@ -122,7 +122,7 @@ pub struct UpdateStrategy {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RollingUpdate {
-    /// Ordinals below it keep the old revision (StatefulSet).
+    /// The ordinal below which pods keep the old revision (StatefulSet).
     #[serde(deserialize_with = "integer")]
     pub partition: Option<i64>,
     /// A number or a percentage.
@@ -209,7 +209,7 @@ pub struct WorkloadStatus {
 }
 
 impl WorkloadObject {
-    /// The condition of a type.
+    /// Returns the condition of a type.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {
         self.status
             .conditions

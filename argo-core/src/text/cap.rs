@@ -1,6 +1,6 @@
 //! Text of any length made fit for one line.
 
-/// Stands at the end of a text that was cut.
+/// The mark at the end of a text that was cut.
 const CUT: char = '…';
 
 /// Returns at most `max` characters of a text. The last one is `…` if some were cut.

@@ -4,7 +4,7 @@
 /// (`tools/record/events_cache.go`).
 const COMBINED: &str = "(combined from similar events): ";
 
-/// Stands for a part that differs from one occurrence to the next.
+/// The mark in the place of a part that differs from one occurrence to the next.
 const MARK: char = '*';
 
 /// Returns the message without the prefix of combined events.

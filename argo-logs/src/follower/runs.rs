@@ -333,10 +333,9 @@ impl Runs {
         if restart <= first || next.never_started() {
             return None;
         }
-        Some(Report::RunsLost {
-            first,
-            last: restart - 1,
-        })
+        // A run without a container wrote nothing.
+        let last = restart - 1 - i32::from(self.view.last_is_made_up);
+        (first <= last).then_some(Report::RunsLost { first, last })
     }
 
     /// Returns the run before `next` for being read again, if lines read of it may have been

@@ -92,3 +92,18 @@ fn a_run_that_the_pod_forgets_is_lost_with_a_report() {
         Some(Report::EndLost { restart: 0, .. })
     ));
 }
+
+/// `lastState` without a container id, as after `ContainerStatusUnknown`.
+#[test]
+fn a_run_whose_end_is_made_up_is_no_loss() {
+    let mut runs = Runs::default();
+    runs.learn(view(Some(run(0, true)), None));
+    assert_eq!(next(&mut runs, true), (0, Some(0)));
+    runs.retire();
+    let made_up = ContainerView {
+        last_is_made_up: true,
+        ..view(Some(run(2, true)), None)
+    };
+    runs.learn(made_up);
+    assert_eq!(next(&mut runs, true), (0, Some(2)));
+}

@@ -104,6 +104,7 @@ impl World {
             pod,
             current,
             last,
+            last_is_made_up: false,
             over: false,
         }
     }

@@ -46,11 +46,11 @@ pub(super) struct ContainerView<'a> {
 /// The purpose of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It runs and ends before the others start.
+    /// The container runs and ends before the others start.
     Init,
-    /// It starts before the others and runs with them.
+    /// The container starts before the others and runs with them.
     Sidecar,
-    /// It does the work that the pod exists for.
+    /// The container does the work that the pod exists for.
     Regular,
 }
 
@@ -323,7 +323,7 @@ impl<'a> ContainerView<'a> {
         &self.container.name
     }
 
-    /// `container app`, `init container migrate`.
+    /// Names the container with its role: `container app`, `init container migrate`.
     pub(super) fn label(&self) -> String {
         let role = match self.role {
             Role::Init => "init container",

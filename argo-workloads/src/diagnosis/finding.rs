@@ -91,10 +91,11 @@ impl From<&Finding> for record::Finding {
 /// Returns the workloads that can no longer become complete, each with the time from which on
 /// that was certain.
 ///
-/// The rule is krane's (`lib/krane/kubernetes_resource/{deployment,stateful_set,daemon_set}.rb`):
-/// a StatefulSet or DaemonSet is doomed when any pod is, anything that may get another
-/// pod when all its new pods are. What dooms no pod in particular (a quota, a failed Job,
-/// the sync) dooms the workload.
+/// The rule is krane's
+/// (`lib/krane/kubernetes_resource/{deployment,stateful_set,daemon_set}.rb`): a StatefulSet
+/// or DaemonSet is doomed when any of its pods is, a workload that may get another pod when
+/// all its new pods are. A cause that dooms no pod in particular (a quota, a failed Job, the
+/// sync) dooms the workload.
 pub fn doomed_workloads(findings: &[Finding]) -> Vec<(ObjectRef, Timestamp)> {
     let mut by_workload: BTreeMap<ObjectName, Vec<&Finding>> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.is_doomed()) {

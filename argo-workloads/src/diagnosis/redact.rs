@@ -5,9 +5,9 @@ use argo_core::text::{
     redacted,
 };
 
-/// Characters that a message keeps.
+/// Characters above which a message is cut.
 const MAX: usize = 300;
-/// Bytes of a message that are read.
+/// Bytes of a message that are read; the rest is dropped unread.
 const LOOK: usize = 8 * 1024;
 
 /// Returns a message on one line, without credentials, of at most 300 characters; a longer

@@ -21,7 +21,7 @@ mod docs;
 
 pub use docs::findings_page;
 
-/// Pods, facts and lines that a finding shows.
+/// Pods, facts and lines that a finding shows at most; further ones are dropped.
 const PODS: usize = 100;
 const EVIDENCE: usize = 6;
 const LINES: usize = 10;
@@ -118,6 +118,7 @@ fn promote(observations: &mut [Candidate]) {
         let deadline = candidate
             .name()
             .and_then(|name| given_up.get(&name).copied());
+        // Trouble that began after the controller gave up was not the reason.
         if deadline.is_some_and(|deadline| candidate.observation.since <= deadline) {
             candidate.is_past_grace = true;
             candidate.observation.severity = Severity::Doomed;
@@ -146,7 +147,7 @@ fn drop_symptoms(observations: &mut Vec<Candidate>, context: &Context<'_>) {
     let mut codes: BTreeMap<ObjectName, BTreeSet<Code>> = BTreeMap::new();
     let mut all = BTreeSet::new();
     add_deadlines(observations);
-    // An Application is suspended because something of it is.
+    // An Application is suspended because one of its workloads is.
     let is_workload_paused = observations.iter().any(|candidate| {
         candidate.code == Code::AppSuspended && !candidate.is_of_application(context)
     });
@@ -181,6 +182,7 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
         Code::JobHeld,
     ];
     match code {
+        // The deadline passed because of the other cause.
         Code::ProgressDeadline => own.len() > 1,
         // The Job says how it ended; its pods said so before.
         code if crashes.contains(&code) => {
@@ -192,6 +194,7 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
             Code::ExecFormat,
             Code::PermissionDenied,
         ]),
+        // Any other cause says more about the application.
         Code::AlreadyDegraded => all.len() > 1,
         _ => false,
     }
@@ -203,6 +206,7 @@ fn finding(
     mut observations: Vec<Observation>,
     context: &Context<'_>,
 ) -> Option<Finding> {
+    // The first hit gives the sentence and the lines: one with lines says most.
     observations.sort_by_key(|observation| {
         std::cmp::Reverse((!observation.lines.is_empty(), observation.weight))
     });
@@ -249,8 +253,9 @@ fn finding(
     })
 }
 
-/// `db-1: container postgres crashes on start (exit 1, 3 times in 55 s): FATAL…`,
-/// `container app … (exit 1; 3 of 3 new pods): …`. `is_named` if a single pod is named.
+/// Writes the sentence of a finding: `db-1: container postgres crashes on start (exit 1, 3
+/// times in 55 s): FATAL…`, `container app … (exit 1; 3 of 3 new pods): …`. A single pod is
+/// named if `is_named`.
 fn sentence(observation: &Observation, pods: &[String], is_named: bool, new_pods: usize) -> String {
     let (prefix, suffix) = match pods {
         [pod] if is_named => (format!("{pod}: "), String::new()),

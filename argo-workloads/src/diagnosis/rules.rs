@@ -27,7 +27,7 @@ mod scheduling;
 mod start_error;
 mod volume;
 
-/// One rule: a check, and how long its observation must last to be a finding.
+/// A rule: a check, and the time for which its observation must last to be a finding.
 pub(super) struct Rule {
     pub(super) code: Code,
     /// A state that lasts shorter than this is no finding.
@@ -327,7 +327,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 impl Rule {
-    /// Everything that this rule finds, ripe or not.
+    /// Returns everything that this rule finds, ripe or not.
     pub(super) fn observations(&self, context: &Context<'_>) -> Vec<Observation> {
         match self.check {
             Check::Container(check) => {

@@ -157,7 +157,7 @@ impl Timeline {
         self.close_replaced(&recovered, now);
     }
 
-    /// A finding is resolved, too, if the one that replaced it is.
+    /// Closes the findings whose replacement was resolved.
     fn close_replaced(&mut self, workloads: &[String], now: Timestamp) {
         let replaced = self.reported.iter_mut().filter(|(key, reported)| {
             reported.end == End::Replaced

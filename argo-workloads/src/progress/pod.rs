@@ -9,11 +9,11 @@ use super::crashes::{Crashes, permanent};
 
 #[derive(Debug)]
 pub(super) struct PodProgress {
-    /// Uid of the workload at the top of its ownership chain.
+    /// Uid of the workload at the top of the pod's ownership chain.
     pub(super) root: Arc<str>,
     /// True if the pod came into being with this rollout.
     pub(super) is_new: bool,
-    /// Restarts of all its containers during this rollout.
+    /// Restarts of all containers of the pod.
     pub(super) restarts: u32,
     /// Ends of containers that nobody asked for.
     pub(super) crashes: Crashes,

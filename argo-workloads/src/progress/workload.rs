@@ -12,7 +12,7 @@ use jiff::Timestamp;
 pub struct WorkloadProgress {
     /// The workload.
     pub object: ObjectRef,
-    /// The present state of its rollout.
+    /// The present state of the workload's rollout.
     pub rollout: RolloutState,
     /// Whether it runs for ever, once, or starts others by the clock.
     pub runs: Runs,
@@ -26,10 +26,10 @@ pub struct WorkloadProgress {
     pub held_up_by: Option<Arc<str>>,
     /// The time that the workload took to become complete, the last time.
     pub took: Option<Duration>,
-    /// True once it was deleted.
+    /// True once the workload was deleted.
     pub gone: bool,
     origin: Origin,
-    /// Restarts of the containers of its deleted new pods.
+    /// Restarts of the containers of the workload's deleted new pods.
     pub(super) restarts_of_gone: u32,
 }
 

@@ -4,7 +4,7 @@ use argo_core::resource::Pod;
 
 use super::RolloutState;
 
-/// The state of a pod that no workload owns, as Argo CD's health check decides it.
+/// Returns the state of a pod that no workload owns, as Argo CD's health check decides it.
 ///
 /// A pod that is restarted for ever is complete when it is ready; one that is not, when
 /// it succeeded.

@@ -126,7 +126,7 @@ impl RefusedAccess {
         Some(Notice::new(NoticeCode::Restored, Level::Info, message))
     }
 
-    /// The time at which [`gathered`](Self::gathered) has notices.
+    /// Returns the time at which [`gathered`](Self::gathered) has notices.
     pub(crate) fn due(&self) -> Option<Duration> {
         self.due
     }
@@ -167,7 +167,8 @@ fn notice(scope: &Scope, gathered: &Gathered) -> Notice {
     ))
 }
 
-/// The commands that allow it to the user whom the server's answer names.
+/// Returns the commands that allow reading the resources to the user whom the server's answer
+/// names.
 pub(crate) fn rule(scope: &Scope, resources: &[&str], answer: &str) -> String {
     let namespace = match scope {
         Scope::Cluster => None,

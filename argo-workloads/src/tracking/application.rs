@@ -8,11 +8,11 @@ use argo_core::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// An operation that ended at most this long before the start is still followed.
+/// The time before the start within which an ended operation is still followed.
 const JUST_ENDED: SignedDuration = SignedDuration::from_secs(30);
 
-/// Every namespace that the application has objects in, as far as Argo CD knows: those
-/// that it compares, and those that the last operation touched, hooks among them.
+/// Returns every namespace that the application has objects in, as far as Argo CD knows:
+/// those that it compares, and those that the last operation touched, hooks among them.
 pub(crate) fn namespaces(application: &Application) -> BTreeSet<String> {
     let status = &application.status;
     let compared = status.resources.iter().map(|resource| &resource.namespace);
@@ -28,7 +28,8 @@ pub(crate) fn namespaces(application: &Application) -> BTreeSet<String> {
         .collect()
 }
 
-/// The Applications among its objects. Only they know where they deploy to.
+/// Returns the Applications among the objects of an Application. Only they know where they
+/// deploy to.
 pub(crate) fn children(application: &Application) -> Vec<AppRef> {
     let resources = application.status.resources.iter();
     let children = resources.filter(|resource| {

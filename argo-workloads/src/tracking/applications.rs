@@ -99,12 +99,12 @@ impl Applications {
         }
     }
 
-    /// The name of the Application at the top.
+    /// Returns the name of the Application at the top.
     pub(crate) fn root(&self) -> &AppRef {
         &self.root
     }
 
-    /// The Application at the top, if it was read.
+    /// Returns the Application at the top, if it was read.
     pub(crate) fn found_root(&self) -> Option<&Application> {
         self.entries.get(&name(&self.root))?.found.as_deref()
     }
@@ -203,7 +203,7 @@ impl Applications {
         missing
     }
 
-    /// Every namespace that an Application names whose objects are on this cluster.
+    /// Returns every namespace that an Application names whose objects are on this cluster.
     pub(crate) fn namespaces(&self) -> BTreeSet<String> {
         let entries = self.entries.values();
         let found = entries.filter_map(|entry| entry.found.as_ref());
@@ -211,7 +211,8 @@ impl Applications {
         here.flat_map(|app| application::namespaces(app)).collect()
     }
 
-    /// A selector for each Application whose objects may be on this cluster, the root first.
+    /// Returns a selector for each Application whose objects may be on this cluster, the root
+    /// first.
     pub(crate) fn selectors(&self, config: &TrackConfig) -> Vec<AppSelector> {
         let mut entries: Vec<_> = self.entries.values().collect();
         entries.retain(|entry| entry.level == 0 || self.may_be_here(entry));
@@ -231,7 +232,8 @@ impl Applications {
         found.is_none_or(|found| self.local.is_destination(&found.spec.destination))
     }
 
-    /// The cluster that an Application deploys to, if that is another.
+    /// Returns the cluster that an Application deploys to, if that is another one than the
+    /// watched cluster.
     pub(crate) fn other_cluster<'a>(&self, found: &'a Application) -> Option<&'a str> {
         let destination = &found.spec.destination;
         let is_here = self.local.is_destination(destination);

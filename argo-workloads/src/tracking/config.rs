@@ -74,11 +74,11 @@ pub struct TrackConfig {
     pub started: Timestamp,
     /// True to follow also the Applications that the Application deploys. Default true.
     pub children: bool,
-    /// Levels of such Applications that are followed. Default 3.
+    /// Levels of deployed Applications that are followed. Default 3.
     pub children_depth: usize,
     /// The kinds to watch besides pods. Default [`builtin`].
     pub kinds: Vec<Arc<dyn Workload>>,
-    /// Above this number of namespaces each kind has one watch of the whole cluster, if
+    /// The number of namespaces above which each kind has one watch of the whole cluster, if
     /// that is allowed. Default 20.
     pub namespace_limit: usize,
     /// The time for which the Application is waited for before the watches begin without it.

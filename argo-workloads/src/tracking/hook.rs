@@ -27,7 +27,8 @@ fn first(value: &str, phase: fn(&str) -> Option<&'static str>) -> Option<Arc<str
         .map(Arc::from)
 }
 
-/// `Skip` is no phase: such an object is never applied.
+/// Returns the phase that an annotation of Argo CD names. `Skip` is no phase: such an object
+/// is never applied.
 fn argo(name: &str) -> Option<&'static str> {
     let phases = [
         "PreSync",

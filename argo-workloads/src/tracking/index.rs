@@ -74,7 +74,7 @@ pub struct Index {
 /// The objects whose places are computed again after a change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// The objects below one whose place has changed.
+    /// The objects below any object whose place has changed.
     Moved,
     /// All objects below: ownership has changed. Where owners form a circle the place of an
     /// object may change although that of its owner does not.
@@ -132,7 +132,7 @@ impl Index {
         self.lists.insert(list, self.generation);
     }
 
-    /// Ends a list: objects that it did not hold are gone.
+    /// Ends a list: objects that the list did not hold are gone.
     pub fn end_list(&mut self, kind: &GroupKind, scope: &Scope) -> Vec<Change> {
         let Some(began) = self.lists.remove(&(kind.clone(), scope.clone())) else {
             return Vec::new();
@@ -142,6 +142,7 @@ impl Index {
             here && node.state == State::Present && node.seen < began
         };
         let mut gone: Vec<_> = self.nodes.values().filter(missing).collect();
+        // The map has no order, but equal inputs must give equal events.
         gone.sort_by(|a, b| a.object.name.cmp(&b.object.name));
         let gone: Vec<Uid> = gone.iter().map(|node| node.object.uid.clone()).collect();
         let mut changes = Vec::new();
@@ -184,7 +185,9 @@ impl Index {
             .nodes
             .get(uid)
             .is_some_and(|node| node.state != State::Read);
+        // A watch may have delivered the owner meanwhile, or nothing refers to it any more.
         let known = seen || !self.children.contains_key(uid);
+        // An object of the same name with another uid is a successor, not this owner.
         let Some(meta) = found.filter(|meta| meta.uid.as_deref() == Some(uid) && !known) else {
             return changes;
         };
@@ -227,7 +230,7 @@ impl Index {
         changes
     }
 
-    /// All objects that are known and not deleted.
+    /// Returns all objects that are known and not deleted.
     pub(crate) fn present(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values().filter(|node| !node.is_gone())
     }
@@ -237,13 +240,14 @@ impl Index {
         self.nodes.get(uid)
     }
 
-    /// The objects that name this one as their owner.
+    /// Returns the objects that name this one as their owner.
     pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = &Node> {
         let owned = self.children.get(uid).into_iter().flatten();
         owned.filter_map(|uid| self.nodes.get(uid))
     }
 
-    /// The owners of an object without a place that were read and have no place either.
+    /// Returns the owners of an object without a place that were read and have no place
+    /// either.
     pub(crate) fn unclaimed_owners(&self, uid: &str) -> Vec<UnknownOwner> {
         let node = self.nodes.get(uid).filter(|node| node.place.is_none());
         let owners = node.into_iter().flat_map(|node| &node.owners);
@@ -253,7 +257,7 @@ impl Index {
             .collect()
     }
 
-    /// All owners that were read and have no place.
+    /// Returns all owners that were read and have no place.
     pub(crate) fn all_unclaimed_owners(&self) -> Vec<UnknownOwner> {
         let read = self.nodes.values();
         let read = read.filter(|node| node.state == State::Read && node.place.is_none());
@@ -290,6 +294,8 @@ impl Index {
         let before = self.nodes.remove(&uid);
         let is_news = before.is_none();
         let same = before.as_ref().is_some_and(|before| before.is_same(&node));
+        // While a list is being read, an unknown object may be old: its creation time
+        // decides.
         node.is_new = is_news && node.state == State::Present && !self.is_listed(&node);
         let relinked = before
             .as_ref()
@@ -348,6 +354,7 @@ impl Index {
                 continue;
             }
             remove(&mut self.children, &owner.uid, uid);
+            // Nothing refers to the owner any more: a later object may ask for it anew.
             if !self.children.contains_key(&owner.uid) {
                 self.asked.remove(&owner.uid);
             }
@@ -461,6 +468,7 @@ impl Index {
                 _ => {}
             }
         }
+        // Owned objects are removed before their owners.
         changes.extend(removed.into_iter().rev());
         for (uid, _) in placed {
             self.ask(&uid, changes);
@@ -499,7 +507,7 @@ impl Index {
         chain.take(self.nodes.len()).count()
     }
 
-    /// The objects that an object owns or uses.
+    /// Returns the objects that an object owns or uses.
     fn below(&self, uid: &Uid) -> Vec<Uid> {
         let owned = self.children.get(uid).into_iter().flatten().cloned();
         let used = self.nodes.get(uid).map(|node| self.used_by(node));
@@ -513,6 +521,7 @@ impl Index {
         if node.own {
             return Some(Place::root(node));
         }
+        // A circle of owners leads to no root.
         if path.contains(uid) {
             return None;
         }
@@ -537,6 +546,7 @@ impl Index {
         let Some(node) = self.nodes.get(uid) else {
             return;
         };
+        // An object that has a place needs no further owner.
         if node.place.is_some() || node.is_gone() {
             return;
         }

@@ -26,7 +26,7 @@ struct Seen {
 }
 
 impl NothingFound<'_> {
-    /// The notice, with the most likely reason.
+    /// Writes the notice, with the most likely reason.
     pub(crate) fn notice<'a>(&self, nodes: impl Iterator<Item = &'a Node>) -> Notice {
         let seen = self.count(nodes);
         let namespaces: Vec<_> = self.namespaces.iter().map(String::as_str).collect();

@@ -18,7 +18,7 @@ use crate::workload::Scope;
 /// The subject of a notice that is sent once, until it is retracted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum NoticeKey {
-    /// There is no such Application.
+    /// The Application does not exist.
     Missing(AppRef),
     /// Applications of a namespace may not be read.
     Forbidden(String),
@@ -124,8 +124,8 @@ pub(crate) fn applications_not_served(fallback: &str) -> Notice {
     Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message)
 }
 
-/// The cluster of a child is worth a line; that of the Application itself is a mistake in
-/// the settings.
+/// Reports objects on another cluster. The other cluster of a child is worth a line; that of
+/// the Application itself is a mistake in the settings.
 pub(crate) fn other_cluster(name: &str, cluster: &str, watched: &str, is_child: bool) -> Notice {
     if is_child {
         let message = format!(
@@ -160,7 +160,8 @@ pub(crate) fn owner_unreadable(owner: &ObjectRef, answer: &str) -> Notice {
     }
 }
 
-/// Tells the parts that are still followed without an Application from those that are lost.
+/// Describes the objects that are followed even without an Application, and those that are
+/// lost.
 pub(crate) fn fallback(app: &AppRef, applications: &Applications, config: &TrackConfig) -> String {
     let others = app != applications.root() || applications.found_root().is_some();
     let namespaces = if config.all_namespaces {

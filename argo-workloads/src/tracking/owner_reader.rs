@@ -15,19 +15,19 @@ use tokio::sync::Mutex;
 use super::index::UnknownOwner;
 use crate::workload::{Kinds, Names, scan::code};
 
-/// Reads of an owner before it is given up, while there is no answer at all.
+/// Reads of an owner before the owner is given up, while there is no answer at all.
 const TRIES: u32 = 5;
 
 /// The answer to the read of an owner.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// Its metadata.
+    /// The metadata of the owner.
     Found(Box<ObjectMeta>),
     /// The owner is gone, or its kind is not served.
     Absent,
-    /// It may not be read, in the server's words.
+    /// The owner may not be read; holds the server's message.
     Forbidden(String),
-    /// There was no answer, for this reason.
+    /// The read failed; holds the reason.
     Failed(String),
 }
 
@@ -108,7 +108,7 @@ impl OwnerReader {
     }
 }
 
-/// The resource of a watched kind in the version that an owner reference names.
+/// Returns the resource of a watched kind in the version that an owner reference names.
 fn resource(names: &Names, referenced: &GroupVersionKind) -> ApiResource {
     ApiResource {
         version: referenced.version.clone(),

@@ -14,10 +14,10 @@ use super::index::UnknownOwner;
 const REFUSED: Duration = Duration::from_secs(300);
 /// The shortest time between two reads of one owner.
 const READ_AGAIN: Duration = Duration::from_secs(10);
-/// The shortest time until an owner that belongs to nobody is read again because a pod of
-/// it changed: it may have got its tracking id since.
+/// The shortest time until an owner outside the application is read again because one of its
+/// pods changed: the owner may have got its tracking id since.
 const RECHECK: Duration = Duration::from_secs(60);
-/// The shortest time between two such reads, whatever the owner.
+/// The shortest time between two such reads of any owners.
 const BETWEEN_RECHECKS: Duration = Duration::from_secs(5);
 
 /// A kind in a namespace, the unit in which a role allows or refuses reads.
@@ -133,7 +133,7 @@ impl Owners {
         std::mem::take(&mut self.unreadable)
     }
 
-    /// One unreadable owner for each kind in a namespace, with the server's message.
+    /// Returns one unreadable owner for each kind in a namespace, with the server's message.
     pub(crate) fn refusals(&self) -> Vec<(UnknownOwner, String)> {
         let mut first: BTreeMap<Place, &UnknownOwner> = BTreeMap::new();
         for owner in &self.unreadable {

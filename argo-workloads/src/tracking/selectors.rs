@@ -40,8 +40,8 @@ impl Selectors {
         selectors.any(|selector| selector.is_labelled(meta))
     }
 
-    /// The membership of an object in the followed Application that owns it; if none does,
-    /// in the Application at the top.
+    /// Returns the membership of an object in the followed Application that owns it; if none
+    /// does, in the Application at the top.
     pub(crate) fn membership(&self, kind: &GroupKind, meta: &ObjectMeta) -> Membership {
         let selectors = self.selectors.iter();
         let mut all = selectors.map(|selector| selector.membership(kind, meta));
@@ -52,7 +52,7 @@ impl Selectors {
         all.find(|other| *other == Membership::Own).unwrap_or(first)
     }
 
-    /// The label that names the Application.
+    /// Returns the label that names the Application.
     pub(crate) fn label_key(&self) -> &str {
         let first = self.selectors.first();
         first.map_or(INSTANCE_LABEL, AppSelector::label_key)

@@ -52,9 +52,9 @@ pub struct Tracker {
 /// The progress of the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
-    /// Nothing but the Application is watched.
+    /// Only the Application is watched.
     AwaitingApplication,
-    /// Everything is watched, and not all first lists are complete.
+    /// All watches are open, and not all first lists are complete.
     Listing,
     /// Every watch has delivered its first list or failed for good.
     Synced,
@@ -95,7 +95,7 @@ impl Tracker {
         tracker
     }
 
-    /// The watches that are to be open.
+    /// Returns the watches that are to be open.
     pub fn watches(&self) -> &BTreeSet<WatchSpec> {
         self.plan.watches()
     }
@@ -110,7 +110,7 @@ impl Tracker {
         self.owners.next()
     }
 
-    /// The time at which [`tick`](Self::tick) is due.
+    /// Returns the time at which [`tick`](Self::tick) is due.
     pub fn deadline(&self) -> Option<Duration> {
         let is_waiting = self.phase == Phase::AwaitingApplication;
         let application = is_waiting.then_some(self.config.application_wait);
@@ -151,6 +151,7 @@ impl Tracker {
     /// Takes an event of a watch.
     pub fn watched(&mut self, spec: &WatchSpec, event: WatchEvent<Observed>, now: Duration) {
         self.now = now;
+        // A watch that was closed may still have events under way.
         if !self.plan.watches().contains(spec) {
             return;
         }
@@ -260,6 +261,7 @@ impl Tracker {
 
     fn want(&mut self, unknown: UnknownOwner) {
         let namespaces = self.plan.namespaces();
+        // A watch of the whole cluster delivers objects of other namespaces, too.
         let is_in_scope =
             self.config.all_namespaces || namespaces.contains(&*unknown.owner.namespace);
         if let Some(refused) = self.owners.want(unknown, is_in_scope, self.now) {
@@ -267,7 +269,7 @@ impl Tracker {
         }
     }
 
-    /// Reads an owner again that belongs to nobody, as a pod of it has changed.
+    /// Reads an owner of a changed pod again that belongs to no application, if it is time.
     fn recheck_owners(&mut self, pod: &str) {
         let owners = self.index.unclaimed_owners(pod);
         if let Some(due) = self.owners.recheck(owners, self.now) {
@@ -275,8 +277,8 @@ impl Tracker {
         }
     }
 
-    /// Reads owners again that belong to nobody, as the Application lists them: they may
-    /// have got their tracking id by now.
+    /// Reads owners again that belong to no application although the Application lists them:
+    /// they may have got their tracking id by now.
     fn recheck_listed_owners(&mut self, found: &Application) {
         for unknown in self.index.all_unclaimed_owners() {
             if application::lists(found, &unknown.owner) {
@@ -430,7 +432,7 @@ impl Tracker {
 
     // Watches
 
-    /// Ends the wait for the Application, if it lasts.
+    /// Ends the wait for the Application, if that is still going on.
     fn watch_everything(&mut self) {
         if self.phase == Phase::AwaitingApplication {
             self.phase = Phase::Listing;
@@ -446,11 +448,13 @@ impl Tracker {
         }
         self.plan.join(self.applications.namespaces());
         self.plan.join(self.config.namespaces.iter().cloned());
+        // No namespace is known: the objects may be beside the Application.
         if self.plan.namespaces().is_empty() && !self.config.all_namespaces {
             let home = self.applications.root().namespace.clone();
             self.plan.join([home]);
         }
         let replanned = self.plan.everything(applications, &self.config);
+        // A namespace may have joined, and with it owners that were not read before.
         for unknown in self.owners.take_out_of_scope() {
             self.want(unknown);
         }
@@ -464,6 +468,7 @@ impl Tracker {
         for closed in &replanned.closed {
             let (kind, scope) = (closed.kind(&self.kinds), closed.scope());
             let resource = closed.resource(&self.kinds);
+            // A watch that is closed has not recovered: there is nothing to report.
             drop(self.notices.access.restored(&scope, &resource));
             let changes = self.index.uncover(&kind, &scope);
             self.report(changes);
@@ -475,6 +480,7 @@ impl Tracker {
             DegradedReason::Forbidden => self.forbidden(spec, &degraded.message),
             DegradedReason::NotServed => self.not_served(spec),
             DegradedReason::Unauthorized | DegradedReason::Unreachable => {
+                // These may pass soon, so the first list is still awaited.
                 return self.unreachable(spec, degraded);
             }
         }
@@ -495,6 +501,8 @@ impl Tracker {
             }
             return self.applications_forbidden(spec, namespace, message);
         }
+        // A role may allow in each namespace a kind that it does not allow in the whole
+        // cluster.
         if self.plan.try_each_namespace(spec) {
             return self.replan();
         }
@@ -549,6 +557,7 @@ impl Tracker {
     }
 
     fn check_synced(&mut self) {
+        // An owner that is being read may still bring objects into the application.
         if self.phase != Phase::Listing || !self.owners.is_idle() {
             return;
         }

@@ -28,7 +28,7 @@ const READERS: usize = 8;
 
 /// Tracks an application.
 ///
-/// Nothing is asked of a cluster before the stream is polled.
+/// No request is sent before the stream is polled.
 pub fn track(clients: Clients, app: AppRef, config: TrackConfig) -> TrackStream {
     let running = Running::new(clients, app, config);
     let events = futures::stream::unfold(running, |mut running| async move {

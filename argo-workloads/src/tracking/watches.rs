@@ -68,7 +68,7 @@ impl WatchContext {
 }
 
 impl WatchSpec {
-    /// The namespace that is watched, or the whole cluster.
+    /// Returns the namespace that is watched, or the whole cluster.
     pub fn scope(&self) -> Scope {
         match self {
             Self::Applications { namespace, .. } => Scope::Namespace(Arc::clone(namespace)),
@@ -89,7 +89,7 @@ impl WatchSpec {
         }
     }
 
-    /// The name that RBAC has for the kind.
+    /// Returns the name that RBAC has for the kind.
     pub(crate) fn resource(&self, kinds: &Kinds) -> String {
         match self {
             Self::Applications { .. } => rbac_name("applications", "argoproj.io"),

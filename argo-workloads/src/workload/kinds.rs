@@ -32,7 +32,7 @@ impl Kinds {
         &self.0[place].kind
     }
 
-    /// The name that RBAC has for a kind.
+    /// Returns the name that RBAC has for a kind.
     pub(crate) fn resource(&self, place: usize) -> &str {
         &self.0[place].resource
     }

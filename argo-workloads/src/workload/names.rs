@@ -48,17 +48,17 @@ impl Names {
         }
     }
 
-    /// Group and kind.
+    /// Returns the group and the kind.
     pub fn group_kind(&self) -> GroupKind {
         GroupKind::new(&self.group, &self.kind)
     }
 
-    /// The plural with its group as RBAC names it: `deployments.apps`, `pods`.
+    /// Returns the plural with its group as RBAC names it: `deployments.apps`, `pods`.
     pub fn resource(&self) -> String {
         rbac_name(&self.plural, &self.group)
     }
 
-    /// The resource as kube's client takes it.
+    /// Returns the resource as kube's client takes it.
     pub fn api_resource(&self) -> ApiResource {
         let (group, version) = (&*self.group, &*self.version);
         let api_version = if group.is_empty() {
@@ -76,7 +76,7 @@ impl Names {
     }
 }
 
-/// `deployments.apps`, `pods`.
+/// Joins plural and group: `deployments.apps`, `pods`.
 pub(crate) fn rbac_name(plural: &str, group: &str) -> String {
     if group.is_empty() {
         plural.to_owned()

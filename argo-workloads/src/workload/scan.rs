@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::Scope;
 
-/// Objects a page.
+/// Objects in a page of a list.
 const PAGE: u32 = 250;
-/// A list whose pages expire while they are read is begun again this often.
+/// Tries of a list whose pages expire while they are read; after the last the list fails.
 const TRIES: u32 = 3;
 
 /// An error that kept a list from being read.
@@ -24,8 +24,8 @@ pub struct Error {
 }
 
 impl Error {
-    /// The reason, for programs. Only [`Unreachable`](DegradedReason::Unreachable) may go
-    /// away by trying again.
+    /// Returns the reason, for programs. Only [`Unreachable`](DegradedReason::Unreachable)
+    /// may go away by trying again.
     pub fn reason(&self) -> DegradedReason {
         match code(&self.source) {
             401 => DegradedReason::Unauthorized,
@@ -36,7 +36,7 @@ impl Error {
     }
 }
 
-/// All objects of a kind.
+/// Lists all objects of a kind.
 pub(crate) async fn scan<K>(api: &Api<K>, resource: &str, scope: &Scope) -> Result<Vec<K>, Error>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
@@ -73,7 +73,7 @@ where
     }
 }
 
-/// The HTTP status of an error, 0 where there was no answer.
+/// Returns the HTTP status of an error, 0 where there was no answer.
 pub(crate) fn code(error: &kube::Error) -> u16 {
     match error {
         kube::Error::Api(status) => status.code,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use argo_core::{TrackEvent, TrackedBody, client::Connection};
 use argo_logs::{Batch, TailTarget, tail};
 
-/// Lines that a verdict shows at most, and a few for the error among them.
+/// Number of lines to read: the most that a verdict shows, and a few more to find the error in.
 const LINES: u32 = 25;
 
 /// The pod's uid, the container's name and its last lines.

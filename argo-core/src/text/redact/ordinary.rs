@@ -54,7 +54,8 @@ pub(super) fn is_word(letters: &str) -> bool {
         || !letters.is_ascii()
 }
 
-/// In camel case a word has three letters or more; these are the ones that have less.
+/// True if a part of a camel-case name may be a word: it has three letters or more, or is one
+/// of the known shorter words.
 fn is_long(part: &str) -> bool {
     const SHORT: [&str; 10] = ["id", "ip", "of", "to", "in", "is", "on", "no", "os", "by"];
     part.len() > 2 || SHORT.contains(&part)

@@ -137,7 +137,7 @@ fn is_token_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 }
 
-/// Long words in which capitals, small letters and digits change places all the time.
+/// Cuts long words in which capitals, small letters and digits change places all the time.
 fn random_words(at: usize, word: &str, cuts: &mut Cuts) {
     const LONG: usize = 30;
     let mut start = 0;

@@ -71,7 +71,7 @@ pub(crate) fn severity(operation: &OperationState) -> Severity {
     }
 }
 
-/// True if somebody terminated the operation.
+/// True if a user terminated the operation.
 pub(crate) fn was_terminated(operation: &OperationState) -> bool {
     operation.phase == "Terminating" || operation.message.as_deref() == Some("Operation terminated")
 }

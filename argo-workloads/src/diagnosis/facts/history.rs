@@ -138,8 +138,8 @@ impl ContainerHistory {
     }
 
     fn end(&mut self, run: i64, terminated: &Terminated, now: Timestamp) {
-        // What the kubelet writes of a container that it has lost, or removed to restart the
-        // whole pod, says nothing of it: the exit code is made up.
+        // The status of a container that the kubelet has lost, or removed to restart the
+        // whole pod, proves nothing: the kubelet makes up the exit code.
         const MADE_UP: [&str; 2] = ["ContainerStatusUnknown", "RestartingAllContainers"];
         let reason = terminated.reason.as_deref().unwrap_or_default();
         if run < 0 || MADE_UP.contains(&reason) {

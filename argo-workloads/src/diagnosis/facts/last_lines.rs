@@ -39,7 +39,7 @@ struct Run {
     lines: VecDeque<RawLine>,
 }
 
-/// A line as it came: most lines are dropped before anybody needs their text.
+/// A line in its bytes: most lines are dropped before their text is needed.
 #[derive(Clone, Debug)]
 struct RawLine {
     time: Option<Timestamp>,
@@ -71,8 +71,8 @@ impl LastLines {
         }
     }
 
-    /// Learns from a pod which runs have ended: their lines matter, however many their
-    /// successors write.
+    /// Learns from a pod which runs have ended: the lines of these are kept, however many
+    /// lines their successors write.
     pub(crate) fn observe(&mut self, pod_uid: &Arc<str>, pod: &Pod) {
         for (container, status) in pod.containers() {
             if let Some(id) = status.and_then(last_ended) {

@@ -4,10 +4,10 @@ use argo_core::text::cap;
 
 use crate::diagnosis::{facts::Line, redact};
 
-/// Characters of the line that are kept.
+/// Characters above which the line is cut.
 const MAX: usize = 200;
 
-/// The line that most likely names the cause, or nothing where none looks like it: a
+/// Returns the line that most likely names the cause, or nothing where none looks like it: a
 /// guess would be read as a fact.
 ///
 /// A word that ends programs (`FATAL`, `panic:`) beats an exception, an exception beats
@@ -46,7 +46,7 @@ fn fatal<'a>(texts: &[&'a str]) -> Option<&'a str> {
     texts.iter().rev().find(is_fatal).copied()
 }
 
-/// Python: the last line of the last traceback, which is not indented.
+/// Finds the error of Python: the last line of the last traceback, which is not indented.
 fn traceback<'a>(texts: &[&'a str]) -> Option<&'a str> {
     let start = texts.iter().rposition(|text| {
         text.trim_start()
@@ -59,7 +59,8 @@ fn traceback<'a>(texts: &[&'a str]) -> Option<&'a str> {
     })
 }
 
-/// Java names the root in the last `Caused by:`, everyone else in the exception itself.
+/// Finds an exception. Java names the root in the last `Caused by:`, other languages in the
+/// exception itself.
 fn exception<'a>(texts: &[&'a str]) -> Option<&'a str> {
     let caused = texts.iter().rev().find_map(|text| {
         let text = text.trim_start();

@@ -13,7 +13,7 @@ use crate::diagnosis::{
 };
 use argo_core::text::similar::without_numbers;
 
-/// A quota that allows no more pods.
+/// Finds a quota that allows no more pods.
 pub(super) fn quota(view: WorkloadView<'_>) -> Option<Observation> {
     let refusal = refusal(view)?;
     let (name, phrase) = exceeded(refusal.message).or_else(|| unspecified(refusal.message))?;
@@ -28,7 +28,8 @@ pub(super) fn quota(view: WorkloadView<'_>) -> Option<Observation> {
     )
 }
 
-/// Anything else that refuses them: a webhook, Pod Security, a missing service account.
+/// Finds anything but a quota that refuses pods: a webhook, Pod Security, a missing service
+/// account.
 pub(super) fn denied(view: WorkloadView<'_>) -> Option<Observation> {
     let refusal = refusal(view)?;
     if exceeded(refusal.message).is_some() || unspecified(refusal.message).is_some() {
@@ -69,8 +70,8 @@ impl Refusal<'_> {
     }
 }
 
-/// The condition where there is one. The event where there is none, while pods are
-/// missing: controllers try again after up to minutes, so its age proves nothing.
+/// Returns the refusal: from the condition where there is one, otherwise from the event while
+/// pods are missing: controllers try again after up to minutes, so its age proves nothing.
 fn refusal<'a>(view: WorkloadView<'a>) -> Option<Refusal<'a>> {
     if view.state.complete {
         return None;
@@ -114,7 +115,7 @@ fn refusal<'a>(view: WorkloadView<'a>) -> Option<Refusal<'a>> {
     })
 }
 
-/// `exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2`
+/// Parses `exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2`
 fn exceeded(message: &str) -> Option<(String, String)> {
     let (_, rest) = message.split_once("exceeded quota: ")?;
     let (name, rest) = rest.split_once(", requested: ")?;
@@ -139,7 +140,7 @@ fn exceeded(message: &str) -> Option<(String, String)> {
     (!phrase.is_empty()).then(|| (clean(name), phrase))
 }
 
-/// `failed quota: compute: must specify limits.cpu for: app`
+/// Parses `failed quota: compute: must specify limits.cpu for: app`
 fn unspecified(message: &str) -> Option<(String, String)> {
     let (_, rest) = message.split_once("failed quota: ")?;
     let (name, what) = rest.split_once(": must specify ")?;
@@ -149,7 +150,7 @@ fn unspecified(message: &str) -> Option<(String, String)> {
     ))
 }
 
-/// The cause in words, and the object to look at.
+/// Returns the cause in words, and the object to look at.
 fn denial(message: &str) -> (String, Option<(&'static str, String)>) {
     let quoted = |after: &str| {
         let (_, rest) = message.split_once(after)?;

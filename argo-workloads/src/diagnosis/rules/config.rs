@@ -75,8 +75,8 @@ fn sources(volume: &Volume, is_secret: bool) -> Vec<&str> {
     names.into_iter().flatten().collect()
 }
 
-/// `couldn't find key URL in ConfigMap shop/settings`,
-/// `references non-existent secret key: tls.crt`
+/// Parses `couldn't find key URL in ConfigMap shop/settings`, `references non-existent secret
+/// key: tls.crt`
 fn key(message: &str) -> Option<Missing> {
     if let Some((_, rest)) = message.split_once("couldn't find key ") {
         let (key, rest) = rest.split_once(" in ")?;
@@ -107,7 +107,7 @@ fn key(message: &str) -> Option<Missing> {
     })
 }
 
-/// `configmap "settings" not found`, `secret "token" not found`
+/// Parses `configmap "settings" not found`, `secret "token" not found`
 fn object(message: &str) -> Option<Missing> {
     for (kind, title) in [("configmap", "ConfigMap"), ("secret", "Secret")] {
         let quote = format!("{kind} \"");
@@ -127,7 +127,7 @@ fn object(message: &str) -> Option<Missing> {
     None
 }
 
-/// A container that cannot be made for want of a ConfigMap, a Secret or a key.
+/// Finds a container that cannot be made for want of a ConfigMap, a Secret or a key.
 pub(super) fn missing(view: &ContainerView<'_>) -> Option<Observation> {
     let (since, message) = config_error(view)?;
     let missing = Missing::of(message)?;
@@ -143,7 +143,7 @@ pub(super) fn missing(view: &ContainerView<'_>) -> Option<Observation> {
     )
 }
 
-/// A volume that cannot be mounted for want of a ConfigMap, a Secret or a key. Only
+/// Finds a volume that cannot be mounted for want of a ConfigMap, a Secret or a key. Only
 /// events tell; the status stays `ContainerCreating`.
 pub(super) fn missing_volume(view: PodView<'_>) -> Option<Observation> {
     let fits = |message: &str| Missing::of(message);
@@ -159,7 +159,7 @@ pub(super) fn missing_volume(view: PodView<'_>) -> Option<Observation> {
     Some(with_next(observation, &missing, view).evidence(&event.message))
 }
 
-/// The security context wants another user than the image's.
+/// Finds a container whose security context wants another user than the image's.
 pub(super) fn runs_as_root(view: &ContainerView<'_>) -> Option<Observation> {
     let (since, message) = config_error(view)?;
     if !message.contains("runAsNonRoot") {
@@ -178,7 +178,7 @@ pub(super) fn runs_as_root(view: &ContainerView<'_>) -> Option<Observation> {
     )
 }
 
-/// A container that cannot be created for any other reason, over and over.
+/// Finds a container that cannot be created for any other reason, over and over.
 pub(super) fn cannot_create(view: &ContainerView<'_>) -> Option<Observation> {
     let start_problem = view.start_problem()?;
     let other = match start_problem.kind {
@@ -226,7 +226,7 @@ fn config_error<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str)> {
     (!overtaken).then_some((event.first, event.message.as_str()))
 }
 
-/// The volume in `MountVolume.SetUp failed for volume "v" : …`
+/// Returns the volume in `MountVolume.SetUp failed for volume "v" : …`
 fn volume(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("for volume \"")?;
     let (name, _) = rest.split_once('"')?;

@@ -40,7 +40,8 @@ pub(super) fn oom_killed(view: &ContainerView<'_>) -> Option<Observation> {
     })
 }
 
-/// `at its memory limit of 64Mi`; the limit of the whole pod where the container has none.
+/// Describes the memory limit: `at its memory limit of 64Mi`; the limit of the whole pod
+/// where the container has none.
 pub(super) fn memory_limit(pod: &Pod, container: &Container) -> String {
     let own = container.resources.limits.get("memory");
     let of_pod = pod.spec.resources.limits.get("memory");

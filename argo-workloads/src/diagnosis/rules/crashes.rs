@@ -54,11 +54,12 @@ impl<'a> Crashes<'a> {
 
     /// True if the container ended more often than `allowed`, or will not be started again.
     pub(super) fn exceed(&self, view: &ContainerView<'_>, allowed: u32) -> bool {
+        // A pod that is never restarted and belongs to no Job gets no second try.
         let is_final = view.restart_policy() == "Never" && view.pod.job().is_none();
         self.count > i64::from(allowed) || (is_final && self.count > 0)
     }
 
-    /// `3 times in 55 s`, `once`.
+    /// Describes the number of ends: `3 times in 55 s`, `once`.
     pub(super) fn times(&self) -> String {
         let between = self.last.time().duration_since(self.first);
         match self.count {
@@ -68,7 +69,7 @@ impl<'a> Crashes<'a> {
         }
     }
 
-    /// `right after its start`, `after 40 s`.
+    /// Describes the time of the ends: `right after its start`, `after 40 s`.
     pub(super) fn when(&self) -> String {
         if self.longest <= secs(10) {
             "right after its start".to_owned()
@@ -166,6 +167,7 @@ fn is_done(view: &ContainerView<'_>) -> bool {
 fn ran_for(end: &Terminated) -> Option<SignedDuration> {
     let (started, finished) = (end.started_at.as_ref()?, end.finished_at.as_ref()?);
     let ran = finished.0.duration_since(started.0);
+    // A container that never started has the epoch as its start.
     (started.0 > Timestamp::UNIX_EPOCH && ran >= SignedDuration::ZERO).then_some(ran)
 }
 
@@ -232,7 +234,7 @@ fn restarts(view: &ContainerView<'_>) -> i64 {
         .map_or(0, |status| i64::from(status.restart_count))
 }
 
-/// `ended last at 00:02:27 with exit code 1 after 2 s, 3 restarts`
+/// Describes the last end: `ended last at 00:02:27 with exit code 1 after 2 s, 3 restarts`
 fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
     let end = &crashes.last.terminated;
     let ran = ran_for(end).filter(|ran| *ran >= secs(1));
@@ -250,6 +252,7 @@ fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
 
 /// Returns the lines of the run that ended; those of the present run prove nothing.
 pub(super) fn lines_before_end(lines: &[Line], end: &End) -> Vec<Line> {
+    // The kubelet gives the time of an end in whole seconds.
     let until = end.time().saturating_add(secs(1)).unwrap_or(end.time());
     let of_dead: Vec<Line> = lines
         .iter()
@@ -294,13 +297,14 @@ pub(super) fn probe_kill<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a 
     (same || (untold && event.last <= end.time())).then_some(event)
 }
 
-/// `exit 1`, `exit 139: SIGSEGV`, `exit 127: command not found`.
+/// Describes an exit code: `exit 1`, `exit 139: SIGSEGV`, `exit 127: command not found`.
 pub(super) fn exit(end: &Terminated) -> String {
     let code = end.exit_code;
     if end.reason.as_deref() == Some("OOMKilled") {
         return format!("exit {code}: OOMKilled");
     }
     let signal = end.signal.filter(|signal| *signal > 0);
+    // By convention a code above 128 is 128 plus the number of a signal.
     let signal = signal.or((code > 128 && code < 160).then_some(code - 128));
     let reading = match (code, signal) {
         (127, _) => "command not found".to_owned(),

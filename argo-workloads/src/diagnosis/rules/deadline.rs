@@ -8,9 +8,9 @@ use crate::diagnosis::{
     redact::clean,
 };
 
-/// A Deployment past its progress deadline, or a Rollout that is degraded. It is a
-/// symptom: whatever else holds the rollout up is its cause and takes its place. There is
-/// no event, only the condition.
+/// Finds a Deployment past its progress deadline, or a Rollout that is degraded. It is a
+/// symptom: whatever else holds the rollout up is its cause and takes its place. There is no
+/// event, only the condition.
 pub(super) fn exceeded(view: WorkloadView<'_>) -> Option<Observation> {
     let failed = view.state.failed.as_deref()?;
     let is_job = view.fact.traits.runs != Runs::ForEver;

@@ -50,7 +50,7 @@ pub(super) fn unreachable(view: &ContainerView<'_>) -> Option<Observation> {
     Some(with_context(observation, view, message))
 }
 
-/// The trouble with the image, from the status; from events until the status has it
+/// Returns the trouble with the image, from the status; from events until the status has it
 /// (recording 02: 0.8 s earlier).
 fn pull<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str, &'a str)> {
     let event = view.event(|event| {
@@ -127,7 +127,7 @@ fn details(error: PullError, message: &str) -> String {
     }
 }
 
-/// The last part of the runtime's text names the rule that the name breaks.
+/// Returns the rule that an image name breaks, the last part of the runtime's text.
 fn name_rule(message: &str) -> String {
     match message.rsplit_once("invalid reference format: ") {
         Some((_, rule)) => format!(": {}", clean(rule)),

@@ -18,7 +18,7 @@ use crate::diagnosis::{
     span::span,
 };
 
-/// A Job that failed and is no hook.
+/// Finds a Job that failed and is no hook.
 pub(super) fn failed(view: WorkloadView<'_>) -> Option<Observation> {
     let condition = failed_condition(view)?;
     if view.fact.hook.is_some() || is_deadline(condition) {
@@ -31,7 +31,7 @@ pub(super) fn failed(view: WorkloadView<'_>) -> Option<Observation> {
     ))
 }
 
-/// A Job that took longer than `activeDeadlineSeconds`.
+/// Finds a Job that took longer than `activeDeadlineSeconds`.
 pub(super) fn took_too_long(view: WorkloadView<'_>) -> Option<Observation> {
     let condition = failed_condition(view).filter(|condition| is_deadline(condition))?;
     if view.fact.hook.is_some() {
@@ -44,7 +44,7 @@ pub(super) fn took_too_long(view: WorkloadView<'_>) -> Option<Observation> {
     ))
 }
 
-/// A pod that no workload owns and that is not restarted.
+/// Finds a failed pod that no workload owns and that is not restarted.
 pub(super) fn pod_failed(view: PodView<'_>) -> Option<Observation> {
     let fact = view.fact;
     let is_bare = fact.object.uid == fact.root.uid;
@@ -137,8 +137,8 @@ fn finished(end: &Terminated) -> Option<Timestamp> {
     end.finished_at.as_ref().map(|time| time.0)
 }
 
-/// The condition that ended the Job as failed. Of a Job that failed before this rollout
-/// nothing is said.
+/// Returns the condition that ended the Job as failed, unless the Job failed before this
+/// rollout.
 pub(super) fn failed_condition(view: WorkloadView<'_>) -> Option<&Condition> {
     if !view.fact.traits.runs_once() || view.state.failed.is_none() {
         return None;
@@ -172,7 +172,7 @@ pub(super) fn too_long(view: WorkloadView<'_>) -> String {
     }
 }
 
-/// `Job/x ` for a Job of a CronJob, nothing for a Job that the finding names anyway.
+/// Returns `Job/x ` for a Job of a CronJob, nothing for a Job that the finding names anyway.
 fn name(view: WorkloadView<'_>) -> String {
     if view.is_root() {
         String::new()
@@ -310,7 +310,7 @@ fn disrupted_at(fact: &PodFact) -> Option<Timestamp> {
     condition.last_transition_time.as_ref().map(|time| time.0)
 }
 
-/// The pod of a Job that failed last, also if it is gone.
+/// Returns the pod of a Job that failed last, even if the pod is gone.
 fn last_failed_pod<'a>(facts: &'a Facts, job: &'a WorkloadFact) -> Option<&'a PodFact> {
     let of_job = |fact: &&PodFact| {
         let owner = fact.owner.as_ref();
@@ -323,7 +323,7 @@ fn last_failed_pod<'a>(facts: &'a Facts, job: &'a WorkloadFact) -> Option<&'a Po
         .map(|(_, fact)| fact)
 }
 
-/// The container of a pod that failed last, how, and when.
+/// Returns the container of a pod that failed last, with its end and the time of that.
 fn failure(fact: &PodFact) -> Option<(&str, &Terminated, Timestamp)> {
     let failures = fact.containers.iter().filter_map(|(name, history)| {
         let end = history.ends.last()?;

@@ -7,7 +7,8 @@ use crate::diagnosis::{
     span::{age, secs, span},
 };
 
-/// Evictions that count. One is everyday life of a cluster; the pod is replaced.
+/// Evictions from which on they are a finding. A single one is everyday life in a cluster:
+/// the pod is replaced.
 const EVICTIONS: usize = 3;
 
 /// Pods of one workload that are evicted again and again.
@@ -36,7 +37,7 @@ pub(super) fn evicted(view: WorkloadView<'_>) -> Option<Observation> {
     )
 }
 
-/// A pod whose node does not answer.
+/// Finds a pod whose node does not answer.
 pub(super) fn lost(view: PodView<'_>) -> Option<Observation> {
     let status = &view.fact.pod.status;
     let ready = view.fact.pod.condition("Ready")?;
@@ -76,9 +77,12 @@ pub(super) fn never_took(view: PodView<'_>) -> Option<Observation> {
         && view.fact.containers.is_empty()
         && view.is_not_started()
         && pod.condition("Ready").is_none();
-    let bound = pod
-        .condition("PodScheduled")
-        .filter(|it| it.status == "True");
+    let scheduled = pod.condition("PodScheduled");
+    // The scheduler still looks for a node: its own words say why.
+    if scheduled.is_some_and(|condition| condition.status == "False") {
+        return None;
+    }
+    let bound = scheduled.filter(|condition| condition.status == "True");
     let bound = bound.and_then(|condition| condition.last_transition_time.as_ref());
     let since = bound.or(pod.metadata.creation_timestamp.as_ref())?.0;
     let lasted = span(view.context.age(since));
@@ -98,8 +102,8 @@ fn last_change(view: PodView<'_>) -> Option<jiff::Timestamp> {
     ready.last_transition_time.as_ref().map(|time| time.0)
 }
 
-/// An old pod that does not go while the workload waits for it. `Recreate` shows no other
-/// sign: no new ReplicaSet, no Warning, only the pod's finalizers.
+/// Finds an old pod that does not go while the workload waits for it. `Recreate` shows no
+/// other sign: no new ReplicaSet, no Warning, only the pod's finalizers.
 pub(super) fn stuck(view: PodView<'_>) -> Option<Observation> {
     let metadata = &view.fact.pod.metadata;
     // The time of deletion is the end of the grace period, not its start.
@@ -160,9 +164,9 @@ pub(super) fn waits_for_deletion(view: WorkloadView<'_>) -> Option<Observation> 
     )
 }
 
-/// A StatefulSet waits for each pod before it replaces the next, also for a broken one of
-/// an old revision: the fix never reaches it (recording 06; kubernetes documentation,
-/// "Forced rollback").
+/// Finds a StatefulSet that waits for a broken pod of an old revision. A StatefulSet waits
+/// for each pod before it replaces the next one, so the fix never reaches the broken pod
+/// (recording 06; kubernetes documentation, "Forced rollback").
 pub(super) fn old_pod_blocks(view: PodView<'_>) -> Option<Observation> {
     let fact = view.fact;
     let set = view.context.facts.workloads.get(&fact.root.uid)?;

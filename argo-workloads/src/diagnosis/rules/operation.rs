@@ -16,10 +16,10 @@ use crate::diagnosis::{
     span::{age, secs},
 };
 
-/// Sync results that are listed as evidence.
+/// Sync results that are listed as evidence at most.
 const RESULTS: usize = 5;
 
-/// A sync that failed for anything but a hook.
+/// Finds a sync that failed for anything but a hook.
 pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
     let Some(operation) = view.operation() else {
         return Vec::new();
@@ -85,7 +85,7 @@ fn sync_phrase(operation: &OperationState, refused: &[&ResourceResult]) -> Strin
     }
 }
 
-/// `Deployment/web: spec.replicas: Invalid value: -1`
+/// Describes a result: `Deployment/web: spec.replicas: Invalid value: -1`
 fn result_phrase(result: &ResourceResult) -> String {
     let message = clean(result.message.as_deref().unwrap_or_default());
     let is_invalid = format!("\"{}\" is invalid: ", result.name);
@@ -121,7 +121,7 @@ pub(super) fn comparison_error(view: &ApplicationView<'_>) -> Vec<Observation> {
     observations.collect()
 }
 
-/// The end of a chain of gRPC errors.
+/// Returns the end of a chain of gRPC errors.
 fn innermost(message: &str) -> &str {
     message.rsplit("desc = ").next().unwrap_or(message)
 }
@@ -158,7 +158,8 @@ pub(super) fn shared(view: &ApplicationView<'_>) -> Vec<Observation> {
     })]
 }
 
-/// Health is Suspended: `argocd app wait --health` never ends by itself.
+/// Finds an Application whose health is Suspended: `argocd app wait --health` never ends by
+/// itself.
 pub(super) fn suspended(view: &ApplicationView<'_>) -> Vec<Observation> {
     let health = &view.application.status.health;
     if health.status.as_deref() != Some("Suspended") {
@@ -178,7 +179,7 @@ pub(super) fn suspended(view: &ApplicationView<'_>) -> Vec<Observation> {
     vec![observation]
 }
 
-/// A Deployment, Rollout or Job that someone paused.
+/// Finds a Deployment, Rollout or Job that someone paused.
 pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
     if !view.state.paused || view.state.complete || view.state.failed.is_some() {
         return None;
@@ -206,8 +207,8 @@ pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
     })
 }
 
-/// Health was Degraded before, and still is: `argocd app wait` fails on a change to
-/// Degraded only, so it waits for its timeout (argo-cd issue 8496).
+/// Finds an Application whose health was Degraded before and still is. `argocd app wait`
+/// fails only on a change to Degraded, so it waits for its timeout (argo-cd issue 8496).
 pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Observation> {
     let health = &view.application.status.health;
     let started = view.context.facts.started;

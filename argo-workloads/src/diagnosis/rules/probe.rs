@@ -17,7 +17,7 @@ use crate::diagnosis::{
     span::{secs, span},
 };
 
-/// A container that is killed for a probe again and again.
+/// Finds a container that is killed for a probe again and again.
 pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
     let allowed = view.context().thresholds.allow_restarts;
     let crashes = crashed_as(view, Code::ProbeFailing, allowed)?;
@@ -93,7 +93,8 @@ pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Observation> {
     })
 }
 
-/// A condition that something outside of the pod sets (a load balancer, above all).
+/// Finds a missing condition that something outside of the pod sets (a load balancer, above
+/// all).
 pub(super) fn gate(view: PodView<'_>) -> Option<Observation> {
     let ready = view.fact.pod.condition("Ready")?;
     if ready.status != "False" || ready.reason.as_deref() != Some("ReadinessGatesNotReady") {
@@ -106,7 +107,7 @@ pub(super) fn gate(view: PodView<'_>) -> Option<Observation> {
     Some(Observation::suspicious(since, cause).next(next))
 }
 
-/// The latest event of a probe of this kind that failed.
+/// Returns the latest event of a failed probe of this kind.
 fn failed_probe<'a>(view: &ContainerView<'a>, kind: &str) -> Option<&'a EventFact> {
     view.event(|event| {
         let mut words = event.message.split(' ');
@@ -132,8 +133,8 @@ fn allowed_by(probe: &Probe) -> SignedDuration {
     secs(delay + threshold * bounded(probe.period_seconds, 10))
 }
 
-/// The slowest pod of the same revision that became ready at the first try, and how long
-/// it took.
+/// Returns the slowest pod of the same revision that became ready at the first try, and the
+/// time that it took.
 fn slowest_sibling<'a>(view: &ContainerView<'a>) -> Option<(&'a str, SignedDuration)> {
     let own = &view.pod.fact.object.uid;
     let root = &view.pod.fact.root.uid;

@@ -14,7 +14,7 @@ pub(super) enum PullError {
     Unauthorised,
     /// Docker Hub does not say which of the two.
     NotFoundOrUnauthorised,
-    /// There is none for this processor.
+    /// The image does not exist for this processor.
     Platform,
     /// The registry allows no more pulls for now.
     RateLimited,

@@ -107,7 +107,7 @@ fn created(pod: PodView<'_>) -> Option<Timestamp> {
 }
 
 impl<'a> Refusal<'a> {
-    /// Reads the refusal of a pod; nothing where a container of it ever ran.
+    /// Reads the refusal of a pod; nothing where one of its containers ever ran.
     fn of(pod: PodView<'a>) -> Option<Self> {
         let status = &pod.fact.pod.status;
         let reason = status
@@ -174,7 +174,7 @@ impl<'a> Shortage<'a> {
         })
     }
 
-    /// `asks for 500 cpu; the node has 2, 0.005 in use`
+    /// Describes the shortage: `asks for 500 cpu; the node has 2, 0.005 in use`
     fn words(&self) -> String {
         let amount = |value: i64| amount(self.resource, value);
         let (requested, capacity) = (amount(self.requested), amount(self.capacity));
@@ -202,7 +202,7 @@ fn amount(resource: &str, value: i64) -> String {
     bytes(u64::try_from(value).unwrap_or(0))
 }
 
-/// At most three digits behind the point, without zeros at the end.
+/// Formats a number with at most three digits behind the point, without zeros at the end.
 fn decimal(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -14,7 +14,7 @@ use crate::diagnosis::{
 };
 use argo_core::{resource::PodSpec, text::similar::without_numbers};
 
-/// A pod without a node. A cluster may be adding one: kstatus' 15 s are too hasty.
+/// Finds a pod without a node. A cluster may be adding a node: kstatus' 15 s are too hasty.
 pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
     let (since, message) = unscheduled(view)?;
     if claim_trouble(message).is_some() || node_is_promised(view) {
@@ -50,8 +50,8 @@ fn without_preemption(message: &str) -> &str {
     &message[..end.unwrap_or(message.len())]
 }
 
-/// A pod that waits for a claim. The reason stands in an event of the claim, which has no
-/// tracking id: the pod's volumes lead to it.
+/// Finds a pod that waits for a claim. The reason stands in an event of the claim, which has
+/// no tracking id: the pod's volumes lead to it.
 pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
     let (since, message) = unscheduled(view)?;
     let named = claim_trouble(message)?;
@@ -100,7 +100,8 @@ fn unscheduled(view: PodView<'_>) -> Option<(Timestamp, &str)> {
     refused.then_some((since, condition.message.as_deref().unwrap_or_default()))
 }
 
-/// Whether the message is about a claim, and about which one if it says so.
+/// Returns `Some` if the message is about a claim, with the claim's name if the message has
+/// it.
 fn claim_trouble(message: &str) -> Option<Option<&str>> {
     if let Some((_, rest)) = message.split_once("persistentvolumeclaim \"") {
         return Some(rest.split('"').next());
@@ -207,7 +208,7 @@ fn reasons(message: &str) -> Option<Reasons> {
     (!each.is_empty()).then_some(Reasons { nodes, each })
 }
 
-/// The scheduler's words in plain ones, where they are known.
+/// Translates the scheduler's words into plain ones, where they are known.
 fn describe(why: &str) -> String {
     if let Some(resource) = why.strip_prefix("Insufficient ") {
         return format!("too small ({})", clean(resource));
@@ -248,7 +249,8 @@ fn describe(why: &str) -> String {
     }
 }
 
-/// `no node fits: needs 16Gi memory; 12 nodes: 9 too small (memory), 3 tainted`
+/// Describes the failure: `no node fits: needs 16Gi memory; 12 nodes: 9 too small (memory), 3
+/// tainted`
 fn fits_nowhere(view: PodView<'_>, reasons: &Reasons) -> String {
     let short = reasons.each.iter().filter_map(|(_, why)| {
         let resource = why.strip_prefix("too small (")?.strip_suffix(')')?;

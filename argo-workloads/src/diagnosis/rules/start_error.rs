@@ -18,9 +18,9 @@ pub(super) fn words(text: &str) -> Option<String> {
     post_start(text).or_else(|| mount(text))
 }
 
-/// `Exec lifecycle hook ([sh -c …]) for Container "app" in Pod "web-1_shop(uid)" failed -
-/// error: command 'sh -c …' exited with 5: no route, message: "no route"`. The command stays
-/// away: its arguments may hold a password.
+/// Parses `Exec lifecycle hook ([sh -c …]) for Container "app" in Pod "web-1_shop(uid)"
+/// failed - error: command 'sh -c …' exited with 5: no route, message: "no route"`. The
+/// command stays away: its arguments may hold a password.
 fn post_start(text: &str) -> Option<String> {
     let (kind, rest) = text.split_once(" lifecycle hook (")?;
     let (_, error) = rest.split_once(" failed - error: ")?;
@@ -53,7 +53,8 @@ fn post_start(text: &str) -> Option<String> {
     })
 }
 
-/// `error mounting "/var/lib/kubelet/…" to rootfs at "/etc/app": mount …: not a directory: …`
+/// Parses `error mounting "/var/lib/kubelet/…" to rootfs at "/etc/app": mount …: not a
+/// directory: …`
 fn mount(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("error mounting \"")?;
     let (_, rest) = rest.split_once("\" to rootfs at \"")?;

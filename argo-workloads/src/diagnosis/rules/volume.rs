@@ -8,7 +8,7 @@ use crate::diagnosis::{
     redact::clean,
 };
 
-/// A volume that stays with another node, above all.
+/// Finds a volume that cannot be attached: above all, one that stays with another node.
 pub(super) fn attach(view: PodView<'_>) -> Option<Observation> {
     let event = view.blocking_event(|event| event.reason == "FailedAttachVolume")?;
     let cause = if event.message.contains("Multi-Attach error") {
@@ -44,7 +44,7 @@ pub(super) fn mount(view: PodView<'_>) -> Option<Observation> {
     Some(observation(view, event, cause))
 }
 
-/// The network plugin fails, most often.
+/// Finds a pod whose sandbox cannot be made: most often the network plugin fails.
 pub(super) fn sandbox(view: PodView<'_>) -> Option<Observation> {
     let event = view.blocking_event(|event| event.reason == "FailedCreatePodSandBox")?;
     let why = event
@@ -63,7 +63,7 @@ fn observation(view: PodView<'_>, event: &EventFact, cause: String) -> Observati
         .next(kubectl(view.namespace(), &["describe", "pod", view.name()]))
 }
 
-/// The first quoted word, which is the volume.
+/// Returns the first quoted word, which is the volume.
 fn quoted(message: &str) -> Option<String> {
     let (_, rest) = message.split_once('"')?;
     let (name, _) = rest.split_once('"')?;

@@ -67,7 +67,7 @@ pub(crate) fn fill(store: &Store, logs: &Logs, pods: usize) -> Result<Crowd, Sto
     })
 }
 
-/// The log of a container that runs and writes nothing new.
+/// Creates the log of a container that runs and writes nothing new.
 fn log(logs: &Logs, pod: &Value, container: &str, number: usize) -> LogWriter {
     let mut log = logs.start(pod, container, 1, &container_id(container, number));
     let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);

@@ -21,7 +21,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use crate::{Result, crowd};
 
-/// Nothing came for so long: all is known.
+/// Time without news after which everything counts as known.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Prints the cost once everything is known, and after `stop` the cost since `churn`.
@@ -186,7 +186,7 @@ fn used() -> Result<Duration> {
     )?))
 }
 
-/// A line of `/proc/self/status`, in KiB.
+/// Returns a line of `/proc/self/status`, in KiB.
 fn status(name: &str) -> Result<u64> {
     let text = std::fs::read_to_string("/proc/self/status")?;
     let line = text
