@@ -28,7 +28,7 @@ pub enum TrackingMethod {
 ///
 /// An id is trusted only where it names the object that carries it: controllers copy
 /// annotations to the objects that they create (a Deployment to each of its ReplicaSets).
-/// Objects that a followed object owns are found by the [`Index`](crate::Index).
+/// Objects that a followed object owns are found by the ownership index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppSelector {
     app: AppRef,

@@ -70,12 +70,18 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     for rule in WORD_RULES {
         rule(text, &words, &mut cuts);
     }
-    cuts.retain(|cut| !cut.is_empty() && &text[cut.clone()] != MARK);
+    cuts.retain(|cut| !cut.is_empty() && !is_mark(&text[cut.clone()]));
     if cuts.is_empty() {
         return Cow::Borrowed(text);
     }
     cuts.sort_by_key(|cut| cut.start);
     Cow::Owned(without(text, &cuts))
+}
+
+/// True if nothing but the mark of an earlier pass and punctuation behind it is left to cut.
+fn is_mark(cut: &str) -> bool {
+    let rest = cut.strip_prefix(MARK);
+    rest.is_some_and(|rest| !rest.contains(char::is_alphanumeric))
 }
 
 fn without(text: &str, cuts: &[Range<usize>]) -> String {

@@ -93,9 +93,14 @@ async fn a_crash_after_success_is_told_and_fails_only_if_asked_to() {
         let mut stage = Stage::open(&scenario, config).await;
         stage.play(Duration::from_secs(5)).await;
         stage.tell(Input::Argocd(SUCCESS));
-        stage.play_to_end(Duration::from_secs(30)).await;
+        // The restarts that are allowed come first.
+        stage.play_to_end(Duration::from_secs(180)).await;
         let (summary, text) = stage.verdict(Some(&ArgocdOutcome::Ok));
-        assert_eq!((summary.outcome, summary.exit), (Outcome::Failed, exit));
+        assert_eq!(
+            (summary.outcome, summary.exit),
+            (Outcome::Failed, exit),
+            "{text}"
+        );
         assert!(
             text.contains("argocd reports Healthy, but a new container crashed"),
             "{text}"
