@@ -8,7 +8,7 @@
 //!
 //! - argocd is the leader of a process group of its own, so a Ctrl-C at the terminal
 //!   reaches it only through [`Argocd::interrupt`], and a kill reaches what it started.
-//! - It gets a [picked](environment) environment, a directory of its own for temporary
+//! - It gets a picked environment, a directory of its own for temporary
 //!   files, and no stdin.
 //! - `exec` keeps ignored signals ignored and resets caught ones. A job started in the
 //!   background of a shell ignores SIGINT, and argocd would too. So `spawn` catches SIGINT,
