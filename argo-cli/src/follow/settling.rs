@@ -19,11 +19,11 @@ const BLINK: Duration = Duration::from_secs(1);
 /// The limits of the look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Patience {
-    /// How long nothing may happen.
+    /// The time without a crash after which success stands.
     pub(crate) settle: Duration,
     /// Crashes of one container that are not final.
     pub(crate) allow_restarts: u32,
-    /// How long a workload may be incomplete again.
+    /// The longest time that a workload may be incomplete again.
     pub(crate) incomplete_for: Duration,
 }
 

@@ -52,7 +52,7 @@ pub enum Phase {
     Settling {
         /// The cause of the end if nothing crashes.
         cause: Cause,
-        /// What is looked for.
+        /// The watch for crashes and incomplete workloads.
         look: Settling,
     },
     /// The cause is decided; the rest of the streams is read.

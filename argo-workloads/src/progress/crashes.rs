@@ -11,7 +11,7 @@ use argo_core::resource::{Container, ContainerStatus, Pod, Terminated};
 /// The waiting reason, and the reason of every past end, of a pod that restarts as a whole.
 const RESTARTING_ALL: &str = "RestartingAllContainers";
 
-/// How often each container of a pod ended, and how often nobody wanted that.
+/// The ends of each container of a pod, and those of them that nobody asked for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Crashes(BTreeMap<String, Ends>);
 
