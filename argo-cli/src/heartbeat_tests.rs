@@ -12,6 +12,7 @@ fn row(name: &str, ready: i64, desired: i64, waiting_for: &str) -> Row {
             name: name.into(),
             uid: name.into(),
         },
+        runs_once: false,
         state: "progressing".to_owned(),
         ready: Some(ready),
         desired: Some(desired),

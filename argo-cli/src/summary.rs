@@ -76,6 +76,8 @@ pub struct Summary {
 pub struct Row {
     /// The workload.
     pub object: ObjectRef,
+    /// True if its pods end by themselves (Job): the table says `done` instead of `1/1`.
+    pub runs_once: bool,
     /// State of the rollout in one word: `complete`, `failed`, `paused` or `progressing`.
     pub state: String,
     /// Pods that are ready.
@@ -97,10 +99,12 @@ pub struct Row {
 }
 
 impl Row {
-    /// Creates the row of a workload from its state; the caller adds restarts and times.
+    /// Creates the row of a workload from its state; the caller adds restarts and times, and
+    /// marks a workload that runs once.
     pub fn new(object: ObjectRef, state: &RolloutState) -> Self {
         Self {
             object,
+            runs_once: false,
             state: word(state).to_owned(),
             ready: state.ready,
             desired: state.desired,

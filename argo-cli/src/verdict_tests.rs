@@ -35,6 +35,7 @@ fn row(kind: &str, name: &str, ready: i64, desired: i64) -> Row {
     let complete = ready == desired;
     Row {
         object: object(kind, name),
+        runs_once: kind == "Job",
         state: if complete { "complete" } else { "progressing" }.to_owned(),
         ready: Some(ready),
         desired: Some(desired),

@@ -1,6 +1,6 @@
 //! Collects the facts of a run for its verdict.
 
-use argo_core::resource::Application;
+use argo_core::{Runs, resource::Application};
 use argo_core::text::duration;
 use argo_workloads::{
     diagnosis::{Finding, Thresholds, without_credentials},
@@ -95,6 +95,7 @@ impl Session {
         let shown = summary::Row::new(workload.object.clone(), &workload.rollout);
         let clean = |text: Option<String>| text.map(|text| without_credentials(&text));
         summary::Row {
+            runs_once: workload.runs == Runs::Once,
             restarts: self.observer.restarts(workload),
             held_up_by: workload
                 .held_up_by

@@ -80,10 +80,9 @@ fn cells(row: &Row, causes: &[Cause<'_>], look: &Look<'_>) -> [String; 4] {
 
 /// Returns `3/3`, or `done` or `failed` for a workload that runs once.
 fn ready(row: &Row) -> String {
-    let runs_once = &*row.object.kind.kind == "Job";
     match (row.ready, row.desired) {
-        _ if runs_once && row.complete => "done".to_owned(),
-        _ if runs_once && row.failed.is_some() => "failed".to_owned(),
+        _ if row.runs_once && row.complete => "done".to_owned(),
+        _ if row.runs_once && row.failed.is_some() => "failed".to_owned(),
         (Some(ready), Some(desired)) => format!("{ready}/{desired}"),
         _ => printable(&row.state),
     }
