@@ -13,7 +13,7 @@ struct Recorded {
     text: String,
 }
 
-/// What a recorded argocd wrote, the signal it got, and how it exited.
+/// The output of a recorded argocd, the signal it got, and its exit.
 fn recording(case: &str) -> (Vec<String>, Option<Signal>, ArgocdExit) {
     let path = format!("{TESTDATA}/{case}.jsonl");
     let mut lines = Vec::new();

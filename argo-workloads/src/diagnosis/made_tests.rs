@@ -23,7 +23,7 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_000 + second).unwrap()
 }
 
-/// The same as text, as it stands in objects.
+/// The time as text, in the form of objects.
 pub(crate) fn time(second: i64) -> Value {
     json!(at(second).to_string())
 }

@@ -9,7 +9,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
 
-/// What is wrong with `Deployment/web` since the start.
+/// The findings of `Deployment/web` since the start.
 fn finding(code: Code, sentence: &str) -> Finding {
     Finding {
         code,

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::{Clients, TrackConfig, WorkloadKind, builtin, explain, snapshot, track};
 
-/// What is served, by path of the collection.
+/// The objects that are served, by path of the collection.
 #[derive(Default)]
 struct State {
     objects: BTreeMap<String, Vec<Value>>,

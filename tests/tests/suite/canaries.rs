@@ -179,7 +179,7 @@ async fn what_is_no_secret_is_shown() {
     }
 }
 
-/// What argocd's output becomes, message by message.
+/// Prints messages as lines of argocd, and returns each as it is shown.
 async fn argocd_lines(messages: &[String]) -> Vec<Vec<Vec<u8>>> {
     const NEXT: &str = "== the next message";
     let folder = Folder::new("canaries");
@@ -203,7 +203,7 @@ async fn argocd_lines(messages: &[String]) -> Vec<Vec<Vec<u8>>> {
     lines
 }
 
-/// What each of the [`WAYS`] shows of a message.
+/// The text of a message on each of the [`WAYS`].
 fn shown(message: &str, argocd: &[Vec<u8>]) -> [String; 5] {
     let config = stage::config();
     let started = config.started;
