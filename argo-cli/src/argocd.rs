@@ -39,6 +39,7 @@ mod outcome;
 mod private_dir;
 mod redact;
 mod start;
+mod variables;
 mod wait;
 
 use std::{cell::Cell, ffi::OsString, time::Duration};

@@ -68,13 +68,9 @@ fn key(row: &Row, findings: &[Finding]) -> Key {
 
 /// Returns the worst finding about a workload.
 fn of<'a>(row: &Row, findings: &'a [Finding]) -> Option<&'a Finding> {
-    let object = &row.object;
-    findings.iter().find(|finding| {
-        let workload = &finding.workload;
-        workload.kind.kind == object.kind.kind
-            && workload.namespace == object.namespace
-            && workload.name == object.name
-    })
+    findings
+        .iter()
+        .find(|finding| finding.workload.same_name(&row.object))
 }
 
 fn line(elapsed: Duration, waiting: &[&Row], findings: &[Finding]) -> String {

@@ -342,7 +342,7 @@ impl Follower {
         let at_once = open.ended_at_once(now);
         let is_last = self.runs.are_over();
         let run = self.runs.current_mut();
-        let pass = run.map(|run| run.pass(&mut open, is_clean, is_last));
+        let pass = run.map(|run| open.pass(run, is_clean, is_last));
         let is_gone = retry::is_gone(&end, message.as_ref(), &open);
         let (follow, unseen) = (open.params.follow, open.reader.unseen());
         if open.has_worked(now) {

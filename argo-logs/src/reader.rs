@@ -1,5 +1,6 @@
 //! Reads one response: turns its bytes into lines and leaves out those printed before.
 
+mod entry;
 mod hash;
 mod kubelet_messages;
 mod overlap;
@@ -13,19 +14,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use memchr::{memchr, memchr_iter, memrchr};
 
+pub(crate) use self::{
+    entry::Entry,
+    kubelet_messages::KubeletMessage,
+    overlap::Start,
+    positions::{Beginning, Positions, PrintedBeginnings},
+    timestamp::{TimestampParser, nanos},
+    window::Window,
+};
 use self::{
     hash::hash,
     kubelet_messages::split_message,
     overlap::{Comparison, Overlap},
     pieced_lines::{LONG, is_rest},
     window::JUMP,
-};
-pub(crate) use self::{
-    kubelet_messages::KubeletMessage,
-    overlap::Start,
-    positions::{Beginning, Positions, PrintedBeginnings},
-    timestamp::{TimestampParser, nanos},
-    window::{Entry, Window},
 };
 use crate::Batch;
 

@@ -13,7 +13,7 @@ use std::{
 use kube::config::{ExecConfig, Kubeconfig};
 
 use super::{
-    environment::{matches, value},
+    variables::{matches, value},
     flags::{Flag, flags},
 };
 

@@ -5,7 +5,12 @@ use std::{
     path::Path,
 };
 
-use super::{ArgocdConfig, credential_plugin::CredentialPlugin, uses_grpc_web};
+use super::{
+    ArgocdConfig,
+    credential_plugin::CredentialPlugin,
+    uses_grpc_web,
+    variables::{matches, value},
+};
 
 /// Variables that argocd cannot run without, beside `ARGO*`: the place of its configuration,
 /// certificates and proxies, and for `--core` the way to the cluster and to credential
@@ -81,27 +86,6 @@ fn is_asked_for(config: &ArgocdConfig, name: &OsStr) -> bool {
     config.pass_env.iter().any(|pattern| matches(pattern, name))
 }
 
-/// True if the name matches a pattern in which `*` stands for any text.
-pub(super) fn matches(pattern: &str, name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    let mut parts = pattern.as_bytes().split(|byte| *byte == b'*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else {
-        return false;
-    };
-    let parts: Vec<&[u8]> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else {
-        return rest.is_empty();
-    };
-    for part in middle {
-        let Some(at) = memchr::memmem::find(rest, part) else {
-            return false;
-        };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
 fn is_needed(name: &OsStr, value: &OsStr, grpc_web: bool) -> bool {
     let text = name.as_encoded_bytes();
     if text.starts_with(b"ARGO") {
@@ -143,17 +127,6 @@ fn has_config(environment: &[(OsString, OsString)]) -> bool {
     ["HOME", "ARGOCD_CONFIG_DIR"]
         .iter()
         .any(|name| value(environment, name).is_some())
-}
-
-/// Returns the value of a variable that is neither unset nor empty.
-pub(super) fn value<'a>(
-    environment: &'a [(OsString, OsString)],
-    name: &str,
-) -> Option<&'a OsString> {
-    let found = environment
-        .iter()
-        .find(|(n, value)| n == name && !value.is_empty());
-    found.map(|(_, value)| value)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::{
     process,
 };
 
-use super::environment::value;
+use super::variables::value;
 
 /// Removed with everything in it when dropped.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::{ffi::OsString, sync::Arc};
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::{environment::value, flags::possible_values};
+use super::{flags::possible_values, variables::value};
 
 /// Cuts secrets out of lines.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{request::Request, start_check::StartCheck, watchdog::Watchdog};
+use super::{
+    drain::{DrainPass, PassLines},
+    request::Request,
+    run::ReadRun,
+    start_check::StartCheck,
+    watchdog::Watchdog,
+};
 use crate::{OpenParams, reader::ResponseReader};
 
 const SECOND: i64 = 1_000_000_000;
@@ -54,6 +60,30 @@ impl OpenResponse {
             head: None,
             start_check,
             watchdog,
+        }
+    }
+
+    /// Judges a response of `run` by itself. `is_clean` is true if it ended cleanly with the
+    /// log, `is_last` if there cannot be another run.
+    pub(super) fn pass(&mut self, run: &mut ReadRun, is_clean: bool, is_last: bool) -> DrainPass {
+        if let Some(before) = &mut run.reader {
+            self.reader.complete_from(before);
+        }
+        let reader = &self.reader;
+        // A run that ends or is followed by another one meanwhile is requested otherwise.
+        let is_same = run.previous == self.params.previous && run.ended_like(reader);
+        let lines = if reader.is_foreign() {
+            PassLines::Foreign
+        } else if is_clean && is_same && reader.printed() == 0 {
+            PassLines::None
+        } else {
+            PassLines::Some
+        };
+        DrainPass {
+            lines,
+            has_tail: reader.has_tail(),
+            is_proven: self.is_tied && reader.unseen().is_none(),
+            is_last,
         }
     }
 

@@ -6,10 +6,9 @@ use jiff::Timestamp;
 
 use super::{
     checkpoints::{Checkpoint, Checkpoints},
-    drain::{Drain, DrainPass, PassLines},
+    drain::Drain,
     gap::{Gap, Gaps},
     notices::Report,
-    response::OpenResponse,
 };
 use crate::{
     Run,
@@ -161,39 +160,10 @@ impl ReadRun {
     }
 
     /// True if the last response ended at the same place of the log as `reader`.
-    fn ended_like(&self, reader: &ResponseReader) -> bool {
+    pub(super) fn ended_like(&self, reader: &ResponseReader) -> bool {
         match &self.reader {
             Some(before) => before.ends_like(reader),
             None => reader.ends_like_nothing(),
-        }
-    }
-
-    /// Judges a response by itself. `is_clean` is true if it ended cleanly with the log,
-    /// `is_last` if there cannot be another run.
-    pub(super) fn pass(
-        &mut self,
-        open: &mut OpenResponse,
-        is_clean: bool,
-        is_last: bool,
-    ) -> DrainPass {
-        if let Some(before) = &mut self.reader {
-            open.reader.complete_from(before);
-        }
-        let reader = &open.reader;
-        // A run that ends or is followed by another one meanwhile is requested otherwise.
-        let is_same = self.previous == open.params.previous && self.ended_like(reader);
-        let lines = if reader.is_foreign() {
-            PassLines::Foreign
-        } else if is_clean && is_same && reader.printed() == 0 {
-            PassLines::None
-        } else {
-            PassLines::Some
-        };
-        DrainPass {
-            lines,
-            has_tail: reader.has_tail(),
-            is_proven: open.is_tied && reader.unseen().is_none(),
-            is_last,
         }
     }
 

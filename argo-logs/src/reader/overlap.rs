@@ -2,7 +2,8 @@
 
 use super::{
     OVERTAKEN,
-    window::{Entry, SeenLines, Window},
+    entry::Entry,
+    window::{SeenLines, Window},
 };
 
 /// The beginning of a response.

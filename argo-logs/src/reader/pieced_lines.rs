@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::{CAP, window::Entry};
+use super::{CAP, entry::Entry};
 
 /// Bytes; a runtime writes a longer line in pieces. The smallest buffer of the known runtimes
 /// is that of conmon.

@@ -19,7 +19,7 @@ use std::{
 };
 
 pub(super) use self::seen_lines::SeenLines;
-use super::pieced_lines::PiecedLines;
+use super::{entry::Entry, pieced_lines::PiecedLines};
 
 const SECOND: i64 = 1_000_000_000;
 /// Nanoseconds; the two streams of a container are stamped by two goroutines, so a line may
@@ -42,14 +42,6 @@ const PIECE: usize = 126;
 
 /// Beyond this many lines the oldest are forgotten: 130,000 a second over four seconds.
 const MOST: usize = 512 * 1024;
-
-/// A line as the window remembers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Entry {
-    pub(crate) time: i64,
-    /// Hash of the text as received.
-    pub(crate) hash: u64,
-}
 
 /// The lines printed in the last seconds of log time, in the order of the file.
 ///

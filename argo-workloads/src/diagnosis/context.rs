@@ -17,10 +17,8 @@ use super::{
 };
 
 mod application;
-mod revision;
 
 pub(super) use application::{nothing_deployed, severity, was_terminated};
-pub(super) use revision::newest;
 
 /// The time in which a sync may bring a revision that mends an earlier failure.
 const REPLACED_WITHIN: SignedDuration = super::span::secs(60);
@@ -82,7 +80,7 @@ impl<'a> Context<'a> {
             facts,
             thresholds,
             now,
-            newest: newest(facts),
+            newest: facts.newest_pods(),
         }
     }
 

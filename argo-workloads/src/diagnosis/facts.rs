@@ -1,7 +1,7 @@
 //! The knowledge about the objects of an application.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -11,11 +11,12 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
-use super::{context::newest, redact};
+use super::redact;
 
 mod events;
 mod history;
 mod last_lines;
+mod newest;
 mod sync_failures;
 
 pub use events::EventFact;
@@ -345,11 +346,6 @@ impl Facts {
     /// Returns the failures of an Application's sync.
     pub(super) fn failures_of(&self, uid: &str) -> Option<&SyncFailures> {
         self.failures.get(uid)
-    }
-
-    /// Returns the uids of the pods of the newest revision of their workload.
-    pub fn newest_pods(&self) -> BTreeSet<&str> {
-        newest(self)
     }
 
     /// Returns the events of an object.

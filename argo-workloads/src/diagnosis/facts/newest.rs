@@ -10,24 +10,26 @@ use std::{
 
 use argo_core::{Newest, OwnedRevision, RevisionLabel, resource::Pod};
 
-use crate::diagnosis::facts::{Facts, PodFact, WorkloadFact};
+use super::{Facts, PodFact, WorkloadFact};
 
-/// Returns the uids of all pods of the newest revision of their workload.
-pub(crate) fn newest(facts: &Facts) -> BTreeSet<&str> {
-    let mut by_root: BTreeMap<&str, Vec<&PodFact>> = BTreeMap::new();
-    for fact in facts.pods.values() {
-        by_root.entry(&fact.root.uid).or_default().push(fact);
+impl Facts {
+    /// Returns the uids of the pods of the newest revision of their workload.
+    pub fn newest_pods(&self) -> BTreeSet<&str> {
+        let mut by_root: BTreeMap<&str, Vec<&PodFact>> = BTreeMap::new();
+        for fact in self.pods.values() {
+            by_root.entry(&fact.root.uid).or_default().push(fact);
+        }
+        let mut newest = BTreeSet::new();
+        for (root, pods) in by_root {
+            let root = self.workloads.get(root);
+            let wanted = root.and_then(|root| wanted(self, root, &pods));
+            let of_newest = pods.into_iter().filter(|fact| {
+                wanted.is_none_or(|(key, value)| label(&fact.pod, key) == Some(value))
+            });
+            newest.extend(of_newest.map(|fact| &*fact.object.uid));
+        }
+        newest
     }
-    let mut newest = BTreeSet::new();
-    for (root, pods) in by_root {
-        let root = facts.workloads.get(root);
-        let wanted = root.and_then(|root| wanted(facts, root, &pods));
-        let of_newest = pods
-            .into_iter()
-            .filter(|fact| wanted.is_none_or(|(key, value)| label(&fact.pod, key) == Some(value)));
-        newest.extend(of_newest.map(|fact| &*fact.object.uid));
-    }
-    newest
 }
 
 /// Returns the label that pods of the newest revision carry, and its value; nothing where all
