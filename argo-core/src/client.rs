@@ -24,7 +24,8 @@ mod pem;
 mod plugin;
 mod proxy;
 mod renewing;
-mod tls;
+#[cfg_attr(not(feature = "argocd-api"), allow(dead_code, reason = "for argocd"))]
+pub(crate) mod tls;
 mod transport;
 mod trust;
 mod user;

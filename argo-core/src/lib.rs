@@ -37,6 +37,8 @@
 
 pub mod access;
 mod app;
+#[cfg(feature = "argocd-api")]
+pub mod argocd;
 pub mod backoff;
 pub mod client;
 mod events;

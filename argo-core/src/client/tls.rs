@@ -10,7 +10,11 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use super::trust::{Anyone, Authorities};
+use super::{
+    client_certificate::certified_key,
+    trust::{Anyone, Authorities, Beside, authorities},
+};
+use crate::text::chain;
 
 /// The authorities to trust.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +29,7 @@ pub(super) struct Trust {
 
 /// Returns the cryptography: AWS-LC. Ring signs with no P-521 key and verifies no P-521
 /// signature, both of which kubectl does.
-pub(super) fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
@@ -62,4 +66,43 @@ fn verifier(
     Authorities::new(certificates, trust.file.clone(), Arc::clone(provider))
         .map(|authorities| Arc::new(authorities) as Arc<dyn ServerCertVerifier>)
         .ok_or_else(|| Error::General("the certificate authority holds no certificate".to_owned()))
+}
+
+/// Makes the configuration for a server that is no cluster. The authorities are trusted beside
+/// those of the system, as Go's `SystemCertPool` with `AppendCertsFromPEM` does.
+pub(crate) fn server_config(
+    insecure: bool,
+    pem: Option<&[u8]>,
+    certificate: Option<(&[u8], &[u8])>,
+) -> Result<ClientConfig, String> {
+    let provider = provider();
+    let verifier: Arc<dyn ServerCertVerifier> = if insecure {
+        Arc::new(Anyone(Arc::clone(&provider)))
+    } else {
+        let system = Verifier::new(Arc::clone(&provider)).map_err(|error| chain(&error))?;
+        match pem {
+            None => Arc::new(system),
+            Some(pem) => {
+                let given = Authorities::new(authorities(pem), None, Arc::clone(&provider));
+                let given = given.filter(|_| !authorities(pem).is_empty());
+                let given = given.ok_or("the server certificate file holds no certificate")?;
+                Arc::new(Beside { given, system })
+            }
+        }
+    };
+    let certificate = certificate
+        .map(|(certificate, key)| certified_key(certificate, key, &provider))
+        .transpose()
+        .map_err(|error| chain(&error))?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| chain(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    Ok(match certificate {
+        Some(certificate) => {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)))
+        }
+        None => builder.with_no_client_auth(),
+    })
 }

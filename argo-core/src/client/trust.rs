@@ -232,6 +232,57 @@ fn verify_validity(certificate: &Certificate<'_>, now: UnixTime) -> Result<(), E
     Ok(())
 }
 
+/// A verifier that trusts certain certificates, and those that the system trusts.
+#[derive(Debug)]
+pub(super) struct Beside {
+    pub(super) given: Authorities,
+    pub(super) system: rustls_platform_verifier::Verifier,
+}
+
+impl ServerCertVerifier for Beside {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let given = &self.given;
+        let answer = given.verify_server_cert(end_entity, intermediates, name, ocsp, now);
+        answer.or_else(|error| {
+            let system = &self.system;
+            let answer = system.verify_server_cert(end_entity, intermediates, name, ocsp, now);
+            // The given certificate is the one that people ask about.
+            answer.map_err(|_| error)
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.given
+            .verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.given
+            .verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.given.supported_verify_schemes()
+    }
+}
+
 /// A verifier that trusts every server: `insecure-skip-tls-verify`.
 #[derive(Debug)]
 pub(super) struct Anyone(pub(super) Arc<CryptoProvider>);
