@@ -36,3 +36,19 @@ findings:
 # Micro benchmarks, and the whole program beside curl and kubectl
 bench:
     cargo bench --workspace
+
+# A release archive in dist/; without a target a static one for Linux
+dist *TARGET:
+    packaging/dist {{TARGET}}
+
+# The archive's program in an empty, read-only root, as a user that nobody knows
+dist-test:
+    packaging/test-static dist/argo-assistant-*-x86_64-unknown-linux-gnu/argo-assistant
+
+# Licences, bans, sources, advisories
+deny:
+    cargo deny check
+
+# The documentation as a site in target/book
+book:
+    mdbook build

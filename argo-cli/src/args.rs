@@ -1,12 +1,8 @@
 //! The command line: what can be typed, and the environment variable of each flag.
 
 mod kubectl;
-mod output;
 
 pub use kubectl::KubectlArgs;
-pub use output::{
-    FileArgs, ReplayArgs, ReportArgs, ReportCommandArgs, Timestamps, ViewArgs,
-};
 
 use std::{ffi::OsString, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
@@ -84,10 +80,6 @@ pub enum Command {
     Diagnose(Box<DiagnoseArgs>),
     /// List the objects that would be followed, and the reason for ignoring others
     Explain(Box<ExplainArgs>),
-    /// Show a recorded run again, in any form
-    Replay(Box<ReplayArgs>),
-    /// Make an HTML page, JUnit, Markdown, a trace or log files from a recorded run
-    Report(Box<ReportCommandArgs>),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -97,6 +89,12 @@ pub enum Command {
     },
     /// Print the manual page in troff
     Man,
+    /// Print versions and settings for a bug report, without anything secret
+    Bugreport {
+        /// The command line that went wrong; credentials in it are cut
+        #[arg(last = true, value_name = "COMMAND LINE")]
+        typed: Vec<OsString>,
+    },
 }
 
 /// `sync`.
@@ -125,12 +123,6 @@ pub struct FollowArgs {
     /// The flags about the end of the run.
     #[command(flatten)]
     pub wait: WaitArgs,
-    /// The flags about the look of the output.
-    #[command(flatten)]
-    pub view: ViewArgs,
-    /// The flags about files.
-    #[command(flatten)]
-    pub files: FileArgs,
 }
 
 /// `diagnose`.
@@ -139,9 +131,6 @@ pub struct DiagnoseArgs {
     /// The flags that choose the application and its cluster.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// The flags about the look of the output.
-    #[command(flatten)]
-    pub view: ViewArgs,
 }
 
 /// `explain`.
@@ -265,11 +254,7 @@ impl Command {
             Self::Follow(args) => &mut args.target,
             Self::Diagnose(args) => &mut args.target,
             Self::Explain(args) => &mut args.target,
-            Self::Replay(_)
-            | Self::Report(_)
-            | Self::Version
-            | Self::Man
-            | Self::Completions { .. } => return,
+            Self::Version | Self::Man | Self::Completions { .. } | Self::Bugreport { .. } => return,
         };
         target.kinds = kinds;
     }

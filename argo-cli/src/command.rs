@@ -7,20 +7,19 @@ use std::{
 };
 
 use argo_workloads::Workload;
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use crate::{
-    args::{Cli, Command, ViewArgs},
+    args::{Cli, Command},
     error::Failure,
     limits,
     settings::Settings,
-    view::{Surroundings, choose},
 };
 
+mod bugreport;
+pub mod called;
 mod diagnose;
 mod explain;
-mod replay;
-mod report;
 mod sync;
 
 /// Runs the whole program: reads the command line and carries it out.
@@ -31,7 +30,8 @@ pub fn main() -> ExitCode {
 /// Runs the whole program with kinds of workload besides the built-in ones, for a tool that
 /// knows more kinds.
 pub fn main_with(kinds: Vec<Arc<dyn Workload>>) -> ExitCode {
-    match Cli::try_parse() {
+    called::end_with(called::Caller::current());
+    match called::parse() {
         Ok(mut cli) => {
             cli.command.add_kinds(kinds);
             run(cli)
@@ -69,33 +69,21 @@ fn execute(command: Command) -> Result<i32, Failure> {
         Command::Version => print(&format!("argo-assistant {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Completions { shell } => completions(shell),
         Command::Man => manual(),
-        Command::Replay(args) => replay::replay(*args),
-        Command::Report(args) => report::report(&args),
-        Command::Sync(args) => {
-            let view = args.follow.view.clone();
-            cluster(&view, |settings| sync::sync(*args, settings))
-        }
-        Command::Follow(args) => {
-            let view = args.view.clone();
-            cluster(&view, |settings| sync::follow(*args, settings))
-        }
-        Command::Diagnose(args) => {
-            let view = args.view.clone();
-            cluster(&view, |settings| diagnose::diagnose(*args, settings))
-        }
-        Command::Explain(args) => cluster(&ViewArgs::default(), |settings| {
-            explain::explain(*args, settings)
-        }),
+        Command::Bugreport { typed } => print(&bugreport::report(&typed, std::env::vars_os())),
+        Command::Sync(args) => cluster(|settings| sync::sync(*args, settings)),
+        Command::Follow(args) => cluster(|settings| sync::follow(*args, settings)),
+        Command::Diagnose(args) => cluster(|settings| diagnose::diagnose(*args, settings)),
+        Command::Explain(args) => cluster(|settings| explain::explain(*args, settings)),
     }
 }
 
 /// Runs a command that talks to a cluster. It uses one thread, because handing each chunk of
 /// a stream from thread to thread costs more.
-fn cluster<F>(view: &ViewArgs, command: impl FnOnce(Settings) -> F) -> Result<i32, Failure>
+fn cluster<F>(command: impl FnOnce(Settings) -> F) -> Result<i32, Failure>
 where
     F: Future<Output = Result<i32, Failure>>,
 {
-    let settings = settings(view);
+    let settings = settings();
     diagnostics()?;
     limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -108,20 +96,12 @@ where
     result
 }
 
-/// Chooses the form of the output and reads the `LOG_*` settings; each foreign value is one
-/// warning on stderr.
-fn settings(flags: &ViewArgs) -> Settings {
+/// Reads the `LOG_*` settings; each foreign value is one warning on stderr.
+fn settings() -> Settings {
     let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
-    let choice = choose(&Surroundings {
-        flag: flags.output,
-        variables: &lookup,
-        stdout: io::stdout().is_terminal(),
-        stderr: io::stderr().is_terminal(),
-        columns: console::Term::stderr().size_checked().map(|(_, columns)| columns),
-    });
-    let (settings, warnings) = Settings::read(&lookup, choice);
+    let (settings, warnings) = Settings::read(&lookup, io::stdout().is_terminal());
     warn(&warnings);
-    settings.with(flags)
+    settings
 }
 
 /// Writes one line each to stderr.

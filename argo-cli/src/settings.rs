@@ -3,11 +3,7 @@
 use argo_core::Level;
 use jiff::tz::TimeZone;
 
-use crate::{
-    args::{Timestamps, ViewArgs},
-    golayout::Layout,
-    view::{Choice, OutputFlag, Surroundings, View, choose},
-};
+use crate::golayout::Layout;
 
 /// Text for people or JSON for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +17,8 @@ pub enum Format {
 /// The look of the output.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Text for people or JSON for programs, as the form of the output has it.
+    /// `LOG_FORMAT`: text (default) or json.
     pub format: Format,
-    /// The form of the output.
-    pub view: View,
     /// `LOG_LEVEL`: more verbose records are left out. Default info.
     pub level: Level,
     /// `LOG_FULL_TIMESTAMP`: true for the time, false for the seconds since the start. Default
@@ -40,10 +34,6 @@ pub struct Settings {
     pub colors: bool,
     /// The time zone of the output.
     pub zone: TimeZone,
-    /// True if lines begin with a time.
-    pub has_stamps: bool,
-    /// The most lines of the verdict.
-    pub verdict_lines: Option<usize>,
 }
 
 /// A source of settings: the environment, or a table in a test.
@@ -53,54 +43,22 @@ impl Settings {
     /// Reads the settings, and returns a warning for each value that is not accepted. Other
     /// programs read `LOG_*` variables too, so a foreign value does not keep the program from
     /// starting: the default takes its place.
-    pub fn read(lookup: Lookup<'_>, choice: Choice) -> (Self, Vec<String>) {
+    pub fn read(lookup: Lookup<'_>, is_terminal: bool) -> (Self, Vec<String>) {
         let mut reader = Reader {
             lookup,
             warnings: Vec::new(),
         };
         let settings = Self {
-            format: reader.format(choice.view),
-            view: choice.view,
+            format: reader.format(),
             level: reader.level(),
             full_timestamp: reader.boolean("LOG_FULL_TIMESTAMP", true),
             layout: reader.layout(),
             whole_levels: reader.boolean("LOG_DISABLE_LEVEL_TRUNCATION", false),
             pad_levels: reader.boolean("LOG_PAD_LEVEL_TEXT", false),
-            colors: reader.colors(choice.shows_colors),
+            colors: reader.colors(is_terminal),
             zone: TimeZone::system(),
-            has_stamps: true,
-            verdict_lines: None,
         };
         (settings, reader.warnings)
-    }
-
-    /// Reads the settings of a run whose output goes to a pipe, without flags.
-    pub fn of_pipe(lookup: Lookup<'_>) -> (Self, Vec<String>) {
-        let around = Surroundings {
-            flag: OutputFlag::Auto,
-            variables: lookup,
-            stdout: false,
-            stderr: false,
-            columns: None,
-        };
-        Self::read(lookup, choose(&around))
-    }
-
-    /// Applies the flags about the look of the output.
-    #[must_use]
-    pub fn with(mut self, flags: &ViewArgs) -> Self {
-        match flags.timestamps {
-            None => {}
-            Some(Timestamps::None) => self.has_stamps = false,
-            Some(Timestamps::Relative) => self.full_timestamp = false,
-            Some(Timestamps::Local) => self.full_timestamp = true,
-            Some(Timestamps::Utc) => {
-                self.full_timestamp = true;
-                self.zone = TimeZone::UTC;
-            }
-        }
-        self.verdict_lines = flags.budget.map(|lines| lines as usize);
-        self
     }
 
     /// Returns the level as written in a line: `INFO`, `WARN`, `ERRO`, or in full if set so.
@@ -152,8 +110,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Returns the format of a form; a foreign `LOG_FORMAT` is one warning.
-    fn format(&mut self, view: View) -> Format {
+    fn format(&mut self) -> Format {
         self.parsed(
             "LOG_FORMAT",
             "text or json",
@@ -163,17 +120,13 @@ impl Reader<'_> {
                 "json" => Some(Format::Json),
                 _ => None,
             },
-        );
-        match view {
-            View::Json => Format::Json,
-            _ => Format::Text,
-        }
+        )
     }
 
     fn level(&mut self) -> Level {
         self.parsed(
             "LOG_LEVEL",
-            "error, warn, info, debug or trace",
+            "error, warning, info, debug or trace",
             (Level::Info, "info"),
             |value| value.parse().ok(),
         )
@@ -202,12 +155,13 @@ impl Reader<'_> {
     }
 
     /// True if the output has colours. `LOG_DISABLE_COLORS` beats `LOG_FORCE_COLORS`, which
-    /// beats `NO_COLOR`, which beats the reader.
-    fn colors(&mut self, shows_colors: bool) -> bool {
+    /// beats `NO_COLOR`, which beats the terminal.
+    fn colors(&mut self, is_terminal: bool) -> bool {
         let disabled = self.boolean("LOG_DISABLE_COLORS", false);
         let forced = self.boolean("LOG_FORCE_COLORS", false);
         let no_color = self.value("NO_COLOR").is_some();
-        !disabled && (forced || (shows_colors && !no_color))
+        let dumb = self.value("TERM").as_deref() == Some("dumb");
+        !disabled && (forced || (is_terminal && !no_color && !dumb))
     }
 }
 
@@ -222,14 +176,7 @@ mod tests {
                 .find(|(n, _)| *n == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        let around = Surroundings {
-            flag: OutputFlag::Auto,
-            variables: &lookup,
-            stdout: terminal,
-            stderr: terminal,
-            columns: None,
-        };
-        Settings::read(&lookup, choose(&around))
+        Settings::read(&lookup, terminal)
     }
 
     #[test]
@@ -244,7 +191,7 @@ mod tests {
             (
                 "LOG_LEVEL",
                 "notice",
-                "LOG_LEVEL is \"notice\", which is not error, warn, info, debug or trace; using info"
+                "LOG_LEVEL is \"notice\", which is not error, warning, info, debug or trace; using info"
                     .to_owned(),
             ),
             (

@@ -1,9 +1,17 @@
 //! The signals that end the program, one after another.
 
-use std::io;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::command::called::Caller;
+
+/// Time within which a second, other signal to a plugin of argocd is an echo of the first.
+const ECHO: Duration = Duration::from_secs(1);
 
 /// Catches the signals that end a program: Ctrl-C, a pipeline that is cancelled, a terminal
 /// that is gone.
@@ -12,6 +20,26 @@ pub struct Signals {
     terminate: tokio::signal::unix::Signal,
     /// SIGHUP; `None` where it was ignored at the start, because `nohup` asks for that.
     hang_up: Option<tokio::signal::unix::Signal>,
+    echoes: Echoes,
+}
+
+/// Tells a second signal from an echo of the first.
+///
+/// Ctrl-C reaches a plugin and the argocd that started it. argocd dies of it, and its death is
+/// a SIGTERM to the plugin ([`end_with`](crate::command::called::end_with)): one wish of the
+/// user, two signals.
+#[derive(Debug)]
+struct Echoes {
+    caller: Caller,
+    last: Option<(Signal, Instant)>,
+}
+
+impl Echoes {
+    fn is_echo(&mut self, signal: Signal, now: Instant) -> bool {
+        let last = self.last.replace((signal, now));
+        self.caller == Caller::Argocd
+            && last.is_some_and(|(last, at)| last != signal && now - at < ECHO)
+    }
 }
 
 impl Signals {
@@ -28,15 +56,24 @@ impl Signals {
                 true => None,
                 false => Some(signal(SignalKind::hangup())?),
             },
+            echoes: Echoes {
+                caller: Caller::current(),
+                last: None,
+            },
         })
     }
 
     /// Waits for the next signal.
     pub async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::SIGINT,
-            _ = self.terminate.recv() => Signal::SIGTERM,
-            () = next(&mut self.hang_up) => Signal::SIGHUP,
+        loop {
+            let signal = tokio::select! {
+                _ = self.interrupt.recv() => Signal::SIGINT,
+                _ = self.terminate.recv() => Signal::SIGTERM,
+                () = next(&mut self.hang_up) => Signal::SIGHUP,
+            };
+            if !self.echoes.is_echo(signal, Instant::now()) {
+                return signal;
+            }
         }
     }
 }
@@ -57,4 +94,28 @@ fn is_ignored(signal: Signal) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal as i32 - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_death_of_a_plugins_argocd_is_no_second_signal() {
+        let start = Instant::now();
+        let soon = start + Duration::from_millis(200);
+        let late = start + Duration::from_secs(8);
+        for (caller, second, at, is_echo) in [
+            (Caller::Argocd, Signal::SIGTERM, soon, true),
+            (Caller::Argocd, Signal::SIGTERM, late, false),
+            // Ctrl-C pressed twice.
+            (Caller::Argocd, Signal::SIGINT, soon, false),
+            (Caller::Shell, Signal::SIGTERM, soon, false),
+            (Caller::Kubectl, Signal::SIGTERM, soon, false),
+        ] {
+            let mut echoes = Echoes { caller, last: None };
+            assert!(!echoes.is_echo(Signal::SIGINT, start));
+            assert_eq!(echoes.is_echo(second, at), is_echo, "{caller:?} {second}");
+        }
+    }
 }

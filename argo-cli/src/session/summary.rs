@@ -10,7 +10,6 @@ use jiff::Timestamp;
 
 use super::{Cause, Exited, Session, phase::OVERDUE};
 use crate::{
-    recording::Fact,
     argocd::{ArgocdExit, ArgocdOutcome},
     exit,
     summary::{self, Outcome, Summary},
@@ -70,11 +69,6 @@ impl Session {
                 .incomplete()
                 .iter()
                 .any(|workload| workload.rollout.failed.is_some())
-    }
-
-    /// Returns the rows as a fact for the recording.
-    pub(crate) fn table(&self) -> Fact {
-        Fact::Rows { rows: self.rows() }
     }
 
     /// Returns the rows of the verdict's table.

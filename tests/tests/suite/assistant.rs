@@ -1,7 +1,8 @@
 //! Runs the program as a user does: a process with an environment of its own.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -55,6 +56,8 @@ impl Drop for Folder {
 pub(crate) struct Assistant {
     command: Command,
     folder: Folder,
+    /// Other folders that the run needs.
+    others: Vec<Folder>,
 }
 
 /// Output and status of a run.
@@ -93,6 +96,16 @@ impl Assistant {
         Self::program(env!("CARGO_BIN_EXE_assistant"), args)
     }
 
+    /// The program under another file name, as a plugin of argocd or kubectl.
+    pub(crate) fn called(name: &str, args: &[&str]) -> Self {
+        let folder = Folder::new("called");
+        let file = folder.path().join(name);
+        symlink(env!("CARGO_BIN_EXE_assistant"), &file).unwrap();
+        let mut assistant = Self::program(&file, args);
+        assistant.others.push(folder);
+        assistant
+    }
+
     /// The program with two kinds of workload from outside: CloneSet and PetSet.
     pub(crate) fn with_kinds(args: &[&str]) -> Self {
         Self::program(env!("CARGO_BIN_EXE_assistant-with-kinds"), args)
@@ -103,9 +116,9 @@ impl Assistant {
         Self::program(env!("CARGO_BIN_EXE_demo"), args)
     }
 
-    fn program(program: &str, args: &[&str]) -> Self {
+    fn program(program: impl AsRef<OsStr>, args: &[&str]) -> Self {
         let folder = Folder::new("assistant");
-        let mut command = Command::new(program);
+        let mut command = Command::new(program.as_ref());
         command
             .args(args)
             .env_clear()
@@ -115,7 +128,11 @@ impl Assistant {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Self { command, folder }
+        Self {
+            command,
+            folder,
+            others: Vec::new(),
+        }
     }
 
     /// Limits the number of open files, hard and soft.
@@ -167,7 +184,7 @@ impl Assistant {
         let child = self.command.spawn().unwrap();
         Running {
             child,
-            _folder: self.folder,
+            _folders: (self.folder, self.others),
             stdout: Vec::new(),
         }
     }
@@ -176,7 +193,7 @@ impl Assistant {
 /// A run that goes on.
 pub(crate) struct Running {
     pub(crate) child: tokio::process::Child,
-    _folder: Folder,
+    _folders: (Folder, Vec<Folder>),
     stdout: Vec<u8>,
 }
 

@@ -1,0 +1,311 @@
+//! The pages in `docs/` say what is true: commands parse and run, links lead somewhere.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use argo_assistant::args::Cli;
+use clap::CommandFactory;
+
+use crate::{
+    assistant::Folder,
+    rollout::Rollout,
+    workload::{Workload, synced},
+};
+
+/// Links to the repository's files, for pages that also stand on a site.
+const FILES: &str = "https://github.com/argo-assistant/argo-assistant/blob/main/";
+
+/// A fenced block: its language with marks behind commas, and its text.
+struct Block {
+    language: String,
+    text: String,
+}
+
+struct Page {
+    path: PathBuf,
+    text: String,
+}
+
+impl Page {
+    fn read(path: PathBuf) -> Self {
+        let text = fs::read_to_string(&path).unwrap();
+        Self { path, text }
+    }
+
+    fn name(&self) -> String {
+        self.path
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    fn blocks(&self) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        let mut rest = self.text.split("\n```");
+        rest.next();
+        while let (Some(opened), _) = (rest.next(), rest.next()) {
+            let (language, text) = opened.split_once('\n').unwrap_or((opened, ""));
+            blocks.push(Block {
+                language: language.to_owned(),
+                text: text.to_owned(),
+            });
+        }
+        blocks
+    }
+
+    /// Shell blocks with a mark, such as `run` in `sh,run`.
+    fn marked(&self, mark: &str) -> Vec<Block> {
+        let mut blocks = self.blocks();
+        blocks.retain(|block| block.marks().any(|one| one == mark));
+        blocks
+    }
+
+    /// Anchors of the headings, as GitHub and mdBook make them.
+    fn anchors(&self) -> BTreeSet<String> {
+        let headings = self.text.lines().filter(|line| line.starts_with('#'));
+        headings.map(anchor).collect()
+    }
+}
+
+impl Block {
+    fn marks(&self) -> impl Iterator<Item = &str> {
+        self.language.split(',')
+    }
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+fn docs() -> Vec<Page> {
+    let files = fs::read_dir(repository().join("docs")).unwrap();
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    paths.sort();
+    paths.into_iter().map(Page::read).collect()
+}
+
+fn pages() -> Vec<Page> {
+    let mut pages = docs();
+    for name in [
+        "README.md",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        "ARCHITECTURE.md",
+    ] {
+        pages.push(Page::read(repository().join(name)));
+    }
+    pages
+}
+
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Splits a line as a shell does, up to a pipe or a redirection.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut inside) = (Vec::new(), String::new(), None, false);
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => (quote, inside) = (Some(c), true),
+            (None, '|' | '>' | '#' | ';') => break,
+            (None, c) if c.is_whitespace() => {
+                if inside || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                inside = false;
+            }
+            (_, c) => word.push(c),
+        }
+    }
+    if inside || !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// Returns the arguments if the line calls this program under one of its names.
+fn call(line: &str) -> Option<Vec<String>> {
+    let words = words(line);
+    let is_variable = |word: &String| {
+        let name = word.split('=').next().unwrap_or_default();
+        word.contains('=') && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+    };
+    let start = words.iter().position(|word| !is_variable(word))?;
+    let words = &words[start..];
+    let names: [&[&str]; 3] = [
+        &["argo-assistant"],
+        &["argocd", "assistant"],
+        &["kubectl", "argo-assistant"],
+    ];
+    let name = names
+        .iter()
+        .find(|name| words.len() > name.len() && words[..name.len()] == name[..])?;
+    Some(words[name.len()..].to_vec())
+}
+
+#[test]
+fn commands_of_the_pages_parse() {
+    let mut seen = 0;
+    for page in pages() {
+        for block in page.blocks() {
+            if !block.marks().any(|mark| mark == "sh") {
+                continue;
+            }
+            let text = block.text.replace("\\\n", " ");
+            for arguments in text.lines().filter_map(|line| call(line.trim())) {
+                seen += 1;
+                let arguments = [vec!["argo-assistant".to_owned()], arguments].concat();
+                let parsed = Cli::command().try_get_matches_from(&arguments);
+                let is_fine = parsed
+                    .as_ref()
+                    .err()
+                    .is_none_or(|error| !error.use_stderr());
+                assert!(
+                    is_fine,
+                    "{}: {arguments:?}\n{}",
+                    page.name(),
+                    parsed.unwrap_err()
+                );
+            }
+        }
+    }
+    assert!(seen > 10, "only {seen} commands were found");
+}
+
+#[tokio::test]
+async fn commands_that_can_run_here_run() {
+    let rollout = Rollout::written(
+        &synced(&[Workload::deployment(
+            "web",
+            r#"app: {run: [{log: "here we go"}, {ready: true}, {forever: true}]}"#,
+        )]),
+        4.0,
+    )
+    .await
+    .begun()
+    .await;
+    let folder = Folder::new("docs");
+    std::os::unix::fs::symlink(
+        env!("CARGO_BIN_EXE_assistant"),
+        folder.path().join("argo-assistant"),
+    )
+    .unwrap();
+    let kubeconfig = folder.write("kubeconfig", &rollout.cluster.kubeconfig());
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    for page in docs() {
+        for block in page.marked("run") {
+            let done = tokio::process::Command::new("sh")
+                .args(["-c", &block.text])
+                .env_clear()
+                .env("PATH", &path)
+                .env("KUBECONFIG", &kubeconfig)
+                .stdin(Stdio::null())
+                .output()
+                .await
+                .unwrap();
+            let stderr = String::from_utf8_lossy(&done.stderr);
+            let about = format!("{}: {}{stderr}", page.name(), block.text);
+            assert!(
+                matches!(done.status.code(), Some(0 | 70)),
+                "{:?} {about}",
+                done.status
+            );
+            assert!(!done.stdout.is_empty(), "{about}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn jq_recipes_find_something() {
+    if !Path::new("/usr/bin/jq").exists() {
+        println!("skipped: jq is not installed");
+        return;
+    }
+    let rollout = Rollout::named("shop", 20.0).await.begun().await;
+    let run = rollout
+        .command("sync", &["--settle", "0"])
+        .env("LOG_FORMAT", "json")
+        .run()
+        .await;
+    let folder = Folder::new("recipes");
+    folder.write("run.jsonl", &run.stdout);
+    let mut seen = 0;
+    for page in docs() {
+        for block in page.marked("jq") {
+            seen += 1;
+            let done = tokio::process::Command::new("sh")
+                .args(["-c", &block.text])
+                .current_dir(folder.path())
+                .output()
+                .await
+                .unwrap();
+            let stderr = String::from_utf8_lossy(&done.stderr);
+            assert!(done.status.success(), "{}{stderr}", block.text);
+            let may_be_empty = block.marks().any(|mark| mark == "empty");
+            assert!(
+                may_be_empty || !done.stdout.is_empty(),
+                "nothing from {}",
+                block.text
+            );
+        }
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut broken = Vec::new();
+    for page in pages() {
+        let folder = page.path.parent().unwrap();
+        for target in page
+            .text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let (target, base) = match target.strip_prefix(FILES) {
+                Some(file) => (file, repository()),
+                None => (target, folder.to_owned()),
+            };
+            if target.contains("://") || target.starts_with("mailto:") || target.contains(' ') {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = match file {
+                "" => page.path.clone(),
+                _ => base.join(file),
+            };
+            let has_anchor = || Page::read(path.clone()).anchors().contains(anchor);
+            if !path.exists() || (!anchor.is_empty() && !has_anchor()) {
+                broken.push(format!("{}: {target}", page.name()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_table_of_contents_names_every_page() {
+    let summary = fs::read_to_string(repository().join("docs/SUMMARY.md")).unwrap();
+    for page in docs() {
+        let name = page.name();
+        assert!(
+            name == "SUMMARY.md" || summary.contains(&format!("]({name})")),
+            "{name}"
+        );
+    }
+}
