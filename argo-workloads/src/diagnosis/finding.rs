@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use argo_core::{ObjectName, ObjectRef, record};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::code::Code;
 
 /// The severity of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -23,7 +21,7 @@ pub enum Severity {
 /// A cause of failure with its workload, its time and its evidence.
 ///
 /// Texts are single lines without credentials and without a full stop at the end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The stable name of the cause.
     pub code: Code,
@@ -54,7 +52,7 @@ pub struct Finding {
 }
 
 /// The pods of the newest revision of a workload.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewPods {
     /// Their number.
     pub count: usize,
