@@ -1,8 +1,12 @@
 //! The command line: what can be typed, and the environment variable of each flag.
 
 mod kubectl;
+mod output;
 
 pub use kubectl::KubectlArgs;
+pub use output::{
+    FileArgs, ReplayArgs, ReportArgs, ReportCommandArgs, Timestamps, ViewArgs,
+};
 
 use std::{ffi::OsString, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
@@ -80,6 +84,10 @@ pub enum Command {
     Diagnose(Box<DiagnoseArgs>),
     /// List the objects that would be followed, and the reason for ignoring others
     Explain(Box<ExplainArgs>),
+    /// Show a recorded run again, in any form
+    Replay(Box<ReplayArgs>),
+    /// Make an HTML page, JUnit, Markdown, a trace or log files from a recorded run
+    Report(Box<ReportCommandArgs>),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -123,6 +131,12 @@ pub struct FollowArgs {
     /// The flags about the end of the run.
     #[command(flatten)]
     pub wait: WaitArgs,
+    /// The flags about the look of the output.
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// The flags about files.
+    #[command(flatten)]
+    pub files: FileArgs,
 }
 
 /// `diagnose`.
@@ -131,6 +145,9 @@ pub struct DiagnoseArgs {
     /// The flags that choose the application and its cluster.
     #[command(flatten)]
     pub target: TargetArgs,
+    /// The flags about the look of the output.
+    #[command(flatten)]
+    pub view: ViewArgs,
 }
 
 /// `explain`.
@@ -254,7 +271,12 @@ impl Command {
             Self::Follow(args) => &mut args.target,
             Self::Diagnose(args) => &mut args.target,
             Self::Explain(args) => &mut args.target,
-            Self::Version | Self::Man | Self::Completions { .. } | Self::Bugreport { .. } => return,
+            Self::Replay(_)
+            | Self::Report(_)
+            | Self::Version
+            | Self::Man
+            | Self::Completions { .. }
+            | Self::Bugreport { .. } => return,
         };
         target.kinds = kinds;
     }

@@ -10,16 +10,19 @@ use argo_workloads::Workload;
 use clap::CommandFactory;
 
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, ViewArgs},
     error::Failure,
     limits,
     settings::Settings,
+    view::{Surroundings, choose},
 };
 
 mod bugreport;
 pub mod called;
 mod diagnose;
 mod explain;
+mod replay;
+mod report;
 mod sync;
 
 /// Runs the whole program: reads the command line and carries it out.
@@ -70,20 +73,33 @@ fn execute(command: Command) -> Result<i32, Failure> {
         Command::Completions { shell } => completions(shell),
         Command::Man => manual(),
         Command::Bugreport { typed } => print(&bugreport::report(&typed, std::env::vars_os())),
-        Command::Sync(args) => cluster(|settings| sync::sync(*args, settings)),
-        Command::Follow(args) => cluster(|settings| sync::follow(*args, settings)),
-        Command::Diagnose(args) => cluster(|settings| diagnose::diagnose(*args, settings)),
-        Command::Explain(args) => cluster(|settings| explain::explain(*args, settings)),
+        Command::Replay(args) => replay::replay(*args),
+        Command::Report(args) => report::report(&args),
+        Command::Sync(args) => {
+            let view = args.follow.view.clone();
+            cluster(&view, |settings| sync::sync(*args, settings))
+        }
+        Command::Follow(args) => {
+            let view = args.view.clone();
+            cluster(&view, |settings| sync::follow(*args, settings))
+        }
+        Command::Diagnose(args) => {
+            let view = args.view.clone();
+            cluster(&view, |settings| diagnose::diagnose(*args, settings))
+        }
+        Command::Explain(args) => cluster(&ViewArgs::default(), |settings| {
+            explain::explain(*args, settings)
+        }),
     }
 }
 
 /// Runs a command that talks to a cluster. It uses one thread, because handing each chunk of
 /// a stream from thread to thread costs more.
-fn cluster<F>(command: impl FnOnce(Settings) -> F) -> Result<i32, Failure>
+fn cluster<F>(view: &ViewArgs, command: impl FnOnce(Settings) -> F) -> Result<i32, Failure>
 where
     F: Future<Output = Result<i32, Failure>>,
 {
-    let settings = settings();
+    let settings = settings(view);
     diagnostics()?;
     limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -96,12 +112,20 @@ where
     result
 }
 
-/// Reads the `LOG_*` settings; each foreign value is one warning on stderr.
-fn settings() -> Settings {
+/// Chooses the form of the output and reads the `LOG_*` settings; each foreign value is one
+/// warning on stderr.
+fn settings(flags: &ViewArgs) -> Settings {
     let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
-    let (settings, warnings) = Settings::read(&lookup, io::stdout().is_terminal());
+    let choice = choose(&Surroundings {
+        flag: flags.output,
+        variables: &lookup,
+        stdout: io::stdout().is_terminal(),
+        stderr: io::stderr().is_terminal(),
+        columns: console::Term::stderr().size_checked().map(|(_, columns)| columns),
+    });
+    let (settings, warnings) = Settings::read(&lookup, choice);
     warn(&warnings);
-    settings
+    settings.with(flags)
 }
 
 /// Writes one line each to stderr.

@@ -77,6 +77,6 @@ macro_rules! program {
 }
 
 program! {
-    argocd args cluster command error exit golayout heartbeat limits output render run sanitize
-    session settings signals streams summary verdict
+    argocd args cluster command error exit files golayout heartbeat limits output recording render replay report run sanitize screen
+    session settings signals streams summary verdict view
 }

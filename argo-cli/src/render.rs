@@ -57,6 +57,10 @@ pub struct Renderer {
     stamp: Stamp,
     json: LogJson,
     runs: HashMap<(u32, u32), Shared>,
+    /// The present: the time of lines without a time of their own.
+    now: Timestamp,
+    /// True if the bytes of a line that is no UTF-8 are kept beside its text.
+    keeps_bytes: bool,
 }
 
 /// The most runs of containers that are remembered; at this limit all are forgotten.
@@ -88,8 +92,22 @@ impl Renderer {
             stamp: Stamp::new(&settings, started),
             json: LogJson::default(),
             runs: HashMap::new(),
+            now: started,
+            keeps_bytes: false,
             settings,
         }
+    }
+
+    /// Makes the JSON exact enough to be turned into any other form again.
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.keeps_bytes = true;
+        self
+    }
+
+    /// Sets the present, which is the time of argocd's lines and of log lines without a time.
+    pub fn at(&mut self, now: Timestamp) {
+        self.now = now;
     }
 
     /// Sets that the reader is a terminal and not a pipeline.
@@ -136,7 +154,8 @@ impl Renderer {
         }
         let shared = runs.entry(run).or_insert_with(|| self.shared(origin));
         for line in batch.lines() {
-            let nanos = line.nanos().or(shared.nanos).unwrap_or_else(now);
+            let nanos = line.nanos().or(shared.nanos);
+            let nanos = nanos.unwrap_or_else(|| stamp::nanos(self.now));
             shared.nanos = Some(nanos);
             let level = level(line.text);
             if !self.shows(level) {
@@ -148,6 +167,9 @@ impl Renderer {
                     if line.continues {
                         json::mark_partial(out);
                     }
+                    if self.keeps_bytes {
+                        json::keep_bytes(line.text, out);
+                    }
                 }
                 Format::Text => self.text_line(nanos, level, line, &shared.around, out),
             }
@@ -155,9 +177,9 @@ impl Renderer {
         self.runs = runs;
     }
 
-    /// Appends a line that argocd has just written, at the level that the line names.
+    /// Appends a line that argocd writes at present, at the level that the line names.
     pub fn argo(&mut self, stream: Stream, text: &[u8], out: &mut Vec<u8>) {
-        self.argo_at(Timestamp::now(), stream, text, out);
+        self.argo_at(self.now, stream, text, out);
     }
 
     /// Appends the beginning of a line of argocd: it goes on in the next one.
@@ -287,10 +309,6 @@ fn push_tag(tag: &str, out: &mut Vec<u8>) {
     out.push(b'[');
     sanitize::text(tag.as_bytes(), out, Options::default());
     out.extend_from_slice(b"] ");
-}
-
-fn now() -> i64 {
-    stamp::nanos(Timestamp::now())
 }
 
 #[cfg(test)]

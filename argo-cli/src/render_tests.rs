@@ -15,7 +15,7 @@ fn settings(pairs: &[(&str, &str)]) -> Settings {
         let found = pairs.iter().find(|(n, _)| *n == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let mut settings = Settings::read(&lookup, false).0;
+    let mut settings = Settings::of_pipe(&lookup).0;
     settings.zone = TimeZone::UTC;
     settings
 }

@@ -18,9 +18,12 @@ use crate::{
         Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal, Stream,
     },
     exit,
+    files::Files,
     follow::Streams,
     output::{Output, OutputBuffer, OutputEvent, overtaking::Source},
-    render::{self, Origin, Renderer},
+    recording::{Fact, Recorder, arrival},
+    render::{self, Origin},
+    screen::Screen,
     session::{Effect, Exited, Input, Session},
     signals::Signals,
 };
@@ -45,7 +48,11 @@ pub struct Run {
     /// The streams from the cluster.
     pub streams: Streams,
     /// Turns records into bytes.
-    pub renderer: Renderer,
+    pub screen: Screen,
+    /// Records the run.
+    pub recorder: Option<Recorder>,
+    /// The files to write at the end.
+    pub files: Files,
     /// Writes the bytes.
     pub output: Output,
     /// True if the levels of log lines are read from the lines.
@@ -78,6 +85,10 @@ impl Run {
                 .await;
             let over = match event {
                 LoopEvent::ReaderGone => return self.reader_gone().await,
+                LoopEvent::Input(Input::Tick) => {
+                    self.fact(|session| Some(session.table()));
+                    self.input(Input::Tick)
+                }
                 LoopEvent::Input(input) => self.input(input),
                 LoopEvent::Argocd(event) => self.argocd_said(event),
                 LoopEvent::Logs(event) => {
@@ -170,16 +181,37 @@ impl Run {
             container: &origin.container,
             restart: u32::try_from(batch.restart()).unwrap_or(0),
         };
-        let (renderer, detects) = (&mut self.renderer, self.detect_level);
+        let at = self.now();
+        let detects = self.detect_level;
+        let level = |line: &[u8]| match detects {
+            true => detect(line).unwrap_or(Level::Info),
+            false => Level::Info,
+        };
+        if let Some(recorder) = &mut self.recorder {
+            recorder.lines(&shown, level, batch, at);
+        }
+        let screen = &mut self.screen;
         let source = Source::Container(origin.id);
         self.out.put(source, batch.memory(), &self.output, |out| {
-            if detects {
-                let level = |line: &[u8]| detect(line).unwrap_or(Level::Info);
-                renderer.lines(&shown, level, batch, out);
-            } else {
-                renderer.lines(&shown, |_| Level::Info, batch, out);
-            }
+            screen.lines(&shown, level, batch, at, out);
         });
+        if self.screen.takes_leave() {
+            self.log_budget_is_spent();
+        }
+    }
+
+    /// Returns the present as a recording keeps it.
+    fn now(&self) -> Timestamp {
+        arrival(self.session.config().started, Timestamp::now())
+    }
+
+    fn fact(&mut self, fact: impl FnOnce(&Session) -> Option<Fact>) {
+        let at = self.now();
+        if let Some(recorder) = &mut self.recorder
+            && let Some(fact) = fact(&self.session)
+        {
+            recorder.fact(fact, at);
+        }
     }
 
     fn argocd_said(&mut self, event: ArgocdEvent) -> bool {
@@ -206,22 +238,26 @@ impl Run {
     }
 
     fn argocd_line(&mut self, stream: Stream, text: &[u8], continues: bool) {
-        let renderer = &mut self.renderer;
+        let at = self.now();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.argo(stream, text, continues, at);
+        }
+        let screen = &mut self.screen;
         self.out
             .put(Source::Records, text.len(), &self.output, |out| {
-                if continues {
-                    renderer.argo_piece(stream, text, out);
-                } else {
-                    renderer.argo(stream, text, out);
-                }
+                screen.argo(stream, text, continues, at, out);
             });
     }
 
     fn record(&mut self, record: &Record) {
-        let renderer = &mut self.renderer;
+        let at = self.now();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(record, at);
+        }
+        let screen = &mut self.screen;
         self.out
             .put(Source::Records, record.msg.len(), &self.output, |out| {
-                renderer.record(record, out);
+                screen.record(record, at, out);
             });
     }
 
@@ -231,7 +267,10 @@ impl Run {
         for effect in self.session.handle(input, Timestamp::now()) {
             match effect {
                 Effect::Show(record) => self.record(&record),
-                Effect::Forward(event) => self.streams.forward(event),
+                Effect::Forward(event) => {
+                    self.fact(|_| Fact::of(&event));
+                    self.streams.forward(event);
+                }
                 Effect::Interrupt(signal) => self.interrupt(signal),
                 Effect::Kill => self.kill(),
                 Effect::RestartArgocd => over |= self.restart_argocd(),
@@ -317,6 +356,20 @@ impl Run {
         self.write();
     }
 
+    /// Says that no more logs are shown, and where they are instead.
+    fn log_budget_is_spent(&mut self) {
+        let budget = self.screen.log_budget().unwrap_or_default();
+        let budget = argo_core::text::quantity::bytes(budget);
+        let place = self.files.place_for_logs();
+        self.say(
+            Level::Warning,
+            format!(
+                "the logs have used up their {budget} of the screen (--log-budget); from here on only \
+                 warnings, findings, argocd and the verdict are shown, and {place}"
+            ),
+        );
+    }
+
     fn say(&mut self, level: Level, message: String) {
         let notice = Notice::new(NoticeCode::Other, level, message);
         self.record(&render::notice(&notice));
@@ -332,13 +385,27 @@ impl Run {
             self.say(level, message);
         }
         self.out.write(&self.output);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.write();
+        }
+        if let Some(why) = self.recorder.as_ref().and_then(Recorder::failure) {
+            self.say(Level::Error, format!("the recording is not complete: {why}"));
+        }
     }
 
     /// Writes the verdict, which is the last thing on the screen, and returns the exit code.
     async fn end(mut self) -> i32 {
-        let now = Timestamp::now();
+        let now = self.now();
         let summary = self.session.summary(self.outcome.as_ref(), now);
-        self.renderer.verdict(&summary, now, self.out.last());
+        self.fact(|session| Some(session.table()));
+        if let Some(mut recorder) = self.recorder.take() {
+            recorder.verdict(&summary, now);
+            recorder.end().await;
+        }
+        for failure in std::mem::take(&mut self.files).write() {
+            self.say(Level::Error, failure);
+        }
+        self.screen.verdict(&summary, now, self.out.last());
         self.write();
         tokio::select! {
             _ = self.output.flush(FLUSH) => {}
@@ -356,6 +423,13 @@ impl Run {
         let ended =
             async { while !matches!(next_of(&mut self.argocd).await, ArgocdEvent::Exited(_)) {} };
         let _ = tokio::time::timeout(Duration::from_secs(2), ended).await;
+        let now = self.now();
+        let summary = self.session.summary(self.outcome.as_ref(), now);
+        if let Some(mut recorder) = self.recorder.take() {
+            recorder.verdict(&summary, now);
+            recorder.end().await;
+        }
+        self.files.write();
         exit::SIGNAL + 13
     }
 }

@@ -3,7 +3,11 @@
 use argo_core::Level;
 use jiff::tz::TimeZone;
 
-use crate::golayout::Layout;
+use crate::{
+    args::{Timestamps, ViewArgs},
+    golayout::Layout,
+    view::{Choice, OutputFlag, Surroundings, View, choose},
+};
 
 /// Text for people or JSON for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +21,10 @@ pub enum Format {
 /// The look of the output.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `LOG_FORMAT`: text (default) or json.
+    /// Text for people or JSON for programs, as the form of the output has it.
     pub format: Format,
+    /// The form of the output.
+    pub view: View,
     /// `LOG_LEVEL`: more verbose records are left out. Default info.
     pub level: Level,
     /// `LOG_FULL_TIMESTAMP`: true for the time, false for the seconds since the start. Default
@@ -34,6 +40,10 @@ pub struct Settings {
     pub colors: bool,
     /// The time zone of the output.
     pub zone: TimeZone,
+    /// True if lines begin with a time.
+    pub has_stamps: bool,
+    /// The most lines of the verdict.
+    pub verdict_lines: Option<usize>,
 }
 
 /// A source of settings: the environment, or a table in a test.
@@ -43,22 +53,54 @@ impl Settings {
     /// Reads the settings, and returns a warning for each value that is not accepted. Other
     /// programs read `LOG_*` variables too, so a foreign value does not keep the program from
     /// starting: the default takes its place.
-    pub fn read(lookup: Lookup<'_>, is_terminal: bool) -> (Self, Vec<String>) {
+    pub fn read(lookup: Lookup<'_>, choice: Choice) -> (Self, Vec<String>) {
         let mut reader = Reader {
             lookup,
             warnings: Vec::new(),
         };
         let settings = Self {
-            format: reader.format(),
+            format: reader.format(choice.view),
+            view: choice.view,
             level: reader.level(),
             full_timestamp: reader.boolean("LOG_FULL_TIMESTAMP", true),
             layout: reader.layout(),
             whole_levels: reader.boolean("LOG_DISABLE_LEVEL_TRUNCATION", false),
             pad_levels: reader.boolean("LOG_PAD_LEVEL_TEXT", false),
-            colors: reader.colors(is_terminal),
+            colors: reader.colors(choice.shows_colors),
             zone: TimeZone::system(),
+            has_stamps: true,
+            verdict_lines: None,
         };
         (settings, reader.warnings)
+    }
+
+    /// Reads the settings of a run whose output goes to a pipe, without flags.
+    pub fn of_pipe(lookup: Lookup<'_>) -> (Self, Vec<String>) {
+        let around = Surroundings {
+            flag: OutputFlag::Auto,
+            variables: lookup,
+            stdout: false,
+            stderr: false,
+            columns: None,
+        };
+        Self::read(lookup, choose(&around))
+    }
+
+    /// Applies the flags about the look of the output.
+    #[must_use]
+    pub fn with(mut self, flags: &ViewArgs) -> Self {
+        match flags.timestamps {
+            None => {}
+            Some(Timestamps::None) => self.has_stamps = false,
+            Some(Timestamps::Relative) => self.full_timestamp = false,
+            Some(Timestamps::Local) => self.full_timestamp = true,
+            Some(Timestamps::Utc) => {
+                self.full_timestamp = true;
+                self.zone = TimeZone::UTC;
+            }
+        }
+        self.verdict_lines = flags.budget.map(|lines| lines as usize);
+        self
     }
 
     /// Returns the level as written in a line: `INFO`, `WARN`, `ERRO`, or in full if set so.
@@ -110,7 +152,8 @@ impl Reader<'_> {
         })
     }
 
-    fn format(&mut self) -> Format {
+    /// Returns the format of a form; a foreign `LOG_FORMAT` is one warning.
+    fn format(&mut self, view: View) -> Format {
         self.parsed(
             "LOG_FORMAT",
             "text or json",
@@ -120,13 +163,17 @@ impl Reader<'_> {
                 "json" => Some(Format::Json),
                 _ => None,
             },
-        )
+        );
+        match view {
+            View::Json => Format::Json,
+            _ => Format::Text,
+        }
     }
 
     fn level(&mut self) -> Level {
         self.parsed(
             "LOG_LEVEL",
-            "error, warning, info, debug or trace",
+            "error, warn, info, debug or trace",
             (Level::Info, "info"),
             |value| value.parse().ok(),
         )
@@ -155,13 +202,12 @@ impl Reader<'_> {
     }
 
     /// True if the output has colours. `LOG_DISABLE_COLORS` beats `LOG_FORCE_COLORS`, which
-    /// beats `NO_COLOR`, which beats the terminal.
-    fn colors(&mut self, is_terminal: bool) -> bool {
+    /// beats `NO_COLOR`, which beats the reader.
+    fn colors(&mut self, shows_colors: bool) -> bool {
         let disabled = self.boolean("LOG_DISABLE_COLORS", false);
         let forced = self.boolean("LOG_FORCE_COLORS", false);
         let no_color = self.value("NO_COLOR").is_some();
-        let dumb = self.value("TERM").as_deref() == Some("dumb");
-        !disabled && (forced || (is_terminal && !no_color && !dumb))
+        !disabled && (forced || (shows_colors && !no_color))
     }
 }
 
@@ -176,7 +222,14 @@ mod tests {
                 .find(|(n, _)| *n == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        Settings::read(&lookup, terminal)
+        let around = Surroundings {
+            flag: OutputFlag::Auto,
+            variables: &lookup,
+            stdout: terminal,
+            stderr: terminal,
+            columns: None,
+        };
+        Settings::read(&lookup, choose(&around))
     }
 
     #[test]
@@ -191,7 +244,7 @@ mod tests {
             (
                 "LOG_LEVEL",
                 "notice",
-                "LOG_LEVEL is \"notice\", which is not error, warning, info, debug or trace; using info"
+                "LOG_LEVEL is \"notice\", which is not error, warn, info, debug or trace; using info"
                     .to_owned(),
             ),
             (

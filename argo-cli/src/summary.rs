@@ -6,11 +6,13 @@ use argo_core::{Level, ObjectRef};
 use argo_events::EventRecord;
 use argo_workloads::{diagnosis::Finding, rollout::RolloutState};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::argocd::Wait;
 
 /// The outcome of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Everything is rolled out.
     Succeeded,
@@ -26,6 +28,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// True if the rollout did not end well.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut)
+    }
+
     /// Returns the name of the outcome in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -39,7 +46,8 @@ impl Outcome {
 }
 
 /// The results of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// Name of the application.
     pub app: String,
@@ -72,7 +80,7 @@ pub struct Summary {
 }
 
 /// A workload at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// The workload.
     pub object: ObjectRef,
@@ -131,7 +139,7 @@ fn word(state: &RolloutState) -> &'static str {
 }
 
 /// An event that may explain a failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventNote {
     /// Time of the last occurrence.
     pub time: Timestamp,

@@ -7,6 +7,7 @@
 //! workload gets more than 25 lines.
 
 mod cause;
+mod failure;
 mod paragraph;
 pub(crate) mod prose;
 mod table;
@@ -26,6 +27,8 @@ use crate::{
     settings::Settings,
     summary::{Outcome, Row, Summary},
 };
+
+pub use self::failure::{Failure, failures, finished};
 
 use self::{
     cause::Cause,
@@ -84,6 +87,10 @@ pub fn text(summary: &Summary, settings: &Settings) -> String {
         Outcome::Succeeded => success(summary, &look),
         _ => failure(summary, &look),
     };
+    let lines = match settings.verdict_lines {
+        Some(most) => within(lines, most),
+        None => lines,
+    };
     let mut out = Vec::new();
     for line in lines {
         let start = out.len();
@@ -92,6 +99,21 @@ pub fn text(summary: &Summary, settings: &Settings) -> String {
         out.push(b'\n');
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Returns the block in at most so many lines. The last one, which is the cause, and the header
+/// stay; the ruler and the empty lines go first.
+fn within(mut lines: Vec<String>, most: usize) -> Vec<String> {
+    if lines.len() > most {
+        lines.retain(|line| !line.is_empty() && !line.starts_with('─'));
+    }
+    let over = lines.len().saturating_sub(most.max(2));
+    if over > 0 {
+        let end = lines.len() - 1;
+        let start = end - over;
+        lines.drain(start..end);
+    }
+    lines
 }
 
 /// Returns the facts of the block as a record, whose message is the block's last line.

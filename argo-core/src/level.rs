@@ -41,7 +41,7 @@ impl fmt::Display for Level {
 
 /// The error for a text that names no level.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no level; use error, warning, info, debug or trace")]
+#[error("\"{0}\" is no level; use error, warn, info, debug or trace")]
 pub struct ParseLevelError(pub String);
 
 impl FromStr for Level {

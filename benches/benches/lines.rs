@@ -115,7 +115,7 @@ fn batch(texts: &[&str]) -> Batch {
 
 fn renderer(format: &str) -> Option<Renderer> {
     let lookup = |name: &str| (name == "LOG_FORMAT").then(|| format.to_owned());
-    let (settings, _) = Settings::read(&lookup, false);
+    let (settings, _) = Settings::of_pipe(&lookup);
     Some(Renderer::new(
         settings,
         false,

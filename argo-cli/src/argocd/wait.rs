@@ -3,11 +3,13 @@
 use std::{ffi::OsString, fmt};
 
 use argo_core::ObjectRef;
+use serde::{Deserialize, Serialize};
 
 use super::flags::{Flag, flags};
 
 /// A condition of `argocd app wait`, one flag each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Condition {
     /// Every resource is Healthy.
     Health,
@@ -67,7 +69,7 @@ impl Condition {
 }
 
 /// The conditions and resources that one `argocd app wait` waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
     /// The conditions, all of which must hold.
     pub conditions: Vec<Condition>,
@@ -188,13 +190,13 @@ fn last_of(flags: &[Flag<'_>], condition: Condition) -> Option<bool> {
 
 /// The resources of `--resource`, by argocd's rules (`util/argo`, `IncludeResource`):
 /// without a rule that includes, everything is included; a rule that excludes wins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
     rules: Vec<Rule>,
 }
 
 /// `[!]GROUP:KIND:[NAMESPACE/]NAME`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Rule {
     excludes: bool,
     group: String,

@@ -16,6 +16,7 @@ use crate::{
     error::Failure,
     follow::event_source,
     render::Renderer,
+    screen::{LogBudget, Screen},
     session::{Config, Input, Session},
     settings::Settings,
     streams::{clients, track_config},
@@ -74,13 +75,14 @@ fn show(
 ) -> Result<(), Failure> {
     let now = Timestamp::now();
     let terminal = io::stdout().is_terminal();
-    let mut renderer =
+    let renderer =
         Renderer::new(settings, false, now, args.target.app.clone()).terminal(terminal);
+    let mut screen = Screen::new(renderer, args.view.quiet, LogBudget::default());
     let mut out = Vec::new();
     for notice in notices.drain(..) {
-        renderer.record(&crate::render::notice(&notice), &mut out);
+        screen.record(&crate::render::notice(&notice), now, &mut out);
     }
-    renderer.verdict(summary, now, &mut out);
+    screen.verdict(summary, now, &mut out);
     match io::stdout().write_all(&out) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::usage(format!("cannot write to stdout: {error}")))

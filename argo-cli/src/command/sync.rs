@@ -11,9 +11,12 @@ use crate::{
     cluster,
     error::Failure,
     exit,
+    files::Files,
     output::{Output, OutputBuffer, SpoolLimits},
+    recording::{Header, Recorder},
     render::Renderer,
     run::Run,
+    screen::{LogBudget, Screen},
     session::{self, ArgocdRun, Session},
     settings::Settings,
     signals::Signals,
@@ -45,6 +48,8 @@ async fn start(
     let started = Timestamp::now();
     let mut signals = Signals::catch()
         .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
+    let screen = screen(&args, settings, started);
+    let mut files = Files::prepare(&args.files, &screen)?;
     let clusters = tokio::select! {
         clusters = cluster::connect(&args.target, &env) => clusters?,
         signal = signals.next() => return Ok(exit::SIGNAL + signal as i32),
@@ -61,9 +66,9 @@ async fn start(
     let child = child.transpose()?;
     let config = session_config(&args, run, started);
     let streams = streams::open(&args, &clusters, started);
-    let terminal = std::io::stdout().is_terminal();
-    let renderer =
-        Renderer::new(settings, args.logs.raw, started, args.target.app.clone()).terminal(terminal);
+    let header = Header::new(&args.target.app(), started);
+    let recording = files.recording.take();
+    let recorder = recording.map(|file| Recorder::begin(file, &header));
     let output = Output::stdout(SpoolLimits {
         total: args.logs.spool_limit,
         ..SpoolLimits::default()
@@ -73,7 +78,9 @@ async fn start(
         argocd_config: argocd,
         argocd: child,
         signals,
-        renderer,
+        screen,
+        recorder,
+        files,
         output,
         detect_level: args.logs.detect_level,
         streams,
@@ -82,6 +89,14 @@ async fn start(
     };
     run.announce(&clusters.workloads.described, &clusters.notes);
     Ok(run.run().await)
+}
+
+fn screen(args: &FollowArgs, settings: Settings, started: Timestamp) -> Screen {
+    let terminal = std::io::stdout().is_terminal();
+    let budget = LogBudget::new(args.files.log_budget, settings.view);
+    let renderer =
+        Renderer::new(settings, args.logs.raw, started, args.target.app.clone()).terminal(terminal);
+    Screen::new(renderer, args.view.quiet, budget)
 }
 
 fn session_config(

@@ -85,6 +85,20 @@ pub(super) fn mark_partial(out: &mut Vec<u8>) {
     }
 }
 
+/// Adds the bytes of a line that is no UTF-8 to the JSON that was just appended.
+pub(super) fn keep_bytes(text: &[u8], out: &mut Vec<u8>) {
+    if std::str::from_utf8(text).is_ok() || !out.ends_with(b"}\n") {
+        return;
+    }
+    out.truncate(out.len() - 2);
+    out.extend_from_slice(b",\"bytes\":\"");
+    for byte in text {
+        let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+        out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    out.extend_from_slice(b"\"}\n");
+}
+
 /// Writes log lines. The second that they share is kept.
 #[derive(Debug, Default)]
 pub(super) struct LogJson {

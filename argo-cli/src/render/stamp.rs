@@ -22,11 +22,15 @@ enum Form {
     Full(Layout),
     /// Seconds since the start, as logrus writes them: `[0012]`.
     Elapsed { started: i64 },
+    /// Nothing.
+    None,
 }
 
 impl Stamp {
     pub(super) fn new(settings: &Settings, started: Timestamp) -> Self {
-        let form = if settings.full_timestamp {
+        let form = if !settings.has_stamps {
+            Form::None
+        } else if settings.full_timestamp {
             Form::Full(settings.layout.clone())
         } else {
             Form::Elapsed {
@@ -47,6 +51,7 @@ impl Stamp {
             Form::Full(layout) if layout.has_fraction() => nanos,
             Form::Full(_) => nanos.div_euclid(SECOND),
             Form::Elapsed { started } => nanos.saturating_sub(*started) / SECOND,
+            Form::None => 0,
         };
         if self.key != Some(key) {
             self.key = Some(key);
@@ -63,6 +68,7 @@ impl Stamp {
                 layout.write(&time, &mut text);
             }
             Form::Elapsed { .. } => text = format!("[{key:04}]"),
+            Form::None => return,
         }
         text.push(' ');
         self.text = text.into_bytes();

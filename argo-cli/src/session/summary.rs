@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{Cause, Exited, Session, phase::OVERDUE};
 use crate::{
+    recording::Fact,
     argocd::{ArgocdExit, ArgocdOutcome},
     exit,
     summary::{self, Outcome, Summary},
@@ -69,6 +70,11 @@ impl Session {
                 .incomplete()
                 .iter()
                 .any(|workload| workload.rollout.failed.is_some())
+    }
+
+    /// Returns the rows as a fact for the recording.
+    pub(crate) fn table(&self) -> Fact {
+        Fact::Rows { rows: self.rows() }
     }
 
     /// Returns the rows of the verdict's table.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use argo_core::{ObjectName, ObjectRef, record};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::code::Code;
 
 /// The severity of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -21,7 +23,7 @@ pub enum Severity {
 /// A cause of failure with its workload, its time and its evidence.
 ///
 /// Texts are single lines without credentials and without a full stop at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The stable name of the cause.
     pub code: Code,
@@ -52,7 +54,7 @@ pub struct Finding {
 }
 
 /// The pods of the newest revision of a workload.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewPods {
     /// Their number.
     pub count: usize,

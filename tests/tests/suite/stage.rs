@@ -110,7 +110,7 @@ fn start_time() -> Timestamp {
 /// Settings as in a pipeline.
 pub(crate) fn settings(format: &str) -> Settings {
     let lookup = |name: &str| (name == "LOG_FORMAT").then(|| format.to_owned());
-    let mut settings = Settings::read(&lookup, false).0;
+    let mut settings = Settings::of_pipe(&lookup).0;
     settings.zone = TimeZone::UTC;
     settings
 }

@@ -1,0 +1,260 @@
+//! The files of a run: its recording, and what is made from it at the end.
+//!
+//! [`Files::prepare`] opens everything before the run begins, so that a path that cannot be
+//! written is told before anything is deployed.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::NamedTempFile;
+
+use crate::{
+    args::{FileArgs, ReportArgs},
+    error::Failure,
+    recording::{Reader, RecordingFile},
+    report::{self, Story},
+    screen::Screen,
+};
+
+/// Where the recording of a run goes.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// The recording; `None` if neither it nor a report is wanted.
+    pub recording: Option<RecordingFile>,
+    /// The same file, to read it again for the reports.
+    source: Option<File>,
+    targets: Targets,
+    /// True if the user keeps the recording.
+    is_kept: bool,
+    /// True once the screen had no room for logs.
+    is_overflowing: bool,
+}
+
+/// The files that are made from a recording.
+#[derive(Debug, Default)]
+pub struct Targets {
+    files: Vec<(Form, Target)>,
+    log_dir: Option<PathBuf>,
+    /// True if the folder is only for logs that the screen has no room for.
+    is_spare: bool,
+}
+
+/// The form of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Html,
+    Junit,
+    Markdown,
+    Trace,
+}
+
+impl Form {
+    fn render(self, story: &Story) -> String {
+        match self {
+            Self::Html => report::html(story),
+            Self::Junit => report::junit(story),
+            Self::Markdown => report::markdown(story),
+            Self::Trace => report::trace(story),
+        }
+    }
+}
+
+/// A file that appears whole or not at all.
+#[derive(Debug)]
+enum Target {
+    /// Written under another name beside its place, and then renamed.
+    Regular { file: NamedTempFile, path: PathBuf },
+    /// A pipe or a device, which cannot be replaced.
+    Special { file: File, path: PathBuf },
+}
+
+impl Target {
+    /// Opens the place of a file. The file that may lie there is not touched before the end.
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let cannot = |error: io::Error| {
+            Failure::usage(format!("cannot write {}: {error}", path.display()))
+                .hint("the directory must exist and be writable")
+        };
+        let path = path.to_owned();
+        match fs::metadata(&path) {
+            Ok(meta) if meta.is_dir() => {
+                return Err(Failure::usage(format!(
+                    "cannot write {}: it is a directory; name a file in it",
+                    path.display()
+                )));
+            }
+            Ok(meta) if !meta.is_file() => {
+                let file = OpenOptions::new().write(true).open(&path).map_err(cannot)?;
+                return Ok(Self::Special { file, path });
+            }
+            _ => {}
+        }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let folder = parent.unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new()
+            .prefix(".argo-assistant-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .tempfile_in(folder)
+            .map_err(cannot)?;
+        Ok(Self::Regular { file, path })
+    }
+
+    fn write(self, text: &str) -> Result<(), String> {
+        let path = match &self {
+            Self::Regular { path, .. } | Self::Special { path, .. } => path.display().to_string(),
+        };
+        let result = match self {
+            Self::Regular { mut file, path } => file
+                .write_all(text.as_bytes())
+                .and_then(|()| file.persist(path).map(drop).map_err(|error| error.error)),
+            Self::Special { mut file, .. } => file.write_all(text.as_bytes()),
+        };
+        result.map_err(|error| format!("cannot write {path}: {error}"))
+    }
+}
+
+impl Targets {
+    /// Opens the places of the files.
+    ///
+    /// # Errors
+    ///
+    /// A usage error that names the first file that cannot be written.
+    pub fn open(args: &ReportArgs) -> Result<Self, Failure> {
+        let wanted = [
+            (Form::Html, &args.report),
+            (Form::Junit, &args.junit),
+            (Form::Markdown, &args.summary),
+            (Form::Trace, &args.trace),
+        ];
+        let mut files = Vec::new();
+        for (form, path) in wanted {
+            if let Some(path) = path {
+                files.push((form, Target::open(path)?));
+            }
+        }
+        if let Some(folder) = &args.log_dir {
+            let made = fs::create_dir_all(folder).and_then(|()| {
+                // Whether files can be made in it shows only by making one.
+                tempfile::tempfile_in(folder).map(drop)
+            });
+            made.map_err(|error| {
+                Failure::usage(format!("cannot write into {}: {error}", folder.display()))
+            })?;
+        }
+        Ok(Self {
+            files,
+            log_dir: args.log_dir.clone(),
+            is_spare: false,
+        })
+    }
+
+    /// Makes a new folder for the logs that the screen has no room for.
+    fn make_log_dir(&mut self) -> Result<(), Failure> {
+        let folder = tempfile::Builder::new().prefix("argo-assistant-logs-").tempdir();
+        let folder = folder.map_err(|error| unreadable(&std::env::temp_dir(), &error))?;
+        self.log_dir = Some(folder.keep());
+        self.is_spare = true;
+        Ok(())
+    }
+
+    /// Reads the recording once and writes every file. Returns a sentence for each that could
+    /// not be written.
+    pub fn write(self, mut reader: Reader) -> Vec<String> {
+        let mut failed = Vec::new();
+        let mut logs = self.log_dir.map(report::LogFiles::new);
+        let story = Story::read(&mut reader, logs.as_mut());
+        failed.extend(logs.and_then(report::LogFiles::finish));
+        for (form, target) in self.files {
+            failed.extend(target.write(&form.render(&story)).err());
+        }
+        failed
+    }
+
+    /// Removes the folder that turned out not to be needed.
+    fn drop_spare(&mut self) {
+        if self.is_spare
+            && let Some(folder) = self.log_dir.take()
+        {
+            // It stays empty if it cannot be removed.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.log_dir.is_none()
+    }
+}
+
+impl Files {
+    /// Opens everything that the run will write.
+    ///
+    /// # Errors
+    ///
+    /// A usage error that names the first file that cannot be written.
+    pub fn prepare(args: &FileArgs, screen: &Screen) -> Result<Self, Failure> {
+        let mut targets = Targets::open(&args.reports)?;
+        if screen.log_budget().is_some() && args.reports.log_dir.is_none() {
+            targets.make_log_dir()?;
+        }
+        let is_read = !targets.is_empty();
+        let mut recording = None;
+        let mut source = None;
+        if let Some(path) = &args.record {
+            recording = Some(RecordingFile::create(path)?);
+            if is_read {
+                let file = File::open(path);
+                source = Some(file.map_err(|error| unreadable(path, &error))?);
+            }
+        } else if is_read {
+            let file = tempfile::tempfile();
+            let file = file.map_err(|error| unreadable(&std::env::temp_dir(), &error))?;
+            let again = file.try_clone();
+            source = Some(again.map_err(|error| unreadable(&std::env::temp_dir(), &error))?);
+            recording = Some(RecordingFile::temporary(file));
+        }
+        Ok(Self {
+            recording,
+            source,
+            targets,
+            is_kept: args.record.is_some(),
+            is_overflowing: false,
+        })
+    }
+
+    /// Says in half a sentence where the logs are that the screen has no room for.
+    pub fn place_for_logs(&mut self) -> String {
+        self.is_overflowing = true;
+        match (&self.targets.log_dir, self.is_kept) {
+            (Some(folder), _) => {
+                format!("the complete logs will be in {} at the end", folder.display())
+            }
+            (None, true) => "the recording has everything".to_owned(),
+            (None, false) => "the rest is lost".to_owned(),
+        }
+    }
+
+    /// Writes the files from the recording, which is closed. Returns a sentence for each that
+    /// could not be written.
+    pub fn write(mut self) -> Vec<String> {
+        let Some(source) = self.source else {
+            return Vec::new();
+        };
+        if !self.is_overflowing {
+            self.targets.drop_spare();
+        }
+        match Reader::of(source) {
+            Ok(reader) => self.targets.write(reader),
+            Err(error) => vec![format!("the reports cannot be written: {error}")],
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!(
+        "cannot record the run in {}: {error}",
+        path.display()
+    ))
+}

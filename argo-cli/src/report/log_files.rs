@@ -1,0 +1,116 @@
+//! The complete logs, a file for each run of a container.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use argo_core::record::Log;
+
+/// The most files that are open at one time.
+const OPEN: usize = 64;
+
+/// Writes `<folder>/<namespace>/<pod>/<container>.log`, and `<container>.<n>.log` for the run
+/// after the n-th restart. A file that was there before is replaced.
+#[derive(Debug)]
+pub struct LogFiles {
+    folder: PathBuf,
+    open: HashMap<PathBuf, BufWriter<File>>,
+    /// Files that this run has begun.
+    begun: std::collections::HashSet<PathBuf>,
+    failure: Option<io::Error>,
+}
+
+impl LogFiles {
+    /// Creates the writer for a folder.
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            open: HashMap::new(),
+            begun: std::collections::HashSet::new(),
+            failure: None,
+        }
+    }
+
+    /// Writes a line.
+    pub fn line(&mut self, log: &Log, text: &[u8]) {
+        if self.failure.is_none() {
+            self.failure = self.try_line(log, text).err();
+        }
+    }
+
+    fn try_line(&mut self, log: &Log, text: &[u8]) -> io::Result<()> {
+        let path = self.path(log);
+        if !self.open.contains_key(&path) {
+            self.make_room()?;
+            let file = self.file(&path)?;
+            self.open.insert(path.clone(), BufWriter::new(file));
+        }
+        let Some(file) = self.open.get_mut(&path) else {
+            return Ok(());
+        };
+        file.write_all(text)?;
+        if !log.partial {
+            file.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn path(&self, log: &Log) -> PathBuf {
+        let name = match log.restart {
+            0 => format!("{}.log", safe(&log.container)),
+            restart => format!("{}.{restart}.log", safe(&log.container)),
+        };
+        let folder = self.folder.join(safe(&log.namespace));
+        folder.join(safe(&log.pod)).join(name)
+    }
+
+    fn file(&mut self, path: &Path) -> io::Result<File> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        if self.begun.insert(path.to_owned()) {
+            return File::create(path);
+        }
+        File::options().append(true).open(path)
+    }
+
+    fn make_room(&mut self) -> io::Result<()> {
+        if self.open.len() >= OPEN {
+            for (_, mut file) in self.open.drain() {
+                file.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rest. Returns a sentence if something could not be written.
+    pub fn finish(mut self) -> Option<String> {
+        for file in self.open.values_mut() {
+            if let Err(error) = file.flush() {
+                self.failure.get_or_insert(error);
+            }
+        }
+        let error = self.failure?;
+        Some(format!(
+            "cannot write logs into {}: {error}",
+            self.folder.display()
+        ))
+    }
+}
+
+/// Returns a name that is one part of a path. A recording may come from anybody.
+fn safe(name: &str) -> String {
+    let plain = |c: char| match c {
+        '/' | '\\' | '\0' => '_',
+        c if c.is_control() => '_',
+        c => c,
+    };
+    let name: String = name.chars().map(plain).take(200).collect();
+    match name.as_str() {
+        "" | "." | ".." => "_".to_owned(),
+        _ => name,
+    }
+}

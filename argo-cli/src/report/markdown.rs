@@ -1,0 +1,150 @@
+//! A summary in Markdown: for the page of a step, a comment, a card.
+
+use argo_core::text::{cap, duration};
+
+use super::Story;
+use crate::{
+    summary::{Outcome, Row, Summary},
+    verdict::{self, Failure, prose::printable},
+};
+
+/// The most workloads in the table.
+const ROWS: usize = 200;
+/// The most failures that get a section.
+const FAILURES: usize = 30;
+
+/// Returns the summary of a recorded run.
+pub fn markdown(story: &Story) -> String {
+    match &story.summary {
+        Some(summary) => of(summary),
+        None => {
+            let took = duration::between(story.header.started, story.ended);
+            format!(
+                "## ⏹ {}: cut off\n\nThe recording ends after {} without a verdict.\n\n{}",
+                escaped(&story.header.app),
+                duration::in_words(took),
+                table(&story.rows)
+            )
+        }
+    }
+}
+
+/// Returns the summary of a run.
+fn of(summary: &Summary) -> String {
+    let (sign, word) = match summary.outcome {
+        Outcome::Succeeded => ("✅", "rolled out"),
+        Outcome::Failed => ("❌", "failed"),
+        Outcome::TimedOut => ("❌", "timed out"),
+        Outcome::Interrupted => ("⏹", "interrupted"),
+        Outcome::Waiting => ("⏳", "not complete"),
+    };
+    let took = duration::in_words(summary.elapsed);
+    let mut text = format!(
+        "## {sign} {}: {word} after {took}\n\n{}\n\n",
+        escaped(&summary.app),
+        escaped(&verdict::sentence(summary))
+    );
+    text.push_str(&table(&summary.workloads));
+    let failures = verdict::failures(summary);
+    for failure in failures.iter().take(FAILURES) {
+        text.push_str(&section(failure));
+    }
+    if failures.len() > FAILURES {
+        text.push_str(&format!("… and {} more\n", failures.len() - FAILURES));
+    }
+    text
+}
+
+fn table(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "| | Workload | Ready | Restarts | Took | Waiting for |\n|---|---|---|---|---|---|\n"
+            .to_owned();
+    for row in rows.iter().take(ROWS) {
+        text.push_str(&line(row));
+    }
+    if rows.len() > ROWS {
+        text.push_str(&format!("\n… and {} more\n", rows.len() - ROWS));
+    }
+    text.push('\n');
+    text
+}
+
+fn line(row: &Row) -> String {
+    let sign = match (row.complete, row.failed.is_some()) {
+        (_, true) => "❌",
+        (true, false) => "✅",
+        (false, false) => "⏳",
+    };
+    let ready = match (row.ready, row.desired) {
+        (Some(ready), Some(desired)) => format!("{ready}/{desired}"),
+        _ => escaped(&row.state),
+    };
+    let took = row
+        .seconds
+        .map(duration::seconds_in_words)
+        .unwrap_or_default();
+    let waiting = row.waiting_for.as_deref().filter(|_| !row.complete);
+    let waiting = escaped(&cap(waiting.unwrap_or_default(), 200));
+    let (name, restarts) = (escaped(&row.object.to_string()), row.restarts);
+    format!("| {sign} | {name} | {ready} | {restarts} | {took} | {waiting} |\n")
+}
+
+fn section(failure: &Failure) -> String {
+    let mut text = format!(
+        "### {} {}\n\n{}\n\n",
+        escaped(&failure.workload),
+        escaped(&failure.code),
+        escaped(&failure.sentence)
+    );
+    for fact in &failure.evidence {
+        text.push_str(&format!("- {}\n", escaped(fact)));
+    }
+    if !failure.last_lines.is_empty() {
+        text.push_str(&format!("\n{}", fenced(&failure.last_lines)));
+    }
+    if let Some(next) = &failure.next {
+        text.push_str(&format!("\nNext:\n\n{}", fenced(std::slice::from_ref(next))));
+    }
+    text.push('\n');
+    text
+}
+
+/// Returns lines in a fence that is longer than any in them.
+fn fenced(lines: &[String]) -> String {
+    let longest = lines.iter().map(|line| longest_fence(line)).max();
+    let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
+    let mut text = format!("{fence}text\n");
+    for line in lines {
+        text.push_str(&printable(line));
+        text.push('\n');
+    }
+    text.push_str(&fence);
+    text.push('\n');
+    text
+}
+
+fn longest_fence(line: &str) -> usize {
+    let runs = line.split(|c| c != '`').map(str::len);
+    runs.max().unwrap_or(0)
+}
+
+/// Returns text that Markdown and HTML leave as it is.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for character in printable(text).chars() {
+        match character {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A mention or a reference would notify people.
+            '@' => out.push_str("&#64;"),
+            '#' => out.push_str("&#35;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' => out.extend(['\\', character]),
+            c => out.push(c),
+        }
+    }
+    out
+}
