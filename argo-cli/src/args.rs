@@ -28,8 +28,8 @@ const STYLES: styling::Styles = styling::Styles::styled()
     .literal(styling::AnsiColor::Cyan.on_default().bold())
     .placeholder(styling::AnsiColor::Cyan.on_default());
 
-/// argocd app wait, with the logs of every container, the Kubernetes events of everything
-/// the application owns, and the cause if it fails.
+/// Run argocd app wait and show the logs of every container, the Kubernetes events of
+/// everything the application owns, and the cause of a failure.
 #[derive(Debug, Parser)]
 #[command(
     name = "argo-assistant",
@@ -66,9 +66,9 @@ impl Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: argocd's own; 0 success; 1 failed (--fail-fast, follow, diagnose); 2 wrong use or
-configuration; 70 our own --timeout; 126/127 argocd not executable/not found; 129/130/143 signals;
-141 the reader of the output went away.
+Exit codes: argocd's own; 0 success; 1 failed (--fail-fast, follow, diagnose); 2 usage or
+configuration error; 70 our own --timeout; 126/127 argocd not executable/not found; 129/130/143 signals;
+141 output closed by its reader.
 
 How the output looks: LOG_FORMAT=text|json, LOG_LEVEL, LOG_FULL_TIMESTAMP, LOG_TIMESTAMP_FORMAT,
 LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVEL_TEXT, NO_COLOR.";
@@ -199,7 +199,7 @@ pub struct TargetArgs {
     )]
     pub tracking: Tracking,
 
-    /// The label of label tracking
+    /// Label key for --tracking label
     #[arg(
         long,
         value_name = "KEY",
@@ -240,7 +240,7 @@ pub struct TargetArgs {
     )]
     pub context: Option<String>,
 
-    /// Kubeconfig file of the cluster that the Application resource lives on, if another
+    /// Kubeconfig file for the cluster that holds the Application resource, if it is a different one
     #[arg(
         long,
         value_name = "FILE",
@@ -249,7 +249,7 @@ pub struct TargetArgs {
     )]
     pub app_kubeconfig: Option<PathBuf>,
 
-    /// Context of the cluster that the Application resource lives on, if another
+    /// Context for the cluster that holds the Application resource, if it is a different one
     #[arg(
         long,
         value_name = "CONTEXT",
@@ -295,9 +295,9 @@ pub enum Tracking {
     /// The annotation argocd.argoproj.io/tracking-id
     #[default]
     Annotation,
-    /// The label
+    /// The label named by --tracking-label
     Label,
-    /// Either
+    /// Annotation or label
     #[value(name = "annotation+label")]
     AnnotationAndLabel,
 }
@@ -317,7 +317,8 @@ pub struct LogArgs {
     )]
     pub tail: i64,
 
-    /// Show the lines of this last period of pods that already existed, instead of --tail
+    /// For pods that already existed, show lines from this recent period instead of the last
+    /// --tail lines
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "ARGO_ASSISTANT_SINCE")]
     pub since: Option<Duration>,
 
@@ -365,7 +366,7 @@ pub struct LogArgs {
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_NO_LOGS")]
     pub no_logs: bool,
 
-    /// Limit of the output that waits on disk while its reader is slow
+    /// Maximum output to buffer on disk while stdout is read slowly
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, env = "ARGO_ASSISTANT_SPOOL_LIMIT")]
     pub spool_limit: u64,
 }
@@ -408,12 +409,12 @@ pub struct WaitArgs {
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_FAIL_FAST")]
     pub fail_fast: bool,
 
-    /// Time that a workload must be doomed before --fail-fast (or follow) ends, and that
-    /// --on-degraded wait waits
+    /// Time for which a workload must stay doomed before --fail-fast (or follow) ends; also the
+    /// time that --on-degraded wait waits
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, env = "ARGO_ASSISTANT_GRACE")]
     pub grace: Duration,
 
-    /// Number of restarts of a container that are not yet a finding
+    /// Restarts allowed per container before they are reported as a finding
     #[arg(
         long,
         value_name = "COUNT",
@@ -435,8 +436,8 @@ pub struct WaitArgs {
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration, env = "ARGO_ASSISTANT_TIMEOUT")]
     pub timeout: Duration,
 
-    /// Time to watch for crashes after success: without a readiness probe a container counts as
-    /// ready before it crashes
+    /// Time for which to keep watching for crashes after success: a container without a readiness
+    /// probe counts as ready before it can crash
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, env = "ARGO_ASSISTANT_SETTLE")]
     pub settle: Duration,
 }
@@ -445,8 +446,8 @@ pub struct WaitArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "argocd")]
 pub struct ArgocdArgs {
-    /// Reaction to an argocd that ends because something turned Degraded: fail, or wait once more
-    /// for it to heal (at most three times)
+    /// Behaviour when argocd gives up on a Degraded resource: fail, or wait for it to recover and
+    /// run argocd again (up to three times)
     #[arg(long, value_enum, default_value_t, env = "ARGO_ASSISTANT_ON_DEGRADED")]
     pub on_degraded: OnDegraded,
 

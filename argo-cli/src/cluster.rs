@@ -87,7 +87,7 @@ async fn choose(
         Ok(connection) => match refusal(&connection, target).await {
             None => {
                 notes.push(format!(
-                    "connected as the pod's service account; {files} was not looked at (choose it with --context or --kubeconfig)"
+                    "using the pod's service account; {files} was ignored (select it with --context or --kubeconfig)"
                 ));
                 return Ok(connection);
             }
@@ -97,7 +97,7 @@ async fn choose(
     };
     let connection = connect_to(&fallback).await?;
     notes.push(format!(
-        "the pod's service account is of no use here ({why}): using {} of {files}",
+        "the pod's service account cannot read the application ({why}); using {} from {files}",
         connection.described
     ));
     Ok(connection)
@@ -135,7 +135,7 @@ fn anonymous(described: &str, user: &str) -> String {
         user => format!("has the user entry \"{user}\", which holds no credentials"),
     };
     format!(
-        "{described} {entry}: the server takes us for system:anonymous (give the entry a token, a client certificate or an exec plugin)"
+        "{described} {entry}: the server treats us as system:anonymous (give the entry a token, a client certificate or an exec plugin)"
     )
 }
 

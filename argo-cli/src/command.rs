@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use argo_core::text::redacted;
 use argo_workloads::Workload;
 use clap::CommandFactory;
 
@@ -14,6 +15,7 @@ use crate::{
     error::Failure,
     limits,
     settings::Settings,
+    verdict::prose::printable,
     view::{Surroundings, choose},
 };
 
@@ -132,6 +134,7 @@ fn settings(flags: &ViewArgs) -> Settings {
 fn warn(warnings: &[String]) {
     for warning in warnings {
         // There is nobody left to tell if stderr is closed.
+        let warning = printable(&redacted(warning));
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
 }

@@ -2,7 +2,7 @@
 
 use argo_core::text::{chain, redacted};
 
-use crate::exit;
+use crate::{exit, verdict::prose::printable};
 
 /// A message, suggestions for a fix, and the exit code.
 #[derive(Debug)]
@@ -41,10 +41,10 @@ impl Failure {
 
     /// Returns the text for stderr, with its newline.
     pub fn render(&self) -> String {
-        let mut text = format!("error: {}\n", redacted(&self.message));
+        let mut text = format!("error: {}\n", printable(&redacted(&self.message)));
         for hint in &self.hints {
             text.push_str("       ");
-            text.push_str(hint);
+            text.push_str(&printable(hint));
             text.push('\n');
         }
         text

@@ -231,13 +231,12 @@ impl Session {
         if rows.is_empty() && self.progress().pods() == 0 {
             return;
         }
-        let mut namespaces: Vec<_> = rows.iter().map(|row| &*row.object.namespace).collect();
-        namespaces.dedup();
+        let namespaces = self.progress().namespaces();
         let msg = format!(
             "Following {} and {} in {}",
             counted(rows.len(), "workload"),
             counted(self.progress().pods(), "pod"),
-            namespaces.join(", ")
+            Vec::from_iter(namespaces).join(", ")
         );
         let notice = Notice::new(argo_core::NoticeCode::Other, Level::Info, msg);
         self.notice(&notice);
@@ -333,7 +332,7 @@ impl Session {
     /// failed.
     fn is_selected(&self, object: &ObjectRef) -> bool {
         let run = self.config.argocd.as_ref();
-        &*object.kind.kind == "Application"
+        object.is_application()
             || run.is_none_or(|run| run.wait.selection.includes(object))
     }
 

@@ -351,7 +351,7 @@ fn restarts_that_are_allowed_are_waited_for_after_success() {
         .tell(Input::Argocd(SUCCESS), 2);
     run.tell(crashing(1), 5).tell(deployment(0), 5).until(6, 20);
     assert!(run.done.is_empty(), "{:?}", run.said);
-    let lost = "not complete any more, waiting again: Deployment/web: 0 of 1 ready";
+    let lost = "no longer complete, waiting again: Deployment/web: 0 of 1 ready";
     assert!(run.said.iter().any(|said| said == lost), "{:?}", run.said);
     run.tell(running(1), 21)
         .tell(deployment(1), 21)

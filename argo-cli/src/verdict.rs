@@ -163,7 +163,7 @@ fn has_several_namespaces(summary: &Summary) -> bool {
     let findings = summary.findings.iter().map(|finding| &finding.workload);
     let mut namespaces: Vec<&str> = rows
         .chain(findings)
-        .filter(|object| &*object.kind.kind != "Application")
+        .filter(|object| !object.is_application())
         .map(|object| &*object.namespace)
         .collect();
     namespaces.sort_unstable();

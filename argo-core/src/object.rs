@@ -82,6 +82,11 @@ impl ObjectRef {
         }
     }
 
+    /// True for an Application of Argo CD.
+    pub fn is_application(&self) -> bool {
+        self.kind.is("argoproj.io", "Application")
+    }
+
     /// True if both name the same thing of the cluster, even if it was created anew: kind,
     /// namespace and name agree, the uid may differ.
     pub fn same_name(&self, other: &Self) -> bool {

@@ -134,7 +134,7 @@ impl Objects {
             .namespaces
             .entry(Arc::clone(&object.namespace))
             .or_default();
-        if is_application(object) {
+        if object.is_application() {
             *namespace
                 .applications
                 .entry(Arc::clone(&object.name))
@@ -148,7 +148,7 @@ impl Objects {
         let Some(namespace) = self.namespaces.get_mut(&object.namespace) else {
             return;
         };
-        if !is_application(object) {
+        if !object.is_application() {
             namespace.others -= 1;
         } else if let Some(count) = namespace.applications.get_mut(&object.name) {
             *count -= 1;
@@ -172,10 +172,6 @@ fn fields(applications: &BTreeMap<Arc<str>, usize>) -> Arc<str> {
         }
         _ => "involvedObject.kind=Application".into(),
     }
-}
-
-fn is_application(object: &ObjectRef) -> bool {
-    &*object.kind.group == "argoproj.io" && &*object.kind.kind == "Application"
 }
 
 #[cfg(test)]

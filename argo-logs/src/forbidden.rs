@@ -41,7 +41,7 @@ impl ForbiddenLogs {
 }
 
 /// `answer` is the server's message, which names the user.
-fn forbidden(namespace: &str, answer: &str) -> Notice {
+pub(crate) fn forbidden(namespace: &str, answer: &str) -> Notice {
     let message = format!(
         "{}: logs are missing",
         refusal("get", &["pods/log"], namespace)

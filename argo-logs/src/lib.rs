@@ -182,7 +182,7 @@ pub use {
         Refusal, Refused,
     },
     stream::LogStream,
-    tail::{Tail, TailTarget, tail, tail_from},
+    tail::{Tail, TailTarget, tail, tail_from, unread},
 };
 pub(crate) use {
     container_view::{ContainerView, PodState, Run},

@@ -1,22 +1,27 @@
 //! One look: the last lines of some containers.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use argo_core::{
-    GroupKind, ObjectRef,
+    GroupKind, Level, Notice, NoticeCode, ObjectRef,
     client::Connection,
     resource::{ContainerStatus, Pod, Terminated},
 };
 use futures::{StreamExt, stream};
 
+use tokio::time::{Instant, timeout_at};
+
 use crate::{
-    Batch, LogBody, LogSource, OpenError, OpenParams,
+    Batch, LogBody, LogSource, OpenError, OpenParams, Refusal,
+    forbidden::forbidden,
     reader::{ReadItem, ResponseReader, RunId, Sink, Start, Window},
     source::of_cluster,
 };
 
 /// Requests at one time.
 const AT_ONCE: usize = 16;
+/// Time limit for the lines of one log, so that one kubelet that hangs holds nothing up.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// A container whose last lines are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +89,38 @@ pub async fn tail_from(
         .await
 }
 
+/// Reports the logs that could not be read: one notice for each namespace and kind of failure.
+/// A log that does not exist (yet) is none.
+pub fn unread(tails: &[Tail]) -> Vec<Notice> {
+    let mut seen = BTreeSet::new();
+    let notices = tails.iter().filter_map(|tail| {
+        let notice = notice(&tail.target, tail.lines.as_ref().err()?)?;
+        let is_first = seen.insert((Arc::clone(&tail.target.pod.namespace), notice.code as u8));
+        is_first.then_some(notice)
+    });
+    notices.collect()
+}
+
+fn notice(target: &TailTarget, error: &OpenError) -> Option<Notice> {
+    if let OpenError::Refused(refused) = error {
+        match refused.refusal() {
+            Refusal::Forbidden => {
+                return Some(forbidden(&target.pod.namespace, &refused.message));
+            }
+            Refusal::Waiting | Refusal::NoPrevious | Refusal::Removed | Refusal::PodGone => {
+                return None;
+            }
+            _ => {}
+        }
+    }
+    let message = format!(
+        "cannot read the last lines of {}/{}: {error}",
+        target.pod.name, target.container
+    );
+    let notice = Notice::new(NoticeCode::LogUnreadable, Level::Warning, message);
+    Some(notice.about(target.pod.clone()))
+}
+
 async fn read(source: &dyn LogSource, target: &TailTarget, lines: u32) -> Result<Batch, OpenError> {
     let params = OpenParams {
         container: Arc::clone(&target.container),
@@ -93,11 +130,12 @@ async fn read(source: &dyn LogSource, target: &TailTarget, lines: u32) -> Result
         tail_lines: Some(lines.into()),
     };
     let response = source.open(&target.pod, &params).await?;
-    Ok(read_lines(response.body).await)
+    Ok(read_lines(response.body, BODY_WITHIN).await)
 }
 
-/// Reads a whole log. If the connection breaks, the lines that came are returned.
-async fn read_lines(mut body: LogBody) -> Batch {
+/// Reads a whole log. If the connection breaks or has brought no end after `limit`, the lines
+/// that came are returned.
+async fn read_lines(mut body: LogBody, limit: Duration) -> Batch {
     let run = RunId {
         container_id: "".into(),
         restart: 0,
@@ -108,7 +146,8 @@ async fn read_lines(mut body: LogBody) -> Batch {
         window: &mut window,
         items: &mut items,
     };
-    while let Ok(Some(bytes)) = body.next_chunk().await {
+    let end = Instant::now() + limit;
+    while let Ok(Ok(Some(bytes))) = timeout_at(end, body.next_chunk()).await {
         reader.feed(bytes, &mut sink);
     }
     // A message of the kubelet is no line of the container.
@@ -232,5 +271,50 @@ mod tests {
             [&b"app before"[..], b"last words"]
         );
         assert!(tails[1].lines.is_err());
+    }
+
+    #[test]
+    fn a_refusal_is_reported_once_for_a_namespace() {
+        let tail = |namespace: &str, status: u16| Tail {
+            target: TailTarget {
+                pod: ObjectRef {
+                    kind: GroupKind::new("", "Pod"),
+                    namespace: namespace.into(),
+                    name: "web".into(),
+                    uid: "u".into(),
+                },
+                container: "app".into(),
+                previous: false,
+            },
+            lines: Err(OpenError::Refused(Refused {
+                status,
+                message: "no".to_owned(),
+                ..Refused::default()
+            })),
+        };
+        let tails = [
+            tail("shop", 403),
+            tail("shop", 403),
+            tail("cart", 403),
+            tail("shop", 204),
+            tail("cart", 502),
+        ];
+        let messages = unread(&tails).into_iter().map(|notice| notice.message);
+        assert_eq!(
+            messages.collect::<Vec<_>>(),
+            [
+                "cannot get pods/log in shop (403 forbidden): logs are missing",
+                "cannot get pods/log in cart (403 forbidden): logs are missing",
+                "cannot read the last lines of web/app: the server refused with 502: no",
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_that_never_ends_is_cut_off_by_time() {
+        let line = Bytes::from("2026-11-24T00:00:01Z first words\n");
+        let chunks = stream::iter([Ok(line)]).chain(stream::pending());
+        let lines = read_lines(LogBody::from_stream(chunks), BODY_WITHIN).await;
+        assert_eq!(lines.lines().count(), 1);
     }
 }

@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = AppRef::new(name, args.next().unwrap_or_else(|| "argocd".to_owned()));
     let options = client::Options::inferred(|name| env::var_os(name));
     let connection = client::connect(&options).await?;
-    for one in explain(connection.into(), app, config).await? {
+    for one in explain(connection.into(), app, config).await?.objects {
         let followed = if one.followed { "followed" } else { "ignored " };
         println!(
             "{followed} {}/{}  {}",

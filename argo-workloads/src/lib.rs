@@ -76,6 +76,6 @@ pub mod workload;
 
 pub use selector::{AppSelector, INSTANCE_LABEL, Membership, TrackingMethod};
 pub use tracking::{
-    Clients, Explanation, TrackConfig, TrackStream, explain, hook_phase, snapshot, track,
+    Clients, Explained, Explanation, TrackConfig, TrackStream, explain, hook_phase, snapshot, track,
 };
 pub use workload::{Scope, Workload, WorkloadEvent, WorkloadKind, builtin, describe, scan};

@@ -222,6 +222,13 @@ impl Progress {
         workload.restarts_of_gone + present.map(|(_, pod)| pod.restarts).sum::<u32>()
     }
 
+    /// Returns the namespaces of the workloads and pods.
+    pub fn namespaces(&self) -> BTreeSet<&str> {
+        let workloads = self.workloads.values().map(|w| &*w.object.namespace);
+        let pods = self.pods.values().filter_map(PodProgress::namespace);
+        workloads.chain(pods).collect()
+    }
+
     /// Returns the number of new pods.
     pub fn new_pods(&self) -> usize {
         self.pods.values().filter(|pod| pod.is_new).count()
@@ -254,7 +261,8 @@ impl Progress {
         !workload.is_owned() || !root.is_some_and(WorkloadProgress::only_starts_others)
     }
 
-    /// True once everything is known and complete, and no sync is running. An application
+    /// True once everything is known and complete, and the last sync neither runs nor failed:
+    /// where a sync is refused, the workloads of the release before are complete. An application
     /// without workloads is judged by its Application alone; one whose Application cannot be
     /// read must have been quiet for a while.
     pub fn is_rolled_out(&self, now: Timestamp) -> bool {
@@ -264,7 +272,14 @@ impl Progress {
             self.is_synced_and_healthy()
         };
         let is_quiet = self.application.is_some() || between(self.newest_object, now) >= QUIET;
-        self.synced && complete && !self.is_syncing() && is_quiet
+        self.synced && complete && !self.is_syncing() && !self.has_failed_sync() && is_quiet
+    }
+
+    fn has_failed_sync(&self) -> bool {
+        let application = self.application();
+        let operation =
+            application.and_then(|application| application.status.operation_state.as_ref());
+        operation.is_some_and(OperationState::has_failed)
     }
 
     fn is_syncing(&self) -> bool {

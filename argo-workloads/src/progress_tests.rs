@@ -180,6 +180,12 @@ fn rolled_out_is_known_and_complete_without_a_running_sync() {
     let succeeded = json!({"phase": "Succeeded"});
     progress.track(&application("argocd", &succeeded), at(3));
     assert!(progress.is_rolled_out(at(6)));
+    // The workloads of the release before are complete.
+    for phase in ["Failed", "Error"] {
+        let failed = json!({"phase": phase});
+        progress.track(&application("argocd", &failed), at(4));
+        assert!(!progress.is_rolled_out(at(9)), "{phase}");
+    }
 }
 
 #[test]

@@ -29,6 +29,6 @@ pub use config::{Clients, TrackConfig};
 pub use explain::Explanation;
 pub use hook::hook_phase;
 pub(crate) use index::Index;
-pub use snapshot::{explain, snapshot};
+pub use snapshot::{Explained, explain, snapshot};
 pub use state::Tracker;
 pub use stream::{TrackStream, track};

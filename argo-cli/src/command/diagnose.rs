@@ -31,7 +31,7 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
     let objects = snapshot(clients(&clusters), args.target.app(), config)
         .await
         .map_err(|error| Failure::usage(chain(&error)))?;
-    let (events, lines) = tokio::join!(
+    let (events, (lines, unread)) = tokio::join!(
         argo_events::snapshot(
             event_source(&clients(&clusters)),
             &objects,
@@ -41,6 +41,7 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
     );
     let mut session = Session::new(config_of(&args, started));
     let mut notices = told(&mut session, objects, started);
+    notices.extend(unread);
     for item in events {
         if let EventItem::Notice(notice) = &item {
             notices.push(notice.clone());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use argo_core::text::chain;
+use argo_core::{Notice, text::chain};
 use argo_workloads::{Explanation, explain as explained};
 use jiff::Timestamp;
 
@@ -21,14 +21,22 @@ pub(super) async fn explain(args: ExplainArgs, settings: Settings) -> Result<i32
     let clusters = cluster::connect(&args.target, &env).await?;
     warn(&clusters.notes);
     let config = track_config(&args.target, Timestamp::now());
-    let explanations = explained(clients(&clusters), args.target.app(), config)
+    let answer = explained(clients(&clusters), args.target.app(), config)
         .await
         .map_err(|error| Failure::usage(chain(&error)))?;
+    warn(&answer.notices.iter().map(in_words).collect::<Vec<_>>());
     let text = match settings.format {
-        Format::Text => table(&explanations),
-        Format::Json => objects(&explanations),
+        Format::Text => table(&answer.objects),
+        Format::Json => objects(&answer.objects),
     };
     print(&text)
+}
+
+fn in_words(notice: &Notice) -> String {
+    match &notice.hint {
+        Some(hint) => format!("{} ({hint})", notice.message),
+        None => notice.message.clone(),
+    }
 }
 
 /// Formats four columns, each as wide as its widest cell.

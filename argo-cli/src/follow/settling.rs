@@ -1,4 +1,4 @@
-//! The look that goes on after everything was complete.
+//! Watches for crashes after everything was complete.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -11,48 +11,49 @@ use jiff::Timestamp;
 
 use super::Observer;
 
-/// A status that is reported as healthy elsewhere reaches this program within this time.
+/// Time by which this program may lag behind a healthy status that is seen elsewhere.
 const CATCH_UP: Duration = Duration::from_secs(2);
-/// A workload that is incomplete for less than this was only looked at in between.
+/// A shorter incomplete spell is taken for a passing state.
 const BLINK: Duration = Duration::from_secs(1);
 
-/// The limits of the look.
+/// Limits of the watch after success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Patience {
-    /// The time without a crash after which success stands.
+    /// Time without a crash after which success is final.
     pub(crate) settle: Duration,
-    /// Crashes of one container that are not final.
+    /// Crashes allowed per container.
     pub(crate) allow_restarts: u32,
-    /// The longest time that a workload may be incomplete again.
+    /// Longest time for which a workload may be incomplete again.
     pub(crate) incomplete_for: Duration,
 }
 
-/// Everything was complete; a crash may still come, and a workload may become incomplete.
+/// The watch after success: a crash may still come, and a workload may become incomplete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settling {
     until: Timestamp,
     crashes: CrashCounts,
     crashed: u32,
-    /// Uids of the workloads that were incomplete from the start, in the eyes of Argo CD healthy.
+    /// Uids of the workloads that were incomplete at its start, although Argo CD called them
+    /// healthy.
     incomplete: BTreeSet<Arc<str>>,
     lost: Option<Timestamp>,
     is_told: bool,
 }
 
-/// The result of a look.
+/// The state of the watch after success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// Look on.
+    /// The watch goes on.
     GoOn,
-    /// This workload is not complete any more, for a second now.
+    /// This workload has been incomplete for a second.
     Lost(String),
-    /// It is complete again.
+    /// The workload is complete again.
     Regained,
-    /// It did not become complete again in time.
+    /// The workload stayed incomplete too long.
     StaysLost(String),
     /// A container crashed more often than allowed.
     Crashed,
-    /// Nothing happened.
+    /// The watch ended without a failure.
     Done,
 }
 

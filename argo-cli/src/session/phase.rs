@@ -185,10 +185,10 @@ impl Session {
         if self.observer.may_still_crash(settle, now) {
             let settle = in_words(settle);
             let msg = if self.findings().iter().any(Finding::is_doomed) {
-                format!("complete, but what was found still stands; looking {settle} longer")
+                format!("complete, but findings remain; watching for another {settle}")
             } else {
                 format!(
-                    "healthy; looking {settle} longer: some new containers have no readiness probe, or are ready for less"
+                    "healthy; watching for another {settle}: some new containers have no readiness probe or have only just become ready"
                 )
             };
             self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
@@ -315,7 +315,7 @@ impl Session {
                 return self.drain(Cause::LostAfterSuccess(state), now);
             }
             Settled::Lost(state) | Settled::StaysLost(state) => {
-                let msg = format!("not complete any more, waiting again: {state}");
+                let msg = format!("no longer complete, waiting again: {state}");
                 self.notice(&Notice::new(NoticeCode::Other, Level::Warning, msg));
                 self.healthy_at = None;
                 if !self.runs_argocd() {
@@ -326,7 +326,7 @@ impl Session {
             Settled::Regained => {
                 self.healthy_at = Some(now);
                 let settle = in_words(self.config.settle);
-                let msg = format!("complete again; looking {settle} longer");
+                let msg = format!("complete again; watching for another {settle}");
                 self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
             }
             Settled::GoOn => {}

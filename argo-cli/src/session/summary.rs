@@ -199,9 +199,8 @@ fn of_argocd(outcome: &ArgocdOutcome) -> &'static str {
 
 fn failed_operation(application: &Application) -> Option<String> {
     let operation = application.status.operation_state.as_ref()?;
-    let failed = matches!(operation.phase.as_str(), "Failed" | "Error");
     let message = operation.message.as_deref().unwrap_or_default();
-    failed.then(|| match message.lines().next() {
+    operation.has_failed().then(|| match message.lines().next() {
         Some(line) => format!(
             "sync operation ended {}: {}",
             operation.phase,

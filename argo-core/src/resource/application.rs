@@ -192,6 +192,11 @@ impl OperationState {
     pub fn is_running(&self) -> bool {
         matches!(self.phase.as_str(), "Running" | "Terminating")
     }
+
+    /// True if it ended without success.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.phase.as_str(), "Failed" | "Error")
+    }
 }
 
 /// The result of an operation.

@@ -30,6 +30,8 @@ pub(super) const STATUS_LAG: Duration = Duration::from_secs(1);
 const FIRST: Duration = Duration::from_millis(500);
 /// The delays between tries grow up to this.
 const SLOWEST: Duration = Duration::from_secs(15);
+/// The longest wait that a server can ask for by `Retry-After`.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A forbidden log is asked for again after this: the right may be granted meanwhile.
 const FORBIDDEN: Duration = Duration::from_secs(300);
 /// A log for which the credentials are not accepted is asked for again after this.
@@ -76,6 +78,8 @@ pub(super) struct Retry {
     has_failed: bool,
     /// Answers in a row that deny the present run.
     denials: u32,
+    /// Answers in a row that the log is not available.
+    outages: u32,
     /// Answers in a row that hold a message of the kubelet instead of the log.
     messages: u32,
     /// Follows of the run in a row that ended at once.
@@ -114,6 +118,7 @@ impl Retry {
             backoff: Backoff::new(FIRST, SLOWEST, seed),
             has_failed: false,
             denials: 0,
+            outages: 0,
             messages: 0,
             short_follows: 0,
             polling: None,
@@ -161,6 +166,7 @@ impl Retry {
     pub(super) fn worked(&mut self) {
         self.backoff.reset();
         self.has_failed = false;
+        self.outages = 0;
     }
 
     /// Forgets the answers about a run: it was read, or another one is next.
@@ -223,9 +229,10 @@ impl Retry {
     }
 
     fn unavailable(&mut self, refused: &Refused) -> (Option<Report>, Next) {
-        let retry_after = refused.retry_after.unwrap_or_default();
+        let retry_after = refused.retry_after.unwrap_or_default().min(LONGEST_WAIT);
         let next = Next::Ask(self.delay().max(retry_after));
-        if self.backoff.failures() == TROUBLE {
+        self.outages += 1;
+        if self.outages == TROUBLE {
             return (trouble(Trouble::Unavailable, &refused.message), next);
         }
         (None, next)

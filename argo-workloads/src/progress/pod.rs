@@ -42,6 +42,10 @@ impl PodProgress {
         self.pod.metadata.name.as_deref()
     }
 
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.pod.metadata.namespace.as_deref()
+    }
+
     /// True if its containers are started again whenever they end.
     pub(super) fn keeps_running(&self) -> bool {
         self.pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always"

@@ -10,7 +10,7 @@ use kube::{
     core::{ApiResource, DynamicObject, GroupVersionKind},
     discovery::{self, Scope as KindScope},
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use super::index::UnknownOwner;
 use crate::workload::{Kinds, Names, scan::code};
@@ -34,12 +34,28 @@ pub enum Answer {
 type KindName = (Arc<str>, Arc<str>);
 type Known = Option<(ApiResource, KindScope)>;
 
+/// Time for which a kind that is not served is not looked up again. The sync itself may
+/// install its definition.
+const NOT_SERVED_FOR: Duration = Duration::from_secs(30);
+
+/// The answer of discovery about a kind.
+struct Discovered {
+    known: Known,
+    at: Instant,
+}
+
+impl Discovered {
+    fn holds(&self) -> bool {
+        self.known.is_some() || self.at.elapsed() < NOT_SERVED_FOR
+    }
+}
+
 /// Reads the metadata of owners. Discovery is asked once for each kind.
 #[derive(Clone)]
 pub(crate) struct OwnerReader {
     client: Client,
     watched: Kinds,
-    discovered: Arc<Mutex<HashMap<KindName, Known>>>,
+    discovered: Arc<Mutex<HashMap<KindName, Discovered>>>,
 }
 
 impl OwnerReader {
@@ -94,8 +110,8 @@ impl OwnerReader {
         // Held while discovery is asked: many owners of one kind come at once, and one answer
         // serves them all.
         let mut discovered = self.discovered.lock().await;
-        if let Some(known) = discovered.get(&name) {
-            return Ok(known.clone());
+        if let Some(answer) = discovered.get(&name).filter(|answer| answer.holds()) {
+            return Ok(answer.known.clone());
         }
         let version = unknown.api_version.rsplit('/').next().unwrap_or_default();
         let kind = GroupVersionKind::gvk(&kind.group, version, &kind.kind);
@@ -103,7 +119,11 @@ impl OwnerReader {
             Some(watched) => Some((resource(watched.names(), &kind), KindScope::Namespaced)),
             None => discover(&self.client, &kind).await?,
         };
-        discovered.insert(name, known.clone());
+        let answer = Discovered {
+            known: known.clone(),
+            at: Instant::now(),
+        };
+        discovered.insert(name, answer);
         Ok(known)
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use argo_core::{AppRef, Degraded, DegradedReason, TrackEvent, WatchEvent};
+use argo_core::{AppRef, Degraded, DegradedReason, Notice, TrackEvent, WatchEvent};
 use futures::{StreamExt, stream};
 
 use super::{
@@ -34,6 +34,17 @@ pub async fn snapshot(
     Ok(std::iter::from_fn(|| tracker.next_event()).collect())
 }
 
+/// The answer of [`explain`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Explained {
+    /// Each object in the namespaces of the application.
+    pub objects: Vec<Explanation>,
+    /// The resources that could not be read, among them those that would explain an empty
+    /// list.
+    pub notices: Vec<Notice>,
+}
+
 /// Explains of each object in the namespaces of an application why it is followed or not.
 ///
 /// # Errors
@@ -43,8 +54,17 @@ pub async fn explain(
     clients: Clients,
     app: AppRef,
     config: TrackConfig,
-) -> Result<Vec<Explanation>, scan::Error> {
-    Ok(look(&clients, app, config).await?.explain())
+) -> Result<Explained, scan::Error> {
+    let mut tracker = look(&clients, app, config).await?;
+    let events = std::iter::from_fn(|| tracker.next_event());
+    let notices = events.filter_map(|event| match event {
+        TrackEvent::Notice(notice) => Some(notice),
+        _ => None,
+    });
+    Ok(Explained {
+        notices: notices.collect(),
+        objects: tracker.explain(),
+    })
 }
 
 /// Feeds the tracker with lists as if they came from watches, until it needs no more.

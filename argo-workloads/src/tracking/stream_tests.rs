@@ -1016,6 +1016,7 @@ async fn each_object_is_explained() {
         .await
         .unwrap();
     let lines: Vec<_> = all
+        .objects
         .iter()
         .map(|one| {
             format!(

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use argo_core::{TrackEvent, TrackedBody, client::Connection};
-use argo_logs::{Batch, TailTarget, tail};
+use argo_core::{Notice, TrackEvent, TrackedBody, client::Connection};
+use argo_logs::{Batch, TailTarget, tail, unread};
 
 /// Number of lines to read: the most that a verdict shows, and a few more to find the error in.
 const LINES: u32 = 25;
@@ -11,15 +11,20 @@ const LINES: u32 = 25;
 /// The pod's uid, the container's name and its last lines.
 type LastLines = (Arc<str>, Arc<str>, Batch);
 
-/// Reads the last lines of every container that failed or is not ready.
-pub(super) async fn read(connection: &Connection, objects: &[TrackEvent]) -> Vec<LastLines> {
+/// Reads the last lines of every container that failed or is not ready, and reports those that
+/// cannot be read.
+pub(super) async fn read(
+    connection: &Connection,
+    objects: &[TrackEvent],
+) -> (Vec<LastLines>, Vec<Notice>) {
     let targets = objects.iter().flat_map(targets);
     let tails = tail(connection, targets, LINES).await;
+    let notices = unread(&tails);
     let read = tails.into_iter().filter_map(|tail| {
         let target = tail.target;
         Some((target.pod.uid, target.container, tail.lines.ok()?))
     });
-    read.collect()
+    (read.collect(), notices)
 }
 
 fn targets(event: &TrackEvent) -> Vec<TailTarget> {
