@@ -55,7 +55,7 @@ use tokio::{
 
 use crate::error::Failure;
 
-pub use arguments::{arguments, time_limit, uses_grpc_web};
+pub use arguments::{arguments, flag_pairs, time_limit, uses_grpc_web};
 pub use environment::{Passed, environment, with_directory};
 pub use exit::ArgocdExit;
 pub use nix::sys::signal::Signal;

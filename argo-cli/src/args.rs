@@ -222,6 +222,17 @@ pub struct TargetArgs {
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_NO_CHILDREN", help_heading = "Target")]
     pub no_children: bool,
 
+    /// Where objects, logs and events come from: the cluster, or Argo CD's API with the server
+    /// and the token of argocd (sync and follow)
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        env = "ARGO_ASSISTANT_VIA",
+        help_heading = "Cluster"
+    )]
+    pub via: Via,
+
     /// Kubeconfig file; default in-cluster, then KUBECONFIG, then ~/.kube/config
     #[arg(
         long,
@@ -287,6 +298,18 @@ impl TargetArgs {
     pub fn app(&self) -> AppRef {
         AppRef::new(&self.app, &self.app_namespace)
     }
+}
+
+/// `--via`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Via {
+    /// The cluster if a kubeconfig or service account works, else Argo CD's API
+    #[default]
+    Auto,
+    /// The cluster
+    Kubernetes,
+    /// Argo CD's API
+    Argocd,
 }
 
 /// `--tracking`.

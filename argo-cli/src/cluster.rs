@@ -27,29 +27,40 @@ pub struct Clusters {
 /// # Errors
 ///
 /// When there is no configuration, no answer, or the credentials are refused.
-pub async fn connect(target: &TargetArgs, env: Lookup<'_>) -> Result<Clusters, Failure> {
+pub fn connect<'a>(
+    target: &'a TargetArgs,
+    env: Lookup<'_>,
+) -> impl Future<Output = Result<Clusters, Failure>> + Send + use<'a> {
+    let options = target_options(target, env);
+    let elsewhere = target.app_kubeconfig.is_some() || target.app_context.is_some();
+    let elsewhere = elsewhere.then(|| application_options(target, env));
+    async move {
+        let mut notes = Vec::new();
+        let workloads = choose(&options, target, &mut notes).await?;
+        if let LoginSource::User {
+            name,
+            is_anonymous: true,
+        } = &workloads.login
+        {
+            notes.push(anonymous(&workloads.described, name));
+        }
+        let applications = match &elsewhere {
+            Some(options) => Some(connect_to(options).await?),
+            None => None,
+        };
+        Ok(Clusters {
+            workloads,
+            applications,
+            notes,
+        })
+    }
+}
+
+/// Returns the places where the cluster of the workloads is looked for.
+pub(crate) fn target_options(target: &TargetArgs, env: Lookup<'_>) -> client::Options {
     let mut options = options(target.kubeconfig.clone(), target.context.clone(), env);
     options.overrides = target.kubectl.overrides();
-    let mut notes = Vec::new();
-    let workloads = choose(&options, target, &mut notes).await?;
-    if let LoginSource::User {
-        name,
-        is_anonymous: true,
-    } = &workloads.login
-    {
-        notes.push(anonymous(&workloads.described, name));
-    }
-    let elsewhere = target.app_kubeconfig.is_some() || target.app_context.is_some();
-    let applications = if elsewhere {
-        Some(connect_to(&application_options(target, env)).await?)
-    } else {
-        None
-    };
-    Ok(Clusters {
-        workloads,
-        applications,
-        notes,
-    })
+    options
 }
 
 fn application_options(target: &TargetArgs, env: Lookup<'_>) -> client::Options {

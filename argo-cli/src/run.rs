@@ -19,13 +19,13 @@ use crate::{
     },
     exit,
     files::Files,
-    follow::Streams,
     output::{Output, OutputBuffer, OutputEvent, overtaking::Source},
     recording::{Fact, Recorder, arrival},
     render::{self, Origin},
     screen::Screen,
     session::{Effect, Exited, Input, Session},
     signals::Signals,
+    way::{JoinEvent, Sources},
 };
 
 /// The interval at which the session is told the time.
@@ -45,8 +45,8 @@ pub struct Run {
     pub argocd: Option<Argocd>,
     /// Signals that ask the run to end.
     pub signals: Signals,
-    /// The streams from the cluster.
-    pub streams: Streams,
+    /// The streams of the objects, or the search for a way to them.
+    pub sources: Sources,
     /// Turns records into bytes.
     pub screen: Screen,
     /// Records the run.
@@ -69,6 +69,7 @@ enum LoopEvent {
     Input(Input),
     Logs(LogEvent),
     Argocd(ArgocdEvent),
+    Joined(JoinEvent),
     ReaderGone,
 }
 
@@ -91,6 +92,10 @@ impl Run {
                 }
                 LoopEvent::Input(input) => self.input(input),
                 LoopEvent::Argocd(event) => self.argocd_said(event),
+                LoopEvent::Joined(event) => {
+                    self.joined(event);
+                    false
+                }
                 LoopEvent::Logs(event) => {
                     self.logs(event);
                     self.more_logs(&mut logs_open)
@@ -111,24 +116,29 @@ impl Run {
         logs_open: &mut bool,
         events_open: &mut bool,
     ) -> LoopEvent {
+        if let Some(exit) = self.sources.released() {
+            return LoopEvent::Argocd(ArgocdEvent::Exited(exit));
+        }
+        let is_holding = self.sources.holds_argocd();
         tokio::select! {
             biased;
             signal = self.signals.next() => LoopEvent::Input(Input::Signal(signal)),
             () = self.output.closed() => LoopEvent::ReaderGone,
             _ = ticks.tick() => LoopEvent::Input(Input::Tick),
-            event = next_of(&mut self.argocd) => LoopEvent::Argocd(event),
-            event = self.streams.tracked.next() => LoopEvent::Input(match event {
+            event = self.sources.joining.next() => LoopEvent::Joined(event),
+            event = next_of(&mut self.argocd), if !is_holding => LoopEvent::Argocd(event),
+            event = self.sources.streams.tracked.next() => LoopEvent::Input(match event {
                 Some(event) => Input::Track(event),
                 None => Input::Tick,
             }),
-            item = self.streams.events.next(), if *events_open => LoopEvent::Input(match item {
+            item = self.sources.streams.events.next(), if *events_open => LoopEvent::Input(match item {
                 Some(item) => Input::Event(item),
                 None => {
                     *events_open = false;
                     Input::EventsEnded
                 }
             }),
-            event = async { self.output.ready().await; self.streams.logs.next().await }, if *logs_open => {
+            event = async { self.output.ready().await; self.sources.streams.logs.next().await }, if *logs_open => {
                 match event {
                     Some(event) => LoopEvent::Logs(event),
                     None => {
@@ -143,7 +153,7 @@ impl Run {
     /// Takes the log events that are ready: many small batches make one write.
     fn more_logs(&mut self, logs_open: &mut bool) -> bool {
         while self.out.len() < BATCH {
-            match self.streams.logs.next().now_or_never() {
+            match self.sources.streams.logs.next().now_or_never() {
                 Some(Some(event)) => self.logs(event),
                 Some(None) => {
                     *logs_open = false;
@@ -224,6 +234,10 @@ impl Run {
                 self.argocd_line(stream, &text, continues);
                 false
             }
+            ArgocdEvent::Exited(exit) if self.sources.is_searching() => {
+                self.sources.hold(exit);
+                false
+            }
             ArgocdEvent::Exited(exit) => {
                 let argocd = self.argocd.take();
                 // An argocd before 2.11 has not begun to wait: the session need not know.
@@ -269,12 +283,12 @@ impl Run {
                 Effect::Show(record) => self.record(&record),
                 Effect::Forward(event) => {
                     self.fact(|_| Fact::of(&event));
-                    self.streams.forward(event);
+                    self.sources.streams.forward(event);
                 }
                 Effect::Interrupt(signal) => self.interrupt(signal),
                 Effect::Kill => self.kill(),
                 Effect::RestartArgocd => over |= self.restart_argocd(),
-                Effect::Drain => self.streams.drain(),
+                Effect::Drain => self.sources.streams.drain(),
                 Effect::End => over = true,
             }
         }
@@ -325,6 +339,17 @@ impl Run {
                     degraded: false,
                 };
                 self.input(Input::Argocd(exited))
+            }
+        }
+    }
+
+    /// Takes the way to the objects, or a report about the search for it.
+    fn joined(&mut self, event: JoinEvent) {
+        match event {
+            JoinEvent::Notice(level, message) => self.say(level, message),
+            JoinEvent::Joined(joined) => {
+                self.announce(&joined.described, &joined.notes);
+                self.sources.take(joined.streams);
             }
         }
     }

@@ -10,16 +10,29 @@ use crate::{
     args::{EventArgs, FollowArgs, LogArgs, TargetArgs, Tracking},
     cluster::Clusters,
     follow::{StreamConfig, Streams},
+    way::Way,
 };
 
 /// Opens the streams; they ask nothing of the cluster before they are polled.
-pub fn open(args: &FollowArgs, clusters: &Clusters, started: Timestamp) -> Streams {
-    let config = StreamConfig {
+pub fn open(args: &FollowArgs, way: &Way, started: Timestamp) -> Streams {
+    let mut config = stream_config(args, started);
+    match way {
+        Way::Cluster(clusters) => Streams::open(clients(clusters), args.target.app(), config),
+        Way::Argocd(api) => {
+            if !api.may_read_logs {
+                config.logs = None;
+            }
+            Streams::open_argocd(&api.trees, api.app.clone(), config)
+        }
+    }
+}
+
+fn stream_config(args: &FollowArgs, started: Timestamp) -> StreamConfig {
+    StreamConfig {
         track: track_config(&args.target, started),
         logs: (!args.logs.no_logs).then(|| log_config(&args.logs, started)),
         events: event_config(&args.events, started),
-    };
-    Streams::open(clients(clusters), args.target.app(), config)
+    }
 }
 
 /// Returns the connections in the form that the tracker takes.

@@ -44,6 +44,7 @@ mod opts;
 mod request;
 mod stream;
 mod tls;
+mod trees;
 
 pub use address::{Address, ParseAddressError};
 pub use answer::{
@@ -57,3 +58,4 @@ pub use log_entry::LogEntry;
 pub use options::{Options, OptionsError, Secret, TlsFiles};
 pub use request::{LogQuery, ResourceQuery};
 pub use stream::{ApiStream, StreamItem};
+pub use trees::{TreeState, Trees};

@@ -158,6 +158,16 @@ pub async fn connect(options: &Options) -> Result<Connection, Error> {
     Ok(connection)
 }
 
+/// Finds the cluster; the credentials are loaded when they are needed first. Reads files, runs
+/// no plugin and asks nobody.
+///
+/// # Errors
+///
+/// When there is no configuration, or it cannot be used.
+pub fn prepare(options: &Options) -> Result<Connection, Error> {
+    find(options)
+}
+
 /// Makes a connection of a configuration that the caller has; credentials are loaded when
 /// they are needed first.
 ///

@@ -52,6 +52,8 @@
     allow(unreachable_pub, dead_code, reason = "public in `engine` only")
 )]
 
+#[cfg(feature = "argocd-api")]
+mod argocd;
 mod classify;
 mod config;
 mod deduplicator;
@@ -67,6 +69,8 @@ mod snapshot;
 mod source;
 mod stream;
 
+#[cfg(feature = "argocd-api")]
+pub use argocd::ArgocdEvents;
 pub use classify::{LevelOverride, Overrides, ParseLevelOverrideError, level};
 pub use config::EventConfig;
 pub use event::{Event, InvolvedObject, Series, Source};

@@ -171,6 +171,8 @@ mod stream;
 mod tail;
 mod unreachable;
 
+#[cfg(feature = "argocd-api")]
+pub use source::ArgocdLogs;
 #[cfg(feature = "direct")]
 pub use source::DirectSource;
 pub use {

@@ -1,5 +1,7 @@
 //! Sources of logs: the trait, its requests and its answers.
 
+#[cfg(feature = "argocd-api")]
+mod argocd;
 #[cfg(feature = "direct")]
 pub(crate) mod direct;
 #[cfg(feature = "direct")]
@@ -17,6 +19,8 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use jiff::Timestamp;
 
+#[cfg(feature = "argocd-api")]
+pub use self::argocd::ArgocdLogs;
 #[cfg(feature = "direct")]
 pub use self::direct::DirectSource;
 pub(crate) use self::shared::{Counted, SharedSource};

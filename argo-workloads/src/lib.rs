@@ -75,6 +75,8 @@ mod tracking;
 pub mod workload;
 
 pub use selector::{AppSelector, INSTANCE_LABEL, Membership, TrackingMethod};
+#[cfg(feature = "argocd-api")]
+pub use tracking::track_argocd;
 pub use tracking::{
     Clients, Explained, Explanation, TrackConfig, TrackStream, explain, hook_phase, snapshot, track,
 };

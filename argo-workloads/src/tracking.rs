@@ -9,6 +9,8 @@
 mod access;
 mod application;
 pub(crate) mod applications;
+#[cfg(feature = "argocd-api")]
+mod argocd;
 mod config;
 mod explain;
 mod hook;
@@ -21,10 +23,13 @@ mod owners;
 mod plan;
 mod selectors;
 mod snapshot;
+mod source;
 mod state;
 mod stream;
 pub(crate) mod watches;
 
+#[cfg(feature = "argocd-api")]
+pub use argocd::track_argocd;
 pub use config::{Clients, TrackConfig};
 pub use explain::Explanation;
 pub use hook::hook_phase;

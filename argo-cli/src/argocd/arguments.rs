@@ -2,7 +2,10 @@
 
 use std::ffi::OsString;
 
-use super::{ArgocdConfig, NamespaceForm, Wait, flags::flags};
+use super::{
+    ArgocdConfig, NamespaceForm, Wait,
+    flags::{Flag, flags},
+};
 
 /// Returns `app wait <APP>` with the conditions of the wait, then the user's own flags: of a
 /// flag given twice argocd takes the last.
@@ -33,6 +36,14 @@ pub fn uses_grpc_web(extra: &[OsString]) -> bool {
     let flags = flags(extra);
     let own = flags.iter().filter(|flag| flag.is("grpc-web"));
     own.map(|flag| flag.is_on()).next_back().unwrap_or(true)
+}
+
+/// Returns the flags for argocd as names without dashes and values, which are empty where
+/// there is none.
+pub fn flag_pairs(extra: &[OsString]) -> Vec<(String, String)> {
+    let name = |flag: &Flag<'_>| String::from_utf8_lossy(flag.name).into_owned();
+    let flags = flags(extra);
+    flags.iter().map(|flag| (name(flag), flag.text())).collect()
 }
 
 /// Returns argocd's own time limit in seconds: `None` without one, or if argocd will refuse

@@ -1,6 +1,6 @@
 //! `sync` and `follow`: streams, argocd and the session, put together.
 
-use std::{ffi::OsString, io::IsTerminal, time::Duration};
+use std::{ffi::OsString, io::IsTerminal, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -8,10 +8,10 @@ use super::env;
 use crate::{
     argocd::{Argocd, ArgocdConfig, Wait, time_limit},
     args::{FollowArgs, OnDegraded, SyncArgs},
-    cluster,
     error::Failure,
     exit,
     files::Files,
+    follow::Streams,
     output::{Output, OutputBuffer, SpoolLimits},
     recording::{Header, Recorder},
     render::Renderer,
@@ -20,7 +20,7 @@ use crate::{
     session::{self, ArgocdRun, Session},
     settings::Settings,
     signals::Signals,
-    streams,
+    way::{self, Joining, Sources, Ways},
 };
 
 /// Runs `sync`, which ends when argocd does.
@@ -50,9 +50,18 @@ async fn start(
         .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
     let screen = screen(&args, settings, started);
     let mut files = Files::prepare(&args.files, &screen)?;
-    let clusters = tokio::select! {
-        clusters = cluster::connect(&args.target, &env) => clusters?,
-        signal = signals.next() => return Ok(exit::SIGNAL + signal as i32),
+    let extra = argocd.as_ref().map(|(config, _)| config.extra.as_slice());
+    let ways = Ways::find(&args.target, &env, extra.unwrap_or_default())?;
+    let args = Arc::new(args);
+    // Without argocd there is nothing to wait for until there is a way.
+    let joined = if argocd.is_none() {
+        let joined = tokio::select! {
+            joined = way::join_once(&ways, &args, started) => joined?,
+            signal = signals.next() => return Ok(exit::SIGNAL + signal as i32),
+        };
+        Some(joined)
+    } else {
+        None
     };
     let run = argocd.as_ref().map(|(config, on_degraded)| ArgocdRun {
         wait: Wait::of(&config.extra),
@@ -65,10 +74,14 @@ async fn start(
         .map(|config| Argocd::spawn(config, std::env::vars_os()));
     let child = child.transpose()?;
     let config = session_config(&args, run, started);
-    let streams = streams::open(&args, &clusters, started);
     let header = Header::new(&args.target.app(), started);
     let recording = files.recording.take();
     let recorder = recording.map(|file| Recorder::begin(file, &header));
+    let mut joined = joined;
+    let sources = match &mut joined {
+        Some(joined) => Sources::open(std::mem::replace(&mut joined.streams, Streams::pending())),
+        None => Sources::search(Joining::start(ways, Arc::clone(&args), started)),
+    };
     let output = Output::stdout(SpoolLimits {
         total: args.logs.spool_limit,
         ..SpoolLimits::default()
@@ -83,11 +96,13 @@ async fn start(
         files,
         output,
         detect_level: args.logs.detect_level,
-        streams,
+        sources,
         outcome: None,
         out: OutputBuffer::default(),
     };
-    run.announce(&clusters.workloads.described, &clusters.notes);
+    if let Some(joined) = joined {
+        run.announce(&joined.described, &joined.notes);
+    }
     Ok(run.run().await)
 }
 

@@ -62,6 +62,46 @@ impl Streams {
         }
     }
 
+    /// Opens the streams of an application over Argo CD's API.
+    #[cfg(feature = "cli")]
+    pub fn open_argocd(
+        trees: &std::sync::Arc<argo_core::argocd::Trees>,
+        app: AppRef,
+        config: StreamConfig,
+    ) -> Self {
+        let (to_events, objects) = mpsc::unbounded_channel();
+        let (to_logs, pods) = mpsc::unbounded_channel();
+        let pods = UnboundedReceiverStream::new(pods);
+        let source = argo_logs::ArgocdLogs::new(std::sync::Arc::clone(trees));
+        let logs = config.logs.map(|config| {
+            LogStream::from_source(std::sync::Arc::new(source), pods, config).boxed()
+        });
+        let events = EventStream::new(
+            argo_events::ArgocdEvents::new(std::sync::Arc::clone(trees)),
+            UnboundedReceiverStream::new(objects),
+            config.events,
+        );
+        let trees = std::sync::Arc::clone(trees);
+        Self {
+            tracked: argo_workloads::track_argocd(trees, app, config.track).boxed(),
+            events: events.boxed(),
+            logs: logs.unwrap_or_else(|| stream::empty().boxed()),
+            to_events: Some(to_events),
+            to_logs: Some(to_logs),
+        }
+    }
+
+    /// Makes streams that wait for those of [`open`](Self::open) in their place.
+    pub fn pending() -> Self {
+        Self {
+            tracked: stream::pending().boxed(),
+            events: stream::pending().boxed(),
+            logs: stream::pending().boxed(),
+            to_events: None,
+            to_logs: None,
+        }
+    }
+
     /// Tells the logs and the events of a change among the objects.
     pub fn forward(&self, event: TrackEvent) {
         // The receiver of a stream that has ended is gone, which is no error.
@@ -76,6 +116,11 @@ impl Streams {
     /// Stops tracking: the logs and events end after the rest of them was read.
     pub fn drain(&mut self) {
         self.tracked = stream::pending().boxed();
+        if self.to_events.is_none() {
+            // Nothing was opened.
+            self.events = stream::empty().boxed();
+            self.logs = stream::empty().boxed();
+        }
         self.to_events = None;
         self.to_logs = None;
     }

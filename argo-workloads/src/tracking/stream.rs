@@ -18,10 +18,10 @@ use tokio::time::Instant;
 use super::{
     Clients, TrackConfig, Tracker,
     index::UnknownOwner,
-    owner_reader::{Answer, OwnerReader},
-    watches::{Observed, WatchContext, WatchSpec},
+    owner_reader::Answer,
+    source::{ClusterObjects, ObjectSource},
+    watches::{Observed, WatchSpec},
 };
-use crate::workload::Kinds;
 
 /// Owners that are read at once.
 const READERS: usize = 8;
@@ -30,7 +30,14 @@ const READERS: usize = 8;
 ///
 /// No request is sent before the stream is polled.
 pub fn track(clients: Clients, app: AppRef, config: TrackConfig) -> TrackStream {
-    let running = Running::new(clients, app, config);
+    let source = ClusterObjects::new(&clients, &config);
+    let tracker = Tracker::new(app, config, clients.local_cluster());
+    track_from(Box::new(source), tracker)
+}
+
+/// Feeds a tracker from a source of objects.
+pub(crate) fn track_from(source: Box<dyn ObjectSource>, tracker: Tracker) -> TrackStream {
+    let running = Running::new(source, tracker);
     let events = futures::stream::unfold(running, |mut running| async move {
         let event = running.next().await;
         Some((event, running))
@@ -58,8 +65,7 @@ impl fmt::Debug for TrackStream {
 
 struct Running {
     tracker: Tracker,
-    context: WatchContext,
-    owners: OwnerReader,
+    source: Box<dyn ObjectSource>,
     watches: SelectAll<BoxStream<'static, (WatchSpec, WatchEvent<Observed>)>>,
     open: HashMap<WatchSpec, AbortHandle>,
     waiting: VecDeque<UnknownOwner>,
@@ -74,12 +80,10 @@ enum Input {
 }
 
 impl Running {
-    fn new(clients: Clients, app: AppRef, config: TrackConfig) -> Self {
-        let kinds = Kinds::new(&config.kinds);
+    fn new(source: Box<dyn ObjectSource>, tracker: Tracker) -> Self {
         Self {
-            context: WatchContext::new(&clients, &config),
-            tracker: Tracker::new(app, config, clients.local_cluster()),
-            owners: OwnerReader::new(clients.workloads.client, kinds),
+            source,
+            tracker,
             watches: SelectAll::new(),
             open: HashMap::new(),
             waiting: VecDeque::new(),
@@ -138,7 +142,7 @@ impl Running {
             if !self.open.contains_key(spec) {
                 log::debug!("watching {spec:?}");
                 let key = spec.clone();
-                let events = spec.watch(&self.context);
+                let events = self.source.watch(spec);
                 let (events, handle) = abortable(events.map(move |event| (key.clone(), event)));
                 self.watches.push(events.boxed());
                 self.open.insert(spec.clone(), handle);
@@ -153,11 +157,7 @@ impl Running {
         while self.reading.len() < READERS
             && let Some(unknown) = self.waiting.pop_front()
         {
-            let owners = self.owners.clone();
-            self.reading.push(Box::pin(async move {
-                let answer = owners.read(&unknown).await;
-                (unknown, answer)
-            }));
+            self.reading.push(self.source.read_owner(unknown));
         }
     }
 }

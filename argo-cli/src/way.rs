@@ -1,0 +1,118 @@
+//! The way to the objects of an application: a cluster, or Argo CD's API.
+//!
+//! [`Ways::find`] reads what is configured and asks nobody; only a configuration that was named
+//! and cannot be used ends the program there. [`join_once`] tries the ways once. [`Joining`]
+//! does so until one works, while argocd already runs. A way is chosen once: a container is
+//! never read over both.
+
+mod api;
+mod join;
+mod same_cluster;
+mod sources;
+
+use std::{ffi::OsString, sync::Arc};
+
+use argo_core::{
+    AppRef,
+    argocd::{self, Trees},
+    client,
+    text::chain,
+};
+
+use crate::{
+    argocd::flag_pairs,
+    args::{TargetArgs, Via},
+    cluster::{self, Clusters},
+    error::Failure,
+    follow::Streams,
+    settings::Lookup,
+};
+
+pub use join::{JoinEvent, Joining, join_once};
+pub use sources::Sources;
+
+/// The ways that are configured.
+pub struct Ways {
+    /// True if a kubeconfig or a service account is there.
+    pub has_cluster: bool,
+    /// The client of Argo CD's API, if a server is known.
+    pub api: Option<argocd::Client>,
+}
+
+/// A way that works.
+pub enum Way {
+    /// The cluster.
+    Cluster(Clusters),
+    /// Argo CD's API.
+    Argocd(Api),
+}
+
+/// An application that Argo CD's API shows.
+pub struct Api {
+    /// The trees, of which none is followed yet.
+    pub trees: Arc<Trees>,
+    /// The application in the namespace that it was found in.
+    pub app: AppRef,
+    /// True if logs may be read.
+    pub may_read_logs: bool,
+    /// Sentences for the reader.
+    pub notes: Vec<String>,
+}
+
+/// The streams of a way that works.
+pub struct Joined {
+    /// The streams.
+    pub streams: Streams,
+    /// The way in words: `context "prod"`.
+    pub described: String,
+    /// Sentences for the reader.
+    pub notes: Vec<String>,
+}
+
+impl Ways {
+    /// Reads what is configured.
+    ///
+    /// # Errors
+    ///
+    /// When a configuration that was named cannot be used, or `--via` names a way that is not
+    /// configured, or there is none at all.
+    pub fn find(target: &TargetArgs, env: Lookup<'_>, flags: &[OsString]) -> Result<Self, Failure> {
+        let cluster = match target.via {
+            Via::Argocd => None,
+            _ => Some(client::prepare(&cluster::target_options(target, env))),
+        };
+        let api = match target.via {
+            Via::Kubernetes => None,
+            _ => Some(api_client(env, flags)),
+        };
+        let nowhere = match cluster {
+            Some(Err(error @ client::Error::NoConfiguration(_))) => Some(error),
+            Some(Err(error)) => return Err(error.into()),
+            _ => None,
+        };
+        let has_cluster = target.via != Via::Argocd && nowhere.is_none();
+        match (nowhere, api) {
+            (_, Some(Ok(api))) => Ok(Self { has_cluster, api: Some(api) }),
+            (None, Some(Err(error))) if target.via == Via::Argocd => Err(no_api(&error)),
+            (None, None | Some(Err(_))) => Ok(Self { has_cluster, api: None }),
+            (Some(cluster), Some(Err(api))) => Err(no_way(cluster, &api)),
+            (Some(cluster), None) => Err(cluster.into()),
+        }
+    }
+}
+
+fn api_client(env: Lookup<'_>, flags: &[OsString]) -> Result<argocd::Client, argocd::OptionsError> {
+    let env = |name: &str| env(name).map(OsString::from);
+    argocd::Client::new(argocd::Options::inferred(env, flag_pairs(flags))?)
+}
+
+fn no_api(error: &argocd::OptionsError) -> Failure {
+    Failure::usage(chain(error)).hint("set ARGOCD_SERVER and ARGOCD_AUTH_TOKEN, or log in with argocd login")
+}
+
+fn no_way(cluster: client::Error, api: &argocd::OptionsError) -> Failure {
+    let failure = Failure::from(cluster);
+    let message = format!("{}; {}", failure.message, chain(api));
+    Failure { message, ..failure }
+        .hint("or set ARGOCD_SERVER and ARGOCD_AUTH_TOKEN: a token of Argo CD is enough")
+}

@@ -1,0 +1,132 @@
+//! The first questions to Argo CD's API, and the answers in words.
+
+use std::time::Duration;
+
+use argo_core::{
+    AppRef,
+    argocd::{Client, Error, Refresh, Trees, UserInfo},
+    resource::Application,
+};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::Api;
+use crate::{args::TargetArgs, error::Failure};
+
+const FIRST_ANSWER: Duration = Duration::from_secs(15);
+
+/// The project of an application, which names it in policies.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Project {
+    spec: ProjectSpec,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ProjectSpec {
+    project: String,
+}
+
+/// Asks whether the application may be read, and its logs.
+pub(super) async fn connect(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
+    let asked = timeout(FIRST_ANSWER, ask(client, target)).await;
+    asked.map_err(|_| unreachable(client, &Error::Silent(FIRST_ANSWER)))?
+}
+
+async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
+    let version = client.version().await.map_err(|error| unreachable(client, &error))?;
+    let found = find(client, &target.app()).await;
+    // An account that may do nothing is still told who it is.
+    let user = client.user_info().await.unwrap_or_default();
+    let (app, found) = found.map_err(|error| refused(client, &user, target, &error))?;
+    let project: Project = client.application(&app, Refresh::No).await.unwrap_or_default();
+    let object = policy_object(&app, &found, &project.spec.project);
+    let may = client.can_i("get", "logs", &object).await;
+    // Before 3.0 a setting decides whether the right is needed, so the log itself will tell.
+    let is_enforced = version.major_minor().is_none_or(|(major, _)| major >= 3);
+    let may_read_logs = !is_enforced || may.unwrap_or(true);
+    let mut notes = Vec::new();
+    if !may_read_logs {
+        notes.push(no_logs(&user, &object));
+    }
+    Ok(Api { trees: Trees::new(client.clone()), app, may_read_logs, notes })
+}
+
+/// Reads the application in the namespace that was named. That may be the one that it deploys
+/// to: then in the control plane's.
+async fn find(client: &Client, app: &AppRef) -> Result<(AppRef, Application), Error> {
+    let error = match client.application::<Application>(app, Refresh::No).await {
+        Ok(found) => return Ok((app.clone(), found)),
+        Err(error) => error,
+    };
+    let is_absent = error.refused().is_some_and(|refused| refused.is_forbidden() || refused.is_not_found());
+    if !is_absent {
+        return Err(error);
+    }
+    let anywhere = AppRef::new(&app.name, "");
+    let found = client.application::<Application>(&anywhere, Refresh::No).await;
+    let found = found.map_err(|_| error)?;
+    let namespace = found.metadata.namespace.clone().unwrap_or_default();
+    Ok((AppRef::new(&app.name, namespace), found))
+}
+
+/// Returns the name of the application in policies: `PROJECT/APP`, or `PROJECT/NAMESPACE/APP`
+/// outside the control plane's namespace.
+fn policy_object(app: &AppRef, found: &Application, project: &str) -> String {
+    let controller = found.status.controller_namespace.as_deref().unwrap_or_default();
+    if controller.is_empty() || controller == app.namespace {
+        format!("{project}/{}", app.name)
+    } else {
+        format!("{project}/{}/{}", app.namespace, app.name)
+    }
+}
+
+fn no_logs(user: &UserInfo, object: &str) -> String {
+    format!(
+        "Argo CD does not allow {} to read logs: they are missing, status and events go on. The policy line that grants it: p, {}, logs, get, {object}, allow",
+        named(user),
+        subject(user)
+    )
+}
+
+fn named(user: &UserInfo) -> String {
+    match user.username.as_str() {
+        "" => "us".to_owned(),
+        name => format!("\"{name}\""),
+    }
+}
+
+fn subject(user: &UserInfo) -> &str {
+    match user.username.as_str() {
+        "" => "SUBJECT",
+        name => name,
+    }
+}
+
+fn unreachable(client: &Client, error: &Error) -> Failure {
+    let at = client.address().authority();
+    let failure = Failure::usage(format!("cannot reach Argo CD at {at}: {error}"));
+    match error {
+        Error::Redirected { .. } => failure.hint("set ARGOCD_SERVER to the address that it names, or --grpc-web-root-path"),
+        _ => failure.hint("argocd version with the same flags should say the same"),
+    }
+}
+
+fn refused(client: &Client, user: &UserInfo, target: &TargetArgs, error: &Error) -> Failure {
+    let at = client.address().authority();
+    let Some(refused) = error.refused() else {
+        return unreachable(client, error);
+    };
+    if refused.is_unauthorized() {
+        let what = if client.has_token() { "refuses the token" } else { "wants a token" };
+        let failure = Failure::usage(format!("Argo CD at {at} {what}: {refused}"));
+        return failure.hint("set ARGOCD_AUTH_TOKEN, or log in again with argocd relogin");
+    }
+    let app = target.app();
+    let failure = Failure::usage(format!(
+        "Argo CD at {at} does not show application {app} to {}: {refused}; it does not exist, or the right is missing",
+        named(user)
+    ));
+    failure.hint(format!("p, {}, applications, get, PROJECT/{}, allow", subject(user), app.name))
+}

@@ -1,0 +1,160 @@
+//! The choice of a way, once or until one works.
+
+use std::{sync::Arc, time::Duration};
+
+use argo_core::{Backoff, Level};
+use jiff::Timestamp;
+use tokio::{
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
+    task::AbortHandle,
+    time::{Instant, timeout},
+};
+
+use super::{
+    Joined, Way, Ways, api,
+    same_cluster::{Match, compare},
+};
+use crate::{args::FollowArgs, cluster, error::Failure, streams};
+
+/// argocd's first lines wait so long for the first lines of the run.
+const HOLD: Duration = Duration::from_secs(1);
+/// A cluster that has not answered by then is passed over if Argo CD's API has.
+const CLUSTER_WITHIN: Duration = Duration::from_secs(5);
+/// A search that takes longer is reported.
+const LONG: Duration = Duration::from_secs(3);
+
+/// A report of the search.
+pub enum JoinEvent {
+    /// A sentence.
+    Notice(Level, String),
+    /// A way works.
+    Joined(Box<Joined>),
+}
+
+/// The search for a way, in the background.
+pub struct Joining {
+    events: UnboundedReceiver<JoinEvent>,
+    task: AbortHandle,
+    hold: Instant,
+}
+
+impl Joining {
+    /// Begins to search.
+    pub fn start(ways: Ways, args: Arc<FollowArgs>, started: Timestamp) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        let task = tokio::spawn(search(ways, args, started, sender)).abort_handle();
+        Self { events, task, hold: Instant::now() + HOLD }
+    }
+
+    /// True while the lines of argocd wait for the first lines of the run.
+    pub fn is_holding(&self) -> bool {
+        Instant::now() < self.hold
+    }
+
+    /// Returns the next report.
+    pub async fn next(&mut self) -> JoinEvent {
+        match self.events.recv().await {
+            Some(event) => {
+                self.hold = Instant::now();
+                event
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Joining {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Tries again with growing pauses until a way works.
+async fn search(ways: Ways, args: Arc<FollowArgs>, started: Timestamp, sender: UnboundedSender<JoinEvent>) {
+    let say = |level, message| {
+        let _ = sender.send(JoinEvent::Notice(level, message));
+    };
+    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(15), 1);
+    let mut told = String::new();
+    loop {
+        let mut attempt = std::pin::pin!(join_once(&ways, &args, started));
+        let answer = match timeout(LONG, attempt.as_mut()).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if told.is_empty() {
+                    "no answer yet".clone_into(&mut told);
+                    say(Level::Info, "no answer of the cluster yet; argocd goes on, and logs and events join when there is one".to_owned());
+                }
+                attempt.await
+            }
+        };
+        match answer {
+            Ok(joined) => {
+                let _ = sender.send(JoinEvent::Joined(Box::new(joined)));
+                return;
+            }
+            Err(failure) => {
+                if told != failure.message {
+                    let message = format!("{}; argocd goes on, and this is tried again", failure.message);
+                    say(Level::Warning, message);
+                    told = failure.message;
+                }
+            }
+        }
+        tokio::time::sleep(backoff.next_delay()).await;
+    }
+}
+
+/// Tries the ways once and opens the streams of the one that works.
+///
+/// # Errors
+///
+/// When none works.
+pub async fn join_once(ways: &Ways, args: &FollowArgs, started: Timestamp) -> Result<Joined, Failure> {
+    let (way, notes) = choose(ways, args).await?;
+    let described = match &way {
+        Way::Cluster(clusters) => clusters.workloads.described.clone(),
+        Way::Argocd(api) => format!("Argo CD's API at {}", api.trees.client().address().authority()),
+    };
+    Ok(Joined { streams: streams::open(args, &way, started), described, notes })
+}
+
+async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<String>), Failure> {
+    let env = |name: &str| std::env::var(name).ok();
+    let target = &args.target;
+    let cluster = cluster::connect(target, &env);
+    let Some(client) = &ways.api else {
+        return cluster.await.map(of_cluster);
+    };
+    if !ways.has_cluster {
+        return api::connect(client, target).await.map(of_api);
+    }
+    let mut cluster = std::pin::pin!(cluster);
+    let (in_time, api) = tokio::join!(timeout(CLUSTER_WITHIN, cluster.as_mut()), api::connect(client, target));
+    match (in_time, api) {
+        (Ok(Ok(clusters)), Err(_)) => Ok(of_cluster(clusters)),
+        (Ok(Ok(clusters)), Ok(api)) => match compare(&clusters.workloads, &api, client).await {
+            Match::Same => Ok(of_cluster(clusters)),
+            Match::Other(why) => Ok(instead(of_api(api), &why)),
+        },
+        (Ok(Err(failure)), Ok(api)) => Ok(instead(of_api(api), &failure.message)),
+        (Err(_), Ok(api)) => Ok(instead(of_api(api), "no answer of the cluster within 5 s")),
+        (Ok(Err(failure)), Err(_)) => Err(failure),
+        (Err(_), Err(_)) => cluster.await.map(of_cluster),
+    }
+}
+
+fn of_cluster(mut clusters: cluster::Clusters) -> (Way, Vec<String>) {
+    let notes = std::mem::take(&mut clusters.notes);
+    (Way::Cluster(clusters), notes)
+}
+
+fn of_api(mut api: super::Api) -> (Way, Vec<String>) {
+    let notes = std::mem::take(&mut api.notes);
+    (Way::Argocd(api), notes)
+}
+
+fn instead((way, mut notes): (Way, Vec<String>), why: &str) -> (Way, Vec<String>) {
+    notes.insert(0, format!("{why}: objects, logs and events come from Argo CD's API"));
+    (way, notes)
+}

@@ -1,0 +1,74 @@
+//! The streams of the objects, while there is no way to them yet, and afterwards.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{JoinEvent, Joining};
+use crate::{argocd::ArgocdExit, follow::Streams};
+
+/// The exit of an argocd that had nothing to wait for is told when the objects are known, or
+/// after this time since the start.
+const EXIT_WITHIN: Duration = Duration::from_secs(8);
+
+/// The streams, and the search for a way to them.
+pub struct Sources {
+    /// The streams; pending while the search goes on.
+    pub streams: Streams,
+    /// The search, while it goes on.
+    pub joining: Search,
+    held: Option<ArgocdExit>,
+    started: Instant,
+}
+
+/// A search that may be over.
+pub struct Search(Option<Joining>);
+
+impl Search {
+    /// Returns the next report.
+    pub async fn next(&mut self) -> JoinEvent {
+        match &mut self.0 {
+            Some(joining) => joining.next().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Sources {
+    /// Takes streams that are open.
+    pub fn open(streams: Streams) -> Self {
+        Self { streams, joining: Search(None), held: None, started: Instant::now() }
+    }
+
+    /// Waits for the end of a search.
+    pub fn search(joining: Joining) -> Self {
+        Self { joining: Search(Some(joining)), ..Self::open(Streams::pending()) }
+    }
+
+    /// Takes the streams that the search has found.
+    pub fn take(&mut self, streams: Streams) {
+        self.joining = Search(None);
+        self.streams = streams;
+    }
+
+    /// True while lines of argocd wait for the first lines of the run, or nothing more comes
+    /// from it.
+    pub fn holds_argocd(&self) -> bool {
+        self.held.is_some() || self.joining.0.as_ref().is_some_and(Joining::is_holding)
+    }
+
+    /// True while the exit of argocd is to be [held](Self::hold).
+    pub fn is_searching(&self) -> bool {
+        self.joining.0.is_some() && self.started.elapsed() < EXIT_WITHIN
+    }
+
+    /// Keeps the exit of argocd until the search has ended.
+    pub fn hold(&mut self, exit: ArgocdExit) {
+        self.held = Some(exit);
+    }
+
+    /// Takes the exit once it need not be held any longer.
+    pub fn released(&mut self) -> Option<ArgocdExit> {
+        if self.is_searching() { None } else { self.held.take() }
+    }
+}

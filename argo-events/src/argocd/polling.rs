@@ -1,0 +1,240 @@
+//! Decides about which objects events are asked, and when. No clock, no client.
+
+use std::{collections::HashMap, time::Duration};
+
+use argo_core::{
+    AppRef, ObjectRef,
+    argocd::{Node, ResourceTree},
+};
+
+/// Events of a change come with it or a moment later.
+const AFTER_CHANGE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
+/// An object that is not healthy may get events without a change of its own.
+const UNHEALTHY: Duration = Duration::from_secs(6);
+/// The application itself.
+const APPLICATION: Duration = Duration::from_secs(10);
+
+/// The objects that may be asked about, by uid.
+#[derive(Debug, Default)]
+pub(super) struct Polling {
+    objects: HashMap<String, Object>,
+    generation: u64,
+    /// True once a tree was taken: what is healthy at the start has nothing to tell.
+    has_begun: bool,
+}
+
+#[derive(Debug)]
+struct Object {
+    app: AppRef,
+    /// Absent for the application itself.
+    reference: Option<ObjectRef>,
+    version: String,
+    is_healthy: bool,
+    /// The times at which it is to be asked about, the next one last.
+    times: Vec<Duration>,
+    is_pod: bool,
+    seen: u64,
+}
+
+impl Polling {
+    /// Takes the tree of an application.
+    pub(super) fn tree(
+        &mut self,
+        app: &AppRef,
+        tree: &ResourceTree,
+        namespace: &str,
+        now: Duration,
+    ) {
+        self.generation += 1;
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        for node in &tree.nodes {
+            if node.object.namespace == namespace && !node.object.uid.is_empty() {
+                self.node(app, node, is_first, now);
+            }
+        }
+        let generation = self.generation;
+        // The last events of an object are asked about no more: the server refuses to tell.
+        self.objects
+            .retain(|_, object| object.app != *app || object.seen == generation);
+    }
+
+    fn node(&mut self, app: &AppRef, node: &Node, is_first: bool, now: Duration) {
+        let generation = self.generation;
+        let is_healthy = is_healthy(node);
+        let uid = &node.object.uid;
+        let object = self.objects.entry(uid.clone()).or_insert_with(|| Object {
+            app: app.clone(),
+            reference: Some(ObjectRef {
+                kind: node.object.group_kind(),
+                namespace: node.object.namespace.as_str().into(),
+                name: node.object.name.as_str().into(),
+                uid: uid.as_str().into(),
+            }),
+            // Of a healthy object at the start nothing is asked.
+            version: if is_first && is_healthy {
+                node.resource_version.clone()
+            } else {
+                String::new()
+            },
+            is_healthy,
+            times: Vec::new(),
+            is_pod: node.object.group.is_empty() && node.object.kind == "Pod",
+            seen: 0,
+        });
+        object.seen = generation;
+        object.is_healthy = is_healthy;
+        if object.version != node.resource_version {
+            object.version.clone_from(&node.resource_version);
+            object.times = AFTER_CHANGE
+                .iter()
+                .rev()
+                .map(|after| now + *after)
+                .collect();
+        }
+    }
+
+    /// Takes an application, about which is asked all the time.
+    pub(super) fn application(&mut self, app: &AppRef, now: Duration) {
+        let object = self
+            .objects
+            .entry(app.to_string())
+            .or_insert_with(|| Object {
+                app: app.clone(),
+                reference: None,
+                version: String::new(),
+                is_healthy: true,
+                times: vec![now],
+                is_pod: false,
+                seen: 0,
+            });
+        if object.times.is_empty() {
+            object.times.push(now + APPLICATION);
+        }
+    }
+
+    /// Takes the objects to ask about now, at most `most`: pods first, then those that wait
+    /// longest.
+    pub(super) fn due(&mut self, now: Duration, most: usize) -> Vec<(AppRef, Option<ObjectRef>)> {
+        let is_due = |object: &&mut Object| object.times.last().is_some_and(|time| *time <= now);
+        let mut due: Vec<&mut Object> = self.objects.values_mut().filter(is_due).collect();
+        due.sort_by_key(|object| (!object.is_pod, object.times.last().copied()));
+        due.truncate(most);
+        due.into_iter().map(|object| object.asked(now)).collect()
+    }
+}
+
+impl Object {
+    fn asked(&mut self, now: Duration) -> (AppRef, Option<ObjectRef>) {
+        self.times.retain(|time| *time > now);
+        if self.times.is_empty() && !self.is_healthy {
+            self.times.push(now + UNHEALTHY);
+        }
+        (self.app.clone(), self.reference.clone())
+    }
+}
+
+/// Objects without a health of their own (ConfigMaps) count as healthy.
+fn is_healthy(node: &Node) -> bool {
+    let status = node
+        .health
+        .as_ref()
+        .and_then(|health| health.status.as_deref());
+    matches!(status, None | Some("Healthy" | "Suspended"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn tree(pods: &[(&str, &str, &str)]) -> ResourceTree {
+        let nodes: Vec<_> = pods
+            .iter()
+            .map(|(uid, version, health)| {
+                json!({"version": "v1", "kind": "Pod", "namespace": "n", "name": uid, "uid": uid, "resourceVersion": version, "health": {"status": health}})
+            })
+            .collect();
+        serde_json::from_value(json!({ "nodes": nodes })).unwrap()
+    }
+
+    fn asked(polling: &mut Polling, now: u64) -> Vec<String> {
+        let due = polling.due(at(now), 10);
+        let mut names: Vec<_> = due
+            .into_iter()
+            .map(|(app, object)| object.map_or(app.name, |object| object.name.to_string()))
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn app() -> AppRef {
+        AppRef::new("shop", "argocd")
+    }
+
+    #[test]
+    fn only_what_is_new_has_changed_or_is_not_healthy_is_asked_about() {
+        let mut polling = Polling::default();
+        let take = |polling: &mut Polling, pods: &[(&str, &str, &str)], now| {
+            polling.tree(&app(), &tree(pods), "n", at(now));
+        };
+        let old = [("old", "1", "Healthy"), ("bad", "1", "Degraded")];
+        take(&mut polling, &old, 0);
+        assert_eq!(asked(&mut polling, 1), ["bad"]);
+        assert_eq!(asked(&mut polling, 2), [""; 0]);
+        assert_eq!(asked(&mut polling, 5), ["bad"], "events come late");
+        assert_eq!(asked(&mut polling, 11), ["bad"], "it is still not healthy");
+        let new = [
+            ("old", "2", "Healthy"),
+            ("bad", "1", "Healthy"),
+            ("new", "1", "Healthy"),
+        ];
+        take(&mut polling, &new, 12);
+        assert_eq!(asked(&mut polling, 13), ["new", "old"]);
+        assert_eq!(asked(&mut polling, 17), ["bad", "new", "old"]);
+        assert_eq!(asked(&mut polling, 60), [""; 0], "all is said");
+        take(&mut polling, &[("new", "2", "Healthy")], 61);
+        take(&mut polling, &[], 61);
+        assert_eq!(
+            asked(&mut polling, 62),
+            [""; 0],
+            "what is gone cannot be asked about"
+        );
+    }
+
+    #[test]
+    fn the_application_is_asked_about_every_ten_seconds() {
+        let mut polling = Polling::default();
+        polling.application(&app(), at(0));
+        assert_eq!(asked(&mut polling, 0), ["shop"]);
+        polling.application(&app(), at(1));
+        assert_eq!(asked(&mut polling, 2), [""; 0]);
+        assert_eq!(asked(&mut polling, 11), ["shop"]);
+    }
+
+    #[test]
+    fn a_crowd_is_asked_about_in_turns() {
+        let pods: Vec<String> = (0..20).map(|n| format!("p{n:02}")).collect();
+        let pods: Vec<_> = pods
+            .iter()
+            .map(|name| (name.as_str(), "1", "Progressing"))
+            .collect();
+        let mut polling = Polling::default();
+        polling.tree(&app(), &tree(&pods), "n", at(0));
+        let mut seen = std::collections::BTreeSet::new();
+        for now in [1, 1, 1, 1] {
+            let due = polling.due(at(now), 6);
+            assert!(due.len() <= 6);
+            seen.extend(
+                due.into_iter()
+                    .filter_map(|(_, object)| object)
+                    .map(|object| object.name),
+            );
+        }
+        assert_eq!(seen.len(), 20);
+    }
+}

@@ -1,0 +1,342 @@
+//! Logs over Argo CD's API.
+//!
+//! Exact to the line, not to the byte: the server cuts white space at the end of a line, makes
+//! several lines of one that holds carriage returns, and writes U+FFFD for what is no UTF-8
+//! (argo-cd `server/application/logs.go`). The text is compared as it was received, so a line is
+//! still printed once.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use argo_core::{
+    AppRef, Backoff, ObjectRef,
+    argocd::{ApiStream, Error, LogEntry, LogQuery, ResourceQuery, StreamItem, Trees},
+    backoff::seed,
+    resource::Pod,
+};
+use async_trait::async_trait;
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    ASK_WITHIN, AskError, LogBody, LogResponse, LogSource, Lost, OpenError, OpenParams, Refused,
+};
+
+/// Added to the age of the first wanted line: the node counts with its own clock, the age is
+/// told by the server's. Lines before the wanted time are dropped here.
+const MARGIN: u64 = 20;
+/// The server sends no header before the first line: a quiet log counts as open after this.
+const QUIET: Duration = Duration::from_millis(1500);
+/// Bytes of lines that make one piece.
+const PIECE: usize = 64 * 1024;
+
+/// The logs of pods over Argo CD's API.
+#[derive(Debug)]
+pub struct ArgocdLogs {
+    trees: Arc<Trees>,
+    /// Milliseconds by which the server's clock is ahead of ours.
+    ahead: Arc<AtomicI64>,
+}
+
+impl ArgocdLogs {
+    /// Reads the logs of the pods in these trees.
+    pub fn new(trees: Arc<Trees>) -> Self {
+        Self {
+            trees,
+            ahead: Arc::default(),
+        }
+    }
+
+    fn app(&self, pod: &ObjectRef) -> AppRef {
+        let app = self.trees.app_of(&pod.uid);
+        app.unwrap_or_else(|| AppRef::new("", &*pod.namespace))
+    }
+}
+
+#[async_trait]
+impl LogSource for ArgocdLogs {
+    async fn open(&self, pod: &ObjectRef, params: &OpenParams) -> Result<LogResponse, OpenError> {
+        let mut reading = Reading {
+            trees: Arc::clone(&self.trees),
+            app: self.app(pod),
+            query: query(pod, params),
+            since: params.since_time,
+            ahead: Arc::clone(&self.ahead),
+            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(30), seed(pod)),
+            stream: None,
+            phase: Phase::Quiet,
+            early: VecDeque::new(),
+        };
+        match timeout(QUIET, reading.first()).await {
+            // Still quiet: what was begun goes on in the body.
+            Err(_) => {}
+            Ok(first) => reading.early.extend(first?),
+        }
+        let date = reading.server_time();
+        let body = futures::stream::unfold(reading, |mut reading| async move {
+            let piece = reading.next().await?;
+            Some((piece, reading))
+        });
+        Ok(LogResponse::new(Some(date), LogBody::from_stream(body)))
+    }
+
+    async fn pod(&self, pod: &ObjectRef) -> Result<Option<Pod>, AskError> {
+        let query = ResourceQuery {
+            group: String::new(),
+            version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            namespace: pod.namespace.to_string(),
+            name: pod.name.to_string(),
+        };
+        let app = self.app(pod);
+        let answer = self.trees.client().resource::<Pod>(&app, &query);
+        match timeout(ASK_WITHIN, answer).await {
+            Ok(Ok(found)) => Ok(Some(found)),
+            Ok(Err(error)) if is_gone(&error) => Ok(None),
+            Ok(Err(error)) => Err(AskError(error.to_string())),
+            Err(_) => Err(AskError(format!("no answer within {ASK_WITHIN:?}"))),
+        }
+    }
+}
+
+/// True if the pod does not exist: it is not in the tree any more (400), or the cluster says so.
+fn is_gone(error: &Error) -> bool {
+    error.refused().is_some_and(|refused| {
+        let left_the_tree = refused.message.contains("not found as part of application");
+        refused.is_not_found() || left_the_tree || refused.message.contains("\" not found")
+    })
+}
+
+fn query(pod: &ObjectRef, params: &OpenParams) -> LogQuery {
+    LogQuery {
+        namespace: pod.namespace.to_string(),
+        pod: pod.name.to_string(),
+        container: params.container.to_string(),
+        follow: params.follow,
+        previous: params.previous,
+        since_seconds: None,
+        tail_lines: params
+            .tail_lines
+            .and_then(|lines| u64::try_from(lines).ok()),
+    }
+}
+
+/// A log that is being read.
+struct Reading {
+    trees: Arc<Trees>,
+    app: AppRef,
+    query: LogQuery,
+    since: Option<Timestamp>,
+    ahead: Arc<AtomicI64>,
+    backoff: Backoff,
+    stream: Option<ApiStream<LogEntry>>,
+    phase: Phase,
+    /// Lines that came before the body was asked for.
+    early: VecDeque<Bytes>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Phase {
+    /// The server has sent nothing yet.
+    Quiet,
+    /// The server has sent something.
+    Begun,
+    /// The connection broke, which is still to be told.
+    Broken(String),
+    /// Nothing follows.
+    Over,
+}
+
+/// A part of the answer.
+enum Part {
+    Line(Bytes),
+    /// An answer of the cluster in the place of a line.
+    Refused(Refused),
+    /// The end that the server tells.
+    End,
+}
+
+impl Reading {
+    /// Waits for the first line or the end.
+    async fn first(&mut self) -> Result<Option<Bytes>, OpenError> {
+        match self.part().await {
+            Ok(Part::Line(line)) => Ok(Some(line)),
+            Ok(Part::End) => {
+                self.phase = Phase::Over;
+                Ok(None)
+            }
+            Ok(Part::Refused(refused)) => Err(OpenError::Refused(refused)),
+            Err(Error::Refused(refused)) => Err(OpenError::Refused(translated(&refused))),
+            Err(error) => Err(OpenError::Lost(error.to_string())),
+        }
+    }
+
+    /// Returns the next lines: all that are ready.
+    async fn next(&mut self) -> Option<Result<Bytes, Lost>> {
+        let mut piece = BytesMut::new();
+        piece.extend(self.early.drain(..).flatten());
+        while self.is_open() && piece.len() < PIECE {
+            let part = if piece.is_empty() {
+                self.part().await
+            } else {
+                match self.part().now_or_never() {
+                    Some(part) => part,
+                    None => break,
+                }
+            };
+            match part {
+                Ok(Part::Line(line)) => piece.extend_from_slice(&line),
+                Ok(Part::End) => self.phase = Phase::Over,
+                Ok(Part::Refused(refused)) => self.phase = Phase::Broken(refused.message),
+                Err(error) => self.phase = Phase::Broken(error.to_string()),
+            }
+        }
+        if !piece.is_empty() {
+            return Some(Ok(piece.freeze()));
+        }
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Broken(why) => Some(Err(Lost(why))),
+            _ => None,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Quiet | Phase::Begun)
+    }
+
+    async fn part(&mut self) -> Result<Part, Error> {
+        loop {
+            let query = self.query_now();
+            let stream = self
+                .stream
+                .get_or_insert_with(|| self.trees.client().logs(&self.app, &query));
+            let answer = stream.next().await;
+            match answer {
+                Some(Ok(StreamItem::Message(entry))) => {
+                    self.phase = Phase::Begun;
+                    if let Some(part) = self.entry(entry) {
+                        return Ok(part);
+                    }
+                }
+                Some(Ok(StreamItem::Opened { date })) => {
+                    if let Some(date) = date {
+                        let ahead = date.as_millisecond() - Timestamp::now().as_millisecond();
+                        self.ahead.store(ahead, Ordering::Relaxed);
+                    }
+                }
+                Some(Ok(StreamItem::KeepAlive)) => {}
+                // A proxy gave up waiting for the header of a quiet log: no news.
+                Some(Err(error))
+                    if self.phase == Phase::Quiet && self.query.follow && is_no_news(&error) =>
+                {
+                    self.stream = None;
+                    sleep(self.backoff.next_delay()).await;
+                }
+                Some(Err(error)) => return Err(error),
+                // No such pod: 200 and nothing.
+                None if self.phase == Phase::Quiet => return Ok(Part::End),
+                None => return Err(Error::Unreachable("the log was cut off".to_owned())),
+            }
+        }
+    }
+
+    fn entry(&self, entry: LogEntry) -> Option<Part> {
+        if entry.is_answer() {
+            return Some(Part::Refused(refusal(&entry.content)));
+        }
+        if entry.last {
+            // No proof of anything; the follower asks the pod.
+            return Some(Part::End);
+        }
+        let time: Option<Timestamp> = entry.time_stamp_str.parse().ok();
+        let is_early = time
+            .zip(self.since)
+            .is_some_and(|(time, since)| time < since);
+        (!is_early).then(|| Part::Line(line(&entry)))
+    }
+
+    /// Returns the query with the age of the first wanted line as of now.
+    fn query_now(&self) -> LogQuery {
+        let since_seconds = self.since.map(|since| {
+            let age = self.server_time().as_second() - since.as_second();
+            u64::try_from(age).unwrap_or_default() + MARGIN
+        });
+        LogQuery {
+            since_seconds,
+            ..self.query.clone()
+        }
+    }
+
+    fn server_time(&self) -> Timestamp {
+        let ahead = jiff::SignedDuration::from_millis(self.ahead.load(Ordering::Relaxed));
+        let now = Timestamp::now();
+        now.checked_add(ahead).unwrap_or(now)
+    }
+}
+
+/// A 504 of a proxy, or a connection that broke. A server that cannot be reached at all is news.
+fn is_no_news(error: &Error) -> bool {
+    match error {
+        Error::Refused(refused) => matches!(refused.http_code, 408 | 504),
+        Error::Silent(_) => true,
+        _ => false,
+    }
+}
+
+fn line(entry: &LogEntry) -> Bytes {
+    let mut line = BytesMut::with_capacity(entry.time_stamp_str.len() + entry.content.len() + 2);
+    line.put_slice(entry.time_stamp_str.as_bytes());
+    line.put_u8(b' ');
+    line.put_slice(entry.content.as_bytes());
+    line.put_u8(b'\n');
+    line.freeze()
+}
+
+/// Gives an answer of the cluster, which came as a line, its status back.
+fn refusal(message: &str) -> Refused {
+    let is_absent = message.starts_with("pods \"") && message.ends_with("not found");
+    Refused {
+        status: if is_absent { 404 } else { 400 },
+        kind: if is_absent {
+            "pods".to_owned()
+        } else {
+            String::new()
+        },
+        message: message.to_owned(),
+        ..Refused::default()
+    }
+}
+
+/// Translates a refusal of Argo CD into one of the cluster.
+fn translated(refused: &argo_core::argocd::Refused) -> Refused {
+    let message = &refused.message;
+    // The server takes the kubelet's text for a line with a time: `unable to retrieve container
+    // logs for containerd://…` (argo-cd issues 11750, 21286).
+    let is_kubelet = message.starts_with("parsing time \"unable\"")
+        || message.starts_with("parsing time \"failed\"");
+    if is_kubelet {
+        return refusal("unable to retrieve container logs");
+    }
+    Refused {
+        // A status of 200 came before the error: the code is the one that the error names.
+        status: if refused.http_code == 0 {
+            500
+        } else {
+            refused.http_code
+        },
+        message: message.clone(),
+        ..Refused::default()
+    }
+}
+
+#[cfg(test)]
+#[path = "argocd_tests.rs"]
+mod tests;

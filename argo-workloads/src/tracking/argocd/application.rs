@@ -1,0 +1,156 @@
+//! One Application as a watch that never ends.
+
+use std::{sync::Arc, time::Duration};
+
+use argo_core::{
+    AppRef, Backoff, Degraded, DegradedReason, WatchEvent,
+    argocd::{ApplicationEvent, Client, Error, Refresh, StreamItem},
+    backoff::seed,
+    resource::Application,
+};
+use futures::{Stream, StreamExt};
+use tokio::{
+    sync::mpsc::UnboundedSender,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+
+use crate::tracking::watches::Observed;
+
+/// The server drops messages for a slow reader without notice.
+const REREAD: Duration = Duration::from_secs(60);
+/// One failure is no news: servers restart.
+const NEWS: u32 = 3;
+
+type Sender = UnboundedSender<WatchEvent<Observed>>;
+
+/// Watches an Application. `found` is called with each state of it before the watch shows it.
+pub(super) fn watch(
+    client: Client,
+    app: AppRef,
+    found: impl Fn(&Application) + Send + 'static,
+) -> impl Stream<Item = WatchEvent<Observed>> + Send {
+    let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+    let watching = Watching {
+        client,
+        app,
+        sender,
+        found,
+        is_degraded: false,
+    };
+    // Ends when the receiver is gone.
+    tokio::spawn(watching.run());
+    UnboundedReceiverStream::new(events)
+}
+
+struct Watching<F> {
+    client: Client,
+    app: AppRef,
+    sender: Sender,
+    found: F,
+    is_degraded: bool,
+}
+
+impl<F: Fn(&Application) + Send> Watching<F> {
+    async fn run(mut self) {
+        let mut backoff = Backoff::new(
+            Duration::from_secs(1),
+            Duration::from_secs(30),
+            seed(&self.app),
+        );
+        // Compares with git once: the state before may be days old.
+        let mut refresh = Refresh::Normal;
+        while !self.sender.is_closed() {
+            let outcome = self.follow(&mut backoff, refresh).await;
+            refresh = Refresh::No;
+            let delay = backoff.next_delay();
+            if let Err(error) = outcome
+                && (!error.is_no_news() || backoff.failures() >= NEWS)
+            {
+                self.degraded(&error);
+            }
+            tokio::select! {
+                () = sleep(delay) => {}
+                () = self.sender.closed() => return,
+            }
+        }
+    }
+
+    /// Reads the Application, then takes the messages of its stream until that ends.
+    async fn follow(&mut self, backoff: &mut Backoff, refresh: Refresh) -> Result<(), Error> {
+        let first = self.client.application(&self.app, refresh).await?;
+        backoff.reset();
+        self.restored();
+        self.send(WatchEvent::Restarted);
+        self.applied(first);
+        self.send(WatchEvent::Synced);
+        let mut stream = self.client.watch_application::<Application>(&self.app);
+        let mut reread = Instant::now() + REREAD;
+        loop {
+            let next = tokio::select! {
+                next = timeout_at(reread, stream.next()) => next,
+                () = self.sender.closed() => return Ok(()),
+            };
+            match next {
+                Ok(Some(Ok(StreamItem::Message(event)))) => self.message(event),
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(error))) => return Err(error),
+                Ok(None) => return Ok(()),
+                Err(_) => {
+                    let app = self.client.application(&self.app, Refresh::No).await?;
+                    self.applied(app);
+                    reread = Instant::now() + REREAD;
+                }
+            }
+        }
+    }
+
+    fn message(&self, event: ApplicationEvent<Application>) {
+        if event.type_ == "DELETED" {
+            self.send(WatchEvent::Deleted(Observed::Application(Arc::new(
+                event.application,
+            ))));
+        } else {
+            self.applied(event.application);
+        }
+    }
+
+    fn applied(&self, app: Application) {
+        (self.found)(&app);
+        self.send(WatchEvent::Applied(Observed::Application(Arc::new(app))));
+    }
+
+    fn degraded(&mut self, error: &Error) {
+        if std::mem::replace(&mut self.is_degraded, true) {
+            return;
+        }
+        self.send(WatchEvent::Degraded(degraded(error)));
+    }
+
+    fn restored(&mut self) {
+        if std::mem::take(&mut self.is_degraded) {
+            self.send(WatchEvent::Restored);
+        }
+    }
+
+    fn send(&self, event: WatchEvent<Observed>) {
+        // The receiver of a watch that was closed is gone, which is no error.
+        let _ = self.sender.send(event);
+    }
+}
+
+/// Words an error for the tracker. A right that is missing is missing for everything, so it is
+/// no matter of one resource.
+pub(super) fn degraded(error: &Error) -> Degraded {
+    let is_unauthorized = error
+        .refused()
+        .is_some_and(|refused| refused.is_unauthorized());
+    Degraded {
+        reason: if is_unauthorized {
+            DegradedReason::Unauthorized
+        } else {
+            DegradedReason::Unreachable
+        },
+        message: error.to_string(),
+    }
+}

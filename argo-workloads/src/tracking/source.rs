@@ -1,0 +1,52 @@
+//! Sources of objects: a cluster, or Argo CD's API.
+
+use argo_core::WatchEvent;
+use futures::{FutureExt, future::BoxFuture, stream::BoxStream};
+
+use super::{
+    Clients, TrackConfig,
+    index::UnknownOwner,
+    owner_reader::{Answer, OwnerReader},
+    watches::{Observed, WatchContext, WatchSpec},
+};
+use crate::workload::Kinds;
+
+/// A way to the objects that a tracker asks for.
+pub(crate) trait ObjectSource: Send {
+    /// Watches a kind in a scope. The stream never ends and reports failures as items.
+    fn watch(&self, spec: &WatchSpec) -> BoxStream<'static, WatchEvent<Observed>>;
+
+    /// Reads an owner that no watch delivers.
+    fn read_owner(&self, unknown: UnknownOwner) -> BoxFuture<'static, (UnknownOwner, Answer)>;
+}
+
+/// The objects of a cluster.
+pub(crate) struct ClusterObjects {
+    context: WatchContext,
+    owners: OwnerReader,
+}
+
+impl ClusterObjects {
+    pub(crate) fn new(clients: &Clients, config: &TrackConfig) -> Self {
+        let kinds = Kinds::new(&config.kinds);
+        Self {
+            context: WatchContext::new(clients, config),
+            owners: OwnerReader::new(clients.workloads.client.clone(), kinds),
+        }
+    }
+}
+
+impl ObjectSource for ClusterObjects {
+    fn watch(&self, spec: &WatchSpec) -> BoxStream<'static, WatchEvent<Observed>> {
+        spec.watch(&self.context)
+    }
+
+    fn read_owner(&self, unknown: UnknownOwner) -> BoxFuture<'static, (UnknownOwner, Answer)> {
+        let owners = self.owners.clone();
+        async move {
+            let answer = owners.read(&unknown).await;
+            (unknown, answer)
+        }
+        .boxed()
+    }
+}
