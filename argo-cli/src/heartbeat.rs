@@ -8,8 +8,14 @@ use argo_workloads::diagnosis::Finding;
 use crate::{summary::Row, verdict::prose::printable};
 use argo_core::text::cap;
 
-/// The longest time between two lines.
-const EVERY: Duration = Duration::from_secs(30);
+/// The times between two lines while nothing changes: the first, the second, and so on; the last
+/// one stays.
+const PAUSES: [Duration; 4] = [
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(120),
+    Duration::from_secs(300),
+];
 /// The shortest time between two lines, even if something changed.
 const SOONEST: Duration = Duration::from_secs(20);
 /// The most workloads that a line names; the rest is counted.
@@ -22,6 +28,8 @@ const CAUSE: usize = 160;
 pub struct Heartbeat {
     said_at: Duration,
     said: Vec<Key>,
+    /// Number of lines since the last change.
+    repeats: usize,
 }
 
 /// The content of a line without its durations; a line is news if its key is.
@@ -33,8 +41,8 @@ impl Heartbeat {
         Self::default()
     }
 
-    /// Returns the line if it is due: every 30 s, or when something changed and the last line is
-    /// 20 s old. It is for a record of kind `status` without a workload.
+    /// Returns the line if it is due: when something changed and the last line is 20 s old, or
+    /// after ever longer pauses while nothing changes. It is for a record of kind `status` without a workload.
     ///
     /// `still waiting after 50 s: Deployment/web 2/3 ready — container app is not ready`
     pub fn beat(
@@ -49,8 +57,13 @@ impl Heartbeat {
             return None;
         }
         let keys: Vec<Key> = waiting.iter().map(|row| key(row, findings)).collect();
-        if quiet < EVERY && keys == self.said {
-            return None;
+        if keys == self.said {
+            if quiet < PAUSES[self.repeats.min(PAUSES.len() - 1)] {
+                return None;
+            }
+            self.repeats += 1;
+        } else {
+            self.repeats = 0;
         }
         self.said_at = elapsed;
         self.said = keys;

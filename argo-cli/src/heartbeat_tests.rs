@@ -50,7 +50,7 @@ fn at(seconds: u64) -> Duration {
 }
 
 #[test]
-fn every_half_minute_or_on_change_but_not_more_often_than_every_twenty_seconds() {
+fn on_change_but_not_more_often_than_every_twenty_seconds() {
     let mut heartbeat = Heartbeat::new();
     let (before, after) = (
         [row("web", 1, 3, "1 of 3 ready")],
@@ -106,4 +106,15 @@ fn nothing_is_said_when_nothing_is_missing() {
     let mut heartbeat = Heartbeat::new();
     assert_eq!(heartbeat.beat(at(500), &[row("web", 3, 3, "")], &[]), None);
     assert_eq!(heartbeat.beat(at(500), &[], &[]), None);
+}
+
+/// Half an hour in which nothing moves.
+#[test]
+fn the_pauses_grow_while_nothing_changes() {
+    let mut heartbeat = Heartbeat::new();
+    let rows = [row("web", 1, 3, "1 of 3 ready")];
+    let said: Vec<u64> = (0..=1800)
+        .filter(|second| heartbeat.beat(at(*second), &rows, &[]).is_some())
+        .collect();
+    assert_eq!(said, [20, 50, 110, 230, 530, 830, 1130, 1430, 1730]);
 }

@@ -22,6 +22,8 @@
 //! `Command.cs`), which compares as the culture does and sees no zero-width characters.
 //! For the same reason markers are found across such characters.
 
+mod overwritten;
+
 use std::str;
 
 /// The capabilities of the reader.
@@ -30,7 +32,7 @@ pub struct Options {
     /// True if colours (SGR sequences) are kept; they are closed at the end of the line.
     pub colour: bool,
     /// True if the reader is a terminal and not a pipeline. Then only the last state of a line
-    /// that overwrites itself with carriage returns is shown, and markers of pipelines stay.
+    /// that overwrites itself is shown, however short it is, and markers of pipelines stay.
     pub terminal: bool,
 }
 
@@ -229,11 +231,8 @@ impl<'a> Cleaner<'a> {
 
     fn line(mut self, line: &str) {
         let line = line.trim_end_matches(['\r', '\n']);
-        let shown = match line.rfind('\r') {
-            Some(at) if self.options.terminal => &line[at + 1..],
-            _ => line,
-        };
-        let mut rest = shown;
+        let shown = overwritten::last_state(line, self.options.terminal);
+        let mut rest = &*shown;
         while let Some(at) = rest.find(|c: char| c != '\t' && c.is_control()) {
             self.out.extend_from_slice(&rest.as_bytes()[..at]);
             rest = self.control(&rest[at..]);
