@@ -102,7 +102,8 @@ fn line(elapsed: Duration, waiting: &[&Row], findings: &[Finding]) -> String {
     )
 }
 
-fn workload(row: &Row, findings: &[Finding]) -> String {
+/// `Deployment/web 2/3 ready — container app is not ready`
+pub(crate) fn workload(row: &Row, findings: &[Finding]) -> String {
     let mut text = printable(&row.object.to_string());
     if let (Some(ready), Some(desired)) = (row.ready, row.desired) {
         text.push_str(&format!(" {ready}/{desired} ready"));

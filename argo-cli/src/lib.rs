@@ -78,5 +78,5 @@ macro_rules! program {
 
 program! {
     argocd args cluster command error exit files golayout heartbeat limits output recording render replay report run sanitize screen
-    session settings signals streams summary verdict view way
+    session settings signals streams summary terminal verdict view way
 }

@@ -2,12 +2,12 @@
 //! its effects.
 
 use std::{
-    fmt::Display,
+    fmt,
     io::{self, Write as _},
     time::Duration,
 };
 
-use argo_core::{Level, Notice, NoticeCode, Record};
+use argo_core::{Level, Notice, NoticeCode, Record, record::Body, text::duration};
 use argo_logs::{Lines, LogEvent, level::detect};
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
@@ -25,6 +25,7 @@ use crate::{
     screen::Screen,
     session::{Effect, Exited, Input, Session},
     signals::Signals,
+    terminal::{Display, Request, Requests, Table},
     way::{JoinEvent, Sources},
 };
 
@@ -61,6 +62,10 @@ pub struct Run {
     pub outcome: Option<ArgocdOutcome>,
     /// Bytes that are not written yet.
     pub out: OutputBuffer,
+    /// The requests of the user.
+    pub requests: Requests,
+    /// The live table, in a terminal.
+    pub display: Option<Display>,
 }
 
 /// The next event of the loop.
@@ -70,6 +75,8 @@ enum LoopEvent {
     Logs(LogEvent),
     Argocd(ArgocdEvent),
     Joined(JoinEvent),
+    Request(Request),
+    Draw,
     ReaderGone,
 }
 
@@ -91,6 +98,16 @@ impl Run {
                     self.input(Input::Tick)
                 }
                 LoopEvent::Input(input) => self.input(input),
+                LoopEvent::Draw => false,
+                LoopEvent::Request(Request::Status) => {
+                    self.record(&self.session.status_now(Timestamp::now()));
+                    false
+                }
+                LoopEvent::Request(Request::Quit) => self.input(Input::Signal(Signal::SIGINT)),
+                LoopEvent::Request(Request::Suspend) => {
+                    self.suspend().await;
+                    false
+                }
                 LoopEvent::Argocd(event) => self.argocd_said(event),
                 LoopEvent::Joined(event) => {
                     self.joined(event);
@@ -120,11 +137,14 @@ impl Run {
             return LoopEvent::Argocd(ArgocdEvent::Exited(exit));
         }
         let is_holding = self.sources.holds_argocd();
+        let due = self.display.as_ref().and_then(Display::due);
         tokio::select! {
             biased;
             signal = self.signals.next() => LoopEvent::Input(Input::Signal(signal)),
             () = self.output.closed() => LoopEvent::ReaderGone,
             _ = ticks.tick() => LoopEvent::Input(Input::Tick),
+            request = self.requests.next() => LoopEvent::Request(request),
+            () = at(due) => LoopEvent::Draw,
             event = self.sources.joining.next() => LoopEvent::Joined(event),
             event = next_of(&mut self.argocd), if !is_holding => LoopEvent::Argocd(event),
             event = self.sources.streams.tracked.next() => LoopEvent::Input(match event {
@@ -182,7 +202,7 @@ impl Run {
         let (origin, batch) = (&lines.origin, &lines.batch);
         self.session
             .lines(&origin.pod.uid, &origin.container, batch);
-        let workload = origin.workload.as_ref().map(|w| w as &dyn Display);
+        let workload = origin.workload.as_ref().map(|w| w as &dyn fmt::Display);
         let shown = Origin {
             id: origin.id,
             namespace: &origin.pod.namespace,
@@ -192,6 +212,9 @@ impl Run {
             restart: u32::try_from(batch.restart()).unwrap_or(0),
         };
         let at = self.now();
+        if let Some(display) = &mut self.display {
+            display.counts.lines += batch.len() as u64;
+        }
         let detects = self.detect_level;
         let level = |line: &[u8]| match detects {
             true => detect(line).unwrap_or(Level::Info),
@@ -265,6 +288,11 @@ impl Run {
 
     fn record(&mut self, record: &Record) {
         let at = self.now();
+        if let Some(display) = &mut self.display
+            && matches!(record.body, Body::Event(_) | Body::Finding(_))
+        {
+            display.counts.warnings += u64::from(record.level <= Level::Warning);
+        }
         if let Some(recorder) = &mut self.recorder {
             recorder.record(record, at);
         }
@@ -409,13 +437,56 @@ impl Run {
             }
             self.say(level, message);
         }
-        self.out.write(&self.output);
+        self.show();
         if let Some(recorder) = &mut self.recorder {
             recorder.write();
         }
         if let Some(why) = self.recorder.as_ref().and_then(Recorder::failure) {
             self.say(Level::Error, format!("the recording is not complete: {why}"));
         }
+    }
+
+    /// Hands the bytes to the output, with the live table below them if there is one.
+    fn show(&mut self) {
+        let Some(display) = &mut self.display else {
+            return self.out.write(&self.output);
+        };
+        display.take(&mut self.out.take());
+        if !display.may_draw() {
+            return;
+        }
+        let (rows, findings) = (self.session.rows(), self.session.findings());
+        let config = self.session.config();
+        let application = self.session.application();
+        display.draw(
+            &Table {
+                app: &config.app.name,
+                elapsed: duration::between(config.started, Timestamp::now()),
+                rows: &rows,
+                findings: &findings,
+                argocd: application.and_then(|app| app.status.health.status.clone()),
+                counts: display.counts,
+                colors: self.screen.settings().colors,
+            },
+            &self.output,
+        );
+    }
+
+    /// Removes the live table for good; the rest of the lines is written without it.
+    fn end_display(&mut self) {
+        if let Some(mut display) = self.display.take() {
+            display.take(&mut self.out.take());
+            display.clear(&self.output);
+        }
+    }
+
+    /// Stops the program until it is continued, with a clean terminal.
+    async fn suspend(&mut self) {
+        if let Some(display) = &mut self.display {
+            display.clear(&self.output);
+        }
+        self.output.flush(Duration::from_secs(1)).await;
+        self.requests.suspend();
     }
 
     /// Writes the verdict, which is the last thing on the screen, and returns the exit code.
@@ -430,6 +501,7 @@ impl Run {
         for failure in std::mem::take(&mut self.files).write() {
             self.say(Level::Error, failure);
         }
+        self.end_display();
         self.screen.verdict(&summary, now, self.out.last());
         self.write();
         tokio::select! {
@@ -444,6 +516,7 @@ impl Run {
 
     /// Ends as quietly as a program that dies of SIGPIPE; argocd is asked to end.
     async fn reader_gone(mut self) -> i32 {
+        self.end_display();
         self.interrupt(Signal::SIGTERM);
         let ended =
             async { while !matches!(next_of(&mut self.argocd).await, ArgocdEvent::Exited(_)) {} };
@@ -456,6 +529,14 @@ impl Run {
         }
         self.files.write();
         exit::SIGNAL + 13
+    }
+}
+
+/// Waits until a time; for ever if there is none.
+async fn at(time: Option<std::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -62,6 +62,11 @@ impl Screen {
         self.renderer.settings().view
     }
 
+    /// Returns the settings of the output.
+    pub fn settings(&self) -> &crate::settings::Settings {
+        self.renderer.settings()
+    }
+
     /// Appends a record.
     pub fn record(&mut self, record: &Record, at: Timestamp, out: &mut Vec<u8>) {
         let matters = matches!(record.body, Body::Finding(_) | Body::Verdict(_));

@@ -337,7 +337,7 @@ impl Session {
     }
 
     /// Returns the current findings about the selected workloads.
-    fn findings(&self) -> Vec<Finding> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
         let current = self.observer.findings().iter();
         let selected = current.filter(|finding| self.is_selected(&finding.workload));
         selected.cloned().collect()

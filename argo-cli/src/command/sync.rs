@@ -20,6 +20,8 @@ use crate::{
     session::{self, ArgocdRun, Session},
     settings::Settings,
     signals::Signals,
+    terminal::{Display, Requests},
+    view::View,
     way::{self, Joining, Sources, Ways},
 };
 
@@ -49,6 +51,7 @@ async fn start(
     let mut signals = Signals::catch()
         .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
     let screen = screen(&args, settings, started);
+    let has_table = screen.view() == View::Terminal;
     let mut files = Files::prepare(&args.files, &screen)?;
     let extra = argocd.as_ref().map(|(config, _)| config.extra.as_slice());
     let ways = Ways::find(&args.target, &env, extra.unwrap_or_default())?;
@@ -77,6 +80,8 @@ async fn start(
     let header = Header::new(&args.target.app(), started);
     let recording = files.recording.take();
     let recorder = recording.map(|file| Recorder::begin(file, &header));
+    let requests = Requests::listen(has_table)
+        .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
     let mut joined = joined;
     let sources = match &mut joined {
         Some(joined) => Sources::open(std::mem::replace(&mut joined.streams, Streams::pending())),
@@ -99,6 +104,8 @@ async fn start(
         sources,
         outcome: None,
         out: OutputBuffer::default(),
+        requests,
+        display: has_table.then(|| Display::new(&env)),
     };
     if let Some(joined) = joined {
         run.announce(&joined.described, &joined.notes);

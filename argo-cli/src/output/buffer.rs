@@ -57,6 +57,13 @@ impl OutputBuffer {
         &mut self.in_order
     }
 
+    /// Takes the bytes of both buffers out.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.ahead);
+        bytes.append(&mut self.in_order);
+        bytes
+    }
+
     /// Hands both buffers to the output.
     pub(crate) fn write(&mut self, output: &Output) {
         if !self.ahead.is_empty() {

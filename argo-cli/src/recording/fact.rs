@@ -257,8 +257,11 @@ fn containers(pod: &Pod) -> Vec<ContainerFact> {
 fn of_status(status: &ContainerStatus) -> ContainerFact {
     let restarts = status.restart_count;
     let mut runs = Vec::new();
+    // The kubelet counts a restart when it happens: while a container waits for it, the run that
+    // ended last is the one that the count names.
+    let last = restarts - i32::from(status.state.waiting.is_none());
     if let Some(ended) = &status.last_state.terminated {
-        runs.push(ended_run(ended, restarts - 1));
+        runs.push(ended_run(ended, last.max(0)));
     }
     if let Some(running) = &status.state.running {
         runs.push(RunFact {

@@ -192,8 +192,11 @@ fn operation(story: &Story) -> Option<Value> {
 /// Returns as many moments as fit: warnings and findings first, then the newest.
 fn moments(story: &Story) -> Value {
     let matters = |moment: &&Moment| moment.level <= Level::Warning || moment.kind == "finding";
-    let important = story.moments.iter().filter(matters).rev();
-    let others = story.moments.iter().filter(|moment| !matters(moment)).rev();
+    // argocd's own table says what the statuses say.
+    let told = |moment: &&Moment| moment.kind != "argo" || moment.level <= Level::Warning;
+    let all = || story.moments.iter().filter(told);
+    let important = all().filter(matters).rev();
+    let others = all().filter(|moment| !matters(moment)).rev();
     let mut room = MOMENTS;
     let mut kept: Vec<&Moment> = Vec::new();
     for moment in important.chain(others) {
@@ -205,7 +208,7 @@ fn moments(story: &Story) -> Value {
         kept.push(moment);
     }
     kept.sort_by_key(|moment| moment.time);
-    let left_out = story.left_out + story.moments.len() - kept.len();
+    let left_out = story.left_out + all().count() - kept.len();
     let list = kept.iter().map(|moment| {
         json!([
             millis(story, moment.time),

@@ -23,7 +23,7 @@ pub fn markdown(story: &Story) -> String {
                 "## ⏹ {}: cut off\n\nThe recording ends after {} without a verdict.\n\n{}",
                 escaped(&story.header.app),
                 duration::in_words(took),
-                table(&story.rows)
+                table(&story.rows, &[])
             )
         }
     }
@@ -44,8 +44,8 @@ fn of(summary: &Summary) -> String {
         escaped(&summary.app),
         escaped(&verdict::sentence(summary))
     );
-    text.push_str(&table(&summary.workloads));
     let failures = verdict::failures(summary);
+    text.push_str(&table(&summary.workloads, &failures));
     for failure in failures.iter().take(FAILURES) {
         text.push_str(&section(failure));
     }
@@ -55,7 +55,7 @@ fn of(summary: &Summary) -> String {
     text
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[Row], failures: &[Failure]) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -63,7 +63,11 @@ fn table(rows: &[Row]) -> String {
         "| | Workload | Ready | Restarts | Took | Waiting for |\n|---|---|---|---|---|---|\n"
             .to_owned();
     for row in rows.iter().take(ROWS) {
-        text.push_str(&line(row));
+        let own = |failure: &&Failure| {
+            failure.workload == printable(&row.object.to_string())
+                && failure.namespace == printable(&row.object.namespace)
+        };
+        text.push_str(&line(row, failures.iter().find(own)));
     }
     if rows.len() > ROWS {
         text.push_str(&format!("\n… and {} more\n", rows.len() - ROWS));
@@ -72,8 +76,8 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
-fn line(row: &Row) -> String {
-    let sign = match (row.complete, row.failed.is_some()) {
+fn line(row: &Row, failure: Option<&Failure>) -> String {
+    let sign = match (row.complete, failure.is_some() || row.failed.is_some()) {
         (_, true) => "❌",
         (true, false) => "✅",
         (false, false) => "⏳",
@@ -87,6 +91,7 @@ fn line(row: &Row) -> String {
         .map(duration::seconds_in_words)
         .unwrap_or_default();
     let waiting = row.waiting_for.as_deref().filter(|_| !row.complete);
+    let waiting = failure.map(|own| own.sentence.as_str()).or(waiting);
     let waiting = escaped(&cap(waiting.unwrap_or_default(), 200));
     let (name, restarts) = (escaped(&row.object.to_string()), row.restarts);
     format!("| {sign} | {name} | {ready} | {restarts} | {took} | {waiting} |\n")

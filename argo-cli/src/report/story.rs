@@ -235,9 +235,9 @@ fn merge(own: &mut PodFact, mut newer: PodFact) {
     for container in &mut newer.containers {
         let before = own.containers.iter().find(|own| own.name == container.name);
         let Some(before) = before else { continue };
-        let mut runs: BTreeMap<i32, RunFact> = BTreeMap::new();
+        let mut runs: BTreeMap<Option<Timestamp>, RunFact> = BTreeMap::new();
         for run in before.runs.iter().chain(&container.runs) {
-            runs.insert(run.restart, run.clone());
+            runs.insert(run.started, run.clone());
         }
         container.runs = runs.into_values().collect();
     }

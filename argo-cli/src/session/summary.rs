@@ -1,6 +1,10 @@
 //! Collects the facts of a run for its verdict.
 
-use argo_core::{Runs, resource::Application};
+use argo_core::{
+    Level, Record, Runs,
+    record::{Body, Status},
+    resource::Application,
+};
 use argo_core::text::duration;
 use argo_workloads::{
     diagnosis::{Finding, Thresholds, without_credentials},
@@ -12,7 +16,7 @@ use super::{Cause, Exited, Session, phase::OVERDUE};
 use crate::{
     recording::Fact,
     argocd::{ArgocdExit, ArgocdOutcome},
-    exit,
+    exit, heartbeat,
     summary::{self, Outcome, Summary},
 };
 
@@ -77,8 +81,23 @@ impl Session {
         Fact::Rows { rows: self.rows() }
     }
 
+    /// Returns the status of everything, because somebody asks for it.
+    pub(crate) fn status_now(&self, now: Timestamp) -> Record {
+        let elapsed = duration::in_words(duration::between(self.config.started, now));
+        let mut msg = format!("status after {elapsed}:");
+        let (rows, findings) = (self.rows(), self.findings());
+        if rows.is_empty() {
+            msg.push_str(" no workload yet");
+        }
+        for row in &rows {
+            msg.push_str("\n    ");
+            msg.push_str(&heartbeat::workload(row, &findings));
+        }
+        Record::at(now, Level::Info, msg, Body::Status(Status::default()))
+    }
+
     /// Returns the rows of the verdict's table.
-    pub(super) fn rows(&self) -> Vec<summary::Row> {
+    pub(crate) fn rows(&self) -> Vec<summary::Row> {
         let workloads = self.progress().workloads().into_iter();
         let selected = workloads.filter(|workload| self.is_selected(&workload.object));
         selected.map(|workload| self.row(workload)).collect()

@@ -1,0 +1,213 @@
+//! The lines of the live table.
+
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use argo_core::text::{counted, duration::in_words};
+use argo_workloads::diagnosis::Finding;
+
+use super::Size;
+use crate::{summary::Row, verdict::prose::printable};
+
+/// The signs of a workload that is on its way, one after the other.
+const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+/// Columns of a bar.
+const BAR: usize = 12;
+/// The fewest columns at which bars are drawn.
+const WIDE: usize = 70;
+
+/// What was counted since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Log lines.
+    pub lines: u64,
+    /// Warnings among events and findings.
+    pub warnings: u64,
+}
+
+/// The facts of the table.
+#[derive(Debug)]
+pub struct Table<'a> {
+    /// Name of the application.
+    pub app: &'a str,
+    /// Time since the start.
+    pub elapsed: Duration,
+    /// The workloads.
+    pub rows: &'a [Row],
+    /// The findings that stand.
+    pub findings: &'a [Finding],
+    /// The state of the application as Argo CD sees it.
+    pub argocd: Option<String>,
+    /// What was counted.
+    pub counts: Counts,
+    /// True for colours.
+    pub colors: bool,
+}
+
+/// The state of a workload in the table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sign {
+    Failed,
+    OnItsWay,
+    Complete,
+}
+
+impl Table<'_> {
+    /// Returns lines that take at most a third of the screen, each narrower than it.
+    pub fn lines(&self, size: Size) -> Vec<String> {
+        let room = (size.rows / 3).max(3);
+        let width = size.columns.saturating_sub(1);
+        let mut lines = vec![cut(&self.head(width), width)];
+        let rows = self.ordered();
+        let most = room - 2;
+        let shown = if rows.len() > most { most - 1 } else { rows.len() };
+        let names = rows[..shown].iter();
+        let names = names.map(|row| console::measure_text_width(&name(row)));
+        let column = names.max().unwrap_or(0).min(width * 2 / 5);
+        for row in &rows[..shown] {
+            lines.push(self.line(row, column, width));
+        }
+        if shown < rows.len() {
+            let complete = rows[shown..].iter().filter(|row| row.complete).count();
+            let rest = counted(rows.len() - shown, "more workload");
+            lines.push(cut(&format!("  … and {rest}, {complete} of them complete"), width));
+        }
+        lines.push(cut(&self.foot(), width));
+        lines
+    }
+
+    /// Returns the rows in their order; if they are too many, what matters comes first because
+    /// the caller cuts at the end.
+    fn ordered(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        rows.sort_by_key(|row| self.sign(row));
+        rows
+    }
+
+    /// `──────────── shop · 2 m 14 s ──`
+    fn head(&self, width: usize) -> String {
+        let title = format!(" {} · {} ──", printable(self.app), in_words(self.elapsed));
+        let rule = width.saturating_sub(console::measure_text_width(&title));
+        self.paint(&format!("{}{title}", "─".repeat(rule)), Style::new().dimmed())
+    }
+
+    /// `argocd: Progressing · 1,204 lines · 9 warnings`
+    fn foot(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(argocd) = &self.argocd {
+            parts.push(format!("argocd: {}", printable(argocd)));
+        }
+        if self.rows.is_empty() {
+            parts.push("no workload yet".to_owned());
+        }
+        parts.push(counted(usize::try_from(self.counts.lines).unwrap_or(0), "line"));
+        if self.counts.warnings > 0 {
+            let warnings = usize::try_from(self.counts.warnings).unwrap_or(0);
+            parts.push(counted(warnings, "warning"));
+        }
+        parts.push("s status, q quit".to_owned());
+        self.paint(&parts.join(" · "), Style::new().dimmed())
+    }
+
+    fn line(&self, row: &Row, column: usize, width: usize) -> String {
+        let name = fit(&name(row), column);
+        let ready = match (row.ready, row.desired) {
+            _ if row.runs_once && row.complete => "done".to_owned(),
+            (Some(ready), Some(desired)) => format!("{ready}/{desired}"),
+            _ => row.state.clone(),
+        };
+        let mut text = format!("{} {name}  ", self.painted_sign(row));
+        if width >= WIDE {
+            text.push_str(&format!("{}  ", self.bar(row)));
+        }
+        text.push_str(&fit(&ready, 5));
+        if row.restarts > 0 {
+            text.push_str(&format!("  ↻ {}", row.restarts));
+        } else if width >= WIDE {
+            text.push_str("     ");
+        }
+        let took = row.seconds.filter(|_| row.complete).map(Duration::from_secs);
+        let took = in_words(took.unwrap_or(self.elapsed));
+        if width >= WIDE {
+            text.push_str(&format!("  {took:>8}"));
+        }
+        if let Some(why) = self.why(row) {
+            text.push_str("  ");
+            text.push_str(&printable(&why));
+        }
+        cut(&text, width)
+    }
+
+    fn bar(&self, row: &Row) -> String {
+        let desired = row.desired.unwrap_or(1).max(1);
+        let ready = if row.complete { desired } else { row.ready.unwrap_or(0) };
+        let full = usize::try_from(ready.clamp(0, desired)).unwrap_or(0) * BAR
+            / usize::try_from(desired).unwrap_or(1);
+        let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
+        self.paint(&bar, self.style(row))
+    }
+
+    /// Returns the cause, or the thing that the workload waits for.
+    fn why(&self, row: &Row) -> Option<String> {
+        if let Some(finding) = self.finding(row) {
+            return Some(finding.sentence.clone());
+        }
+        let waits = row.waiting_for.clone().filter(|_| !row.complete);
+        row.failed.clone().or(waits)
+    }
+
+    fn finding(&self, row: &Row) -> Option<&Finding> {
+        let own = |finding: &&Finding| finding.workload.same_name(&row.object);
+        self.findings.iter().find(own)
+    }
+
+    fn sign(&self, row: &Row) -> Sign {
+        let doomed = self.finding(row).is_some_and(Finding::is_doomed);
+        match (doomed || row.failed.is_some(), row.complete) {
+            (true, _) => Sign::Failed,
+            (false, true) => Sign::Complete,
+            (false, false) => Sign::OnItsWay,
+        }
+    }
+
+    fn painted_sign(&self, row: &Row) -> String {
+        let turn = usize::try_from(self.elapsed.as_millis() / 250).unwrap_or(0);
+        let sign = match self.sign(row) {
+            Sign::Failed => '✘',
+            Sign::Complete => '✔',
+            Sign::OnItsWay => SPINNER[turn % SPINNER.len()],
+        };
+        self.paint(&sign.to_string(), self.style(row))
+    }
+
+    fn style(&self, row: &Row) -> Style {
+        match self.sign(row) {
+            Sign::Failed => AnsiColor::Red.on_default(),
+            Sign::Complete => AnsiColor::Green.on_default(),
+            Sign::OnItsWay => AnsiColor::Yellow.on_default(),
+        }
+    }
+
+    fn paint(&self, text: &str, style: Style) -> String {
+        match self.colors {
+            true => format!("{style}{text}{style:#}"),
+            false => text.to_owned(),
+        }
+    }
+}
+
+fn name(row: &Row) -> String {
+    printable(&row.object.to_string())
+}
+
+/// Cuts a line to a width; a wide character that does not fit whole is left out.
+fn cut(text: &str, width: usize) -> String {
+    console::truncate_str(text, width, "…").trim_end().to_owned()
+}
+
+/// Cuts or pads a text to a width.
+fn fit(text: &str, width: usize) -> String {
+    let text = cut(text, width);
+    let missing = width.saturating_sub(console::measure_text_width(&text));
+    format!("{text}{}", " ".repeat(missing))
+}
