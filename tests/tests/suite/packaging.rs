@@ -24,7 +24,8 @@ const PROGRAM: &str = r#"#!/bin/sh
 for word in "$@"; do printf '<%s>' "$word"; done
 printf ' report=%s junit=%s timeout=%s\n' "$ARGO_ASSISTANT_REPORT" "$ARGO_ASSISTANT_JUNIT" "$ARGO_ASSISTANT_TIMEOUT"
 [ -z "$ARGO_ASSISTANT_REPORT" ] || echo report > "$ARGO_ASSISTANT_REPORT"
-[ -z "$FAKE_OUTPUT" ] || echo "cause=the moon is full" >> "$GITHUB_OUTPUT"
+[ -z "$ARGO_ASSISTANT_SUMMARY" ] || printf '## shop: failed\n\nthe moon is full\n' > "$ARGO_ASSISTANT_SUMMARY"
+[ -z "$FAKE_OUTPUT" ] || echo "verdict=doomed" >> "$GITHUB_OUTPUT"
 if [ -n "$FAKE_WAITS" ]; then
   trap 'echo interrupted; exit 143' TERM
   echo waiting > "$FAKE_WAITS"
@@ -237,6 +238,7 @@ fn a_step_passes_flags_as_they_are_and_leaves_results() {
         )
         .env("REPORT", "report.html")
         .env("GITHUB_OUTPUT", &outputs)
+        .env("GITHUB_STEP_SUMMARY", machine.path("step-summary"))
         .env("FAKE_OUTPUT", "yes")
         .env("FAKE_CODE", "20")
         .output()
@@ -246,8 +248,10 @@ fn a_step_passes_flags_as_they_are_and_leaves_results() {
     let words = "<sync><shop><argocd><--fail-fast><--include=a b $(false)><--><--timeout><600> report=report.html";
     assert!(stdout.starts_with(words), "{stdout}");
     let outputs = fs::read_to_string(outputs).unwrap();
-    let expected = "cause=the moon is full\nverdict=failure\nexit-code=20\nreport=report.html\n";
+    let expected = "verdict=doomed\ncause=the moon is full\nexit-code=20\nreport=report.html\n";
     assert_eq!(outputs, expected);
+    let summary = fs::read_to_string(machine.path("step-summary")).unwrap();
+    assert!(summary.starts_with("## shop: failed"), "{summary}");
 }
 
 #[test]
