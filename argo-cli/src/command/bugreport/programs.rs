@@ -33,6 +33,8 @@ pub(super) fn kubectl() -> String {
 fn version(program: &OsStr, arguments: &[&str]) -> String {
     let child = Command::new(program)
         .args(arguments)
+        // The version of the program is asked for, not that of a server.
+        .env("KUBECONFIG", "/dev/null")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
