@@ -71,7 +71,15 @@ configuration error; 70 our own --timeout; 126/127 argocd not executable/not fou
 141 output closed by its reader.
 
 How the output looks: LOG_FORMAT=text|json, LOG_LEVEL, LOG_FULL_TIMESTAMP, LOG_TIMESTAMP_FORMAT,
-LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVEL_TEXT, NO_COLOR.";
+LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVEL_TEXT, NO_COLOR.
+
+Examples:
+  argo-assistant sync shop argocd -- --timeout 600     wait with argocd, 10 minutes at most
+  argo-assistant follow shop argocd --timeout 10m      the same without argocd
+  argo-assistant diagnose shop argocd                  what is wrong right now
+  argo-assistant explain shop argocd                   why do I see nothing?
+  argo-assistant sync shop argocd --report run.html --junit run.xml --record run.zst
+  argo-assistant replay run.zst --output github        the same run in another form";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -22,7 +22,7 @@ use crate::{
     output::{Output, OutputBuffer, OutputEvent, overtaking::Source},
     recording::{Fact, Recorder, arrival},
     render::{self, Origin},
-    screen::Screen,
+    screen::{Screen, hand_over},
     session::{Effect, Exited, Input, Session},
     signals::Signals,
     terminal::{Display, Request, Requests, Table},
@@ -501,7 +501,13 @@ impl Run {
         for failure in std::mem::take(&mut self.files).write() {
             self.say(Level::Error, failure);
         }
+        let variable = |name: &str| std::env::var(name).ok();
+        let (lines, failed) = hand_over(self.screen.view(), &summary, &variable).await;
+        for failure in failed {
+            self.say(Level::Warning, failure);
+        }
         self.end_display();
+        self.out.last().extend_from_slice(&lines);
         self.screen.verdict(&summary, now, self.out.last());
         self.write();
         tokio::select! {

@@ -9,6 +9,7 @@ mod budget;
 mod buildkite;
 mod github;
 mod gitlab;
+mod handover;
 mod pipeline;
 mod teamcity;
 
@@ -26,6 +27,7 @@ use crate::{
 
 pub use budget::LogBudget;
 pub use github::step_summary;
+pub use handover::hand_over;
 use pipeline::Pipeline;
 
 /// Writes one form of the output.

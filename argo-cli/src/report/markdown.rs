@@ -16,7 +16,7 @@ const FAILURES: usize = 30;
 /// Returns the summary of a recorded run.
 pub fn markdown(story: &Story) -> String {
     match &story.summary {
-        Some(summary) => of(summary),
+        Some(summary) => markdown_of(summary),
         None => {
             let took = duration::between(story.header.started, story.ended);
             format!(
@@ -30,7 +30,7 @@ pub fn markdown(story: &Story) -> String {
 }
 
 /// Returns the summary of a run.
-fn of(summary: &Summary) -> String {
+pub fn markdown_of(summary: &Summary) -> String {
     let (sign, word) = match summary.outcome {
         Outcome::Succeeded => ("✅", "rolled out"),
         Outcome::Failed => ("❌", "failed"),

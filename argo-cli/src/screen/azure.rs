@@ -7,6 +7,12 @@ use super::pipeline::{Pipeline, Problem, escaped, push_line};
 /// Escapes of the text of a command.
 const DATA: [(char, &str); 3] = [('%', "%AZP25"), ('\r', "%0D"), ('\n', "%0A")];
 
+/// Returns the command that shows a file on the page of the run.
+pub(super) fn upload(path: &str) -> Vec<u8> {
+    let path = escaped(path, &DATA);
+    format!("##vso[task.uploadsummary]{path}\n").into_bytes()
+}
+
 #[derive(Debug)]
 pub(super) struct Azure;
 
