@@ -5,7 +5,11 @@ use std::{ffi::OsString, io::IsTerminal, path::PathBuf, time::Duration};
 use argo_core::client::{self, Connection, LoginSource};
 use argo_core::text::chain;
 
-use crate::{args::TargetArgs, error::Failure, settings::Lookup};
+use crate::{
+    args::{TargetArgs, Via},
+    error::Failure,
+    settings::Lookup,
+};
 
 /// Time limit for the first answer of the cluster; after it, the cluster counts as
 /// unreachable.
@@ -35,6 +39,11 @@ pub fn connect<'a>(
     let elsewhere = target.app_kubeconfig.is_some() || target.app_context.is_some();
     let elsewhere = elsewhere.then(|| application_options(target, env));
     async move {
+        if target.via == Via::Argocd {
+            return Err(Failure::usage(
+                "--via argocd is for sync and follow; this command needs the cluster",
+            ));
+        }
         let mut notes = Vec::new();
         let workloads = choose(&options, target, &mut notes).await?;
         if let LoginSource::User {

@@ -374,7 +374,12 @@ impl Run {
     /// Takes the way to the objects, or a report about the search for it.
     fn joined(&mut self, event: JoinEvent) {
         match event {
-            JoinEvent::Notice(level, message) => self.say(level, message),
+            JoinEvent::Notice(level, message) => {
+                if level < Level::Info {
+                    self.sources.has_failed();
+                }
+                self.say(level, message);
+            }
             JoinEvent::Joined(joined) => {
                 self.announce(&joined.described, &joined.notes);
                 self.sources.take(joined.streams);
@@ -442,7 +447,10 @@ impl Run {
             recorder.write();
         }
         if let Some(why) = self.recorder.as_ref().and_then(Recorder::failure) {
-            self.say(Level::Error, format!("the recording is not complete: {why}"));
+            self.say(
+                Level::Error,
+                format!("the recording is not complete: {why}"),
+            );
         }
     }
 

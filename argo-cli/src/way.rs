@@ -92,9 +92,15 @@ impl Ways {
         };
         let has_cluster = target.via != Via::Argocd && nowhere.is_none();
         match (nowhere, api) {
-            (_, Some(Ok(api))) => Ok(Self { has_cluster, api: Some(api) }),
+            (_, Some(Ok(api))) => Ok(Self {
+                has_cluster,
+                api: Some(api),
+            }),
             (None, Some(Err(error))) if target.via == Via::Argocd => Err(no_api(&error)),
-            (None, None | Some(Err(_))) => Ok(Self { has_cluster, api: None }),
+            (None, None | Some(Err(_))) => Ok(Self {
+                has_cluster,
+                api: None,
+            }),
             (Some(cluster), Some(Err(api))) => Err(no_way(cluster, &api)),
             (Some(cluster), None) => Err(cluster.into()),
         }
@@ -107,7 +113,8 @@ fn api_client(env: Lookup<'_>, flags: &[OsString]) -> Result<argocd::Client, arg
 }
 
 fn no_api(error: &argocd::OptionsError) -> Failure {
-    Failure::usage(chain(error)).hint("set ARGOCD_SERVER and ARGOCD_AUTH_TOKEN, or log in with argocd login")
+    Failure::usage(chain(error))
+        .hint("set ARGOCD_SERVER and ARGOCD_AUTH_TOKEN, or log in with argocd login")
 }
 
 fn no_way(cluster: client::Error, api: &argocd::OptionsError) -> Failure {

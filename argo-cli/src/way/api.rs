@@ -35,12 +35,18 @@ pub(super) async fn connect(client: &Client, target: &TargetArgs) -> Result<Api,
 }
 
 async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
-    let version = client.version().await.map_err(|error| unreachable(client, &error))?;
+    let version = client
+        .version()
+        .await
+        .map_err(|error| unreachable(client, &error))?;
     let found = find(client, &target.app()).await;
     // An account that may do nothing is still told who it is.
     let user = client.user_info().await.unwrap_or_default();
     let (app, found) = found.map_err(|error| refused(client, &user, target, &error))?;
-    let project: Project = client.application(&app, Refresh::No).await.unwrap_or_default();
+    let project: Project = client
+        .application(&app, Refresh::No)
+        .await
+        .unwrap_or_default();
     let object = policy_object(&app, &found, &project.spec.project);
     let may = client.can_i("get", "logs", &object).await;
     // Before 3.0 a setting decides whether the right is needed, so the log itself will tell.
@@ -50,7 +56,12 @@ async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
     if !may_read_logs {
         notes.push(no_logs(&user, &object));
     }
-    Ok(Api { trees: Trees::new(client.clone()), app, may_read_logs, notes })
+    Ok(Api {
+        trees: Trees::new(client.clone()),
+        app,
+        may_read_logs,
+        notes,
+    })
 }
 
 /// Reads the application in the namespace that was named. That may be the one that it deploys
@@ -60,12 +71,16 @@ async fn find(client: &Client, app: &AppRef) -> Result<(AppRef, Application), Er
         Ok(found) => return Ok((app.clone(), found)),
         Err(error) => error,
     };
-    let is_absent = error.refused().is_some_and(|refused| refused.is_forbidden() || refused.is_not_found());
+    let is_absent = error
+        .refused()
+        .is_some_and(|refused| refused.is_forbidden() || refused.is_not_found());
     if !is_absent {
         return Err(error);
     }
     let anywhere = AppRef::new(&app.name, "");
-    let found = client.application::<Application>(&anywhere, Refresh::No).await;
+    let found = client
+        .application::<Application>(&anywhere, Refresh::No)
+        .await;
     let found = found.map_err(|_| error)?;
     let namespace = found.metadata.namespace.clone().unwrap_or_default();
     Ok((AppRef::new(&app.name, namespace), found))
@@ -74,7 +89,11 @@ async fn find(client: &Client, app: &AppRef) -> Result<(AppRef, Application), Er
 /// Returns the name of the application in policies: `PROJECT/APP`, or `PROJECT/NAMESPACE/APP`
 /// outside the control plane's namespace.
 fn policy_object(app: &AppRef, found: &Application, project: &str) -> String {
-    let controller = found.status.controller_namespace.as_deref().unwrap_or_default();
+    let controller = found
+        .status
+        .controller_namespace
+        .as_deref()
+        .unwrap_or_default();
     if controller.is_empty() || controller == app.namespace {
         format!("{project}/{}", app.name)
     } else {
@@ -108,7 +127,9 @@ fn unreachable(client: &Client, error: &Error) -> Failure {
     let at = client.address().authority();
     let failure = Failure::usage(format!("cannot reach Argo CD at {at}: {error}"));
     match error {
-        Error::Redirected { .. } => failure.hint("set ARGOCD_SERVER to the address that it names, or --grpc-web-root-path"),
+        Error::Redirected { .. } => {
+            failure.hint("set ARGOCD_SERVER to the address that it names, or --grpc-web-root-path")
+        }
         _ => failure.hint("argocd version with the same flags should say the same"),
     }
 }
@@ -119,7 +140,11 @@ fn refused(client: &Client, user: &UserInfo, target: &TargetArgs, error: &Error)
         return unreachable(client, error);
     };
     if refused.is_unauthorized() {
-        let what = if client.has_token() { "refuses the token" } else { "wants a token" };
+        let what = if client.has_token() {
+            "refuses the token"
+        } else {
+            "wants a token"
+        };
         let failure = Failure::usage(format!("Argo CD at {at} {what}: {refused}"));
         return failure.hint("set ARGOCD_AUTH_TOKEN, or log in again with argocd relogin");
     }
@@ -128,5 +153,9 @@ fn refused(client: &Client, user: &UserInfo, target: &TargetArgs, error: &Error)
         "Argo CD at {at} does not show application {app} to {}: {refused}; it does not exist, or the right is missing",
         named(user)
     ));
-    failure.hint(format!("p, {}, applications, get, PROJECT/{}, allow", subject(user), app.name))
+    failure.hint(format!(
+        "p, {}, applications, get, PROJECT/{}, allow",
+        subject(user),
+        app.name
+    ))
 }

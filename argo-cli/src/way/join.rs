@@ -43,7 +43,11 @@ impl Joining {
     pub fn start(ways: Ways, args: Arc<FollowArgs>, started: Timestamp) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         let task = tokio::spawn(search(ways, args, started, sender)).abort_handle();
-        Self { events, task, hold: Instant::now() + HOLD }
+        Self {
+            events,
+            task,
+            hold: Instant::now() + HOLD,
+        }
     }
 
     /// True while the lines of argocd wait for the first lines of the run.
@@ -70,7 +74,12 @@ impl Drop for Joining {
 }
 
 /// Tries again with growing pauses until a way works.
-async fn search(ways: Ways, args: Arc<FollowArgs>, started: Timestamp, sender: UnboundedSender<JoinEvent>) {
+async fn search(
+    ways: Ways,
+    args: Arc<FollowArgs>,
+    started: Timestamp,
+    sender: UnboundedSender<JoinEvent>,
+) {
     let say = |level, message| {
         let _ = sender.send(JoinEvent::Notice(level, message));
     };
@@ -95,7 +104,10 @@ async fn search(ways: Ways, args: Arc<FollowArgs>, started: Timestamp, sender: U
             }
             Err(failure) => {
                 if told != failure.message {
-                    let message = format!("{}; argocd goes on, and this is tried again", failure.message);
+                    let message = format!(
+                        "{}; argocd goes on, and this is tried again",
+                        failure.message
+                    );
                     say(Level::Warning, message);
                     told = failure.message;
                 }
@@ -110,13 +122,24 @@ async fn search(ways: Ways, args: Arc<FollowArgs>, started: Timestamp, sender: U
 /// # Errors
 ///
 /// When none works.
-pub async fn join_once(ways: &Ways, args: &FollowArgs, started: Timestamp) -> Result<Joined, Failure> {
+pub async fn join_once(
+    ways: &Ways,
+    args: &FollowArgs,
+    started: Timestamp,
+) -> Result<Joined, Failure> {
     let (way, notes) = choose(ways, args).await?;
     let described = match &way {
         Way::Cluster(clusters) => clusters.workloads.described.clone(),
-        Way::Argocd(api) => format!("Argo CD's API at {}", api.trees.client().address().authority()),
+        Way::Argocd(api) => format!(
+            "Argo CD's API at {}",
+            api.trees.client().address().authority()
+        ),
     };
-    Ok(Joined { streams: streams::open(args, &way, started), described, notes })
+    Ok(Joined {
+        streams: streams::open(args, &way, started),
+        described,
+        notes,
+    })
 }
 
 async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<String>), Failure> {
@@ -130,7 +153,10 @@ async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<String>), Fa
         return api::connect(client, target).await.map(of_api);
     }
     let mut cluster = std::pin::pin!(cluster);
-    let (in_time, api) = tokio::join!(timeout(CLUSTER_WITHIN, cluster.as_mut()), api::connect(client, target));
+    let (in_time, api) = tokio::join!(
+        timeout(CLUSTER_WITHIN, cluster.as_mut()),
+        api::connect(client, target)
+    );
     match (in_time, api) {
         (Ok(Ok(clusters)), Err(_)) => Ok(of_cluster(clusters)),
         (Ok(Ok(clusters)), Ok(api)) => match compare(&clusters.workloads, &api, client).await {
@@ -155,6 +181,9 @@ fn of_api(mut api: super::Api) -> (Way, Vec<String>) {
 }
 
 fn instead((way, mut notes): (Way, Vec<String>), why: &str) -> (Way, Vec<String>) {
-    notes.insert(0, format!("{why}: objects, logs and events come from Argo CD's API"));
+    notes.insert(
+        0,
+        format!("{why}: objects, logs and events come from Argo CD's API"),
+    );
     (way, notes)
 }

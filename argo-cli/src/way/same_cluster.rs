@@ -27,21 +27,39 @@ pub(super) async fn compare(connection: &Connection, api: &Api, client: &Client)
     let Ok(Ok(tree)) = timeout(ANSWER, client.tree(&api.app)).await else {
         return Match::Same;
     };
-    let mut known = tree.nodes.iter().filter_map(|node| Some((node, path(node)?)));
+    let mut known = tree
+        .nodes
+        .iter()
+        .filter_map(|node| Some((node, path(node)?)));
     let Some((node, path)) = known.next() else {
         return Match::Same;
     };
     let described = &connection.described;
     let namespace = &node.object.namespace;
     match get(connection, &path).await {
-        Err(404) => return Match::Other(format!("{}/{} of the application is not on the cluster of {described}", node.object.kind, node.object.name)),
+        Err(404) => {
+            return Match::Other(format!(
+                "{}/{} of the application is not on the cluster of {described}",
+                node.object.kind, node.object.name
+            ));
+        }
         Ok(uid) if uid != node.object.uid => {
-            return Match::Other(format!("{}/{} on the cluster of {described} is another one than Argo CD's", node.object.kind, node.object.name));
+            return Match::Other(format!(
+                "{}/{} on the cluster of {described} is another one than Argo CD's",
+                node.object.kind, node.object.name
+            ));
         }
         _ => {}
     }
-    match get(connection, &format!("/api/v1/namespaces/{namespace}/pods?limit=1")).await {
-        Err(code @ (401 | 403)) => Match::Other(format!("{described} may not list pods in {namespace} ({code})")),
+    match get(
+        connection,
+        &format!("/api/v1/namespaces/{namespace}/pods?limit=1"),
+    )
+    .await
+    {
+        Err(code @ (401 | 403)) => Match::Other(format!(
+            "{described} may not list pods in {namespace} ({code})"
+        )),
         _ => Match::Same,
     }
 }
@@ -61,15 +79,25 @@ fn path(node: &Node) -> Option<String> {
         _ => return None,
     };
     let exists = !object.uid.is_empty() && !object.namespace.is_empty();
-    exists.then(|| format!("{root}/namespaces/{}/{plural}/{}", object.namespace, object.name))
+    exists.then(|| {
+        format!(
+            "{root}/namespaces/{}/{plural}/{}",
+            object.namespace, object.name
+        )
+    })
 }
 
 /// Returns the uid of an object (empty for a list), or the status of the refusal.
 async fn get(connection: &Connection, path: &str) -> Result<String, u16> {
-    let request = http::Request::get(path).body(Vec::new()).map_err(|_| 0_u16)?;
+    let request = http::Request::get(path)
+        .body(Vec::new())
+        .map_err(|_| 0_u16)?;
     let answer = connection.client.request::<serde_json::Value>(request);
     match timeout(ANSWER, answer).await {
-        Ok(Ok(found)) => Ok(found["metadata"]["uid"].as_str().unwrap_or_default().to_owned()),
+        Ok(Ok(found)) => Ok(found["metadata"]["uid"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()),
         Ok(Err(kube::Error::Api(status))) => Err(status.code),
         _ => Err(0),
     }

@@ -18,7 +18,8 @@ pub struct Sources {
     /// The search, while it goes on.
     pub joining: Search,
     held: Option<ArgocdExit>,
-    started: Instant,
+    /// The exit of argocd is held until then, at most.
+    until: Instant,
 }
 
 /// A search that may be over.
@@ -37,18 +38,31 @@ impl Search {
 impl Sources {
     /// Takes streams that are open.
     pub fn open(streams: Streams) -> Self {
-        Self { streams, joining: Search(None), held: None, started: Instant::now() }
+        Self {
+            streams,
+            joining: Search(None),
+            held: None,
+            until: Instant::now() + EXIT_WITHIN,
+        }
     }
 
     /// Waits for the end of a search.
     pub fn search(joining: Joining) -> Self {
-        Self { joining: Search(Some(joining)), ..Self::open(Streams::pending()) }
+        Self {
+            joining: Search(Some(joining)),
+            ..Self::open(Streams::pending())
+        }
     }
 
     /// Takes the streams that the search has found.
     pub fn take(&mut self, streams: Streams) {
         self.joining = Search(None);
         self.streams = streams;
+    }
+
+    /// Records that the first attempt has failed: the exit of argocd is not held for others.
+    pub fn has_failed(&mut self) {
+        self.until = Instant::now();
     }
 
     /// True while lines of argocd wait for the first lines of the run, or nothing more comes
@@ -59,7 +73,7 @@ impl Sources {
 
     /// True while the exit of argocd is to be [held](Self::hold).
     pub fn is_searching(&self) -> bool {
-        self.joining.0.is_some() && self.started.elapsed() < EXIT_WITHIN
+        self.joining.0.is_some() && Instant::now() < self.until
     }
 
     /// Keeps the exit of argocd until the search has ended.
@@ -69,6 +83,10 @@ impl Sources {
 
     /// Takes the exit once it need not be held any longer.
     pub fn released(&mut self) -> Option<ArgocdExit> {
-        if self.is_searching() { None } else { self.held.take() }
+        if self.is_searching() {
+            None
+        } else {
+            self.held.take()
+        }
     }
 }

@@ -25,7 +25,7 @@ impl Version {
     }
 }
 
-/// Whom the server takes us for.
+/// The user that the server takes us for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UserInfo {

@@ -173,3 +173,76 @@ fn headers_are_separated_by_commas_and_never_shown() {
     let shown = format!("{options:?} {target:?}");
     assert!(!shown.contains("X-A") && !shown.contains("c,d"), "{shown}");
 }
+
+/// Each row was seen with argocd 3.2.11 (`argocd app get x --grpc-web`), which names the URL that
+/// it cannot reach.
+#[test]
+fn the_address_is_the_one_of_the_real_argocd() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".config/argocd");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("config"), FILE).unwrap();
+    let home = ("HOME", home.path().to_str().unwrap());
+    let b = ("argocd-context", "b");
+    let server = ("ARGOCD_SERVER", "env:1");
+    let opts = |text: &'static str| ("ARGOCD_OPTS", text);
+    for (env, flags, wanted) in [
+        (&[home][..], &[][..], "http://file:1/argo"),
+        (&[home], &[b], "https://b:2"),
+        (&[home, server], &[], "http://env:1/argo"),
+        (&[home, ("ARGOCD_SERVER", "env")], &[], "http://env/argo"),
+        (
+            &[home, server, opts("--server opts:1 --grpc-web-root-path r")],
+            &[],
+            "http://opts:1/r",
+        ),
+        (
+            &[
+                home,
+                server,
+                opts("--server opts:1 --grpc-web-root-path /r/"),
+            ],
+            &[("server", "flag:1")],
+            "http://flag:1/r",
+        ),
+        (&[home, opts("--server=opts:1")], &[], "http://opts:1/argo"),
+        (
+            &[home, opts("--plaintext --server opts:1")],
+            &[b],
+            "http://opts:1",
+        ),
+        (
+            &[home, opts("--plaintext=false --server opts:1")],
+            &[b],
+            "https://opts:1",
+        ),
+        (
+            &[home, opts("--argocd-context b")],
+            &[],
+            "http://file:1/argo",
+        ),
+        (
+            &[home, ("ARGOCD_SERVER", "env/argo")],
+            &[b],
+            "https://env/argo",
+        ),
+        (
+            &[home, ("ARGOCD_CONFIG_DIR", "/nonexistent"), server],
+            &[],
+            "https://env:1",
+        ),
+        (&[home], &[("plaintext", "false")], "http://file:1/argo"),
+    ] {
+        assert_eq!(target(env, flags).0, wanted, "{env:?} {flags:?}");
+    }
+    let error = |env: Pairs<'_>, flags: Pairs<'_>| inferred(env, flags).target().unwrap_err();
+    assert!(matches!(
+        error(&[home], &[("argocd-context", "nope")]),
+        OptionsError::Config(_)
+    ));
+    let elsewhere = ("ARGOCD_CONFIG_DIR", "/nonexistent");
+    assert!(matches!(
+        error(&[home, elsewhere], &[]),
+        OptionsError::NoServer(_)
+    ));
+}

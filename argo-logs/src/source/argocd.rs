@@ -30,9 +30,9 @@ use super::{
     ASK_WITHIN, AskError, LogBody, LogResponse, LogSource, Lost, OpenError, OpenParams, Refused,
 };
 
-/// Added to the age of the first wanted line: the node counts with its own clock, the age is
-/// told by the server's. Lines before the wanted time are dropped here.
-const MARGIN: u64 = 20;
+/// Seconds that are added to the age of the first wanted line: the age is told by the server's
+/// clock, to the second. Lines before the wanted time are dropped here.
+const MARGIN: u64 = 4;
 /// The server sends no header before the first line: a quiet log counts as open after this.
 const QUIET: Duration = Duration::from_millis(1500);
 /// Bytes of lines that make one piece.
@@ -42,8 +42,17 @@ const PIECE: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct ArgocdLogs {
     trees: Arc<Trees>,
-    /// Milliseconds by which the server's clock is ahead of ours.
-    ahead: Arc<AtomicI64>,
+    clocks: Arc<Clocks>,
+}
+
+/// The clocks of the server and of the nodes, in milliseconds.
+#[derive(Debug, Default)]
+struct Clocks {
+    /// The server's clock is ahead of ours by this.
+    server: AtomicI64,
+    /// Some node's clock is ahead of the server's by at least this: it has written a line in
+    /// the server's future. Ages are counted on the node.
+    node: AtomicI64,
 }
 
 impl ArgocdLogs {
@@ -51,7 +60,7 @@ impl ArgocdLogs {
     pub fn new(trees: Arc<Trees>) -> Self {
         Self {
             trees,
-            ahead: Arc::default(),
+            clocks: Arc::default(),
         }
     }
 
@@ -69,7 +78,7 @@ impl LogSource for ArgocdLogs {
             app: self.app(pod),
             query: query(pod, params),
             since: params.since_time,
-            ahead: Arc::clone(&self.ahead),
+            clocks: Arc::clone(&self.clocks),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(30), seed(pod)),
             stream: None,
             phase: Phase::Quiet,
@@ -135,7 +144,7 @@ struct Reading {
     app: AppRef,
     query: LogQuery,
     since: Option<Timestamp>,
-    ahead: Arc<AtomicI64>,
+    clocks: Arc<Clocks>,
     backoff: Backoff,
     stream: Option<ApiStream<LogEntry>>,
     phase: Phase,
@@ -229,7 +238,7 @@ impl Reading {
                 Some(Ok(StreamItem::Opened { date })) => {
                     if let Some(date) = date {
                         let ahead = date.as_millisecond() - Timestamp::now().as_millisecond();
-                        self.ahead.store(ahead, Ordering::Relaxed);
+                        self.clocks.server.store(ahead, Ordering::Relaxed);
                     }
                 }
                 Some(Ok(StreamItem::KeepAlive)) => {}
@@ -257,6 +266,10 @@ impl Reading {
             return Some(Part::End);
         }
         let time: Option<Timestamp> = entry.time_stamp_str.parse().ok();
+        if let Some(time) = time {
+            let ahead = time.as_millisecond() - self.server_time().as_millisecond();
+            self.clocks.node.fetch_max(ahead, Ordering::Relaxed);
+        }
         let is_early = time
             .zip(self.since)
             .is_some_and(|(time, since)| time < since);
@@ -265,10 +278,8 @@ impl Reading {
 
     /// Returns the query with the age of the first wanted line as of now.
     fn query_now(&self) -> LogQuery {
-        let since_seconds = self.since.map(|since| {
-            let age = self.server_time().as_second() - since.as_second();
-            u64::try_from(age).unwrap_or_default() + MARGIN
-        });
+        let node = self.clocks.node.load(Ordering::Relaxed);
+        let since_seconds = self.since.map(|since| age(since, self.server_time(), node));
         LogQuery {
             since_seconds,
             ..self.query.clone()
@@ -276,7 +287,7 @@ impl Reading {
     }
 
     fn server_time(&self) -> Timestamp {
-        let ahead = jiff::SignedDuration::from_millis(self.ahead.load(Ordering::Relaxed));
+        let ahead = jiff::SignedDuration::from_millis(self.clocks.server.load(Ordering::Relaxed));
         let now = Timestamp::now();
         now.checked_add(ahead).unwrap_or(now)
     }
@@ -289,6 +300,13 @@ fn is_no_news(error: &Error) -> bool {
         Error::Silent(_) => true,
         _ => false,
     }
+}
+
+/// Returns the age of the first wanted line in seconds, by the clock of its node or a little
+/// more.
+fn age(since: Timestamp, server: Timestamp, node_ahead: i64) -> u64 {
+    let age = server.as_millisecond() + node_ahead.max(0) - since.as_millisecond();
+    u64::try_from(age.max(0)).unwrap_or_default().div_ceil(1000) + MARGIN
 }
 
 fn line(entry: &LogEntry) -> Bytes {

@@ -57,3 +57,25 @@ fn refusals_of_argocd_have_their_meaning() {
     assert_eq!(of(401, "no session information"), Refusal::Unauthorized);
     assert_eq!(of(500, "rpc error"), Refusal::Unavailable);
 }
+
+#[test]
+fn the_age_of_a_line_is_counted_with_the_clock_of_its_node() {
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    let (since, server) = (time("2026-11-28T06:52:00Z"), time("2026-11-28T06:52:10.5Z"));
+    assert_eq!(age(since, server, 0), 11 + MARGIN);
+    assert_eq!(
+        age(since, server, -3000),
+        11 + MARGIN,
+        "a node that is behind"
+    );
+    assert_eq!(
+        age(since, server, 60_000),
+        71 + MARGIN,
+        "a node that is a minute ahead"
+    );
+    assert_eq!(
+        age(server, since, 0),
+        MARGIN,
+        "a line of the server's future"
+    );
+}

@@ -24,6 +24,15 @@ pub(crate) struct RefusedAccess {
     due: Option<Duration>,
     unreachable: BTreeSet<(Scope, String)>,
     is_away: bool,
+    /// True if the objects come from Argo CD's API.
+    is_argocd: bool,
+}
+
+/// The beginning of the name of a source that is no cluster but Argo CD's API.
+pub(crate) const ARGOCD: &str = "Argo CD ";
+
+fn is_argocd(described: &str) -> bool {
+    described.starts_with(ARGOCD)
 }
 
 #[derive(Debug, Default)]
@@ -87,16 +96,15 @@ impl RefusedAccess {
         if std::mem::replace(&mut self.is_away, true) {
             return None;
         }
-        let message = if degraded.reason == DegradedReason::Unauthorized {
-            format!(
-                "the cluster refuses the credentials ({cluster}): {}",
-                degraded.message
-            )
+        let failure = match degraded.reason {
+            DegradedReason::Unauthorized => "refuses the credentials",
+            _ => "cannot be reached",
+        };
+        self.is_argocd = is_argocd(cluster);
+        let message = if self.is_argocd {
+            format!("{cluster} {failure}: {}", degraded.message)
         } else {
-            format!(
-                "the cluster cannot be reached ({cluster}): {}",
-                degraded.message
-            )
+            format!("the cluster {failure} ({cluster}): {}", degraded.message)
         };
         Some(Notice::new(
             NoticeCode::Unreachable,
@@ -119,7 +127,12 @@ impl RefusedAccess {
             // A kind in which nothing changes never reports that it works again.
             self.unreachable.clear();
             self.is_away = false;
-            "the cluster can be reached again".to_owned()
+            let server = if self.is_argocd {
+                "Argo CD"
+            } else {
+                "the cluster"
+            };
+            format!("{server} can be reached again")
         } else {
             return None;
         };

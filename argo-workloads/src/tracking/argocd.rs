@@ -14,7 +14,10 @@ use std::sync::Arc;
 use argo_core::{AppRef, argocd::Trees};
 
 use self::objects::ApiObjects;
-use super::{TrackConfig, TrackStream, Tracker, applications::LocalCluster, stream::track_from};
+use super::{
+    TrackConfig, TrackStream, Tracker, access::ARGOCD, applications::LocalCluster,
+    stream::track_from,
+};
 
 /// Tracks an application through Argo CD's API, as [`track`](crate::track()) does in a cluster.
 ///
@@ -26,7 +29,7 @@ pub fn track_argocd(trees: Arc<Trees>, app: AppRef, config: TrackConfig) -> Trac
         // Whatever cluster the objects are on, the tree holds them.
         is_apart: true,
         url: String::new(),
-        described: format!("Argo CD {}", trees.client().address().authority()),
+        described: format!("{ARGOCD}{}", trees.client().address().authority()),
     };
     let source = ApiObjects::new(trees, &config);
     track_from(Box::new(source), Tracker::new(app, config, cluster))

@@ -58,11 +58,9 @@ impl<F: Fn(&Application) + Send> Watching<F> {
             Duration::from_secs(30),
             seed(&self.app),
         );
-        // Compares with git once: the state before may be days old.
-        let mut refresh = Refresh::Normal;
+        tokio::spawn(refresh(self.client.clone(), self.app.clone()));
         while !self.sender.is_closed() {
-            let outcome = self.follow(&mut backoff, refresh).await;
-            refresh = Refresh::No;
+            let outcome = self.follow(&mut backoff).await;
             let delay = backoff.next_delay();
             if let Err(error) = outcome
                 && (!error.is_no_news() || backoff.failures() >= NEWS)
@@ -77,8 +75,8 @@ impl<F: Fn(&Application) + Send> Watching<F> {
     }
 
     /// Reads the Application, then takes the messages of its stream until that ends.
-    async fn follow(&mut self, backoff: &mut Backoff, refresh: Refresh) -> Result<(), Error> {
-        let first = self.client.application(&self.app, refresh).await?;
+    async fn follow(&mut self, backoff: &mut Backoff) -> Result<(), Error> {
+        let first = self.client.application(&self.app, Refresh::No).await?;
         backoff.reset();
         self.restored();
         self.send(WatchEvent::Restarted);
@@ -136,6 +134,17 @@ impl<F: Fn(&Application) + Send> Watching<F> {
     fn send(&self, event: WatchEvent<Observed>) {
         // The receiver of a watch that was closed is gone, which is no error.
         let _ = self.sender.send(event);
+    }
+}
+
+/// Lets the controller compare with git once, as the state may be days old. The stream shows
+/// the outcome, so nobody waits for it.
+async fn refresh(client: Client, app: AppRef) {
+    if let Err(error) = client
+        .application::<Application>(&app, Refresh::Normal)
+        .await
+    {
+        log::debug!("refresh of {app}: {error}");
     }
 }
 

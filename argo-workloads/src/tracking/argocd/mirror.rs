@@ -10,6 +10,8 @@ use argo_core::{
     argocd::{Node, ResourceQuery, ResourceTree},
 };
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use super::meta;
 use crate::workload::Kinds;
 
@@ -202,8 +204,8 @@ impl Mirror {
         None
     }
 
-    /// Takes the answer to a read; `None` if the object could not be read. True besides if the
-    /// object changed meanwhile, and has to be [wanted](Self::want) again.
+    /// Takes the answer to a read; `None` if the object could not be read. Returns the change, and
+    /// true if the object changed meanwhile and has to be [wanted](Self::want) again.
     pub(super) fn read(&mut self, uid: &str, body: Option<TrackedBody>) -> (Option<Change>, bool) {
         let Some(entry) = self.entries.get_mut(uid) else {
             return (None, false);
@@ -242,10 +244,7 @@ impl Mirror {
     }
 
     /// Returns the metadata of any object of the trees.
-    pub(super) fn metadata(
-        &self,
-        uid: &str,
-    ) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta> {
+    pub(super) fn metadata(&self, uid: &str) -> Option<ObjectMeta> {
         let entry = self.entries.get(uid)?;
         Some(match &entry.body {
             Some(body) => body.metadata().clone(),

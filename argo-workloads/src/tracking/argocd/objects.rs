@@ -8,7 +8,7 @@ use std::{
 
 use argo_core::{
     AppRef, GroupKind, TrackedBody, WatchEvent,
-    argocd::{Client, Error, Trees},
+    argocd::{Client, Error, TreeState, Trees},
     resource::{Application, Pod, WorkloadObject},
 };
 use futures::{
@@ -202,7 +202,7 @@ impl State {
                 watch.send(WatchEvent::Applied(Observed::Object(body.clone())));
             }
         }
-        watch.synced_if(self.mirror.is_complete(trees.states().len()));
+        watch.synced_if(self.mirror.is_complete(awaited(trees)));
         self.watches.push(watch);
         UnboundedReceiverStream::new(events).boxed()
     }
@@ -276,6 +276,13 @@ impl Watch {
     }
 }
 
+/// Returns the number of trees that a list waits for: those that can be read.
+fn awaited(trees: &Trees) -> usize {
+    let states = trees.states();
+    let unreadable = |state: &&TreeState| state.tree.is_none() && state.error.is_some();
+    states.len() - states.iter().filter(unreadable).count()
+}
+
 /// Takes the trees as they change, and reads the objects that the mirror wants.
 async fn feed(trees: Arc<Trees>, shared: Weak<Shared>) {
     let mut changes = trees.changes();
@@ -293,7 +300,7 @@ async fn feed(trees: Arc<Trees>, shared: Weak<Shared>) {
             {
                 reading.push(read(trees.client().clone(), wanted));
             }
-            state.complete(trees.states().len());
+            state.complete(awaited(&trees));
         }
         tokio::select! {
             changed = changes.changed() => {
