@@ -258,10 +258,10 @@ fn a_step_passes_flags_as_they_are_and_leaves_results() {
 fn each_exit_code_has_its_verdict() {
     let machine = Machine::new();
     for (code, verdict) in [
-        ("0", "success"),
-        ("1", "failure"),
+        ("0", "succeeded"),
+        ("1", "failed"),
         ("2", "usage"),
-        ("20", "failure"),
+        ("20", "failed"),
         ("70", "timeout"),
         ("127", "usage"),
         ("143", "interrupted"),
