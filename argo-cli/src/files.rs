@@ -98,7 +98,8 @@ impl Target {
             .prefix(".argo-assistant-")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .tempfile_in(folder)
-            .map_err(cannot)?;
+            // The error would name the file beside the place, which nobody knows.
+            .map_err(|error| cannot(io::Error::from(error.kind())))?;
         Ok(Self::Regular { file, path })
     }
 
@@ -138,7 +139,9 @@ impl Targets {
         if let Some(folder) = &args.log_dir {
             let made = fs::create_dir_all(folder).and_then(|()| {
                 // Whether files can be made in it shows only by making one.
-                tempfile::tempfile_in(folder).map(drop)
+                tempfile::tempfile_in(folder)
+                    .map(drop)
+                    .map_err(|error| io::Error::from(error.kind()))
             });
             made.map_err(|error| {
                 Failure::usage(format!("cannot write into {}: {error}", folder.display()))

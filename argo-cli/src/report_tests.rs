@@ -172,3 +172,42 @@ fn a_log_file_for_each_run_whatever_the_names_are() {
     assert_eq!(read("app.2.log"), b"two\xff\nthree four\n");
 }
 
+
+/// Returns the page after its script has run, in a real browser; `None` where there is none.
+fn in_a_browser(page: &str) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.html");
+    std::fs::write(&file, page).unwrap();
+    for program in ["chromium", "chromium-browser", "google-chrome"] {
+        let mut command = std::process::Command::new(program);
+        command
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+            .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+            .arg(format!("file://{}", file.display()));
+        if let Ok(output) = command.output()
+            && output.status.success()
+        {
+            return Some(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+    }
+    None
+}
+
+#[test]
+fn a_browser_shows_the_page_and_obeys_nothing_in_it() {
+    let Some(page) = in_a_browser(&html(&story(3, 10, 5))) else {
+        println!("skipped: there is no browser here (chromium or google-chrome)");
+        return;
+    };
+    let body = &page[page.find("<body").unwrap()..];
+    for wanted in [
+        "failed</span> · shop",
+        ">Deployment/api</button>",
+        "aria-label=\"web-1, Running, created +1 s, ready\"",
+        "Unhealthy: readiness probe failed: &lt;/script&gt;",
+        "Verdict as text",
+    ] {
+        assert!(body.contains(wanted), "no {wanted} in {body}");
+    }
+    assert!(!page.contains("<img") && !page.contains("onerror=\""), "{page}");
+}
