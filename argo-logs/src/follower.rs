@@ -22,6 +22,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use self::action::{Action, End, FollowerConfig};
+pub(crate) use self::notices::END_UNREAD;
 use self::{
     drain::{Drain, DrainPass, PassLines},
     gap::Gap,
@@ -129,7 +130,7 @@ impl Follower {
     pub fn no_answer(&mut self, error: &str, now: Duration) {
         if matches!(self.phase, Phase::Asking) {
             log::debug!("{} {}: {error}", self.config.pod, self.config.container);
-            let delay = self.retry.delay().max(Duration::from_millis(500));
+            let delay = self.retry.delay(now).max(Duration::from_millis(500));
             self.pause(now + delay, Wake::Any);
         }
     }
@@ -439,7 +440,7 @@ impl Follower {
 
     /// A response ended without the log, or before its end.
     fn failed(&mut self, failure: Failure<'_>, now: Duration) {
-        let (report, next) = self.retry.after(failure, &self.runs);
+        let (report, next) = self.retry.after(failure, &self.runs, now);
         self.report_all(report);
         match next {
             Next::Ask(delay) => self.ask_after(delay, now),

@@ -136,7 +136,8 @@ impl Running {
                 return Some(LogEvent::Notice(notice));
             }
             if self.pods.is_done() && self.outputs.is_empty() {
-                return None;
+                self.notices.extend(self.unreachable.take_unread());
+                return self.notices.pop_front().map(LogEvent::Notice);
             }
             match self.input().await {
                 Input::Pod(Some(event)) => {

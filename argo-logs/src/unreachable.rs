@@ -1,7 +1,7 @@
 //! Merges the notices about logs that a node does not give: one a node, not one a container.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -9,6 +9,11 @@ use argo_core::{
     Level, Notice, NoticeCode, PodEvent,
     access::{Recovery, Reported},
 };
+
+use crate::follower::END_UNREAD;
+
+/// At most this many containers are named in the notice about the ends of logs.
+const NAMED: usize = 5;
 
 /// The containers whose logs cannot be read at the moment, by node.
 ///
@@ -21,6 +26,8 @@ pub(crate) struct UnreachableLogs {
     polled: HashSet<Arc<str>>,
     /// Nodes by uid of the pod.
     nodes: HashMap<Arc<str>, Arc<str>>,
+    /// Notices about logs that were not read to their end, by node.
+    unread: BTreeMap<Arc<str>, Vec<Notice>>,
 }
 
 impl UnreachableLogs {
@@ -63,14 +70,54 @@ impl UnreachableLogs {
                 // The container had another trouble.
                 Recovery::Unrelated => Some(notice),
             },
+            NoticeCode::LinesMissing if notice.message == END_UNREAD => {
+                let node = Arc::clone(node);
+                self.unread.entry(node).or_default().push(notice);
+                None
+            }
             _ => Some(notice),
         }
     }
+
+    /// Takes the notices about logs that were not read to their end, one a node.
+    pub(crate) fn take_unread(&mut self) -> Vec<Notice> {
+        let unread = std::mem::take(&mut self.unread);
+        unread
+            .into_iter()
+            .filter_map(|(node, mut notices)| match notices.len() {
+                0 | 1 => notices.pop(),
+                _ => Some(ends_unread(&node, &notices)),
+            })
+            .collect()
+    }
+}
+
+fn ends_unread(node: &str, notices: &[Notice]) -> Notice {
+    let name = |notice: &Notice| {
+        let pod = notice.object.as_ref()?;
+        Some(format!("{}/{}", pod.name, notice.container.as_ref()?))
+    };
+    let mut names: Vec<_> = notices.iter().filter_map(name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    let more = match count.saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    names.truncate(NAMED);
+    let message = format!(
+        "logs of node {node}: the last lines of {count} containers may be missing, which could \
+         not be read to their end in time ({}{more})",
+        names.join(", ")
+    );
+    Notice::new(NoticeCode::LinesMissing, Level::Warning, message)
 }
 
 fn unreachable(node: &str, message: &str) -> Notice {
     // The caller's own credentials have been tried on the pod: they are good.
-    let is_refused = message.contains("credentials") || message.contains("Unauthorized");
+    let is_refused = ["credentials", "Unauthorized", "Forbidden (user="]
+        .iter()
+        .any(|word| message.contains(word));
     let whose = if is_refused {
         " (it is the API server that the node refuses)"
     } else {
@@ -153,5 +200,28 @@ mod tests {
             "of the same node"
         );
         assert!(merge(NoticeCode::LinesMissing, "a", "app").is_some());
+    }
+
+    #[test]
+    fn logs_that_were_not_read_to_their_end_are_one_notice_a_node() {
+        let mut logs = UnreachableLogs::default();
+        for (name, node) in [("a", "one"), ("b", "one"), ("c", "two")] {
+            logs.pod(&pod(name, node));
+        }
+        for name in ["b", "a", "c"] {
+            let mut unread = notice(NoticeCode::LinesMissing, name, "app");
+            unread.message = END_UNREAD.to_owned();
+            assert!(logs.merge(unread).is_none());
+        }
+        let messages = logs.take_unread().into_iter().map(|notice| notice.message);
+        assert_eq!(
+            messages.collect::<Vec<_>>(),
+            [
+                "logs of node one: the last lines of 2 containers may be missing, which could \
+                 not be read to their end in time (a/app, b/app)",
+                END_UNREAD,
+            ]
+        );
+        assert!(logs.take_unread().is_empty());
     }
 }

@@ -7,6 +7,10 @@ use jiff::Timestamp;
 
 use super::{FollowerConfig, gap::Gap};
 
+/// The message about a log whose last read did not come to its end.
+pub(crate) const END_UNREAD: &str =
+    "the last lines may be missing: the log could not be read to its end in time";
+
 /// An event worth a notice.
 #[derive(Clone, Debug)]
 pub(super) enum Report {
@@ -67,6 +71,13 @@ impl Reports {
         }
     }
 
+    /// True while a report says that the log cannot be read at the moment.
+    fn is_unreachable(&self) -> bool {
+        [Trouble::Unavailable, Trouble::Unauthorized]
+            .iter()
+            .any(|trouble| self.reported.contains(trouble))
+    }
+
     /// True while reading the log is forbidden.
     pub(super) fn is_forbidden(&self) -> bool {
         self.reported.contains(&Trouble::Forbidden)
@@ -76,6 +87,10 @@ impl Reports {
     /// while reading the log is forbidden.
     pub(super) fn notice(&mut self, report: &Report) -> Option<Notice> {
         let was_forbidden = self.is_forbidden();
+        // A log that could not be read before could not be read to its end either.
+        if matches!(report, Report::EndUnread) && self.is_unreachable() {
+            return None;
+        }
         if let Report::Trouble(trouble, _) = report
             && !self.reported.insert(*trouble)
         {
@@ -141,10 +156,7 @@ impl Report {
             Self::NextBeginLost => {
                 "the first lines of the next run may be missing: it was not known yet".to_owned()
             }
-            Self::EndUnread => {
-                "the last lines may be missing: the log could not be read to its end in time"
-                    .to_owned()
-            }
+            Self::EndUnread => END_UNREAD.to_owned(),
             Self::Trouble(trouble, text) => trouble.message(text),
             Self::Restored => "the log can be read again".to_owned(),
         }
@@ -293,6 +305,19 @@ mod tests {
         assert!(reports.notice(&Report::EndUnread).is_none());
         assert!(reports.restore());
         assert!(reports.notice(&Report::EndUnread).is_some());
+    }
+
+    #[test]
+    fn the_end_of_an_unreachable_log_is_worth_no_second_notice() {
+        for trouble in [Trouble::Unavailable, Trouble::Unauthorized] {
+            let mut reports = reports();
+            assert!(reports.notice(&Report::EndUnread).is_some());
+            let unreachable = Report::Trouble(trouble, "no".to_owned());
+            assert!(reports.notice(&unreachable).is_some());
+            assert!(reports.notice(&Report::EndUnread).is_none());
+            reports.restore();
+            assert!(reports.notice(&Report::EndUnread).is_some());
+        }
     }
 
     #[test]

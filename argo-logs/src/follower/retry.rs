@@ -18,9 +18,11 @@ use crate::{Refusal, Refused, reader::KubeletMessage};
 pub(super) const POLL: Duration = Duration::from_secs(5);
 /// A log that the node has no watches left to follow is read again after this.
 const POLLING: Duration = Duration::from_millis(1500);
-/// A log of a node that follows none is read again after this, and after up to [`SLOWEST`]
-/// while nothing new comes.
+/// A log of a node that follows none is read again after this, after up to [`BUSY`] while it
+/// grows, and after up to [`SLOWEST`] while nothing new comes.
 const NO_FOLLOW: Duration = Duration::from_secs(3);
+/// Such a node may send the whole log each time, so pauses grow while lines come, too.
+const BUSY: Duration = Duration::from_secs(6);
 /// After this many follows of a run that ended at once, the log is polled.
 const SHORT_FOLLOWS: u32 = 3;
 /// A follow that ended cleanly ended with its run in most cases. The pod says so within
@@ -40,6 +42,9 @@ const UNAUTHORIZED: Duration = Duration::from_secs(15);
 const DENIED: Duration = Duration::from_millis(500);
 /// Failures in a row before they are reported.
 const TROUBLE: u32 = 5;
+/// Failures in a row are reported after this time at the latest: a node that is down takes
+/// half a minute for each.
+const LONG: Duration = Duration::from_secs(20);
 /// A run that the kubelet denies this often in a row is lost.
 const DENIALS: u32 = 3;
 
@@ -75,7 +80,8 @@ pub(super) enum Wake {
 #[derive(Debug)]
 pub(super) struct Retry {
     backoff: Backoff,
-    has_failed: bool,
+    /// The time of the first failure since the log last worked.
+    failing_since: Option<Duration>,
     /// Answers in a row that deny the present run.
     denials: u32,
     /// Answers in a row that the log is not available.
@@ -91,7 +97,6 @@ pub(super) struct Retry {
 /// The delays between two reads of a log that is not followed.
 #[derive(Clone, Copy, Debug)]
 struct Polling {
-    first: Duration,
     next: Duration,
     slowest: Duration,
 }
@@ -99,14 +104,17 @@ struct Polling {
 impl Polling {
     fn growing(first: Duration, slowest: Duration) -> Self {
         Self {
-            first,
             next: first,
             slowest,
         }
     }
 
     fn next(&mut self, has_new: bool) -> Duration {
-        let delay = if has_new { self.first } else { self.next };
+        let delay = if has_new {
+            self.next.min(BUSY)
+        } else {
+            self.next
+        };
         self.next = (delay * 3 / 2).min(self.slowest);
         delay
     }
@@ -116,7 +124,7 @@ impl Retry {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             backoff: Backoff::new(FIRST, SLOWEST, seed),
-            has_failed: false,
+            failing_since: None,
             denials: 0,
             outages: 0,
             messages: 0,
@@ -154,10 +162,11 @@ impl Retry {
     }
 
     /// Returns the delay before the next try: none after the first failure.
-    pub(super) fn delay(&mut self) -> Duration {
-        if std::mem::replace(&mut self.has_failed, true) {
+    pub(super) fn delay(&mut self, now: Duration) -> Duration {
+        if self.failing_since.is_some() {
             self.backoff.next_delay()
         } else {
+            self.failing_since = Some(now);
             Duration::ZERO
         }
     }
@@ -165,7 +174,7 @@ impl Retry {
     /// Begins anew: a response has worked.
     pub(super) fn worked(&mut self) {
         self.backoff.reset();
-        self.has_failed = false;
+        self.failing_since = None;
         self.outages = 0;
     }
 
@@ -175,25 +184,30 @@ impl Retry {
     }
 
     /// Decides about the step after a failure, and whether it is worth a report.
-    pub(super) fn after(&mut self, failure: Failure<'_>, runs: &Runs) -> (Option<Report>, Next) {
+    pub(super) fn after(
+        &mut self,
+        failure: Failure<'_>,
+        runs: &Runs,
+        now: Duration,
+    ) -> (Option<Report>, Next) {
         match failure {
             Failure::Lost(error) => {
                 log::debug!("a log broke off: {error}");
-                (None, Next::Ask(self.delay()))
+                (None, Next::Ask(self.delay(now)))
             }
             Failure::Message(KubeletMessage::Removed, _) => (None, self.denied(runs)),
             Failure::Message(KubeletMessage::NoWatches, text) => {
                 self.polling = Some(Polling::growing(POLLING, POLLING));
                 (trouble(Trouble::Polling, text), Next::Ask(POLLING))
             }
-            Failure::Message(KubeletMessage::Failed, text) => self.failed(text, runs),
-            Failure::Refused(refused) => self.refused(refused, runs),
+            Failure::Message(KubeletMessage::Failed, text) => self.failed(text, runs, now),
+            Failure::Refused(refused) => self.refused(refused, runs, now),
         }
     }
 
     /// The kubelet sent a message instead of the log.
-    fn failed(&mut self, text: &str, runs: &Runs) -> (Option<Report>, Next) {
-        let delay = self.delay();
+    fn failed(&mut self, text: &str, runs: &Runs, now: Duration) -> (Option<Report>, Next) {
+        let delay = self.delay(now);
         self.messages += 1;
         if self.messages < TROUBLE {
             return (None, Next::Ask(delay));
@@ -208,7 +222,7 @@ impl Retry {
         (trouble(Trouble::Unreadable, text), next)
     }
 
-    fn refused(&mut self, refused: &Refused, runs: &Runs) -> (Option<Report>, Next) {
+    fn refused(&mut self, refused: &Refused, runs: &Runs, now: Duration) -> (Option<Report>, Next) {
         let text = refused.message.as_str();
         match refused.refusal() {
             Refusal::Waiting => (
@@ -224,15 +238,18 @@ impl Retry {
                 trouble(Trouble::Forbidden, text),
                 Next::Pause(FORBIDDEN, Wake::RunMoved),
             ),
-            Refusal::PodGone | Refusal::Unavailable | Refusal::Other => self.unavailable(refused),
+            Refusal::PodGone | Refusal::Unavailable | Refusal::Other => {
+                self.unavailable(refused, now)
+            }
         }
     }
 
-    fn unavailable(&mut self, refused: &Refused) -> (Option<Report>, Next) {
+    fn unavailable(&mut self, refused: &Refused, now: Duration) -> (Option<Report>, Next) {
+        let is_long = self.failing_since.is_some_and(|since| now >= since + LONG);
         let retry_after = refused.retry_after.unwrap_or_default().min(LONGEST_WAIT);
-        let next = Next::Ask(self.delay().max(retry_after));
+        let next = Next::Ask(self.delay(now).max(retry_after));
         self.outages += 1;
-        if self.outages == TROUBLE {
+        if is_long || self.outages >= TROUBLE {
             return (trouble(Trouble::Unavailable, &refused.message), next);
         }
         (None, next)
@@ -285,29 +302,62 @@ mod tests {
     #[test]
     fn the_first_try_after_a_failure_comes_at_once() {
         let mut retry = Retry::new(7);
-        assert_eq!(retry.delay(), Duration::ZERO);
-        assert!(retry.delay() > Duration::ZERO);
+        let mut delay = || retry.delay(Duration::ZERO);
+        assert_eq!(delay(), Duration::ZERO);
+        assert!(delay() > Duration::ZERO);
         retry.worked();
-        assert_eq!(retry.delay(), Duration::ZERO);
+        assert_eq!(retry.delay(Duration::ZERO), Duration::ZERO);
     }
 
     #[test]
     fn a_run_denied_three_times_in_a_row_is_lost() {
         let (mut retry, runs) = (Retry::new(7), Runs::default());
-        let mut next = || retry.after(DENIAL, &runs).1;
+        let mut next = || retry.after(DENIAL, &runs, Duration::ZERO).1;
         assert_eq!([next(), next()], [Next::Ask(DENIED); 2]);
         assert_eq!(next(), Next::Lose);
         retry.forget_answers();
-        assert_eq!(retry.after(DENIAL, &runs).1, Next::Ask(DENIED));
+        assert_eq!(
+            retry.after(DENIAL, &runs, Duration::ZERO).1,
+            Next::Ask(DENIED)
+        );
     }
 
     #[test]
     fn the_fifth_message_in_a_row_is_worth_a_report() {
         let (mut retry, runs) = (Retry::new(7), Runs::default());
-        let reports = (0..5).map(|_| retry.after(SOME, &runs).0.is_some());
+        let reports = (0..5).map(|_| retry.after(SOME, &runs, Duration::ZERO).0.is_some());
         assert_eq!(
             reports.collect::<Vec<_>>(),
             [false, false, false, false, true]
         );
+    }
+
+    #[test]
+    fn pauses_grow_less_while_lines_come() {
+        let secs = |news: [bool; 5]| {
+            let mut polling = Polling::growing(NO_FOLLOW, SLOWEST);
+            news.map(|has_new| polling.next(has_new).as_secs_f32())
+        };
+        assert_eq!(secs([true; 5]), [3.0, 4.5, 6.0, 6.0, 6.0]);
+        assert_eq!(secs([false; 5]), [3.0, 4.5, 6.75, 10.125, 15.0]);
+        assert_eq!(secs([false, false, false, false, true])[4], 6.0);
+        let mut polling = Polling::growing(POLLING, POLLING);
+        assert_eq!([polling.next(true), polling.next(false)], [POLLING; 2]);
+    }
+
+    #[test]
+    fn failures_that_take_long_are_reported_before_the_fifth() {
+        let (mut retry, runs) = (Retry::new(7), Runs::default());
+        let timeout = Refused {
+            status: 500,
+            message: "dial tcp 10.0.0.7:10250: i/o timeout".to_owned(),
+            ..Refused::default()
+        };
+        let mut said = |seconds| {
+            let now = Duration::from_secs(seconds);
+            let after = retry.after(Failure::Refused(&timeout), &runs, now);
+            after.0.is_some()
+        };
+        assert_eq!([said(30), said(61)], [false, true]);
     }
 }

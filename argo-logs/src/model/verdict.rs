@@ -14,6 +14,8 @@ pub(super) struct Verdict {
     lines: HashMap<(i64, String), i64>,
     stray: Vec<String>,
     excuses: Vec<Excuse>,
+    /// True since a notice that the log cannot be read, until it can again.
+    is_unreachable: bool,
     pub(super) is_warned: bool,
 }
 
@@ -41,11 +43,12 @@ impl Verdict {
     }
 
     pub(super) fn notice(&mut self, notice: &Notice) {
-        if !matches!(
-            notice.code,
-            NoticeCode::LinesMissing | NoticeCode::InstancesLost
-        ) {
-            return;
+        match notice.code {
+            NoticeCode::LinesMissing | NoticeCode::InstancesLost => {}
+            // Nothing is said of the end of a log that cannot be read since that notice.
+            NoticeCode::Unreachable => return self.is_unreachable = true,
+            NoticeCode::Restored => return self.is_unreachable = false,
+            _ => return,
         }
         self.is_warned |= notice.level == Level::Warning;
         self.excuses.push(excuse(&notice.message));
@@ -68,7 +71,9 @@ impl Verdict {
             for line in lines {
                 *expected.entry(line.clone()).or_insert(0) += 1;
                 let got = self.lines.get(&line).copied().unwrap_or(0);
-                if got == 0 && !self.excuses.iter().any(|e| e.covers(run, line.0)) {
+                let end = self.is_unreachable.then_some(&Excuse::End);
+                let mut excuses = self.excuses.iter().chain(end);
+                if got == 0 && !excuses.any(|e| e.covers(run, line.0)) {
                     return Err(format!("lost: {line:?}; notices: {:?}", self.excuses));
                 }
             }

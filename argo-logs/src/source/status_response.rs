@@ -38,7 +38,8 @@ pub enum Refusal {
     PodGone,
     /// The pod exists, but its kubelet does not answer at the moment.
     Unavailable,
-    /// The credentials are not accepted at the moment.
+    /// The credentials are not accepted at the moment: the caller's, or those by which the
+    /// API server asks the node.
     Unauthorized,
     /// The user has no right to read the log.
     Forbidden,
@@ -54,6 +55,8 @@ impl Refused {
             204 => Refusal::Waiting,
             400 => self.bad_request(),
             401 => Refusal::Unauthorized,
+            // The kubelet's own words: it refuses the API server, not the caller.
+            403 if self.message.starts_with("Forbidden (user=") => Refusal::Unauthorized,
             403 => Refusal::Forbidden,
             404 => self.not_found(),
             408 | 429 | 500..=599 => Refusal::Unavailable,
@@ -157,6 +160,20 @@ mod tests {
         assert_eq!(refused.reason, "NotFound");
         assert_eq!(refused.kind, "pods");
         assert_eq!(refused.refusal(), Refusal::PodGone);
+    }
+
+    #[test]
+    fn a_kubelet_that_refuses_the_api_server_does_not_refuse_the_caller() {
+        let refused = |message: &str| Refused {
+            status: 403,
+            message: message.to_owned(),
+            ..Refused::default()
+        };
+        let kubelets = "Forbidden (user=kube-apiserver, verb=get, resource=nodes, \
+                        subresource(s)=[proxy]) ( pods/log web)";
+        assert_eq!(refused(kubelets).refusal(), Refusal::Unauthorized);
+        let ours = r#"pods "web" is forbidden: User "ci" cannot get resource "pods/log""#;
+        assert_eq!(refused(ours).refusal(), Refusal::Forbidden);
     }
 
     #[test]
