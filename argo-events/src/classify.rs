@@ -4,6 +4,8 @@ use std::{collections::HashMap, str::FromStr};
 
 use argo_core::{Level, ParseLevelError};
 
+use crate::EventRecord;
+
 /// Reasons of one writer by level, separated by blanks.
 struct Family {
     error: &'static str,
@@ -271,6 +273,40 @@ fn by_reason(reason: &str) -> Option<Level> {
         })
         .map(|(_, level)| level)
     })
+}
+
+/// The reasons for which a kubelet refuses a pod that was bound to its node (kubernetes
+/// `pkg/kubelet/lifecycle`, `pkg/kubelet/cm`), besides `OutOf…` and `Insufficient…`.
+const REFUSALS: &[&str] = &[
+    "NodeAffinity",
+    "NodePorts",
+    "NodeName",
+    "NodeUnschedulable",
+    "NodeSelectorMismatching",
+    "HostPortConflict",
+    "TaintToleration",
+    "HostNetworkNotSupported",
+    "PodOSNotSupported",
+    "PodOSSelectorNodeLabelDoesNotMatch",
+    "UnexpectedAdmissionError",
+    "TopologyAffinityError",
+    "SMTAlignmentError",
+    "AppArmor",
+    "SysctlForbidden",
+    "PodFeatureUnsupported",
+    "InitContainerRestartForbidden",
+    "VolumeAttachmentLimitExceeded",
+];
+
+/// True if a node refuses a pod that a workload owns. The workload makes another one at once,
+/// and so on.
+pub(crate) fn is_refused_pod(record: &EventRecord) -> bool {
+    let reason = record.reason.as_str();
+    let is_refusal = reason.starts_with("OutOf")
+        || reason.starts_with("Insufficient")
+        || REFUSALS.contains(&reason);
+    let is_owned = record.object.uid != record.root.uid;
+    is_refusal && is_owned && record.object.kind.is("", "Pod") && record.type_ == "Warning"
 }
 
 #[cfg(test)]

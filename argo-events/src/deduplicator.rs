@@ -8,7 +8,7 @@ use std::{
 
 use argo_core::text::similar;
 
-use crate::{EventRecord, Scope};
+use crate::{EventRecord, Scope, classify};
 
 /// An event as one list or one watch message shows it.
 #[derive(Clone, Debug)]
@@ -31,7 +31,8 @@ pub struct Observation {
 /// version is a repeat, with the same one it was only listed again. Repeats of an event
 /// are reported at most once per `repeat_after`; records in between are held back, and
 /// [`due`](Self::due) returns the last of them, so that no count is lost. Warnings about one
-/// object that differ only in a generated name are grouped, and their counts add up.
+/// object that differ only in a generated name are grouped, and their counts add up. So are
+/// the pods of a workload that nodes refuse: there is a new one every moment.
 ///
 /// Times count from the start, on any clock that does not go back.
 #[derive(Debug)]
@@ -295,6 +296,14 @@ impl Group {
 impl GroupKey {
     fn new(observation: &Observation) -> Self {
         let record = &observation.record;
+        if classify::is_refused_pod(record) {
+            return Self {
+                object: Arc::clone(&record.root.uid),
+                container: None,
+                reason: record.reason.clone(),
+                discriminator: String::new(),
+            };
+        }
         Self {
             object: Arc::clone(&record.object.uid),
             container: record.container.clone(),

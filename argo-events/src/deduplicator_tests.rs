@@ -54,6 +54,46 @@ fn counted(record: &EventRecord) -> (u32, bool) {
     (record.count, record.repeated)
 }
 
+/// A pod of its own that its node refuses.
+fn refused(pod: u64, reason: &str) -> Observation {
+    let message = format!("Node didn't have enough resource: cpu, used: {pod}");
+    let mut observation = observation(&format!("e{pod}"), pod, 1, &message);
+    observation.record.object.name = format!("web-{pod}").into();
+    observation.record.object.uid = format!("pod-{pod}").into();
+    observation.record.reason = reason.into();
+    observation
+}
+
+#[test]
+fn refused_pods_of_a_workload_are_one_record_a_minute_however_many() {
+    for reason in [
+        "OutOfcpu",
+        "OutOfexample.com/gpu",
+        "NodePorts",
+        "TaintToleration",
+    ] {
+        let mut events = Deduplicator::new(seconds(REPEAT_AFTER));
+        let mut shown = Vec::new();
+        for pod in 0..500 {
+            let now = seconds(pod / 10);
+            shown.extend(events.admit(refused(pod, reason), now));
+        }
+        shown.extend(events.due(seconds(REPEAT_AFTER)));
+        let counts = shown.iter().map(counted);
+        assert_eq!(counts.collect::<Vec<_>>(), [(1, false), (500, true)]);
+        assert_eq!(&*shown[1].object.name, "web-499");
+    }
+    // A bare pod speaks for itself.
+    let mut events = Deduplicator::new(seconds(REPEAT_AFTER));
+    let bare = |pod| {
+        let mut bare = refused(pod, "OutOfcpu");
+        bare.record.root = bare.record.object.clone();
+        bare
+    };
+    let shown = (0..3).filter_map(|pod| events.admit(bare(pod), seconds(0)));
+    assert_eq!(shown.count(), 3);
+}
+
 #[test]
 fn repeats_are_one_record_a_minute_and_the_last_count_is_reported() {
     let mut events = Deduplicator::new(seconds(REPEAT_AFTER));
