@@ -471,6 +471,10 @@ pub struct WaitArgs {
     /// probe counts as ready before it can crash
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, env = "ARGO_ASSISTANT_SETTLE")]
     pub settle: Duration,
+
+    /// After success, wait until the old pods have ended, for programs that must not run twice
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_WAIT_TERMINATED")]
+    pub wait_terminated: bool,
 }
 
 /// The flags about argocd.

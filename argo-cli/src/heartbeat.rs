@@ -41,6 +41,11 @@ impl Heartbeat {
         Self::default()
     }
 
+    /// True if a line may be due.
+    pub fn may_beat(&self, elapsed: Duration) -> bool {
+        elapsed.saturating_sub(self.said_at) >= SOONEST
+    }
+
     /// Returns the line if it is due: when something changed and the last line is 20 s old, or
     /// after ever longer pauses while nothing changes. It is for a record of kind `status` without a workload.
     ///
@@ -51,9 +56,12 @@ impl Heartbeat {
         rows: &[Row],
         findings: &[Finding],
     ) -> Option<String> {
-        let waiting: Vec<&Row> = rows.iter().filter(|row| !row.complete).collect();
+        let waiting = rows.iter();
+        let waiting: Vec<&Row> = waiting
+            .filter(|row| !row.complete && row.holds_up)
+            .collect();
         let quiet = elapsed.saturating_sub(self.said_at);
-        if waiting.is_empty() || quiet < SOONEST {
+        if waiting.is_empty() || !self.may_beat(elapsed) {
             return None;
         }
         let keys: Vec<Key> = waiting.iter().map(|row| key(row, findings)).collect();
@@ -106,7 +114,8 @@ fn line(elapsed: Duration, waiting: &[&Row], findings: &[Finding]) -> String {
 pub(crate) fn workload(row: &Row, findings: &[Finding]) -> String {
     let mut text = printable(&row.object.to_string());
     if let (Some(ready), Some(desired)) = (row.ready, row.desired) {
-        text.push_str(&format!(" {ready}/{desired} ready"));
+        let counted = if row.runs_once { "succeeded" } else { "ready" };
+        text.push_str(&format!(" {ready}/{desired} {counted}"));
     }
     let why = of(row, findings).map(|finding| finding.sentence.as_str());
     let counts = format!(

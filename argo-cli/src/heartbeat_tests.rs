@@ -21,6 +21,7 @@ fn row(name: &str, ready: i64, desired: i64, waiting_for: &str) -> Row {
         waiting_for: Some(waiting_for.to_owned()),
         held_up_by: None,
         complete: ready == desired,
+        holds_up: true,
         failed: None,
     }
 }
@@ -117,4 +118,17 @@ fn the_pauses_grow_while_nothing_changes() {
         .filter(|second| heartbeat.beat(at(*second), &rows, &[]).is_some())
         .collect();
     assert_eq!(said, [20, 50, 110, 230, 530, 830, 1130, 1430, 1730]);
+}
+
+#[test]
+fn a_job_counts_successes() {
+    let mut heartbeat = Heartbeat::new();
+    let job = Row {
+        runs_once: true,
+        ..row("migrate", 0, 1, "0 of 1 succeeded")
+    };
+    assert_eq!(
+        heartbeat.beat(at(20), &[job], &[]).as_deref(),
+        Some("still waiting after 20 s: Deployment/migrate 0/1 succeeded")
+    );
 }

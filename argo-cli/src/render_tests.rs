@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use argo_core::{
     GroupKind, NoticeCode, ObjectRef,
-    record::{self, Finding, Log, Status, Verdict},
+    record::{self, Finding, LastLine, Log, Status, Verdict},
 };
 use jiff::tz::{self, TimeZone};
 use proptest::prelude::*;
@@ -75,6 +75,10 @@ pub(super) fn records() -> Vec<Record> {
         doomed: true,
         resolved: false,
         evidence: vec!["exit code 1".into()],
+        lines: vec![LastLine {
+            time: time("2026-11-23T10:00:07Z"),
+            text: "FATAL: wrong ownership".into(),
+        }],
         next: Some("kubectl logs db-1 --previous".into()),
     };
     let row = record::WorkloadSummary {
@@ -164,6 +168,7 @@ pub(super) fn records() -> Vec<Record> {
                 doomed: false,
                 resolved: true,
                 evidence: Vec::new(),
+                lines: Vec::new(),
                 ..finding.clone()
             }),
         ),

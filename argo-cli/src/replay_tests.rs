@@ -78,6 +78,7 @@ pub(crate) fn summary() -> Summary {
         waiting_for: (!complete).then(|| "1 of 1 ready".to_owned()),
         held_up_by: None,
         complete,
+        holds_up: true,
         failed: (!complete).then(|| "exceeded its \"progress deadline\" ##[error]x".to_owned()),
     };
     Summary {

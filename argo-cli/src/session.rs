@@ -60,6 +60,8 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// Time to go on looking for crashes after success.
     pub settle: Duration,
+    /// True if success needs the old pods to have ended.
+    pub wait_terminated: bool,
 }
 
 /// The argocd of a run.
@@ -313,7 +315,15 @@ impl Session {
             return;
         }
         let elapsed = duration::between(self.config.started, now);
-        let line = self.heartbeat.beat(elapsed, &self.rows(), &self.findings());
+        if !self.heartbeat.may_beat(elapsed) {
+            return;
+        }
+        // A finding says more than a reason that may pass; it comes first.
+        let mut reasons = self.findings();
+        reasons.extend(self.observer.reasons(now));
+        let line = self.heartbeat.beat(elapsed, &self.rows(), &reasons);
+        let end = self.end_in_sight(now).unwrap_or_default();
+        let line = line.map(|line| line + &end);
         let body = Body::Status(Status::default());
         self.say(line.map(|line| Record::at(now, Level::Info, line, body)));
     }

@@ -23,6 +23,7 @@ fn config() -> Config {
         ignore: Vec::new(),
         timeout: None,
         settle: Duration::from_secs(10),
+        wait_terminated: false,
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Summary {
     pub operation: Vec<String>,
     /// Events that may matter; the verdict takes those of the workloads that failed.
     pub events: Vec<EventNote>,
+    /// The time for which a workload could not succeed any more, if that ended the run.
+    pub doomed_for: Option<Duration>,
     /// The exit code of this program.
     pub exit: i32,
 }
@@ -102,6 +104,8 @@ pub struct Row {
     pub held_up_by: Option<String>,
     /// True once the rollout is complete.
     pub complete: bool,
+    /// True unless the workload was started by a clock: a run of a CronJob holds nothing up.
+    pub holds_up: bool,
     /// The reason for which the controller itself has given up.
     pub failed: Option<String>,
 }
@@ -121,6 +125,7 @@ impl Row {
             waiting_for: state.waiting_for.clone(),
             held_up_by: None,
             complete: state.complete,
+            holds_up: true,
             failed: state.failed.clone(),
         }
     }

@@ -12,6 +12,8 @@ mod paragraph;
 pub(crate) mod prose;
 mod table;
 
+use std::time::Duration;
+
 use anstyle::{AnsiColor, Style};
 use argo_core::text::duration::{in_words, seconds_in_words};
 use argo_core::text::{cap, counted};
@@ -39,6 +41,8 @@ use self::{
 /// counted.
 const PARAGRAPHS: usize = 8;
 const LINES: usize = 12;
+/// Further causes and workloads that the last line names.
+const NAMED: usize = 3;
 /// The most sentences about the operation.
 const NOTES: usize = 6;
 
@@ -179,7 +183,7 @@ fn success(summary: &Summary, look: &Look<'_>) -> Vec<String> {
         let text = format!(
             "Worth a look: {}{}",
             cause.sentence(),
-            and_more(causes.len(), "cause")
+            and_more(&causes[1..])
         );
         lines.push(cap(&text, 3 * WIDTH));
     }
@@ -204,6 +208,9 @@ fn rolled_out(summary: &Summary) -> String {
             "{}: {who} reports success; no workload was found.",
             printable(&summary.app)
         );
+    }
+    if let Some(text) = incomplete(summary) {
+        return text;
     }
     if summary.pods == 0 && summary.workloads.iter().all(|row| row.seconds.is_none()) {
         let (app, workloads) = (
@@ -239,6 +246,34 @@ fn rolled_out(summary: &Summary) -> String {
         text.push('.');
     }
     text
+}
+
+/// `shop: argocd reports success after 6 s; not complete: StatefulSet/db (waits for …)`.
+/// Argo CD calls a workload healthy that keeps old pods on purpose.
+fn incomplete(summary: &Summary) -> Option<String> {
+    let rows = summary.workloads.iter();
+    let rows = rows.filter(|row| !row.complete && row.holds_up);
+    let rows: Vec<String> = rows
+        .map(|row| {
+            let name = printable(&row.object.to_string());
+            let missing = printable(row.waiting_for.as_deref().unwrap_or(&row.state));
+            format!("{name} ({})", cap(&missing, WIDTH))
+        })
+        .collect();
+    let (first, rest) = rows.split_first()?;
+    let more = match rest.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let who = match summary.argocd_exit {
+        Some(_) => "argocd",
+        None => "Argo CD",
+    };
+    Some(format!(
+        "{}: {who} reports success after {}; not complete: {first}{more}.",
+        printable(&summary.app),
+        in_words(summary.elapsed),
+    ))
 }
 
 /// Returns the wait if it is not for a rollout: for other conditions than health, or for
@@ -291,6 +326,10 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     for note in summary.operation.iter().take(NOTES) {
         lines.extend(wrap(&cap(&printable(note), 6 * WIDTH), "  "));
     }
+    if summary.outcome == Outcome::Failed && summary.exit == 0 {
+        let note = "The exit code is argocd's, 0; with --fail-fast it is 1.";
+        lines.push(format!("  {note}"));
+    }
     lines.push(String::new());
     if !summary.workloads.is_empty() {
         lines.extend(table::table(summary, look));
@@ -321,7 +360,7 @@ fn header(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> String {
     };
     let mut facts = Vec::new();
     if !summary.reason.is_empty() {
-        facts.push(printable(&summary.reason));
+        facts.push(end(summary));
     }
     if let Some(exit) = summary.argocd_exit {
         facts.push(format!("argocd exit {exit}"));
@@ -340,6 +379,17 @@ fn header(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> String {
         text.push_str(&format!("  ({})", facts.join("; ")));
     }
     text
+}
+
+/// Returns the cause of the end in a few words.
+fn end(summary: &Summary) -> String {
+    match (summary.reason.as_str(), summary.doomed_for) {
+        ("fail-fast", Some(time)) if time >= Duration::from_secs(1) => {
+            format!("doomed for {}", in_words(time))
+        }
+        ("fail-fast", _) => "cannot succeed".to_owned(),
+        (reason, _) => printable(reason),
+    }
 }
 
 fn paragraphs(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> Vec<String> {
@@ -389,7 +439,7 @@ fn others(causes: &[&Cause<'_>]) -> Vec<String> {
 /// ready.
 fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     if let Some(cause) = causes.first() {
-        let more = and_more(causes.len(), "cause");
+        let more = and_more(&causes[1..]);
         return format!("{}{more}", cap(&cause.sentence(), 4 * WIDTH));
     }
     let waiting: Vec<&Row> = summary
@@ -403,13 +453,19 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
         return without_workloads(summary);
     };
     let what = row.waiting_for.as_deref().unwrap_or(&row.state);
-    let more = and_more(waiting.len(), "workload");
+    let others = waiting.iter().skip(1);
+    let more = named(others.map(|row| printable(&row.object.to_string())).collect());
     let end = match summary.outcome {
         Outcome::Interrupted => "when it was interrupted",
         _ => "and no cause found",
     };
+    // `2 of 3 ready` and `not scheduled yet` stand by themselves; others name a thing.
+    let stands = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
+    let others = ["not ", "paused", "progressing", "failed", "complete"];
+    let is_clause = stands(what) || others.iter().any(|word| what.starts_with(word));
+    let verb = if is_clause { "" } else { "waiting for " };
     format!(
-        "{}: {} after {}, {end}{more}",
+        "{}: {verb}{} after {}, {end}{more}",
         printable(&row.object.to_string()),
         cap(&printable(what), 2 * WIDTH),
         in_words(summary.elapsed),
@@ -445,11 +501,25 @@ fn reason(summary: &Summary) -> &'static str {
     }
 }
 
-/// Returns ` (and 2 more causes)`, or nothing if there is only one.
-fn and_more(all: usize, what: &str) -> String {
-    match all {
-        0 | 1 => String::new(),
-        _ => format!(" (and {})", counted(all - 1, &format!("more {what}"))),
+/// Returns ` (and Deployment/api crash-loop)`, or nothing if there are no others.
+fn and_more(others: &[Cause<'_>]) -> String {
+    let name = |cause: &Cause<'_>| {
+        let names = cause.names(|object| printable(&object.to_string()));
+        format!("{names} {}", cause.code()).trim_end().to_owned()
+    };
+    named(others.iter().map(name).collect())
+}
+
+/// Returns ` (and a, b, c and 4 more)`, or nothing without names.
+fn named(names: Vec<String>) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown = names.iter().take(NAMED).map(|name| cap(name, 80));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => format!(" (and {shown})"),
+        more => format!(" (and {shown} and {more} more)"),
     }
 }
 

@@ -44,6 +44,7 @@ fn row(kind: &str, name: &str, ready: i64, desired: i64) -> Row {
         waiting_for: (!complete).then(|| format!("{ready} of {desired} ready")),
         held_up_by: None,
         complete,
+        holds_up: true,
         failed: None,
     }
 }
@@ -178,7 +179,8 @@ fn image_typo() -> Summary {
             of("worker", &["worker-a", "worker-b"]),
         ],
         exit: 1,
-        ..summary(Outcome::Failed, "fail-fast", 31)
+        doomed_for: Some(Duration::from_secs(60)),
+        ..summary(Outcome::Failed, "fail-fast", 91)
     }
 }
 
@@ -292,7 +294,7 @@ fn no_workload_gets_more_than_25_lines_and_no_line_is_too_wide() {
         text.contains("  Next: kubectl -n shop-prod logs db-1"),
         "{text}"
     );
-    assert!(text.ends_with("(and 2 more causes)\n"), "{text}");
+    assert!(text.ends_with("(and StatefulSet/db oom-killed, StatefulSet/db probe-failing)\n"), "{text}");
     let widest = block[..own]
         .iter()
         .map(|line| line.chars().count())
@@ -554,7 +556,7 @@ fn two_deployments_with_one_cause_share_a_paragraph() {
         &image_typo(),
         r#"
 ──────────────────────────────────────────────────────────────────────────────
-FAILED  shop  after 31 s: Deployment/web, Deployment/worker image-pull  (fail-fast)
+FAILED  shop  after 1 m 31 s: Deployment/web, Deployment/worker image-pull  (doomed for 1 m)
 
     Workload            Ready   Restarts   Waiting for
   ✘ Deployment/web      0/3     0          image registry.example.com/shop/web:v1.42 does not exist…
@@ -622,7 +624,26 @@ INTERRUPTED  shop  after 12 s  (SIGINT)
   · Deployment/web   1/3     0          2 of 3 updated
   · StatefulSet/db   0/1     0          0 of 1 ready
 
-Deployment/web: 2 of 3 updated after 12 s, when it was interrupted (and 1 more workload)
+Deployment/web: 2 of 3 updated after 12 s, when it was interrupted (and StatefulSet/db)
 "#,
     );
+}
+
+#[test]
+fn success_is_not_said_of_a_workload_that_is_incomplete() {
+    let waiting = Row {
+        waiting_for: Some("somebody to delete 1 old pod (OnDelete)".to_owned()),
+        ..row("StatefulSet", "db", 1, 2)
+    };
+    let mut summary = good();
+    summary.workloads.push(waiting);
+    let text = sentence(&summary);
+    assert!(
+        text.contains("not complete: StatefulSet/db (somebody to delete 1 old pod (OnDelete))"),
+        "{text}"
+    );
+    // A run of a CronJob comes by the clock.
+    let last = summary.workloads.len() - 1;
+    summary.workloads[last].holds_up = false;
+    assert!(sentence(&summary).starts_with("Rolled out"));
 }

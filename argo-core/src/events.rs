@@ -70,6 +70,13 @@ pub enum TrackEvent {
     Applied(Tracked),
     /// An object is gone, or no longer belongs to the application.
     Removed(ObjectRef),
+    /// An object of the application carries the tracking id of another application now.
+    Claimed {
+        /// The object. Its removal follows.
+        object: ObjectRef,
+        /// The name of the other application.
+        by: String,
+    },
     /// Every watch has delivered its first list: all objects that existed at the start are known.
     Synced,
     /// The Application, or one that it owns, was found or changed: its health, its operation

@@ -131,9 +131,21 @@ pub struct Finding {
     pub resolved: bool,
     /// Facts that prove the cause, one sentence each.
     pub evidence: Vec<String>,
+    /// The last lines of the container's log, as far as they matter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<LastLine>,
     /// A command or step that helps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// A line of a log that belongs to a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastLine {
+    /// The time at which the line was written.
+    pub time: Timestamp,
+    /// The text.
+    pub text: String,
 }
 
 /// A notice of the tool about itself.

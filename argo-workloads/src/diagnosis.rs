@@ -109,6 +109,16 @@ impl Thresholds {
         }
     }
 
+    /// Returns the thresholds for the reason that is known so far, before it is certain: a
+    /// state counts as soon as it lasts.
+    #[must_use]
+    pub fn so_far() -> Self {
+        Self {
+            allow_restarts: 0,
+            grace: Some(SignedDuration::from_nanos(1)),
+        }
+    }
+
     fn is_one_look(&self) -> bool {
         self.grace == Some(SignedDuration::ZERO)
     }

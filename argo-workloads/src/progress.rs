@@ -124,11 +124,14 @@ impl Progress {
         if !self.workloads.contains_key(&uid) {
             self.newest_object = now;
         }
+        let old_terminating = self.old_terminating(&uid);
         let workload = self
             .workloads
             .entry(uid)
             .or_insert_with(|| WorkloadProgress::new(tracked));
         workload.held_up_by = unready.or(workload.held_up_by.take());
+        workload.old_terminating = old_terminating;
+        workload.see(tracked);
         workload.change(rollout, self.started, now);
         Some(workload)
     }
@@ -232,6 +235,23 @@ impl Progress {
     /// Returns the number of new pods.
     pub fn new_pods(&self) -> usize {
         self.pods.values().filter(|pod| pod.is_new).count()
+    }
+
+    /// Returns the names of the pods that are about to end, of all workloads but those that are
+    /// ignored.
+    pub fn terminating(&self, is_ignored: impl Fn(&ObjectRef) -> bool) -> Vec<&str> {
+        let pods = self.pods.values().filter(|pod| pod.is_going());
+        let pods = pods.filter(|pod| {
+            let workload = self.workloads.get(&pod.root);
+            workload.is_some_and(|workload| !is_ignored(&workload.object))
+        });
+        pods.filter_map(PodProgress::name).collect()
+    }
+
+    /// Returns the number of old pods of a workload that are about to end.
+    fn old_terminating(&self, root: &str) -> usize {
+        let pods = self.pods.values().filter(|pod| pod.is_going());
+        pods.filter(|pod| *pod.root == *root && !pod.is_new).count()
     }
 
     /// Returns the number of pods, old and new.

@@ -29,6 +29,12 @@ pub(crate) fn not_available(available: i64, ready: i64, of: i64) -> String {
     }
 }
 
+/// Says that old pods stay until they are deleted, which `OnDelete` leaves to people.
+pub(crate) fn old_kept(old: i64) -> String {
+    let s = if old == 1 { "" } else { "s" };
+    format!("somebody to delete {old} old pod{s} (OnDelete)")
+}
+
 /// Counts old pods in words: `1 old pod terminating`, `3 old pods terminating`.
 pub(crate) fn old_terminating(old: i64) -> String {
     let s = if old == 1 { "" } else { "s" };

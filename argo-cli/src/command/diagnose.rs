@@ -106,5 +106,6 @@ fn config_of(args: &DiagnoseArgs, started: Timestamp) -> Config {
         ignore: Vec::new(),
         timeout: None,
         settle: std::time::Duration::ZERO,
+        wait_terminated: false,
     }
 }

@@ -138,5 +138,6 @@ fn session_config(
         ignore: wait.ignore.clone(),
         timeout: (!wait.timeout.is_zero()).then_some(wait.timeout),
         settle: wait.settle,
+        wait_terminated: wait.wait_terminated,
     }
 }

@@ -37,6 +37,8 @@ pub struct FollowConfig {
     /// After everything is complete, crashes are looked for for this long, unless new pods have
     /// been ready that long already. Zero to end at once. Default 10 s.
     pub settle: Duration,
+    /// True if success needs the old pods to have ended. Default false.
+    pub wait_terminated: bool,
     /// A container that restarts more often than this is a finding. Default 2.
     pub allow_restarts: u32,
     /// The stream ends after this time. Default never.
@@ -52,6 +54,7 @@ impl Default for FollowConfig {
             events: EventConfig::default(),
             grace: Duration::from_secs(60),
             settle: Duration::from_secs(10),
+            wait_terminated: false,
             allow_restarts: 2,
             timeout: None,
         }
@@ -98,6 +101,12 @@ impl FollowConfig {
     /// Sets the time for which crashes are looked for after everything is complete.
     pub fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
+        self
+    }
+
+    /// Makes success wait until the old pods have ended.
+    pub fn wait_terminated(mut self) -> Self {
+        self.wait_terminated = true;
         self
     }
 

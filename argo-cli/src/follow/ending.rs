@@ -107,7 +107,7 @@ impl Ending {
         if !observer.progress().is_rolled_out(now) {
             return None;
         }
-        match Settling::begin(observer, config.settle, |_| false, now) {
+        match Settling::begin(observer, patience(config), |_| false, now) {
             Some(settling) => {
                 self.phase = Phase::Settling(settling);
                 None
@@ -124,6 +124,15 @@ enum Looked {
     Over(Outcome),
 }
 
+fn patience(config: &FollowConfig) -> Patience {
+    Patience {
+        settle: config.settle,
+        allow_restarts: config.allow_restarts,
+        incomplete_for: config.grace,
+        until_terminated: config.wait_terminated,
+    }
+}
+
 /// More crashes than allowed are a failure, whatever the grace.
 fn while_settling(
     settling: &mut Settling,
@@ -131,17 +140,13 @@ fn while_settling(
     config: &FollowConfig,
     now: Timestamp,
 ) -> Looked {
-    let patience = Patience {
-        settle: config.settle,
-        allow_restarts: config.allow_restarts,
-        incomplete_for: config.grace,
-    };
+    let patience = patience(config);
     match settling.consider(observer, patience, |_| false, now) {
         Settled::Crashed => Looked::Over(Outcome::Failed),
         Settled::Lost(_) | Settled::StaysLost(_) => Looked::WaitAgain,
         Settled::Done => Looked::Over(Outcome::RolledOut),
         Settled::GoOn | Settled::Regained if is_timeout(config, now) => {
-            let lost = settling.is_lost();
+            let lost = settling.is_lost() || patience.is_early(observer, |_| false);
             Looked::Over(if lost {
                 Outcome::TimedOut
             } else {

@@ -84,6 +84,11 @@ impl Observer {
         self.timeline.update(findings, &self.progress, now)
     }
 
+    /// Returns the reasons that are known so far, certain or not. Nothing is reported.
+    pub fn reasons(&mut self, now: Timestamp) -> Vec<Finding> {
+        examine(&mut self.facts, &Thresholds::so_far(), now)
+    }
+
     /// Returns the progress of the deployment.
     pub fn progress(&self) -> &Progress {
         &self.progress

@@ -25,6 +25,8 @@ pub(crate) struct Patience {
     pub(crate) allow_restarts: u32,
     /// Longest time for which a workload may be incomplete again.
     pub(crate) incomplete_for: Duration,
+    /// True if the old pods must have ended.
+    pub(crate) until_terminated: bool,
 }
 
 /// The watch after success: a crash may still come, and a workload may become incomplete.
@@ -57,11 +59,23 @@ pub(crate) enum Settled {
     Done,
 }
 
+impl Patience {
+    /// True while old pods are about to end that must have ended.
+    pub(crate) fn is_early(
+        self,
+        observer: &Observer,
+        is_ignored: impl Fn(&ObjectRef) -> bool,
+    ) -> bool {
+        let going = || observer.progress().terminating(is_ignored);
+        self.until_terminated && !going().is_empty()
+    }
+}
+
 impl Settling {
     /// Begins to look on; nothing where there is nothing to wait for.
     pub(crate) fn begin(
         observer: &Observer,
-        settle: Duration,
+        patience: Patience,
         is_ignored: impl Fn(&ObjectRef) -> bool,
         now: Timestamp,
     ) -> Option<Self> {
@@ -70,10 +84,12 @@ impl Settling {
             .iter()
             .map(|workload| Arc::clone(&workload.object.uid))
             .collect();
+        let settle = patience.settle;
         let is_unproven = observer.may_still_crash(settle, now);
+        let is_early = patience.is_early(observer, &is_ignored);
         let long = if is_unproven { settle } else { CATCH_UP };
         let crashes = observer.progress().crashes();
-        (is_unproven || !incomplete.is_empty()).then(|| Self {
+        (is_unproven || is_early || !incomplete.is_empty()).then(|| Self {
             until: later(now, long),
             crashed: crashes.values().sum(),
             crashes,
@@ -100,6 +116,7 @@ impl Settling {
         if observer.has_crashed_since(&self.crashes, allowed, &is_ignored) {
             return Settled::Crashed;
         }
+        let is_early = patience.is_early(observer, &is_ignored);
         let incomplete = incomplete(observer, is_ignored);
         let is_incomplete = |uid: &Arc<str>| incomplete.iter().any(|w| w.object.uid == *uid);
         self.incomplete.retain(is_incomplete);
@@ -117,7 +134,8 @@ impl Settling {
         }
         self.restarted(observer, patience, now);
         let is_proven = !observer.may_still_crash(patience.settle, now);
-        if now >= self.until || (is_proven && self.incomplete.is_empty()) {
+        let is_over = now >= self.until || (is_proven && self.incomplete.is_empty());
+        if is_over && !is_early {
             Settled::Done
         } else {
             Settled::GoOn

@@ -40,9 +40,25 @@ fn after<'a>(workload: &str, between: &str, msg: &'a str) -> Cow<'a, str> {
 
 fn with_container<'a>(msg: &'a str, container: Option<&str>) -> Cow<'a, str> {
     match container {
-        Some(container) if !msg.contains(container) => format!("{msg} ({container})").into(),
+        Some(container) if !names(msg, container) => format!("{msg} ({container})").into(),
         _ => msg.into(),
     }
+}
+
+/// True if a message names a container: `Started container app`, `Container app failed`. A
+/// name such as `a` or `image` stands in many messages by chance.
+fn names(msg: &str, container: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let named = |(at, word): (usize, &str)| {
+        let rest = msg[at + word.len()..].trim_start_matches([':', ' ', '"']);
+        let Some(rest) = rest.strip_prefix(container) else {
+            return false;
+        };
+        // `Container image "busybox" already present`
+        !rest.starts_with(is_part) && !(container == "image" && rest.starts_with(" \""))
+    };
+    let words = ["container", "Container"];
+    words.iter().any(|word| msg.match_indices(word).any(named))
 }
 
 fn with_hint<'a>(msg: &'a str, hint: Option<&str>) -> Cow<'a, str> {
@@ -55,4 +71,35 @@ fn with_hint<'a>(msg: &'a str, hint: Option<&str>) -> Cow<'a, str> {
         text.push_str(line);
     }
     text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_named_where_the_message_does_not() {
+        let named = [
+            ("Started container app", "app"),
+            ("Created container: on", "on"),
+            ("Container image failed liveness probe, will be restarted", "image"),
+            ("Back-off restarting failed container a in pod web-1_shop(uid)", "a"),
+            ("hook for Container \"app\" in Pod \"web-1\" failed", "app"),
+        ];
+        for (msg, container) in named {
+            assert_eq!(with_container(msg, Some(container)), msg);
+        }
+        let unnamed = [
+            ("Pulled: Container image \"busybox:1\" already present on machine", "image"),
+            ("Pulled: Container image \"app:1\" already present on machine", "app"),
+            ("Unhealthy: Readiness probe failed: HTTP 503", "a"),
+            ("Started container app-2", "app"),
+            ("BackOff: back-off 10s on pull", "on"),
+        ];
+        for (msg, container) in unnamed {
+            let tagged = format!("{msg} ({container})");
+            assert_eq!(with_container(msg, Some(container)), tagged);
+        }
+        assert_eq!(with_container("Scheduled", None), "Scheduled");
+    }
 }

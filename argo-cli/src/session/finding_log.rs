@@ -34,6 +34,7 @@ fn resolved(finding: &Finding, until: Timestamp, now: Timestamp) -> Record {
         doomed: false,
         resolved: true,
         evidence: Vec::new(),
+        lines: Vec::new(),
         next: None,
         ..record::Finding::from(finding)
     };

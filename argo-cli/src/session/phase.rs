@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use argo_core::text::duration::{self, in_words};
+use argo_core::text::{
+    counted,
+    duration::{self, in_words},
+    listed,
+};
 use argo_core::{Level, Notice, NoticeCode, ObjectRef};
-use argo_workloads::diagnosis::{Finding, Severity, Thresholds};
+use argo_workloads::diagnosis::{Finding, Severity, Thresholds, doomed_workloads};
 use jiff::Timestamp;
 
 use super::{Exited, Session};
@@ -179,9 +183,20 @@ impl Session {
     fn settle(&mut self, cause: Cause, now: Timestamp) {
         self.healthy_at = Some(now);
         let settle = self.config.settle;
-        let Some(look) = Settling::begin(&self.observer, settle, self.is_left_out(), now) else {
+        let patience = self.patience();
+        let look = Settling::begin(&self.observer, patience, self.is_left_out(), now);
+        let Some(look) = look else {
             return self.drain(cause, now);
         };
+        if patience.is_early(&self.observer, self.is_left_out()) {
+            let going = self.progress().terminating(self.is_left_out());
+            let msg = format!(
+                "complete; waiting for {} to end: {}",
+                counted(going.len(), "pod"),
+                listed(&going)
+            );
+            self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
+        }
         if self.observer.may_still_crash(settle, now) {
             let settle = in_words(settle);
             let msg = if self.findings().iter().any(Finding::is_doomed) {
@@ -194,6 +209,15 @@ impl Session {
             self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
         }
         self.phase = Phase::Settling { cause, look };
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            settle: self.config.settle,
+            allow_restarts: self.config.allow_restarts,
+            incomplete_for: self.config.grace.max(self.config.settle),
+            until_terminated: self.config.wait_terminated,
+        }
     }
 
     /// Tells the workloads that do not decide.
@@ -264,6 +288,23 @@ impl Session {
         }
     }
 
+    /// Returns ` (ends in 40 s, as Deployment/web cannot succeed)` once a doomed workload will
+    /// end the run.
+    pub(super) fn end_in_sight(&self, now: Timestamp) -> Option<String> {
+        if !self.config.fail_fast && self.runs_argocd() {
+            return None;
+        }
+        let doomed = doomed_workloads(self.observer.findings()).into_iter();
+        let mut deciding = doomed
+            .filter(|(workload, _)| self.is_selected(workload) && !self.is_ignored(workload));
+        let (workload, since) = deciding.next()?;
+        let left = self.config.grace.checked_sub(duration::between(since, now))?;
+        Some(format!(
+            " (ends in {}, as {workload} cannot succeed)",
+            in_words(left)
+        ))
+    }
+
     /// Runs argocd again as soon as the resource has recovered, or, where the Application
     /// cannot be read, once the time is over.
     fn consider_recovery(&mut self, until: Timestamp, now: Timestamp) {
@@ -301,11 +342,7 @@ impl Session {
     }
 
     fn consider_settling(&mut self, cause: Cause, mut look: Settling, now: Timestamp) {
-        let patience = Patience {
-            settle: self.config.settle,
-            allow_restarts: self.config.allow_restarts,
-            incomplete_for: self.config.grace.max(self.config.settle),
-        };
+        let patience = self.patience();
         let settled = look.consider(&self.observer, patience, self.is_left_out(), now);
         match settled {
             Settled::Crashed => return self.drain(Cause::CrashedAfterSuccess, now),
@@ -332,7 +369,8 @@ impl Session {
             Settled::GoOn => {}
         }
         if self.is_timeout(now) {
-            let is_lost = look.is_lost();
+            let is_early = patience.is_early(&self.observer, self.is_left_out());
+            let is_lost = look.is_lost() || is_early;
             return self.drain(if is_lost { Cause::Timeout } else { cause }, now);
         }
         self.phase = Phase::Settling { cause, look };

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use argo_core::text::duration::{self, in_words};
+use argo_core::text::{
+    counted,
+    duration::{self, in_words},
+};
 use argo_core::{
     Level, Record, RolloutState, Runs,
     record::{Body, Status},
@@ -16,15 +19,38 @@ use jiff::Timestamp;
 /// The shortest time between two lines of a workload, unless it becomes complete or fails.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// A line that was said of a workload less than this ago is not said again while it goes to
+/// and fro, unless it is complete or fails.
+const FLAPPING: Duration = Duration::from_secs(30);
+
 /// The lines that were said about workloads, by uid.
 #[derive(Debug, Default)]
 pub(super) struct StatusLines(BTreeMap<Arc<str>, Said>);
 
-/// The last line of a workload.
+/// The last lines of a workload.
 #[derive(Clone, Debug)]
 struct Said {
     words: String,
     at: Timestamp,
+    /// Earlier lines that would be news no more, with the times at which they were said.
+    before: BTreeMap<String, Timestamp>,
+}
+
+impl Said {
+    fn new(words: String, at: Timestamp, last: Option<Self>) -> Self {
+        let mut before = BTreeMap::new();
+        if let Some(last) = last {
+            before = last.before;
+            before.insert(last.words, last.at);
+            before.retain(|_, said| duration::between(*said, at) < FLAPPING);
+        }
+        Self { words, at, before }
+    }
+
+    fn is_flapping(&self, words: &str, now: Timestamp) -> bool {
+        let said = self.before.get(words);
+        said.is_some_and(|said| duration::between(*said, now) < FLAPPING)
+    }
 }
 
 impl StatusLines {
@@ -43,17 +69,15 @@ impl StatusLines {
         let words = words(workload);
         let uid = &workload.object.uid;
         if let Some(said) = self.0.get(uid) {
-            let is_held_back = duration::between(said.at, now) < QUIET && !workload.is_decided();
-            if words == said.words || is_held_back {
+            let is_early = duration::between(said.at, now) < QUIET;
+            let is_held_back = is_early || said.is_flapping(&words, now);
+            if words == said.words || (is_held_back && !workload.is_decided()) {
                 return None;
             }
         }
-        let said = Said {
-            words: words.clone(),
-            at: now,
-        };
+        let said = Said::new(words.clone(), now, self.0.remove(uid));
         self.0.insert(Arc::clone(uid), said);
-        Some(record(workload, &words, now))
+        Some(record(workload, &(words + &terminating(workload)), now))
     }
 
     /// Returns the lines that were held back and are due now.
@@ -84,6 +108,17 @@ fn record(workload: &WorkloadProgress, words: &str, now: Timestamp) -> Record {
     Record::at(now, level, msg, body)
 }
 
+/// Returns `, 1 old pod terminating` where a complete workload still has old pods. The line is
+/// not said again once they are gone.
+fn terminating(workload: &WorkloadProgress) -> String {
+    match workload.old_terminating {
+        old if old > 0 && workload.rollout.complete => {
+            format!(", {} terminating", counted(old, "old pod"))
+        }
+        _ => String::new(),
+    }
+}
+
 /// `1/3 updated, 1 ready`, `3/3 ready after 58 s`, `complete after 4 s`.
 fn words(workload: &WorkloadProgress) -> String {
     let rollout = &workload.rollout;
@@ -103,9 +138,12 @@ fn counts(workload: &WorkloadProgress) -> String {
     let ready = rollout.ready.unwrap_or(0);
     let runs_for_ever = workload.runs == Runs::ForEver && !workload.is_bare_pod();
     match rollout.desired {
+        // A bare pod that is restarted for ever is never done.
+        _ if rollout.complete && workload.is_bare_pod() && ready > 0 => "running".to_owned(),
         _ if rollout.complete && !runs_for_ever => "complete".to_owned(),
         Some(desired) if workload.runs == Runs::Once => format!("{ready}/{desired} succeeded"),
-        Some(desired) => format!("{ready}/{desired} ready"),
+        // Pods that are scaled away may be ready for a moment longer.
+        Some(desired) => format!("{}/{desired} ready", ready.min(desired)),
         None if rollout.complete => "complete".to_owned(),
         None => "in progress".to_owned(),
     }
@@ -186,12 +224,30 @@ mod tests {
         let complete = say(&deployment(3, 3), 2);
         assert_eq!(
             complete.as_deref(),
-            Some("Deployment/web 3/3 ready after 1 s")
+            Some("Deployment/web 3/3 ready after 2 s")
         );
         assert_eq!(say(&deployment(3, 2), 3), None);
         let later = lines.held_back(&progress, at(5));
         assert_eq!(later[0].msg, "Deployment/web 2/3 ready");
         assert!(lines.held_back(&progress, at(9)).is_empty());
         assert!(!progress.is_complete());
+    }
+
+    #[test]
+    fn a_workload_that_goes_to_and_fro_is_not_said_each_time() {
+        let mut progress = Progress::new(AppRef::new("shop", "argocd"), at(0));
+        let mut lines = StatusLines::default();
+        let mut said = 0;
+        progress.track(&deployment(3, 3), at(0));
+        for second in (0..30).step_by(6) {
+            for (updated, later) in [(2, 0), (3, 3)] {
+                let now = at(second + later);
+                let workload = progress.track(&deployment(updated, 2), now).unwrap();
+                said += usize::from(lines.changed(workload, now).is_some());
+            }
+        }
+        assert_eq!(said, 2);
+        progress.track(&deployment(2, 2), at(28));
+        assert_eq!(lines.held_back(&progress, at(70)).len(), 1, "it stays so");
     }
 }

@@ -7,10 +7,11 @@ use argo_core::{
 };
 use argo_core::text::duration;
 use argo_workloads::{
-    diagnosis::{Finding, Thresholds, without_credentials},
+    diagnosis::{Finding, Thresholds, doomed_workloads, without_credentials},
     progress::WorkloadProgress,
 };
 use jiff::Timestamp;
+use std::time::Duration;
 
 use super::{Cause, Exited, Session, phase::OVERDUE};
 use crate::{
@@ -37,8 +38,20 @@ impl Session {
             findings: self.findings(),
             operation: self.operation(),
             events: self.events.values().map(Into::into).collect(),
+            doomed_for: self.doomed_for(now),
             exit: self.exit_code(),
         }
+    }
+
+    /// Returns the time for which the workload that ended the run has been doomed.
+    fn doomed_for(&self, now: Timestamp) -> Option<Duration> {
+        let Some(Cause::Doomed(name)) = self.cause() else {
+            return None;
+        };
+        let doomed = doomed_workloads(self.observer.findings());
+        let mut since = doomed.into_iter();
+        let (_, since) = since.find(|(workload, _)| workload.to_string() == *name)?;
+        Some(duration::between(since, now))
     }
 
     /// Returns the end of the rollout: the time at which everything was healthy, not the end of
@@ -130,7 +143,9 @@ impl Session {
             seconds: workload
                 .took
                 .filter(|_| !workload.only_starts_others())
-                .map(|took| took.as_secs()),
+                .map(|took| took.as_secs())
+                .or((workload.changed && workload.rollout.complete).then_some(0)),
+            holds_up: self.progress().holds_up(workload),
             failed: clean(shown.failed.clone()),
             waiting_for: clean(shown.waiting_for.clone()),
             ..shown

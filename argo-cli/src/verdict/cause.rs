@@ -109,7 +109,7 @@ pub(super) fn causes(summary: &Summary) -> Vec<Cause<'_>> {
         }
     }
     let unexplained =
-        |row: &&Row| row.failed.is_some() && !causes.iter().any(|cause| cause.is_of(&row.object));
+        |row: &&Row| row.failed.is_some() && row.holds_up && !causes.iter().any(|cause| cause.is_of(&row.object));
     let given_up: Vec<Cause<'_>> = summary
         .workloads
         .iter()

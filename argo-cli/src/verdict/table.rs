@@ -78,12 +78,13 @@ fn cells(row: &Row, causes: &[Cause<'_>], look: &Look<'_>) -> [String; 4] {
     ]
 }
 
-/// Returns `3/3`, or `done` or `failed` for a workload that runs once.
+/// Returns `3/3`; for a workload that runs once `0/1 done`, `done` or `failed`.
 fn ready(row: &Row) -> String {
     match (row.ready, row.desired) {
         _ if row.runs_once && row.complete => "done".to_owned(),
         _ if row.runs_once && row.failed.is_some() => "failed".to_owned(),
-        (Some(ready), Some(desired)) => format!("{ready}/{desired}"),
+        (Some(ready), Some(desired)) if row.runs_once => format!("{ready}/{desired} done"),
+        (Some(ready), Some(desired)) => format!("{}/{desired}", ready.min(desired)),
         _ => printable(&row.state),
     }
 }

@@ -100,9 +100,23 @@ impl Destination {
         match (server, name) {
             ("", "") => true,
             ("", name) => name == "in-cluster",
-            (server, _) => server.trim_end_matches('/') == "https://kubernetes.default.svc",
+            (server, _) => is_own_address(server),
         }
     }
+}
+
+/// True if a URL is the one by which a pod reaches its own API server.
+fn is_own_address(server: &str) -> bool {
+    let server = server.trim().to_ascii_lowercase();
+    let Some(host) = server.strip_prefix("https://") else {
+        return false;
+    };
+    let host = host.trim_end_matches('/');
+    let host = host.strip_suffix(":443").unwrap_or(host);
+    let host = host.trim_end_matches('.');
+    // The name may be written with the domain of the cluster behind it.
+    matches!(host, "kubernetes.default" | "kubernetes.default.svc")
+        || host.starts_with("kubernetes.default.svc.")
 }
 
 /// Observed state.
@@ -358,6 +372,18 @@ mod tests {
         assert!(by("", "in-cluster").is_in_cluster());
         assert!(!by("", "prod").is_in_cluster());
         assert!(!by("https://10.0.0.1:6443", "").is_in_cluster());
+        for server in [
+            "https://kubernetes.default.svc",
+            "https://kubernetes.default.svc/",
+            "https://kubernetes.default.svc:443",
+            "https://kubernetes.default.svc:443/",
+            "https://Kubernetes.default.svc.cluster.local",
+            "https://kubernetes.default:443",
+        ] {
+            assert!(by(server, "").is_in_cluster(), "{server}");
+        }
+        assert!(!by("https://kubernetes.default.svc:6443", "").is_in_cluster());
+        assert!(!by("https://kubernetes.default.example.com", "").is_in_cluster());
         assert!(Destination::default().is_in_cluster());
     }
 }

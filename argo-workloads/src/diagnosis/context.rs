@@ -31,6 +31,9 @@ pub(super) struct Context<'a> {
     newest: BTreeSet<&'a str>,
 }
 
+/// A pod that was made within this time before we started may be the work of the same sync.
+const JUST_MADE: SignedDuration = super::span::secs(60);
+
 /// One container of a pod that counts.
 #[derive(Clone, Copy)]
 pub(super) struct ContainerView<'a> {
@@ -237,7 +240,20 @@ impl<'a> PodView<'a> {
     /// beginning.
     pub(super) fn was_so_before(self, since: Timestamp) -> bool {
         let context = self.context;
-        !context.thresholds.is_one_look() && self.is_older() && since <= context.facts.started
+        !context.thresholds.is_one_look()
+            && self.is_older()
+            && since <= context.facts.started
+            && !self.is_of_this_sync()
+    }
+
+    /// True if the sync that is followed may have made the pod: a pipeline often syncs first,
+    /// and follows a moment later. Where the Application is known, its operation tells which
+    /// pods are new.
+    fn is_of_this_sync(self) -> bool {
+        let facts = self.context.facts;
+        let created = self.fact.pod.metadata.creation_timestamp.as_ref();
+        let is_young = created.is_some_and(|time| age(facts.started, time.0) < JUST_MADE);
+        facts.applications.is_empty() && is_young
     }
 
     /// True while a new revision may be on its way: a rollout often mends an earlier failure.

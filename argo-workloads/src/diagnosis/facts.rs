@@ -14,9 +14,11 @@ use jiff::Timestamp;
 use super::redact;
 
 mod events;
+mod frames;
 mod history;
 mod last_lines;
 mod newest;
+mod sharing;
 mod sync_failures;
 
 pub use events::EventFact;
@@ -24,6 +26,8 @@ pub(super) use events::Events;
 pub(super) use history::{ContainerHistory, End, StartProblem, StartProblemKind};
 pub use last_lines::LAST_LINES;
 use last_lines::LastLines;
+pub(super) use sharing::Claim;
+use sharing::Sharing;
 pub(super) use sync_failures::SyncFailures;
 
 /// Lines that are kept of a container; above this the oldest are dropped.
@@ -65,6 +69,7 @@ pub struct Facts {
     /// The bytes of lines that have not been turned into `lines` yet.
     last_lines: LastLines,
     gone: BTreeMap<Arc<str>, VecDeque<GonePod>>,
+    pub(super) sharing: Sharing,
 }
 
 /// A pod and the history of its containers.
@@ -133,6 +138,7 @@ impl Facts {
             lines: BTreeMap::new(),
             last_lines: LastLines::default(),
             gone: BTreeMap::new(),
+            sharing: Sharing::default(),
         }
     }
 
@@ -141,13 +147,15 @@ impl Facts {
         match event {
             TrackEvent::Applied(tracked) => self.apply(tracked, now),
             TrackEvent::Removed(object) => self.remove(object),
-            TrackEvent::Application(application) => self.application(application),
+            TrackEvent::Application(application) => self.application(application, now),
+            TrackEvent::Claimed { object, by } => self.sharing.claimed(object, by, now),
             _ => {}
         }
     }
 
     fn apply(&mut self, tracked: &Tracked, now: Timestamp) {
         let uid = Arc::clone(&tracked.object.uid);
+        self.sharing.applied(&uid);
         match &tracked.body {
             TrackedBody::Pod(pod) => self.apply_pod(tracked, pod, now),
             TrackedBody::Workload(workload) => self.apply_workload(tracked, workload, now),
@@ -324,7 +332,7 @@ impl Facts {
         }
     }
 
-    fn application(&mut self, application: &Arc<Application>) {
+    fn application(&mut self, application: &Arc<Application>, now: Timestamp) {
         let uid: Arc<str> = application
             .metadata
             .uid
@@ -340,6 +348,7 @@ impl Facts {
                 .or_default()
                 .see(operation);
         }
+        self.sharing.application(&uid, application, now);
         self.applications.insert(uid, Arc::clone(application));
     }
 

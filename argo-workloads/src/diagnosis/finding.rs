@@ -85,8 +85,16 @@ impl From<&Finding> for record::Finding {
             doomed: finding.is_doomed(),
             resolved: false,
             evidence: finding.evidence.clone(),
+            lines: finding.last_lines.iter().map(last_line).collect(),
             next: finding.next.clone(),
         }
+    }
+}
+
+fn last_line((time, text): &(Timestamp, String)) -> record::LastLine {
+    record::LastLine {
+        time: *time,
+        text: text.clone(),
     }
 }
 

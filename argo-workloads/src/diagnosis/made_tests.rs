@@ -120,6 +120,14 @@ impl World {
         self.facts.track(&event, at(second));
     }
 
+    /// An object got the tracking id of another application.
+    pub(crate) fn claimed(&mut self, second: i64, name: &str, by: &str) {
+        let object = self.tracked[name].object.clone();
+        let by = by.to_owned();
+        self.facts
+            .track(&TrackEvent::Claimed { object, by }, at(second));
+    }
+
     pub(crate) fn findings(&mut self, second: i64) -> Vec<Finding> {
         examine(&mut self.facts, &Thresholds::default(), at(second))
     }

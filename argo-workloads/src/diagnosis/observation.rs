@@ -31,6 +31,8 @@ pub(super) struct Observation {
     pub(super) next: Option<String>,
     pub(super) lines: Vec<Line>,
     pub(super) error_line: Option<String>,
+    /// The last line, where none looks like the error.
+    pub(super) last_line: Option<String>,
     /// The consequence of the cause, at the end of the sentence.
     pub(super) consequence: &'static str,
     pub(super) place: Place,
@@ -58,6 +60,7 @@ impl Observation {
             next: None,
             lines: Vec::new(),
             error_line: None,
+            last_line: None,
             consequence: "",
             place: Place::default(),
         }
@@ -111,6 +114,15 @@ impl Observation {
     pub(super) fn log(mut self, lines: &[Line]) -> Self {
         self.error_line = error_line::error_line(lines);
         self.lines = lines.to_vec();
+        self
+    }
+
+    /// Adds the last words of a program that ended by itself, where no line looks like the
+    /// error.
+    pub(super) fn last_words(mut self) -> Self {
+        if self.error_line.is_none() {
+            self.last_line = error_line::last_line(&self.lines);
+        }
         self
     }
 

@@ -266,7 +266,10 @@ fn sentence(observation: &Observation, pods: &[String], is_named: bool, new_pods
         }
     };
     let error = observation.error_line.as_ref();
-    let error = error.map_or(String::new(), |line| format!(": {line}"));
+    let last = observation.last_line.as_ref();
+    let last = last.map(|line| format!("; last line: {line}"));
+    let error = error.map(|line| format!(": {line}"));
+    let error = error.or(last).unwrap_or_default();
     // One pair of parentheses reads better than two.
     let cause = match (suffix.is_empty(), observation.cause.strip_suffix(')')) {
         (true, _) => observation.cause.clone(),

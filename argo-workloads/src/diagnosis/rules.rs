@@ -267,7 +267,7 @@ pub(super) const RULES: &[Rule] = &[
         Code::SharedResource,
         0,
         Check::Application(operation::shared),
-        "as soon as the Application says so (condition `SharedResourceWarning`)",
+        "as soon as the Application says so (condition `SharedResourceWarning`), or an object carries the tracking id of another application; until that has not shown for a minute",
     ),
     rule(
         Code::AppSuspended,

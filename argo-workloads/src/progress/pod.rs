@@ -38,6 +38,11 @@ impl PodProgress {
         }
     }
 
+    /// True if the pod is being deleted and has not ended.
+    pub(super) fn is_going(&self) -> bool {
+        self.pod.metadata.deletion_timestamp.is_some() && !self.pod.is_finished()
+    }
+
     pub(super) fn name(&self) -> Option<&str> {
         self.pod.metadata.name.as_deref()
     }

@@ -24,8 +24,12 @@ pub struct WorkloadProgress {
     pub pending_since: Option<Timestamp>,
     /// The new pod that was not ready when the workload was last incomplete.
     pub held_up_by: Option<Arc<str>>,
-    /// The time that the workload took to become complete, the last time.
+    /// The time from the start until the workload was complete, the last time.
     pub took: Option<Duration>,
+    /// The number of old pods that were about to end when the workload last changed.
+    pub old_terminating: usize,
+    /// True if the workload is new, or its spec has changed since it was first seen.
+    pub changed: bool,
     /// True once the workload was deleted.
     pub gone: bool,
     origin: Origin,
@@ -37,6 +41,7 @@ pub struct WorkloadProgress {
 #[derive(Clone, Debug)]
 struct Origin {
     created: Option<Timestamp>,
+    generation: Option<i64>,
     /// Uid of the workload at the top of its ownership chain.
     root: Arc<str>,
     is_pod: bool,
@@ -54,9 +59,12 @@ impl WorkloadProgress {
             pending_since: None,
             held_up_by: None,
             took: None,
+            old_terminating: 0,
+            changed: tracked.is_new,
             gone: false,
             origin: Origin {
                 created: created.map(|time| time.0),
+                generation: tracked.body.metadata().generation,
                 root: Arc::clone(&tracked.root.uid),
                 is_pod: matches!(tracked.body, TrackedBody::Pod(_)),
             },
@@ -106,12 +114,18 @@ impl WorkloadProgress {
         (!self.gone || self.hook.is_some()) && (self.touched || !self.is_owned())
     }
 
+    /// Compares the generation of the spec with the first one.
+    pub(super) fn see(&mut self, tracked: &Tracked) {
+        self.changed |= tracked.body.metadata().generation != self.origin.generation;
+    }
+
     pub(super) fn change(&mut self, rollout: RolloutState, started: Timestamp, now: Timestamp) {
         if rollout.complete {
             let is_first = self.took.is_none() && self.touched;
-            let since = self.pending_since.take();
-            let since = since.or(is_first.then_some(started));
-            self.took = since.map(|since| between(since, now)).or(self.took);
+            let was_pending = self.pending_since.take().is_some();
+            if is_first || was_pending {
+                self.took = Some(between(started, now));
+            }
         } else {
             self.touched = true;
             self.pending_since.get_or_insert(now);

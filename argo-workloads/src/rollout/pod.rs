@@ -19,7 +19,7 @@ pub fn pod(pod: &Pod) -> RolloutState {
         Some("Succeeded") => state.done(),
         Some("Failed") => state.fails(failure(pod)),
         Some("Running") if runs_for_ever && is_ready(pod) => state.done(),
-        Some("Running") if !runs_for_ever => state.waits("it to finish"),
+        Some("Running") if !runs_for_ever => state.waits("the pod to end"),
         _ => {
             let words = waiting(pod);
             state.waits(words)
@@ -93,7 +93,7 @@ mod tests {
         assert!(state(server).complete);
         let task = json!({"spec": {"restartPolicy": "Never"},
             "status": {"phase": "Running", "conditions": ready}});
-        assert_eq!(state(task).waiting_for.as_deref(), Some("it to finish"));
+        assert_eq!(state(task).waiting_for.as_deref(), Some("the pod to end"));
         assert!(state(json!({"status": {"phase": "Succeeded"}})).complete);
     }
 

@@ -13,6 +13,10 @@ use argo_core::{
 use super::{TrackConfig, application, watches::WatchSpec};
 use crate::AppSelector;
 
+/// At most this many namespaces of children are watched on the mere chance that their cluster
+/// is this one under another name.
+const GUESSED: usize = 20;
+
 /// Namespace and name.
 type Name = (String, String);
 
@@ -32,7 +36,8 @@ pub(crate) struct Applications {
     is_root_known: bool,
 }
 
-/// The cluster that is watched, and the destinations that mean it.
+/// The cluster that is watched, and the destinations that certainly mean it. Any other name or
+/// URL may mean it too: objects there that carry the tracking id of an Application show it.
 #[derive(Clone, Debug)]
 pub struct LocalCluster {
     /// True if Applications live on another cluster than the objects that they deploy. Any
@@ -47,10 +52,17 @@ pub struct LocalCluster {
 impl LocalCluster {
     fn is_destination(&self, destination: &Destination) -> bool {
         let server = destination.server.as_deref().unwrap_or_default();
-        let same =
-            !server.is_empty() && server.trim_end_matches('/') == self.url.trim_end_matches('/');
+        let same = !server.is_empty() && address(server) == address(&self.url);
         self.is_apart || destination.is_in_cluster() || same
     }
+}
+
+/// Returns a URL in the form in which two of them are compared.
+fn address(url: &str) -> String {
+    let url = url.trim().trim_end_matches('/').to_ascii_lowercase();
+    let is_https = url.starts_with("https://");
+    let short = url.strip_suffix(":443").filter(|_| is_https);
+    short.map_or_else(|| url.clone(), str::to_owned)
 }
 
 #[derive(Debug)]
@@ -203,41 +215,69 @@ impl Applications {
         missing
     }
 
-    /// Returns every namespace that an Application names whose objects are on this cluster.
+    /// Returns every namespace that an Application names whose objects are, or may be, on this
+    /// cluster.
     pub(crate) fn namespaces(&self) -> BTreeSet<String> {
-        let entries = self.entries.values();
-        let found = entries.filter_map(|entry| entry.found.as_ref());
-        let here = found.filter(|app| self.local.is_destination(&app.spec.destination));
-        here.flat_map(|app| application::namespaces(app)).collect()
+        let found = |entry: &Entry| {
+            let found = entry.found.as_ref()?;
+            Some((entry.level, Arc::clone(found)))
+        };
+        let found = self.entries.values().filter_map(found);
+        let (here, maybe): (Vec<_>, Vec<_>) = found.partition(|(level, app)| {
+            *level == 0 || self.local.is_destination(&app.spec.destination)
+        });
+        let named = |(_, app): (usize, Arc<Application>)| application::namespaces(&app);
+        let mut all: BTreeSet<_> = here.into_iter().flat_map(named).collect();
+        let guessed: BTreeSet<_> = maybe.into_iter().flat_map(named).collect();
+        all.extend(guessed.into_iter().take(GUESSED));
+        all
     }
 
-    /// Returns a selector for each Application whose objects may be on this cluster, the root
-    /// first.
+    /// Returns a selector for each Application, the root first.
     pub(crate) fn selectors(&self, config: &TrackConfig) -> Vec<AppSelector> {
         let mut entries: Vec<_> = self.entries.values().collect();
-        entries.retain(|entry| entry.level == 0 || self.may_be_here(entry));
         entries.sort_by_key(|entry| entry.level);
-        let selectors = entries.into_iter().map(|entry| {
-            let found = entry.found.as_ref();
-            let controller = found.and_then(|found| found.status.controller_namespace.clone());
-            config
-                .selector(entry.app.clone())
-                .controller_namespace(controller)
-        });
-        selectors.collect()
+        entries.into_iter().map(|e| e.selector(config)).collect()
     }
 
-    fn may_be_here(&self, entry: &Entry) -> bool {
-        let found = entry.found.as_ref();
-        found.is_none_or(|found| self.local.is_destination(&found.spec.destination))
+    /// Returns the children that deploy to another cluster by its name or URL, with their
+    /// selectors.
+    pub(crate) fn children_elsewhere(
+        &self,
+        config: &TrackConfig,
+    ) -> Vec<(Arc<Application>, AppSelector)> {
+        let children = self.entries.values().filter(|entry| entry.level > 0);
+        let elsewhere = children.filter_map(|entry| {
+            let found = entry.found.as_ref()?;
+            self.other_cluster(found)?;
+            Some((Arc::clone(found), entry.selector(config)))
+        });
+        elsewhere.collect()
+    }
+
+    /// Returns the name of the cluster that the root deploys to and that of the watched one,
+    /// if they differ.
+    pub(crate) fn root_elsewhere(&self) -> Option<(&str, &str)> {
+        let cluster = self.other_cluster(self.found_root()?)?;
+        Some((cluster, &self.local.described))
     }
 
     /// Returns the cluster that an Application deploys to, if that is another one than the
-    /// watched cluster.
+    /// watched cluster by its name or URL.
     pub(crate) fn other_cluster<'a>(&self, found: &'a Application) -> Option<&'a str> {
         let destination = &found.spec.destination;
         let is_here = self.local.is_destination(destination);
         (!is_here).then(|| application::cluster_name(destination))
+    }
+}
+
+impl Entry {
+    fn selector(&self, config: &TrackConfig) -> AppSelector {
+        let found = self.found.as_ref();
+        let controller = found.and_then(|found| found.status.controller_namespace.clone());
+        config
+            .selector(self.app.clone())
+            .controller_namespace(controller)
     }
 }
 

@@ -11,6 +11,9 @@ use crate::Membership;
 pub(crate) struct NothingFound<'a> {
     pub(crate) app: &'a AppRef,
     pub(crate) application: Option<&'a Application>,
+    /// The cluster that the Application deploys to and the one that is read, if their names
+    /// differ.
+    pub(crate) elsewhere: Option<(&'a str, &'a str)>,
     pub(crate) namespaces: &'a BTreeSet<String>,
     pub(crate) selectors: &'a Selectors,
     /// Seconds waited so far; absent for one look.
@@ -46,6 +49,11 @@ impl NothingFound<'_> {
             .is_some_and(|app| app.status.resources.is_empty())
         {
             message.push_str("; the Application lists no objects yet: it may not have been synced");
+        }
+        if let Some((cluster, watched)) = self.elsewhere {
+            message.push_str(&format!(
+                "; the Application deploys to cluster \"{cluster}\", and the one that is read is {watched}"
+            ));
         }
         let notice = Notice::new(NoticeCode::NothingFound, Level::Warning, message);
         match self.hint(&seen) {
@@ -84,9 +92,16 @@ impl NothingFound<'_> {
         if seen.labelled > 0 {
             return Some("try --tracking label".to_owned());
         }
+        if let Some((cluster, _)) = self.elsewhere {
+            return Some(format!(
+                "if \"{cluster}\" is this cluster, name the namespaces of the objects with -n; \
+                 otherwise name that cluster with --context, and the Application's own with \
+                 --app-context"
+            ));
+        }
         if self.application.is_none() {
             return Some(format!(
-                "the Application was not read, so {} is a guess: name the namespaces with --namespace",
+                "the Application was not read, so {} is a guess: name the namespaces with -n",
                 self.app.namespace
             ));
         }
@@ -121,6 +136,6 @@ impl Seen {
         if parts.is_empty() {
             return ": no workload is there".to_owned();
         }
-        format!(": there are {}", parts.join(", "))
+        format!(": found there: {}", parts.join(", "))
     }
 }

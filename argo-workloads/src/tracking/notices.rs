@@ -124,20 +124,12 @@ pub(crate) fn applications_not_served(fallback: &str) -> Notice {
     Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message)
 }
 
-/// Reports objects on another cluster. The other cluster of a child is worth a line; that of
-/// the Application itself is a mistake in the settings.
-pub(crate) fn other_cluster(name: &str, cluster: &str, watched: &str, is_child: bool) -> Notice {
-    if is_child {
-        let message = format!(
-            "Application {name} deploys to cluster \"{cluster}\": its objects are not followed"
-        );
-        return Notice::new(NoticeCode::Other, Level::Info, message);
-    }
+/// Reports a child whose objects are on another cluster.
+pub(crate) fn child_elsewhere(name: &str, cluster: &str) -> Notice {
     let message = format!(
-        "Application {name} deploys to cluster \"{cluster}\", which is not the one that is read ({watched})"
+        "Application {name} deploys to cluster \"{cluster}\": its objects are not followed"
     );
-    Notice::new(NoticeCode::Other, Level::Warning, message)
-        .hint("name that cluster with --context, and the Application's own with --app-context")
+    Notice::new(NoticeCode::Other, Level::Info, message)
 }
 
 pub(crate) fn not_served(resource: &str) -> Notice {

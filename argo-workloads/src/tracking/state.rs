@@ -7,9 +7,10 @@ use std::{
 };
 
 use argo_core::{
-    AppRef, Degraded, DegradedReason, KindTraits, Notice, ObjectRef, TrackEvent, Tracked,
-    TrackedBody, WatchEvent, resource::Application,
+    AppRef, Degraded, DegradedReason, GroupKind, KindTraits, Notice, ObjectRef, TrackEvent,
+    Tracked, TrackedBody, WatchEvent, resource::Application,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{
     Explanation, TrackConfig, application,
@@ -25,7 +26,10 @@ use super::{
     selectors::Selectors,
     watches::{Observed, WatchSpec, is_part_of_kubernetes},
 };
-use crate::workload::{Kinds, Scope};
+use crate::{
+    Membership,
+    workload::{Kinds, Scope},
+};
 
 /// Decides which watches are open and which events followers get.
 ///
@@ -220,6 +224,9 @@ impl Tracker {
             TrackedBody::Pod(pod) if is_synced => pod.metadata.uid.clone(),
             _ => None,
         };
+        if !own {
+            self.report_claim(&kind, body.metadata());
+        }
         let changes = self.index.apply(&kind, body, own);
         self.report(changes);
         if let Some(uid) = pod {
@@ -228,6 +235,19 @@ impl Tracker {
         // Until the first lists are complete, their ends are soon enough.
         if is_synced && matches!(spec, WatchSpec::Kind(..)) && self.owners.has_unreadable() {
             self.infer_owners();
+        }
+    }
+
+    /// Reports an object that was the application's own and carries another's tracking id.
+    fn report_claim(&mut self, kind: &GroupKind, meta: &ObjectMeta) {
+        let uid = meta.uid.as_deref().unwrap_or_default();
+        let known = self.index.node(uid).and_then(|node| node.place.as_ref());
+        if known.is_none_or(|place| place.parent.is_some()) {
+            return;
+        }
+        if let Membership::Other(by) = self.selectors.membership(kind, meta) {
+            let object = ObjectRef::from_meta(kind.clone(), meta);
+            self.events.push_back(TrackEvent::Claimed { object, by });
         }
     }
 
@@ -241,6 +261,9 @@ impl Tracker {
         let changes = self.index.end_list(&kind, &spec.scope());
         self.report(changes);
         self.infer_owners();
+        if self.phase == Phase::Synced && self.plan.is_answered() {
+            self.report_children_elsewhere();
+        }
     }
 
     fn report(&mut self, changes: Vec<Change>) {
@@ -350,7 +373,6 @@ impl Tracker {
         };
         let back = self.notices.application_is_back(found, &self.applications);
         self.notify(back);
-        self.report_other_cluster(found, parent.is_some());
         let tracked = Tracked {
             root: object.clone(),
             object,
@@ -416,14 +438,21 @@ impl Tracker {
         self.events.push_back(TrackEvent::Removed(gone));
     }
 
-    fn report_other_cluster(&mut self, found: &Application, is_child: bool) {
-        let Some(cluster) = self.applications.other_cluster(found) else {
-            return;
-        };
-        let name = found.metadata.name.as_deref().unwrap_or_default();
-        let watched = self.applications.cluster();
-        let notice = notices::other_cluster(name, cluster, watched, is_child);
-        self.once(NoticeKey::OtherCluster(name.to_owned()), notice);
+    /// Reports the children that deploy to another cluster, unless their objects are here:
+    /// then the name or URL is another one of this cluster.
+    fn report_children_elsewhere(&mut self) {
+        for (found, selector) in self.applications.children_elsewhere(&self.config) {
+            let is_here = self.index.present().any(|node| {
+                let body = node.body.get();
+                node.place.is_some() && selector.matches(&node.object.kind, body.metadata())
+            });
+            let cluster = self.applications.other_cluster(&found);
+            if let Some(cluster) = cluster.filter(|_| !is_here) {
+                let name = found.metadata.name.as_deref().unwrap_or_default();
+                let notice = notices::child_elsewhere(name, cluster);
+                self.once(NoticeKey::OtherCluster(name.to_owned()), notice);
+            }
+        }
     }
 
     fn fallback(&self, app: &AppRef) -> String {
@@ -564,6 +593,7 @@ impl Tracker {
         if self.plan.is_answered() {
             self.phase = Phase::Synced;
             self.report_refused();
+            self.report_children_elsewhere();
             self.events.push_back(TrackEvent::Synced);
         }
     }
@@ -595,6 +625,7 @@ impl Tracker {
         let nothing = NothingFound {
             app: self.applications.root(),
             application: self.applications.found_root(),
+            elsewhere: self.applications.root_elsewhere(),
             namespaces: self.plan.namespaces(),
             selectors: &self.selectors,
             seconds,

@@ -3,12 +3,12 @@
 use argo_core::{KindTraits, Newest, RevisionLabel, RolloutState, resource::WorkloadObject};
 
 use super::{Names, Workload};
-use crate::rollout::{NOT_SEEN, not_available};
+use crate::rollout::{NOT_SEEN, not_available, old_kept};
 
 /// A DaemonSet. Its progress follows `kubectl rollout status`, with one pod on each node.
 ///
-/// With `OnDelete` kubectl refuses to answer and Argo CD says Healthy; here it is
-/// complete once all pods are available. The controller never gives up.
+/// With `OnDelete` kubectl refuses to answer and Argo CD says Healthy; here it waits until
+/// somebody has deleted the old pods. The controller never gives up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DaemonSet;
 
@@ -39,6 +39,8 @@ impl Workload for DaemonSet {
         } else if available < desired {
             let ready = state.ready.unwrap_or(0);
             state.waits(not_available(available, ready, desired))
+        } else if updated < desired {
+            state.waits(old_kept(desired.saturating_sub(updated)))
         } else {
             state.done()
         }
@@ -81,6 +83,10 @@ mod tests {
         assert_eq!(words(on(1, 3, "RollingUpdate")), "1 of 3 updated");
         assert_eq!(words(on(3, 2, "RollingUpdate")), "2 of 3 ready");
         assert!(on(3, 3, "RollingUpdate").complete);
-        assert!(on(0, 3, "OnDelete").complete);
+        assert!(on(3, 3, "OnDelete").complete);
+        assert_eq!(
+            on(0, 3, "OnDelete").waiting_for.as_deref(),
+            Some("somebody to delete 3 old pods (OnDelete)")
+        );
     }
 }

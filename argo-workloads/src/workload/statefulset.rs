@@ -3,13 +3,12 @@
 use argo_core::{KindTraits, Newest, RolloutState, resource::WorkloadObject};
 
 use super::{Names, Workload};
-use crate::rollout::NOT_SEEN;
+use crate::rollout::{NOT_SEEN, old_kept};
 
 /// A StatefulSet. Its progress follows `kubectl rollout status`.
 ///
-/// With `OnDelete` kubectl refuses to answer and Argo CD says Healthy; here it is
-/// complete once all pods are ready, since nothing more will happen by itself. Ordinals
-/// below the partition keep the old revision. The controller never gives up: a
+/// With `OnDelete` kubectl refuses to answer and Argo CD says Healthy; here it waits until
+/// somebody has deleted the old pods, since the new revision does not run. Ordinals below the partition keep the old revision. The controller never gives up: a
 /// StatefulSet that crashes for ever only ever waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatefulSet;
@@ -35,6 +34,9 @@ impl Workload for StatefulSet {
         if updated < wanted {
             return state.waits(format!("{updated} of {wanted} updated"));
         }
+        if is_on_delete(object) && updated < desired {
+            return state.waits(old_kept(desired.saturating_sub(updated)));
+        }
         state.done()
     }
 
@@ -52,13 +54,21 @@ impl Workload for StatefulSet {
     }
 }
 
+fn is_on_delete(object: &WorkloadObject) -> bool {
+    object.spec.update_strategy.type_.as_deref() == Some("OnDelete")
+}
+
 /// Counts the pods that must have the newest revision.
 fn to_update(object: &WorkloadObject, desired: i64) -> i64 {
-    let strategy = &object.spec.update_strategy;
-    if strategy.type_.as_deref() == Some("OnDelete") {
+    if is_on_delete(object) {
         return 0;
     }
-    let partition = strategy.rolling_update.partition.unwrap_or(0);
+    let partition = object
+        .spec
+        .update_strategy
+        .rolling_update
+        .partition
+        .unwrap_or(0);
     desired.saturating_sub(partition.max(0))
 }
 
@@ -85,7 +95,12 @@ mod tests {
             Some("0 of 1 updated")
         );
         assert!(with_strategy(&partition, 1).complete);
-        assert!(with_strategy(&json!({"type": "OnDelete"}), 0).complete);
+        let on_delete = json!({"type": "OnDelete"});
+        assert!(with_strategy(&on_delete, 3).complete);
+        assert_eq!(
+            with_strategy(&on_delete, 1).waiting_for.as_deref(),
+            Some("somebody to delete 2 old pods (OnDelete)")
+        );
         assert!(!with_strategy(&json!({"type": "RollingUpdate"}), 2).complete);
     }
 

@@ -180,7 +180,7 @@ async fn nothing_found_says_why() {
         (
             label,
             [
-                r#"nothing of application shop found in prod after 10 s: there are 1 object of "shop-staging", 1 object with its label but no tracking id"#,
+                r#"nothing of application shop found in prod after 10 s: found there: 1 object of "shop-staging", 1 object with its label but no tracking id"#,
                 "try --tracking label",
             ],
         ),
@@ -188,7 +188,7 @@ async fn nothing_found_says_why() {
             place,
             [
                 "nothing of application shop found in elsewhere after 10 s: no workload is there",
-                "name the namespaces with --namespace",
+                "name the namespaces with -n",
             ],
         ),
     ] {

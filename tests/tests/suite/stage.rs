@@ -100,6 +100,7 @@ pub(crate) fn config() -> Config {
         ignore: Vec::new(),
         timeout: None,
         settle: Duration::from_secs(10),
+        wait_terminated: false,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use argo_core::resource::{ContainerStatus, Pod};
 use jiff::Timestamp;
 
-use super::Line;
+use super::{Line, frames};
 
 /// Lines that are kept of a run; older ones are dropped.
 pub const LAST_LINES: usize = 25;
@@ -44,6 +44,8 @@ struct Run {
 struct RawLine {
     time: Option<Timestamp>,
     text: Vec<u8>,
+    /// The number of frames of a stack up to this line, if it is one.
+    frames: usize,
 }
 
 impl LastLines {
@@ -61,13 +63,20 @@ impl LastLines {
         known.changed = true;
         let kept = known.run(run);
         for (time, bytes) in lines {
+            let before = kept.back().map_or(0, |line| line.frames);
+            let is_frame = frames::is_frame(bytes, before > 0);
+            let frames = if is_frame { before + 1 } else { 0 };
+            if let Some(last) = kept.back_mut().filter(|_| frames > frames::KEPT) {
+                last.frames = frames;
+                continue;
+            }
             let mut text = match kept.len() {
                 LAST_LINES.. => kept.pop_front().map(|line| line.text).unwrap_or_default(),
                 _ => Vec::new(),
             };
             text.clear();
             text.extend_from_slice(&bytes[..bytes.len().min(LENGTH)]);
-            kept.push_back(RawLine { time, text });
+            kept.push_back(RawLine { time, text, frames });
         }
     }
 
@@ -140,13 +149,19 @@ impl ContainerLines {
 impl Run {
     fn lines(&self) -> Vec<Line> {
         let mut time = Timestamp::UNIX_EPOCH;
-        let lines = self.lines.iter().map(|line| {
+        let mut lines = Vec::with_capacity(self.lines.len());
+        for line in &self.lines {
             // A fragment of a long line has no time of its own: it is as old as its start.
             time = line.time.unwrap_or(time);
             let text = String::from_utf8_lossy(&line.text).into_owned();
-            Line { time, text }
-        });
-        lines.collect()
+            lines.push(Line { time, text });
+            let dropped = line.frames.saturating_sub(frames::KEPT);
+            if dropped > 0 {
+                let text = format!("    ... {dropped} more frames");
+                lines.push(Line { time, text });
+            }
+        }
+        lines
     }
 }
 
@@ -180,6 +195,29 @@ mod tests {
             (25, "line 35", "line 59")
         );
         assert!(kept(&mut lines).is_empty());
+    }
+
+    #[test]
+    fn the_exception_survives_a_long_stack() {
+        let mut lines = LastLines::default();
+        let frames = (0..60).map(|n| format!("\tat com.shop.Deep.call{n}(Deep.java:{n})"));
+        let stack = [
+            "up".to_owned(),
+            "java.lang.IllegalStateException: no url".to_owned(),
+        ];
+        let stack: Vec<_> = stack.into_iter().chain(frames).collect();
+        let texts = stack.iter().map(|text| (None, text.as_bytes()));
+        lines.keep(&"u".into(), &"app".into(), &"A".into(), texts);
+        assert_eq!(
+            kept(&mut lines),
+            [
+                "up",
+                "java.lang.IllegalStateException: no url",
+                "\tat com.shop.Deep.call0(Deep.java:0)",
+                "\tat com.shop.Deep.call1(Deep.java:1)",
+                "    ... 58 more frames",
+            ]
+        );
     }
 
     #[test]

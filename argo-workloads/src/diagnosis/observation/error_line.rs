@@ -24,6 +24,21 @@ pub(crate) fn error_line(lines: &[Line]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// Returns the last line that says something: the last words of a program that names no error.
+pub(crate) fn last_line(lines: &[Line]) -> Option<String> {
+    let mut texts = lines.iter().rev().map(|line| line.text.as_str());
+    let says = |text: &&str| text.chars().any(char::is_alphabetic) && !is_frame(text);
+    let text = redact::clean(message(texts.find(says)?.trim()));
+    let text = cap(&text, MAX);
+    (!text.is_empty()).then_some(text)
+}
+
+/// True if a line belongs to a stack.
+fn is_frame(text: &str) -> bool {
+    let text = text.trim_start();
+    text.starts_with("at ") || text.starts_with("... ") || text.starts_with("exit status ")
+}
+
 fn fatal<'a>(texts: &[&'a str]) -> Option<&'a str> {
     let panic = texts.iter().position(|text| {
         text.starts_with("panic:") || (text.contains("thread '") && text.contains("panicked at"))
@@ -66,7 +81,6 @@ fn exception<'a>(texts: &[&'a str]) -> Option<&'a str> {
         let text = text.trim_start();
         text.starts_with("Caused by: ").then_some(text)
     });
-    let is_frame = |text: &str| text.trim_start().starts_with("at ");
     caused.or_else(|| {
         let thrown = |text: &&&str| {
             !is_frame(text)
@@ -173,6 +187,28 @@ mod tests {
             text: text.to_owned(),
         };
         error_line(&text.lines().map(line).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn last_words_are_no_frames() {
+        let line = |text: &str| Line {
+            time: Timestamp::UNIX_EPOCH,
+            text: text.to_owned(),
+        };
+        let last =
+            |texts: &[&str]| last_line(&texts.iter().map(|text| line(text)).collect::<Vec<_>>());
+        let words = [
+            "reading /etc/shop.conf",
+            "port 80 is taken, giving up",
+            "",
+            "---",
+        ];
+        assert_eq!(last(&words).as_deref(), Some("port 80 is taken, giving up"));
+        let stack = ["Boom", "    at a.js:1", "    ... 3 more frames"];
+        assert_eq!(last(&stack).as_deref(), Some("Boom"));
+        let json = ["{\"level\":\"info\",\"msg\":\"bye\"}"];
+        assert_eq!(last(&json).as_deref(), Some("bye"));
+        assert_eq!(last(&[]), None);
     }
 
     #[test]

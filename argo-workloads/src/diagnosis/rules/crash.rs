@@ -88,12 +88,13 @@ pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Observation> {
     let cause = format!("{} cannot start: {phrase}", view.label());
     let (namespace, pod) = (view.pod.namespace(), view.pod.name());
     let observation = observation(view, &crashes, &without_numbers(&phrase), cause);
+    // The text of a hook repeats its command, whose arguments may be secret.
+    let observation = match text.contains(" lifecycle hook (") {
+        true => observation,
+        false => observation.evidence(text),
+    };
     // A container that never started has no log.
-    Some(
-        observation
-            .evidence(text)
-            .next(kubectl(namespace, &["describe", "pod", pod])),
-    )
+    Some(observation.next(kubectl(namespace, &["describe", "pod", pod])))
 }
 
 /// Finds an init container that fails, which keeps the pod from starting.
@@ -142,5 +143,6 @@ fn describe(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Observation {
         format!("{label} crashes {when} ({}, {times})", exit(end))
     };
     let lines = lines_before_end(view.lines(), crashes.last);
-    observation(view, crashes, &exit(end), cause).log(&lines)
+    let observation = observation(view, crashes, &exit(end), cause).log(&lines);
+    observation.last_words()
 }

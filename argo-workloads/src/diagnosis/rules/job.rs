@@ -77,6 +77,7 @@ pub(super) fn pod_failed(view: PodView<'_>) -> Option<Observation> {
     is_regular.then(|| {
         Observation::doomed(time, cause)
             .log(view.context.facts.lines_of(fact, container))
+            .last_words()
             .next(next)
     })
 }
@@ -209,6 +210,8 @@ pub(super) fn job_observation(
         let next = kubectl(&object.namespace, &["describe", "job", &object.name]);
         return observation_of(cause).evidence(message).next(next);
     };
+    let is_killed = end.reason.as_deref() == Some("OOMKilled") || is_disrupted(&fact.pod);
+    let is_own_end = !is_deadline(condition) && !is_killed && !is_stopped(fact, end);
     let how = if is_deadline(condition) {
         // The kubelet killed the container: its exit code is no cause.
         String::new()
@@ -230,6 +233,11 @@ pub(super) fn job_observation(
             ": container {container} was killed {limit} (exit {})",
             end.exit_code
         )
+    } else if is_stopped(fact, end) {
+        format!(
+            ": its pod was deleted (container {container}, {})",
+            exit(end)
+        )
     } else {
         format!(" (container {container}, {})", exit(end))
     };
@@ -241,11 +249,23 @@ pub(super) fn job_observation(
             _ => format!("{message}; {failed} pod{s} failed"),
         })
         .log(lines);
+    // A container that was killed has no last words.
+    let observation = if is_own_end {
+        observation.last_words()
+    } else {
+        observation
+    };
     if view.fact.is_gone {
         return observation;
     }
     let logs = ["logs", &target, "-c", container];
     observation.next(kubectl(&object.namespace, &logs))
+}
+
+/// True if somebody deleted the pod, and the container was stopped for it.
+fn is_stopped(fact: &PodFact, end: &Terminated) -> bool {
+    let signals = [128 + 9, 128 + 15];
+    fact.pod.metadata.deletion_timestamp.is_some() && signals.contains(&end.exit_code)
 }
 
 /// Returns the reason for which a pod of a Job failed although no container did: the pod was

@@ -111,16 +111,22 @@ pub(super) fn stuck(view: PodView<'_>) -> Option<Observation> {
     let state = view.context.state(&view.fact.root.uid);
     let matters = state.is_some_and(|state| !state.complete);
     let overdue = view.context.age(since);
-    if !matters || overdue < secs(1) {
+    // Also in one look, which has no grace time, a pod may take a moment.
+    if !matters || overdue < secs(30) {
         return None;
     }
     let overdue = span(overdue);
+    let pod = if view.is_newest() {
+        "a deleted"
+    } else {
+        "an old"
+    };
     let finalizers = metadata.finalizers.as_deref().unwrap_or_default();
     let cause = match finalizers {
-        [] => format!("old pod has not ended {overdue} after its grace period"),
+        [] => format!("{pod} pod has not ended {overdue} after its grace period"),
         [first, ..] => {
             format!(
-                "finalizer {} keeps an old pod, {overdue} after its grace period",
+                "finalizer {} keeps {pod} pod, {overdue} after its grace period",
                 clean(first)
             )
         }
@@ -141,13 +147,18 @@ pub(super) fn waits_for_deletion(view: WorkloadView<'_>) -> Option<Observation> 
     let strategy = workload.spec.update_strategy.type_.as_deref();
     let (desired, updated) = (view.state.desired?, view.state.updated?);
     let old = desired.saturating_sub(updated);
-    if strategy != Some("OnDelete") || !view.is_root() || !view.state.complete || old <= 0 {
+    let is_ready = view.state.ready >= Some(desired);
+    if strategy != Some("OnDelete") || !view.is_root() || !is_ready || old <= 0 {
         return None;
     }
     let since = view.fact.revision_since;
-    let verb = if old == 1 { "runs" } else { "run" };
+    let verb = match (old, desired) {
+        (_, 1) => "pod runs",
+        (1, _) => "pods runs",
+        _ => "pods run",
+    };
     let cause = format!(
-        "{old} of {desired} pods {verb} the old revision: with the update strategy OnDelete a pod is replaced only once somebody deletes it"
+        "{old} of {desired} {verb} the old revision: with the update strategy OnDelete a pod is replaced only once somebody deletes it"
     );
     let object = &view.fact.object;
     let is_old = |pod: &PodView<'_>| pod.fact.root.uid == view.fact.root.uid && !pod.is_newest();

@@ -6,11 +6,14 @@
 
 use std::collections::BTreeSet;
 
+use argo_core::Runs;
 use argo_core::resource::{OperationState, ResourceResult};
 use argo_core::text::{cap, similar::without_numbers};
+use jiff::Timestamp;
 
 use crate::diagnosis::{
     context::{ApplicationView, WorkloadView, nothing_deployed, severity, was_terminated},
+    facts::Claim,
     observation::{Observation, kubectl},
     redact::clean,
     span::{age, secs},
@@ -126,36 +129,59 @@ fn innermost(message: &str) -> &str {
     message.rsplit("desc = ").next().unwrap_or(message)
 }
 
-/// Finds objects that another application owns, too. Argo CD writes one condition a resource.
+/// Finds objects that another application owns, too. Argo CD writes one condition a resource;
+/// without one, a tracking id that changed shows it.
 pub(super) fn shared(view: &ApplicationView<'_>) -> Vec<Observation> {
-    let conditions = view.application.status.conditions.iter();
-    let shared: Vec<_> = conditions
-        .filter(|condition| condition.type_ == "SharedResourceWarning")
-        .collect();
-    let Some(first) = shared.first() else {
-        return Vec::new();
+    let (sharing, now) = (&view.context.facts.sharing, view.context.now);
+    let name = crate::diagnosis::observation::quoted(view.name());
+    let found = match sharing.warnings(view.application, now) {
+        Some((warnings, since)) => {
+            let messages = warnings.iter().map(|warning| warning.message.as_str());
+            warned(messages.collect(), since)
+        }
+        None => claimed(sharing.claims(now)),
     };
-    let since = shared
-        .iter()
-        .filter_map(|condition| condition.last_transition_time.as_ref());
-    let since = since
-        .map(|time| time.0)
-        .min()
-        .unwrap_or(view.context.facts.started);
-    let more = match shared.len() - 1 {
+    let found = found.map(|observation| {
+        let next = format!("argocd app get {name} --show-conditions");
+        observation.key("shared resource").next(next)
+    });
+    found.into_iter().collect()
+}
+
+fn warned(messages: Vec<&str>, since: Timestamp) -> Option<Observation> {
+    let (first, rest) = messages.split_first()?;
+    let more = match rest.len() {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    let told = clean(first.message.trim_end_matches('.'));
+    let told = clean(first.trim_end_matches('.'));
     let cause = format!("{told}{more}: each undoes what the other applies");
-    let name = crate::diagnosis::observation::quoted(view.name());
-    let observation = Observation::suspicious(since, cause)
-        .key("shared resource")
-        .next(format!("argocd app get {name} --show-conditions"));
-    let rest = shared.iter().skip(1).take(RESULTS);
-    vec![rest.fold(observation, |observation, condition| {
-        observation.evidence(&condition.message)
-    })]
+    let observation = Observation::suspicious(since, cause);
+    let rest = rest.iter().take(RESULTS);
+    Some(rest.fold(observation, |observation, message| {
+        observation.evidence(message)
+    }))
+}
+
+/// An object that keeps the id of the other application has moved there, perhaps on purpose.
+fn claimed<'a>(claims: impl Iterator<Item = &'a Claim>) -> Option<Observation> {
+    let claims: Vec<_> = claims.collect();
+    let first = claims.first()?;
+    let more = match claims.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let (object, by) = (&first.object, clean(&first.by));
+    let cause = if first.came_back {
+        format!(
+            "{object}{more} carries the tracking id of application {by} in turn with this one's: each undoes what the other applies"
+        )
+    } else {
+        format!(
+            "{object}{more} carries the tracking id of application {by} now, so it is not followed any more"
+        )
+    };
+    Some(Observation::suspicious(first.since, cause))
 }
 
 /// Finds an Application whose health is Suspended: `argocd app wait --health` never ends by
@@ -256,6 +282,7 @@ pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Observation> {
 /// Returns the workloads that failed before, each with its reason and since when. The
 /// Application itself names none: Argo CD 3 leaves the health of resources out.
 fn broken_workloads(view: &ApplicationView<'_>) -> Vec<String> {
+    let cron_jobs = view.context.workloads().filter_map(unsuccessful_run);
     let failed = view.context.workloads().filter_map(|workload| {
         let why = clean(workload.state.failed.as_deref()?);
         let types = ["Failed", "FailureTarget", "Progressing", "ReplicaFailure"];
@@ -274,7 +301,26 @@ fn broken_workloads(view: &ApplicationView<'_>) -> Vec<String> {
         };
         Some(format!("{root} ({own}{why}{since})"))
     });
-    failed.collect()
+    failed.chain(cron_jobs).collect()
+}
+
+/// Describes the last run of a CronJob if it has not succeeded. Its Job may be gone; Argo CD
+/// (since 3.2) calls the CronJob Degraded until a later run succeeds.
+fn unsuccessful_run(view: WorkloadView<'_>) -> Option<String> {
+    let status = &view.fact.workload.status;
+    let started = status.last_schedule_time.as_ref()?.0;
+    let succeeded = status.last_successful_time.as_ref().map(|time| time.0);
+    let owns_failed = view.context.workloads().any(|job| {
+        job.fact.root.uid == view.fact.object.uid && !job.is_root() && job.state.failed.is_some()
+    });
+    if view.fact.traits.runs != Runs::OnSchedule || owns_failed || succeeded >= Some(started) {
+        return None;
+    }
+    let ago = crate::diagnosis::span::span(age(view.context.now, started));
+    let object = &view.fact.object;
+    Some(format!(
+        "{object} (its last run, {ago} ago, has not succeeded)"
+    ))
 }
 
 #[cfg(test)]

@@ -109,6 +109,70 @@ fn two_owners_are_one_finding() {
 }
 
 #[test]
+fn two_owners_that_take_turns_are_one_finding_for_as_long_as_they_do() {
+    let mut world = World::with_deployment();
+    let app = |conditions: Value| {
+        json!({"metadata": {"name": "rep-one", "namespace": "argocd", "uid": "app"},
+            "status": {"conditions": conditions}})
+    };
+    let warning = json!([{"type": "SharedResourceWarning", "lastTransitionTime": time(3),
+        "message": "Deployment/web is part of applications argocd/rep-one and rep-two"}]);
+    // The condition is there only while the other application has the object.
+    world.application(3, app(warning));
+    world.application(5, app(json!([])));
+    assert_eq!(world.sentences(6).len(), 1);
+    assert_eq!(world.sentences(60).len(), 1);
+    assert_eq!(world.sentences(64), [""; 0]);
+}
+
+#[test]
+fn a_tracking_id_that_goes_to_another_application_is_the_same_finding() {
+    let mut world = World::with_deployment();
+    let app = json!({"metadata": {"name": "rep-one", "namespace": "argocd", "uid": "app"}});
+    world.application(1, app);
+    world.claimed(2, "web", "rep-two");
+    assert_eq!(
+        world.sentences(3),
+        [
+            "shared-resource: Deployment/web carries the tracking id of application rep-two now, so it is not followed any more"
+        ]
+    );
+    world.apply(
+        4,
+        json!({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 3}}),
+    );
+    assert_eq!(
+        world.sentences(5),
+        [
+            "shared-resource: Deployment/web carries the tracking id of application rep-two in turn with this one's: each undoes what the other applies"
+        ]
+    );
+    assert_eq!(world.sentences(63), [""; 0]);
+}
+
+#[test]
+fn a_cron_job_whose_last_run_is_gone_still_explains_the_health() {
+    let mut world = World::new();
+    let cron_job = |succeeded: Value| {
+        json!({"kind": "CronJob", "metadata": {"name": "report", "creationTimestamp": time(-900)},
+            "spec": {"schedule": "0 3 * * *"},
+            "status": {"lastScheduleTime": time(-390), "lastSuccessfulTime": succeeded}})
+    };
+    let health = json!({"status": "Degraded", "lastTransitionTime": time(-300)});
+    let app = json!({"metadata": {"name": "shop", "namespace": "argocd", "uid": "app"},
+        "status": {"health": health}});
+    world.application(0, app);
+    for succeeded in [Value::Null, json!(time(-800))] {
+        world.apply(0, cron_job(succeeded));
+        let said = world.sentences(70).join("\n");
+        let named = "because of CronJob/report (its last run, 7 m 40 s ago, has not succeeded)";
+        assert!(said.contains(named), "{said}");
+    }
+    world.apply(0, cron_job(json!(time(-380))));
+    assert!(!world.sentences(70).join("\n").contains("CronJob"));
+}
+
+#[test]
 fn the_controllers_own_deadline_proves_the_cause() {
     let mut world = World::with_deployment();
     let late = json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
