@@ -7,7 +7,7 @@
 //! anything else.
 
 mod detect_level;
-mod json;
+pub(crate) mod json;
 mod level;
 mod record;
 mod stamp;

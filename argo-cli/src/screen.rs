@@ -73,7 +73,9 @@ impl Screen {
     pub fn record(&mut self, record: &Record, at: Timestamp, out: &mut Vec<u8>) {
         let matters = matches!(record.body, Body::Finding(_) | Body::Verdict(_));
         let is_warning = record.level <= Level::Warning;
-        let is_hidden = self.is_quiet || (self.budget.is_spent() && !is_warning);
+        // An error of our own, such as a file that cannot be written, is never hidden.
+        let is_silenced = self.is_quiet && record.level > Level::Error;
+        let is_hidden = is_silenced || (self.budget.is_spent() && !is_warning);
         if is_hidden && !matters {
             return;
         }
@@ -132,6 +134,10 @@ impl Screen {
             return self.renderer.verdict(summary, at, out);
         };
         let settings = self.renderer.settings();
+        let failed = summary.outcome.is_failure();
+        if failed {
+            pipeline.open_log(out);
+        }
         let done = verdict::finished(summary);
         if !done.is_empty() {
             let title = format!("{} rolled out", argo_core::text::counted(done.len(), "workload"));
@@ -141,7 +147,6 @@ impl Screen {
             pipeline.problem(&problem, out);
         }
         let text = verdict::text(summary, settings);
-        let failed = summary.outcome.is_failure();
         pipeline.verdict(&text, failed, at, out);
     }
 }

@@ -66,6 +66,17 @@ impl View {
         }
     }
 
+    /// True if what is written is read on a terminal: only then markers of pipelines may stay.
+    /// Some CI systems give their jobs a terminal, so it is not enough that there is one.
+    pub(crate) fn is_read_on_terminal(self, is_terminal: bool, variables: Lookup<'_>) -> bool {
+        let is_for_people = matches!(self, Self::Text | Self::Terminal);
+        let systems = SYSTEMS.iter().map(|(name, _)| name);
+        let is_job = systems
+            .chain(&OTHER_SYSTEMS)
+            .any(|name| variables(name).is_some());
+        is_terminal && is_for_people && !is_job
+    }
+
     /// True if the log viewer of the CI system shows colours, although it is no terminal.
     fn is_coloured_pipeline(self) -> bool {
         matches!(

@@ -75,7 +75,9 @@ fn show(
     notices: &mut Vec<Notice>,
 ) -> Result<(), Failure> {
     let now = Timestamp::now();
-    let terminal = io::stdout().is_terminal();
+    let terminal = settings
+        .view
+        .is_read_on_terminal(io::stdout().is_terminal(), &env);
     let renderer =
         Renderer::new(settings, false, now, args.target.app.clone()).terminal(terminal);
     let mut screen = Screen::new(renderer, args.view.quiet, LogBudget::default());

@@ -7,7 +7,7 @@ use std::{
 
 use argo_core::text::duration;
 
-use super::{report::unreadable, settings, warn};
+use super::{env, report::unreadable, settings, warn};
 use crate::{
     args::ReplayArgs,
     error::Failure,
@@ -27,8 +27,11 @@ pub(super) fn replay(args: ReplayArgs) -> Result<i32, Failure> {
     let mut reader = Reader::open(&args.file).map_err(|error| unreadable(&args.file, &error))?;
     let header = reader.header().clone();
     let budget = LogBudget::new(args.log_budget, settings.view);
-    let renderer = Renderer::new(settings, args.raw, header.started, header.app)
-        .terminal(io::stdout().is_terminal());
+    let terminal = settings
+        .view
+        .is_read_on_terminal(io::stdout().is_terminal(), &env);
+    let renderer =
+        Renderer::new(settings, args.raw, header.started, header.app).terminal(terminal);
     let mut player = Player::new(Screen::new(renderer, args.view.quiet, budget));
     let mut out = Vec::new();
     let mut clock = header.started;

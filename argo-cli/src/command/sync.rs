@@ -114,7 +114,9 @@ async fn start(
 }
 
 fn screen(args: &FollowArgs, settings: Settings, started: Timestamp) -> Screen {
-    let terminal = std::io::stdout().is_terminal();
+    let terminal = settings
+        .view
+        .is_read_on_terminal(std::io::stdout().is_terminal(), &env);
     let budget = LogBudget::new(args.files.log_budget, settings.view);
     let renderer =
         Renderer::new(settings, args.logs.raw, started, args.target.app.clone()).terminal(terminal);

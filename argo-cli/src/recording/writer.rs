@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::{Fact, Header, since};
+use crate::render::json;
 use crate::{
     argocd::Stream,
     error::Failure,
@@ -237,14 +238,7 @@ impl Recorder {
     }
 
     fn json(&mut self, value: &impl Serialize) {
-        let start = self.bytes.len();
-        match serde_json::to_writer(&mut self.bytes, value) {
-            Ok(()) => self.bytes.push(b'\n'),
-            Err(error) => {
-                log::warn!("not recorded: {error}");
-                self.bytes.truncate(start);
-            }
-        }
+        json::append(value, &mut self.bytes);
     }
 }
 

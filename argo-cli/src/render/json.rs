@@ -18,10 +18,16 @@ use crate::sanitize;
 
 /// Appends a record as one line.
 pub(super) fn record(record: &Record, out: &mut Vec<u8>) {
+    append(record, out);
+}
+
+/// Appends a value as one line of compact JSON in which no text is a command of a pipeline,
+/// wherever the file is shown.
+pub(crate) fn append(value: &impl Serialize, out: &mut Vec<u8>) {
     let start = out.len();
-    let written = record.serialize(&mut Serializer::with_formatter(&mut *out, Safe));
+    let written = value.serialize(&mut Serializer::with_formatter(&mut *out, Safe));
     if written.is_err() {
-        debug_assert!(false, "a record is made of strings and numbers");
+        debug_assert!(false, "a value is made of strings and numbers");
         out.truncate(start);
         return;
     }

@@ -13,6 +13,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::{LogTail, Moment, Story};
+use crate::render::json;
 use crate::{
     recording::{ContainerFact, PodFact, since},
     settings::Settings,
@@ -104,8 +105,11 @@ fn data(story: &Story) -> String {
         "operation": operation(story),
         "moments": moments(story),
     });
-    let text = facts.to_string();
-    text.replace('<', "\\u003c")
+    let mut text = Vec::new();
+    json::append(&facts, &mut text);
+    let text = String::from_utf8_lossy(&text);
+    text.trim_end()
+        .replace('<', "\\u003c")
         .replace('\u{2028}', "\\u2028")
         .replace('\u{2029}', "\\u2029")
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Story;
+use crate::render::json;
 use crate::recording::{PodFact, RunFact};
 
 /// Returns the trace.
@@ -41,7 +42,9 @@ pub fn trace(story: &Story) -> String {
         }));
     }
     let trace = json!({"displayTimeUnit": "ms", "traceEvents": events});
-    format!("{trace}\n")
+    let mut text = Vec::new();
+    json::append(&trace, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn operation(story: &Story) -> Option<Value> {

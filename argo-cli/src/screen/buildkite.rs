@@ -1,7 +1,7 @@
 //! Buildkite: headings at the start of a line divide the log into groups.
 //!
-//! `---` begins a folded group, `+++` an open one; `^^^ +++` opens the group before it, which
-//! here is the log of a run that failed.
+//! `---` begins a folded group, `+++` an open one; `^^^ +++` opens the group that was begun
+//! last, which here is the log of a run that failed.
 
 use jiff::Timestamp;
 
@@ -21,9 +21,12 @@ impl Pipeline for Buildkite {
     /// Problems are on the annotation card of the run.
     fn problem(&self, _: &Problem, _: &mut Vec<u8>) {}
 
-    fn verdict(&self, text: &str, failed: bool, _: Timestamp, out: &mut Vec<u8>) {
-        let heading = if failed { "^^^ +++\n+++ Verdict\n" } else { "+++ Verdict\n" };
-        out.extend_from_slice(heading.as_bytes());
+    fn open_log(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"^^^ +++\n");
+    }
+
+    fn verdict(&self, text: &str, _: bool, _: Timestamp, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"+++ Verdict\n");
         out.extend_from_slice(text.as_bytes());
     }
 }

@@ -15,6 +15,9 @@ pub(super) trait Pipeline: Debug + Send {
     /// Appends lines that the reader may unfold.
     fn fold(&self, title: &str, lines: &[String], at: Timestamp, out: &mut Vec<u8>);
 
+    /// Opens the log above, before anything else is appended: the run failed.
+    fn open_log(&self, _: &mut Vec<u8>) {}
+
     /// Appends a problem where the system lists problems apart from the log.
     fn problem(&self, problem: &Problem, out: &mut Vec<u8>);
 
