@@ -87,6 +87,9 @@ impl Ways {
         };
         let nowhere = match cluster {
             Some(Err(error @ client::Error::NoConfiguration(_))) => Some(error),
+            // A file that nobody named, such as a half-made ~/.kube/config, must not stand in
+            // the way of a token that works.
+            Some(Err(error)) if is_unnamed(target, env) && api.as_ref().is_some_and(Result::is_ok) => Some(error),
             Some(Err(error)) => return Err(error.into()),
             _ => None,
         };
@@ -105,6 +108,27 @@ impl Ways {
             (Some(cluster), None) => Err(cluster.into()),
         }
     }
+}
+
+/// Refuses `--via argocd` for the commands that look once.
+///
+/// # Errors
+///
+/// If the flag asks for Argo CD's API.
+pub fn needs_cluster(target: &TargetArgs) -> Result<(), Failure> {
+    if target.via == Via::Argocd {
+        let message = "--via argocd works with sync and follow; diagnose and explain read the cluster";
+        return Err(Failure::usage(message));
+    }
+    Ok(())
+}
+
+/// True if no kubeconfig and no entry of one was named.
+fn is_unnamed(target: &TargetArgs, env: Lookup<'_>) -> bool {
+    target.kubeconfig.is_none()
+        && target.context.is_none()
+        && env("KUBECONFIG").is_none_or(|files| files.is_empty())
+        && target.via != Via::Kubernetes
 }
 
 fn api_client(env: Lookup<'_>, flags: &[OsString]) -> Result<argocd::Client, argocd::OptionsError> {

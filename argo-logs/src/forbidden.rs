@@ -42,12 +42,27 @@ impl ForbiddenLogs {
 
 /// `answer` is the server's message, which names the user.
 pub(crate) fn forbidden(namespace: &str, answer: &str) -> Notice {
+    if let Some(policy) = policy(answer) {
+        let message = "Argo CD does not allow to read logs (403 forbidden): logs are missing";
+        return Notice::new(NoticeCode::Forbidden, Level::Warning, message)
+            .hint(format!("policy line to add: {policy}"));
+    }
     let message = format!(
         "{}: logs are missing",
         refusal("get", &["pods/log"], namespace)
     );
     let hint = grant(Some(namespace), &["get"], &["pods/log"], answer);
     Notice::new(NoticeCode::Forbidden, Level::Warning, message).hint(hint)
+}
+
+/// Returns the policy line that grants what Argo CD refused: `permission denied: logs, get,
+/// PROJECT/APP, sub: USER, iat: …`.
+fn policy(answer: &str) -> Option<String> {
+    let (_, refused) = answer.split_once("permission denied: logs, get, ")?;
+    let (object, rest) = refused.split_once(',').unwrap_or((refused, ""));
+    let user = rest.split_once("sub: ").map_or("SUBJECT", |(_, user)| user);
+    let user = user.split(',').next().unwrap_or(user).trim();
+    Some(format!("p, {user}, logs, get, {}, allow", object.trim()))
 }
 
 fn restored(namespace: &str) -> Notice {
@@ -73,6 +88,19 @@ mod tests {
             container: Some(container.to_owned()),
             ..Notice::new(code, Level::Warning, said).about(pod)
         }
+    }
+
+    #[test]
+    fn argocd_is_given_rights_by_a_policy() {
+        let answer =
+            "permission denied: logs, get, default/web, sub: ci, iat: 2026-11-28T07:00:00Z";
+        let notice = forbidden("shop", answer);
+        let hint = notice.hint.unwrap();
+        assert_eq!(
+            hint,
+            "policy line to add: p, ci, logs, get, default/web, allow"
+        );
+        assert!(notice.message.starts_with("Argo CD"), "{}", notice.message);
     }
 
     #[test]

@@ -20,11 +20,13 @@ use crate::{
     session::{Config, Input, Session},
     settings::Settings,
     streams::{clients, track_config},
+    way,
 };
 
 /// Prints the current findings.
 pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i32, Failure> {
     let started = Timestamp::now();
+    way::needs_cluster(&args.target)?;
     let clusters = cluster::connect(&args.target, &env).await?;
     warn(&clusters.notes);
     let config = track_config(&args.target, started);

@@ -14,10 +14,12 @@ use crate::{
     settings::{Format, Settings},
     streams::{clients, track_config},
     verdict::prose::printable,
+    way,
 };
 
 /// Prints for each object in the application's namespaces whether it is followed, and why.
 pub(super) async fn explain(args: ExplainArgs, settings: Settings) -> Result<i32, Failure> {
+    way::needs_cluster(&args.target)?;
     let clusters = cluster::connect(&args.target, &env).await?;
     warn(&clusters.notes);
     let config = track_config(&args.target, Timestamp::now());

@@ -103,7 +103,7 @@ fn policy_object(app: &AppRef, found: &Application, project: &str) -> String {
 
 fn no_logs(user: &UserInfo, object: &str) -> String {
     format!(
-        "Argo CD does not allow {} to read logs: they are missing, status and events go on. The policy line that grants it: p, {}, logs, get, {object}, allow",
+        "Argo CD does not allow {} to read logs, so none are shown; status and events continue. Policy line to add: p, {}, logs, get, {object}, allow",
         named(user),
         subject(user)
     )
@@ -127,10 +127,8 @@ fn unreachable(client: &Client, error: &Error) -> Failure {
     let at = client.address().authority();
     let failure = Failure::usage(format!("cannot reach Argo CD at {at}: {error}"));
     match error {
-        Error::Redirected { .. } => {
-            failure.hint("set ARGOCD_SERVER to the address that it names, or --grpc-web-root-path")
-        }
-        _ => failure.hint("argocd version with the same flags should say the same"),
+        Error::Redirected { .. } => failure.hint("set ARGOCD_SERVER to the address that it names, or --grpc-web-root-path"),
+        _ => failure.hint("check with: argocd version (same flags)"),
     }
 }
 

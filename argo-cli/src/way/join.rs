@@ -92,7 +92,7 @@ async fn search(
             Err(_) => {
                 if told.is_empty() {
                     "no answer yet".clone_into(&mut told);
-                    say(Level::Info, "no answer of the cluster yet; argocd goes on, and logs and events join when there is one".to_owned());
+                    say(Level::Info, "the cluster has not answered yet; argocd is running, and logs and events will follow once it does".to_owned());
                 }
                 attempt.await
             }
@@ -104,10 +104,7 @@ async fn search(
             }
             Err(failure) => {
                 if told != failure.message {
-                    let message = format!(
-                        "{}; argocd goes on, and this is tried again",
-                        failure.message
-                    );
+                    let message = format!("{}; argocd is running, and this is tried again", failure.message);
                     say(Level::Warning, message);
                     told = failure.message;
                 }
@@ -164,7 +161,7 @@ async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<String>), Fa
             Match::Other(why) => Ok(instead(of_api(api), &why)),
         },
         (Ok(Err(failure)), Ok(api)) => Ok(instead(of_api(api), &failure.message)),
-        (Err(_), Ok(api)) => Ok(instead(of_api(api), "no answer of the cluster within 5 s")),
+        (Err(_), Ok(api)) => Ok(instead(of_api(api), "the cluster did not answer within 5 s")),
         (Ok(Err(failure)), Err(_)) => Err(failure),
         (Err(_), Err(_)) => cluster.await.map(of_cluster),
     }

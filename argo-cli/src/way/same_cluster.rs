@@ -14,6 +14,10 @@ use super::Api;
 /// which takes its time.
 const ANSWER: Duration = Duration::from_secs(2);
 
+/// Objects that are looked up before the cluster is taken for another one: one may have been
+/// replaced a moment ago.
+const OBJECTS: usize = 4;
+
 /// Whether the objects of the application are on the cluster, and may be read there.
 pub(super) enum Match {
     /// Nothing speaks against it.
@@ -27,29 +31,30 @@ pub(super) async fn compare(connection: &Connection, api: &Api, client: &Client)
     let Ok(Ok(tree)) = timeout(ANSWER, client.tree(&api.app)).await else {
         return Match::Same;
     };
-    let mut known = tree
-        .nodes
-        .iter()
-        .filter_map(|node| Some((node, path(node)?)));
-    let Some((node, path)) = known.next() else {
+    let known = tree.nodes.iter().filter_map(|node| Some((node, path(node)?)));
+    let mut known: Vec<_> = known.collect();
+    // Pods and Jobs come and go; what stands in git stays.
+    known.sort_by_key(|(node, _)| (!node.parent_refs.is_empty(), node.object.kind == "Job"));
+    known.truncate(OBJECTS);
+    let Some(((first, _), described)) = known.first().zip(Some(&connection.described)) else {
         return Match::Same;
     };
-    let described = &connection.described;
-    let namespace = &node.object.namespace;
-    match get(connection, &path).await {
-        Err(404) => {
-            return Match::Other(format!(
-                "{}/{} of the application is not on the cluster of {described}",
-                node.object.kind, node.object.name
-            ));
+    let namespace = &first.object.namespace;
+    let mut contradiction = None;
+    for (node, path) in &known {
+        let object = &node.object;
+        match get(connection, path).await {
+            Ok(uid) if uid == object.uid => {
+                contradiction = None;
+                break;
+            }
+            Ok(_) => contradiction = contradiction.or(Some(format!("{}/{} on the cluster of {described} is not the object that Argo CD manages", object.kind, object.name))),
+            Err(404) => contradiction = contradiction.or(Some(format!("{}/{} of the application is not on the cluster of {described}", object.kind, object.name))),
+            Err(_) => {}
         }
-        Ok(uid) if uid != node.object.uid => {
-            return Match::Other(format!(
-                "{}/{} on the cluster of {described} is another one than Argo CD's",
-                node.object.kind, node.object.name
-            ));
-        }
-        _ => {}
+    }
+    if let Some(why) = contradiction {
+        return Match::Other(why);
     }
     match get(
         connection,

@@ -14,7 +14,6 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 use reqwest::{Response, redirect::Policy};
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::{
@@ -245,15 +244,6 @@ impl Client {
         self.stream(&query.call(app))
     }
 
-    /// Reads an answer of any shape, for calls that have no method here.
-    ///
-    /// # Errors
-    ///
-    /// When the server does not answer or refuses.
-    pub async fn get_raw(&self, path_and_query: &str) -> Result<Box<RawValue>, Error> {
-        self.get(&Call::new(path_and_query)).await
-    }
-
     async fn get<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
         let answer = async {
             let response = self.send(call.as_str(), "application/json").await?;
@@ -281,16 +271,22 @@ impl Client {
     /// Sends a request; once more if the token is refused and the configuration file has got
     /// another one meanwhile: argocd renews an SSO login and writes it there.
     async fn send(&self, path: &str, accept: &'static str) -> Result<Response, Error> {
-        let answer = self.try_send(path, accept).await;
+        let used = self.headers();
+        let answer = self.try_send(path, accept, &used).await;
         match &answer {
-            Err(Error::Refused(refused)) if refused.is_unauthorized() && self.reread() => {
-                self.try_send(path, accept).await
+            Err(Error::Refused(refused)) if refused.is_unauthorized() && self.reread(&used) => {
+                self.try_send(path, accept, &self.headers()).await
             }
             _ => answer,
         }
     }
 
-    async fn try_send(&self, path: &str, accept: &'static str) -> Result<Response, Error> {
+    async fn try_send(
+        &self,
+        path: &str,
+        accept: &'static str,
+        headers: &HeaderMap,
+    ) -> Result<Response, Error> {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         let url = self.0.address.url(path);
         log::debug!("GET {url}");
@@ -298,7 +294,7 @@ impl Client {
             .0
             .http
             .get(url)
-            .headers(self.headers())
+            .headers(headers.clone())
             .header(header::ACCEPT, accept);
         let response = request.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
@@ -321,8 +317,9 @@ impl Client {
             .clone()
     }
 
-    /// Reads the configuration file again. True if it holds another token for the same server.
-    fn reread(&self) -> bool {
+    /// Reads the configuration file again. True if there is another token for the same server
+    /// than the one that was `used`; a call beside this one may have read it already.
+    fn reread(&self, used: &HeaderMap) -> bool {
         let Ok(target) = self.0.options.target() else {
             return false;
         };
@@ -331,11 +328,10 @@ impl Client {
             .headers
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        if target.address != self.0.address || target.headers == *headers {
-            return false;
+        if target.address == self.0.address {
+            *headers = target.headers;
         }
-        *headers = target.headers;
-        true
+        *headers != *used
     }
 }
 

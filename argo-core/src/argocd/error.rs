@@ -15,7 +15,7 @@ pub enum Error {
     Refused(Refused),
     /// The answer is a redirection, which is not followed: the token is for the configured
     /// address.
-    #[error("the server sends us elsewhere ({to}); the token goes to the configured address only")]
+    #[error("the server redirects to {to}; the token is sent only to the configured address")]
     Redirected {
         /// Scheme and host of the other place.
         to: String,

@@ -94,7 +94,7 @@ pub enum OptionsError {
     Core,
     /// `--port-forward`.
     #[error(
-        "argocd reaches its server through a port forwarding (--port-forward), which is not followed"
+        "argocd reaches its server through port forwarding (--port-forward), which is not supported here"
     )]
     PortForward,
     /// `ARGOCD_OPTS` that argocd refuses too.

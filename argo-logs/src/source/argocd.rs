@@ -33,8 +33,13 @@ use super::{
 /// Seconds that are added to the age of the first wanted line: the age is told by the server's
 /// clock, to the second. Lines before the wanted time are dropped here.
 const MARGIN: u64 = 4;
-/// The server sends no header before the first line: a quiet log counts as open after this.
+/// The server sends no header before the first line: a quiet log that is followed counts as open
+/// after this. Any other log ends, so its answer is awaited.
 const QUIET: Duration = Duration::from_millis(1500);
+/// The longest pause before a quiet log is asked for again.
+const PAUSE: Duration = Duration::from_secs(5);
+/// The difference of the clocks before the server has told its time.
+const UNKNOWN: i64 = i64::MIN;
 /// Bytes of lines that make one piece.
 const PIECE: usize = 64 * 1024;
 
@@ -46,9 +51,9 @@ pub struct ArgocdLogs {
 }
 
 /// The clocks of the server and of the nodes, in milliseconds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Clocks {
-    /// The server's clock is ahead of ours by this.
+    /// The server's clock is ahead of ours by this, or [`UNKNOWN`].
     server: AtomicI64,
     /// Some node's clock is ahead of the server's by at least this: it has written a line in
     /// the server's future. Ages are counted on the node.
@@ -60,7 +65,10 @@ impl ArgocdLogs {
     pub fn new(trees: Arc<Trees>) -> Self {
         Self {
             trees,
-            clocks: Arc::default(),
+            clocks: Arc::new(Clocks {
+                server: AtomicI64::new(UNKNOWN),
+                node: AtomicI64::new(0),
+            }),
         }
     }
 
@@ -73,28 +81,36 @@ impl ArgocdLogs {
 #[async_trait]
 impl LogSource for ArgocdLogs {
     async fn open(&self, pod: &ObjectRef, params: &OpenParams) -> Result<LogResponse, OpenError> {
+        let requested = Timestamp::now();
         let mut reading = Reading {
             trees: Arc::clone(&self.trees),
             app: self.app(pod),
             query: query(pod, params),
             since: params.since_time,
+            requested,
             clocks: Arc::clone(&self.clocks),
-            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(30), seed(pod)),
+            backoff: Backoff::new(Duration::from_secs(1), PAUSE, seed(pod)),
             stream: None,
             phase: Phase::Quiet,
             early: VecDeque::new(),
         };
-        match timeout(QUIET, reading.first()).await {
+        // The server takes no lines for all lines.
+        if params.tail_lines == Some(0) && reading.since.is_none() {
+            reading.since = Some(reading.server_time(requested).unwrap_or(requested));
+        }
+        let may_be_quiet = params.follow && !params.previous;
+        let patience = if may_be_quiet { QUIET } else { ASK_WITHIN };
+        match timeout(patience, reading.first()).await {
             // Still quiet: what was begun goes on in the body.
             Err(_) => {}
             Ok(first) => reading.early.extend(first?),
         }
-        let date = reading.server_time();
+        let date = reading.server_time(requested);
         let body = futures::stream::unfold(reading, |mut reading| async move {
             let piece = reading.next().await?;
             Some((piece, reading))
         });
-        Ok(LogResponse::new(Some(date), LogBody::from_stream(body)))
+        Ok(LogResponse::new(date, LogBody::from_stream(body)))
     }
 
     async fn pod(&self, pod: &ObjectRef) -> Result<Option<Pod>, AskError> {
@@ -134,7 +150,8 @@ fn query(pod: &ObjectRef, params: &OpenParams) -> LogQuery {
         since_seconds: None,
         tail_lines: params
             .tail_lines
-            .and_then(|lines| u64::try_from(lines).ok()),
+            .and_then(|lines| u64::try_from(lines).ok())
+            .filter(|lines| *lines > 0),
     }
 }
 
@@ -144,6 +161,8 @@ struct Reading {
     app: AppRef,
     query: LogQuery,
     since: Option<Timestamp>,
+    /// Time of the request, by our clock.
+    requested: Timestamp,
     clocks: Arc<Clocks>,
     backoff: Backoff,
     stream: Option<ApiStream<LogEntry>>,
@@ -223,12 +242,15 @@ impl Reading {
 
     async fn part(&mut self) -> Result<Part, Error> {
         loop {
-            let query = self.query_now();
-            let stream = self
-                .stream
-                .get_or_insert_with(|| self.trees.client().logs(&self.app, &query));
-            let answer = stream.next().await;
-            match answer {
+            let stream = match &mut self.stream {
+                Some(stream) => stream,
+                None => {
+                    let query = self.query_now();
+                    let stream = self.trees.client().logs(&self.app, &query);
+                    self.stream.insert(stream)
+                }
+            };
+            match stream.next().await {
                 Some(Ok(StreamItem::Message(entry))) => {
                     self.phase = Phase::Begun;
                     if let Some(part) = self.entry(entry) {
@@ -247,6 +269,7 @@ impl Reading {
                     if self.phase == Phase::Quiet && self.query.follow && is_no_news(&error) =>
                 {
                     self.stream = None;
+                    self.ask_for_the_rest();
                     sleep(self.backoff.next_delay()).await;
                 }
                 Some(Err(error)) => return Err(error),
@@ -254,6 +277,17 @@ impl Reading {
                 None if self.phase == Phase::Quiet => return Ok(Part::End),
                 None => return Err(Error::Unreachable("the log was cut off".to_owned())),
             }
+        }
+    }
+
+    /// Asks for every line since the first request from now on: nothing had been written then,
+    /// and more lines than a tail holds may come before the next one.
+    fn ask_for_the_rest(&mut self) {
+        if self.since.is_none() {
+            let first = self.server_time(self.requested).unwrap_or(self.requested);
+            let margin = jiff::SignedDuration::from_secs(1);
+            self.since = Some(first.checked_sub(margin).unwrap_or(first));
+            self.query.tail_lines = None;
         }
     }
 
@@ -267,8 +301,11 @@ impl Reading {
         }
         let time: Option<Timestamp> = entry.time_stamp_str.parse().ok();
         if let Some(time) = time {
-            let ahead = time.as_millisecond() - self.server_time().as_millisecond();
-            self.clocks.node.fetch_max(ahead, Ordering::Relaxed);
+            let now = self.server_time(Timestamp::now());
+            if let Some(now) = now {
+                let ahead = time.as_millisecond() - now.as_millisecond();
+                self.clocks.node.fetch_max(ahead, Ordering::Relaxed);
+            }
         }
         let is_early = time
             .zip(self.since)
@@ -279,17 +316,23 @@ impl Reading {
     /// Returns the query with the age of the first wanted line as of now.
     fn query_now(&self) -> LogQuery {
         let node = self.clocks.node.load(Ordering::Relaxed);
-        let since_seconds = self.since.map(|since| age(since, self.server_time(), node));
+        let now = Timestamp::now();
+        let now = self.server_time(now).unwrap_or(now);
+        let since_seconds = self.since.map(|since| age(since, now, node));
         LogQuery {
             since_seconds,
             ..self.query.clone()
         }
     }
 
-    fn server_time(&self) -> Timestamp {
-        let ahead = jiff::SignedDuration::from_millis(self.clocks.server.load(Ordering::Relaxed));
-        let now = Timestamp::now();
-        now.checked_add(ahead).unwrap_or(now)
+    /// Returns a time of our clock by the server's; nothing before the server has told its own.
+    fn server_time(&self, ours: Timestamp) -> Option<Timestamp> {
+        let ahead = self.clocks.server.load(Ordering::Relaxed);
+        if ahead == UNKNOWN {
+            return None;
+        }
+        ours.checked_add(jiff::SignedDuration::from_millis(ahead))
+            .ok()
     }
 }
 
@@ -336,12 +379,18 @@ fn refusal(message: &str) -> Refused {
 /// Translates a refusal of Argo CD into one of the cluster.
 fn translated(refused: &argo_core::argocd::Refused) -> Refused {
     let message = &refused.message;
-    // The server takes the kubelet's text for a line with a time: `unable to retrieve container
-    // logs for containerd://…` (argo-cd issues 11750, 21286).
-    let is_kubelet = message.starts_with("parsing time \"unable\"")
-        || message.starts_with("parsing time \"failed\"");
-    if is_kubelet {
+    // The server takes the kubelet's text for a line with a time and passes on its first word
+    // (argo-cd issues 11750, 21286): `unable to retrieve container logs for containerd://…` is
+    // for good, `failed to create fsnotify watcher` and its like pass.
+    if message.starts_with("parsing time \"unable\"") {
         return refusal("unable to retrieve container logs");
+    }
+    if message.starts_with("parsing time \"") {
+        return Refused {
+            status: 503,
+            message: "the node cannot read the log at the moment".to_owned(),
+            ..Refused::default()
+        };
     }
     Refused {
         // A status of 200 came before the error: the code is the one that the error names.
