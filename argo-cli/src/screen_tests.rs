@@ -78,7 +78,7 @@ fn a_failure_in_each_form() {
         ),
         (
             View::Buildkite,
-            format!("--- 1 workload rolled out\n{done}^^^ +++\n+++ Verdict\n{text}"),
+            format!("^^^ +++\n--- 1 workload rolled out\n{done}+++ Verdict\n{text}"),
         ),
         (
             View::Teamcity,

@@ -114,11 +114,17 @@ impl Recorder {
             Renderer::new(settings, false, header.started, header.app.clone()).recording();
         let (told, closed) = oneshot::channel();
         let compressed = file.is_compressed();
-        let writer = Closing {
+        let mut writer = Closing {
             writer: writer(file.file, compressed),
             told: Some(told),
         };
-        let mut recorder = Self {
+        // The header is in the file before anything else happens, so that a file that is cut
+        // anywhere later is still a recording. A disk that refuses it refuses the rest too,
+        // which the output reports.
+        let mut first = Vec::new();
+        json::append(header, &mut first);
+        let _ = writer.write_all(&first).and_then(|()| writer.flush());
+        Self {
             started: header.started,
             renderer,
             output: Output::to(Box::new(writer), SpoolLimits::default()),
@@ -126,10 +132,7 @@ impl Recorder {
             bytes: Vec::new(),
             clock: -1,
             facts: HashMap::new(),
-        };
-        recorder.json(header);
-        recorder.write();
-        recorder
+        }
     }
 
     /// Records a record.
