@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::{
     args::{FileArgs, ReportArgs},
@@ -29,8 +29,8 @@ pub struct Files {
     targets: Targets,
     /// True if the user keeps the recording.
     is_kept: bool,
-    /// True once the screen had no room for logs.
-    is_overflowing: bool,
+    /// An empty folder for logs that the screen has no room for; it goes away if it is not needed.
+    spare: Option<TempDir>,
 }
 
 /// The files that are made from a recording.
@@ -38,8 +38,6 @@ pub struct Files {
 pub struct Targets {
     files: Vec<(Form, Target)>,
     log_dir: Option<PathBuf>,
-    /// True if the folder is only for logs that the screen has no room for.
-    is_spare: bool,
 }
 
 /// The form of a file.
@@ -150,17 +148,7 @@ impl Targets {
         Ok(Self {
             files,
             log_dir: args.log_dir.clone(),
-            is_spare: false,
         })
-    }
-
-    /// Makes a new folder for the logs that the screen has no room for.
-    fn make_log_dir(&mut self) -> Result<(), Failure> {
-        let folder = tempfile::Builder::new().prefix("argo-assistant-logs-").tempdir();
-        let folder = folder.map_err(|error| unreadable(&std::env::temp_dir(), &error))?;
-        self.log_dir = Some(folder.keep());
-        self.is_spare = true;
-        Ok(())
     }
 
     /// Reads the recording once and writes every file. Returns a sentence for each that could
@@ -176,16 +164,6 @@ impl Targets {
         failed
     }
 
-    /// Removes the folder that turned out not to be needed.
-    fn drop_spare(&mut self) {
-        if self.is_spare
-            && let Some(folder) = self.log_dir.take()
-        {
-            // It stays empty if it cannot be removed.
-            let _ = fs::remove_dir(folder);
-        }
-    }
-
     fn is_empty(&self) -> bool {
         self.files.is_empty() && self.log_dir.is_none()
     }
@@ -197,56 +175,69 @@ impl Files {
     /// # Errors
     ///
     /// A usage error that names the first file that cannot be written.
-    pub fn prepare(args: &FileArgs, screen: &Screen) -> Result<Self, Failure> {
-        let mut targets = Targets::open(&args.reports)?;
-        if screen.log_budget().is_some() && args.reports.log_dir.is_none() {
-            targets.make_log_dir()?;
-        }
-        let is_read = !targets.is_empty();
-        let mut recording = None;
-        let mut source = None;
-        if let Some(path) = &args.record {
-            recording = Some(RecordingFile::create(path)?);
-            if is_read {
-                let file = File::open(path);
-                source = Some(file.map_err(|error| unreadable(path, &error))?);
-            }
-        } else if is_read {
-            let file = tempfile::tempfile();
-            let file = file.map_err(|error| unreadable(&std::env::temp_dir(), &error))?;
-            let again = file.try_clone();
-            source = Some(again.map_err(|error| unreadable(&std::env::temp_dir(), &error))?);
-            recording = Some(RecordingFile::temporary(file));
-        }
-        Ok(Self {
-            recording,
-            source,
-            targets,
+    pub fn prepare(args: &FileArgs, screen: &mut Screen) -> Result<Self, Failure> {
+        let targets = Targets::open(&args.reports)?;
+        let mut files = Self {
             is_kept: args.record.is_some(),
-            is_overflowing: false,
-        })
+            targets,
+            ..Self::default()
+        };
+        if let Some(path) = &args.record {
+            files.recording = Some(RecordingFile::create(path)?);
+            let file = File::open(path);
+            files.source = Some(file.map_err(|error| unreadable(path, &error))?);
+        } else if !files.targets.is_empty() {
+            let made = files.record_aside();
+            made.map_err(|error| unreadable(&std::env::temp_dir(), &error))?;
+        }
+        // Without a place for the rest of the logs the screen takes them all: nobody asked for
+        // less than that, and nothing may be lost.
+        if screen.log_budget().is_some() && files.make_spare().is_err() {
+            screen.lift_log_budget();
+        }
+        Ok(files)
     }
 
-    /// Says in half a sentence where the logs are that the screen has no room for.
+    /// Records into a file without a name.
+    fn record_aside(&mut self) -> io::Result<()> {
+        let file = tempfile::tempfile()?;
+        self.source = Some(file.try_clone()?);
+        self.recording = Some(RecordingFile::temporary(file));
+        Ok(())
+    }
+
+    /// Makes sure that there is a place for the logs that the screen has no room for.
+    fn make_spare(&mut self) -> io::Result<()> {
+        if self.targets.log_dir.is_none() {
+            let mut folder = tempfile::Builder::new();
+            self.spare = Some(folder.prefix("argo-assistant-logs-").tempdir()?);
+        }
+        match self.recording {
+            Some(_) => Ok(()),
+            None => self.record_aside(),
+        }
+    }
+
+    /// Says in half a sentence where the logs will be that the screen has no room for.
     pub fn place_for_logs(&mut self) -> String {
-        self.is_overflowing = true;
-        match (&self.targets.log_dir, self.is_kept) {
-            (Some(folder), _) => {
-                format!("the complete logs will be in {} at the end", folder.display())
-            }
-            (None, true) => "the recording has everything".to_owned(),
-            (None, false) => "the rest is lost".to_owned(),
+        if let Some(spare) = self.spare.take() {
+            self.targets.log_dir = Some(spare.keep());
+        }
+        match &self.targets.log_dir {
+            Some(folder) => format!("the complete logs will be in {} at the end", folder.display()),
+            None if self.is_kept => "the recording has everything".to_owned(),
+            None => "the rest is not kept".to_owned(),
         }
     }
 
     /// Writes the files from the recording, which is closed. Returns a sentence for each that
     /// could not be written.
-    pub fn write(mut self) -> Vec<String> {
+    pub fn write(self) -> Vec<String> {
         let Some(source) = self.source else {
             return Vec::new();
         };
-        if !self.is_overflowing {
-            self.targets.drop_spare();
+        if self.targets.is_empty() {
+            return Vec::new();
         }
         match Reader::of(source) {
             Ok(reader) => self.targets.write(reader),
@@ -260,4 +251,42 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
         "cannot record the run in {}: {error}",
         path.display()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(path: &Path) -> String {
+        let args = ReportArgs {
+            junit: Some(path.to_owned()),
+            ..ReportArgs::default()
+        };
+        Targets::open(&args).unwrap_err().message
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_told_before_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = refused(&folder.path().join("no/such/run.xml"));
+        assert!(said.ends_with("run.xml: entity not found"), "{said}");
+        assert!(refused(folder.path()).contains("it is a directory"));
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(refused(&file.join("run.xml")).contains("file/run.xml: "));
+    }
+
+    #[test]
+    fn a_file_that_was_there_stays_until_the_new_one_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.xml");
+        fs::write(&path, "old").unwrap();
+        let target = Target::open(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        target.write("new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        drop(Target::open(&path).unwrap());
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
 }

@@ -9,6 +9,7 @@
 mod detect_level;
 pub(crate) mod json;
 mod level;
+mod pod_color;
 mod record;
 mod stamp;
 
@@ -24,6 +25,7 @@ use crate::{
     settings::{Format, Settings},
     summary::Summary,
     verdict,
+    view::View,
 };
 
 use self::{json::LogJson, level::Levels, stamp::Stamp};
@@ -278,7 +280,14 @@ impl Renderer {
         let mut around = Vec::new();
         match self.settings.format {
             Format::Json => around = json::after_message(&self.app, origin),
-            Format::Text => push_tag(&format!("{}/{}", origin.pod, origin.container), &mut around),
+            Format::Text => {
+                push_tag(&format!("{}/{}", origin.pod, origin.container), &mut around);
+                if self.settings.view == View::Terminal && self.settings.colors {
+                    let style = pod_color::style(origin.pod);
+                    let tag = String::from_utf8_lossy(&around).trim_end().to_owned();
+                    around = format!("{style}{tag}{style:#} ").into_bytes();
+                }
+            }
         }
         Shared {
             around,

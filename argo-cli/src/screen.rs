@@ -111,6 +111,11 @@ impl Screen {
         self.budget.limit()
     }
 
+    /// Lets the logs have as much of the screen as they want.
+    pub fn lift_log_budget(&mut self) {
+        self.budget = LogBudget::default();
+    }
+
     /// Appends a line of argocd, or the beginning of one.
     pub fn argo(
         &mut self,

@@ -50,9 +50,9 @@ async fn start(
     let started = Timestamp::now();
     let mut signals = Signals::catch()
         .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
-    let screen = screen(&args, settings, started);
+    let mut screen = screen(&args, settings, started);
     let has_table = screen.view() == View::Terminal;
-    let mut files = Files::prepare(&args.files, &screen)?;
+    let mut files = Files::prepare(&args.files, &mut screen)?;
     let extra = argocd.as_ref().map(|(config, _)| config.extra.as_slice());
     let ways = Ways::find(&args.target, &env, extra.unwrap_or_default())?;
     let args = Arc::new(args);

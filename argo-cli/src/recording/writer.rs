@@ -6,7 +6,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use argo_core::{Level, Record};
@@ -29,6 +29,8 @@ use crate::{
 
 /// Bytes that are collected before they are handed to the writing thread.
 const BATCH: usize = 64 * 1024;
+/// The longest time that recorded bytes stay in this program.
+const FLUSH: Duration = Duration::from_millis(500);
 /// Time limit for the last bytes to reach the file.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -117,6 +119,7 @@ impl Recorder {
         let mut writer = Closing {
             writer: writer(file.file, compressed),
             told: Some(told),
+            flushed: Instant::now(),
         };
         // The header is in the file before anything else happens, so that a file that is cut
         // anywhere later is still a recording. A disk that refuses it refuses the rest too,
@@ -283,14 +286,22 @@ impl Write for Refused {
 struct Closing {
     writer: Box<dyn Write + Send>,
     told: Option<oneshot::Sender<()>>,
+    /// The last time that everything written so far was in the file.
+    flushed: Instant,
 }
 
 impl Write for Closing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write(bytes)
+        let written = self.writer.write(bytes)?;
+        // While lines never stop, the thread has no quiet moment in which it flushes.
+        if self.flushed.elapsed() >= FLUSH {
+            self.flush()?;
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.flushed = Instant::now();
         self.writer.flush()
     }
 }
