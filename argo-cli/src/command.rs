@@ -75,7 +75,7 @@ fn execute(command: Command) -> Result<i32, Failure> {
         Command::Completions { shell } => completions(shell),
         Command::Man => manual(),
         Command::Bugreport { typed } => print(&bugreport::report(&typed, std::env::vars_os())),
-        Command::Replay(args) => replay::replay(*args),
+        Command::Replay(args) => replay::replay(&args),
         Command::Report(args) => report::report(&args),
         Command::Sync(args) => {
             let view = args.follow.view.clone();

@@ -48,26 +48,26 @@ impl Player {
                 self.screen.verdict(&summary, at, out);
             }
             Entry::Fact(_) => {}
-            Entry::Record { record, bytes } => self.record(record, bytes, at, out),
+            Entry::Record { record, bytes } => self.record(&record, bytes.as_deref(), at, out),
         }
     }
 
     fn record(
         &mut self,
-        record: Record,
-        bytes: Option<Vec<u8>>,
+        record: &Record,
+        bytes: Option<&[u8]>,
         at: Timestamp,
         out: &mut Vec<u8>,
     ) {
         match &record.body {
             Body::Log(log) => {
-                let text = bytes.as_deref().unwrap_or(record.msg.as_bytes());
+                let text = bytes.unwrap_or(record.msg.as_bytes());
                 self.line(log, record.level, record.time, text, at, out);
             }
             Body::Argo(argo) => self.argo(argo, &record.msg, at, out),
             // The fact before it holds more.
             Body::Verdict(_) => {}
-            _ => self.screen.record(&record, at, out),
+            _ => self.screen.record(record, at, out),
         }
     }
 

@@ -224,7 +224,7 @@ fn replayed(bytes: &[u8], screen: Screen) -> Vec<u8> {
     let mut reader = reader(bytes);
     let mut player = Player::new(screen);
     let mut out = Vec::new();
-    while let Some((at, entry)) = reader.next() {
+    while let Some((at, entry)) = reader.next_entry() {
         player.play(entry, at, &mut out);
     }
     assert_eq!(reader.skipped, 0);

@@ -22,7 +22,7 @@ use crate::{
 const BATCH: usize = 64 * 1024;
 
 /// Shows a recording in the chosen form.
-pub(super) fn replay(args: ReplayArgs) -> Result<i32, Failure> {
+pub(super) fn replay(args: &ReplayArgs) -> Result<i32, Failure> {
     let settings = settings(&args.view);
     let mut reader = Reader::open(&args.file).map_err(|error| unreadable(&args.file, &error))?;
     let header = reader.header().clone();
@@ -35,7 +35,7 @@ pub(super) fn replay(args: ReplayArgs) -> Result<i32, Failure> {
     let mut player = Player::new(Screen::new(renderer, args.view.quiet, budget));
     let mut out = Vec::new();
     let mut clock = header.started;
-    while let Some((at, entry)) = reader.next() {
+    while let Some((at, entry)) = reader.next_entry() {
         if let Some(speed) = args.speed.filter(|_| at > clock) {
             if !write(&mut out)? {
                 return Ok(exit::OK);

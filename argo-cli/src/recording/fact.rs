@@ -13,7 +13,6 @@ use crate::summary::{Row, Summary};
 /// A state that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "lowercase")]
-#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 pub enum Fact {
     /// A pod.
     Pod(PodFact),

@@ -18,7 +18,6 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// An item of a recording.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 pub enum Entry {
     /// A record.
     Record {
@@ -127,7 +126,7 @@ impl Reader {
     }
 
     /// Returns the next entry and its arrival.
-    pub fn next(&mut self) -> Option<(Timestamp, Entry)> {
+    pub fn next_entry(&mut self) -> Option<(Timestamp, Entry)> {
         loop {
             self.line.clear();
             let read = self.source.read_until(b'\n', &mut self.line);

@@ -87,7 +87,7 @@ impl Story {
     /// Reads a recording, and passes each log line to `logs`.
     pub fn read(reader: &mut Reader, mut logs: Option<&mut LogFiles>) -> Self {
         let mut story = Self::of(reader.header().clone());
-        while let Some((at, entry)) = reader.next() {
+        while let Some((at, entry)) = reader.next_entry() {
             story.ended = at;
             match entry {
                 Entry::Fact(fact) => story.fact(fact, at),

@@ -52,7 +52,7 @@ fn operation(story: &Story) -> Option<Value> {
     let started = operation.started?;
     let finished = operation.finished.unwrap_or(story.ended);
     let text = format!("sync operation {}", operation.phase);
-    Some(span(story, &text, "sync", 0, 0, (started, finished), json!({
+    Some(span(story, &text, "sync", 0, 0, (started, finished), &json!({
         "revision": operation.revision,
     })))
 }
@@ -64,7 +64,7 @@ fn threads(story: &Story, process: usize, first: usize, pod: &PodFact) -> Vec<Va
     let end = story.gone.get(&pod.uid).copied().unwrap_or(story.ended);
     if let Some(created) = pod.created {
         let args = json!({"phase": pod.phase, "node": pod.node, "reason": pod.reason});
-        events.push(span(story, &pod.name, "pod", process, first, (created, end), args));
+        events.push(span(story, &pod.name, "pod", process, first, (created, end), &args));
     }
     for (number, container) in pod.containers.iter().enumerate() {
         let thread = first + number + 1;
@@ -92,7 +92,7 @@ fn run_span(
         None => container.to_owned(),
     };
     let args = json!({"restart": run.restart, "exit": run.exit, "reason": run.reason});
-    Some(span(story, &text, "container", process, thread, (started, finished), args))
+    Some(span(story, &text, "container", process, thread, (started, finished), &args))
 }
 
 fn span(
@@ -102,7 +102,7 @@ fn span(
     process: usize,
     thread: usize,
     (start, end): (Timestamp, Timestamp),
-    args: Value,
+    args: &Value,
 ) -> Value {
     let start = micros(story, start);
     let duration = (micros(story, end) - start).max(0);

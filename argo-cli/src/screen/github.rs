@@ -46,7 +46,10 @@ pub fn step_summary(markdown: &str) -> String {
     if markdown.len() <= SUMMARY {
         return markdown.to_owned();
     }
-    let cut = markdown.floor_char_boundary(SUMMARY - 200);
+    let mut cut = SUMMARY - 200;
+    while !markdown.is_char_boundary(cut) {
+        cut -= 1;
+    }
     let end = markdown[..cut].rfind('\n').unwrap_or(cut);
     format!(
         "{}\n\n(The rest is left out: GitHub takes no more than 1 MiB.)\n",

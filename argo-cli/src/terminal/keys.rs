@@ -30,12 +30,13 @@ impl Keys {
         let before = tcgetattr(io::stdin()).ok()?;
         let (sender, keys) = mpsc::unbounded_channel();
         let reading = move || {
-            for byte in io::stdin().bytes() {
-                let key = match byte {
-                    Ok(b's' | b'S') => Key::Status,
-                    Ok(b'q' | b'Q') => Key::Quit,
-                    Ok(_) => continue,
-                    Err(_) => return,
+            let mut stdin = io::stdin();
+            let mut byte = [0];
+            while stdin.read_exact(&mut byte).is_ok() {
+                let key = match byte[0] {
+                    b's' | b'S' => Key::Status,
+                    b'q' | b'Q' => Key::Quit,
+                    _ => continue,
                 };
                 if sender.send(key).is_err() {
                     return;

@@ -93,5 +93,5 @@ async fn next_stop(stop: &mut Option<unix::Signal>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
