@@ -71,9 +71,7 @@ impl Verdict {
             for line in lines {
                 *expected.entry(line.clone()).or_insert(0) += 1;
                 let got = self.lines.get(&line).copied().unwrap_or(0);
-                let end = self.is_unreachable.then_some(&Excuse::End);
-                let mut excuses = self.excuses.iter().chain(end);
-                if got == 0 && !excuses.any(|e| e.covers(run, line.0)) {
+                if got == 0 && !self.excuses(run, line.0) {
                     return Err(format!("lost: {line:?}; notices: {:?}", self.excuses));
                 }
             }
@@ -108,7 +106,7 @@ impl Verdict {
                 .iter()
                 .rposition(|life| life.start <= *time)
                 .unwrap_or(0);
-            if got < *count && !self.excuses.iter().any(|e| e.covers(run, *time)) {
+            if got < *count && !self.excuses(run, *time) {
                 return Err(format!("{got} times instead of {count}: {text:?}"));
             }
         }
@@ -128,7 +126,14 @@ impl Verdict {
             .rposition(|life| life.start <= line.0)
             .unwrap_or(0);
         let whole = |other: &(i64, String)| other.0 == line.0 && other.1.starts_with(&line.1);
-        expected.keys().any(whole) && self.excuses.iter().any(|e| e.covers(run, line.0))
+        expected.keys().any(whole) && self.excuses(run, line.0)
+    }
+
+    /// True if a notice covers a missing line.
+    fn excuses(&self, run: usize, time: i64) -> bool {
+        let end = self.is_unreachable.then_some(&Excuse::End);
+        let mut excuses = self.excuses.iter().chain(end);
+        excuses.any(|excuse| excuse.covers(run, time))
     }
 }
 
