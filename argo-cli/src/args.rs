@@ -67,7 +67,8 @@ impl Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: argocd's own; 0 success; 1 failed (--fail-fast, follow, diagnose); 2 usage or
-configuration error; 70 our own --timeout; 126/127 argocd not executable/not found; 129/130/143 signals;
+configuration error; 70 our own --timeout, or diagnose: not yet; 73 paused until a person acts
+(follow, diagnose; see --on-paused); 126/127 argocd not executable/not found; 129/130/143 signals;
 141 output closed by its reader.
 
 How the output looks: LOG_FORMAT=text|json, LOG_LEVEL, LOG_FULL_TIMESTAMP, LOG_TIMESTAMP_FORMAT,
@@ -156,6 +157,9 @@ pub struct DiagnoseArgs {
     /// The flags about the look of the output.
     #[command(flatten)]
     pub view: ViewArgs,
+    /// The flag about paused rollouts.
+    #[command(flatten)]
+    pub paused: PausedArgs,
 }
 
 /// `explain`.
@@ -475,6 +479,32 @@ pub struct WaitArgs {
     /// After success, wait until the old pods have ended, for programs that must not run twice
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_WAIT_TERMINATED")]
     pub wait_terminated: bool,
+
+    /// The flag about paused rollouts.
+    #[command(flatten)]
+    pub paused: PausedArgs,
+}
+
+/// The flag about rollouts that are paused until a person acts.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Waiting")]
+pub struct PausedArgs {
+    /// Reaction to a rollout that is paused until a person acts, once nothing else is left to wait
+    /// for: wait (the default of sync), end with exit code 0, or with 1. Without this flag follow
+    /// and diagnose end with 73. A pause with a duration is always waited for
+    #[arg(long, value_enum, env = "ARGO_ASSISTANT_ON_PAUSED")]
+    pub on_paused: Option<OnPaused>,
+}
+
+/// `--on-paused`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnPaused {
+    /// Wait on
+    Wait,
+    /// End with exit code 0
+    Succeed,
+    /// End with exit code 1
+    Fail,
 }
 
 /// The flags about argocd.

@@ -8,6 +8,9 @@ pub const FAILED: i32 = 1;
 pub const USAGE: i32 = 2;
 /// Our own `--timeout` ran out (`EX_SOFTWARE` of sysexits.h, as krane uses it).
 pub const TIMEOUT: i32 = 70;
+/// A rollout is paused until a person acts (`EX_CANTCREAT` of sysexits.h has the number; no
+/// program of this kind uses it).
+pub const PAUSED: i32 = 73;
 /// argocd cannot be executed; shells use the same code.
 pub const NOT_EXECUTABLE: i32 = 126;
 /// argocd is not found; shells use the same code.

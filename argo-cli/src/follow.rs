@@ -3,6 +3,7 @@
 mod config;
 mod ending;
 mod observer;
+pub(crate) mod pausing;
 pub(crate) mod settling;
 mod streams;
 
@@ -100,6 +101,8 @@ pub enum Outcome {
     Failed,
     /// The time is over.
     TimedOut,
+    /// A rollout is paused until a person acts, and nothing else is left to wait for.
+    Paused,
 }
 
 /// The outcome of a deployment and its explanation.
@@ -139,6 +142,7 @@ impl fmt::Display for Verdict {
             (Outcome::RolledOut, _) => write!(f, "rolled out {app} in {took}"),
             (_, Some(cause)) => write!(f, "{}: {}", cause.workload, cause.sentence),
             (Outcome::Failed, None) => write!(f, "{app} failed after {took}; no cause was found"),
+            (Outcome::Paused, None) => write!(f, "{app} is paused after {took}"),
             (Outcome::TimedOut, None) => {
                 write!(
                     f,

@@ -113,9 +113,13 @@ fn line(elapsed: Duration, waiting: &[&Row], findings: &[Finding]) -> String {
 /// `Deployment/web 2/3 ready — container app is not ready`
 pub(crate) fn workload(row: &Row, findings: &[Finding]) -> String {
     let mut text = printable(&row.object.to_string());
-    if let (Some(ready), Some(desired)) = (row.ready, row.desired) {
-        let counted = if row.runs_once { "succeeded" } else { "ready" };
-        text.push_str(&format!(" {ready}/{desired} {counted}"));
+    // A pause says itself how many pods are new.
+    if row.runs_once {
+        if let (Some(ready), Some(desired)) = (row.ready, row.desired) {
+            text.push_str(&format!(" {ready}/{desired} succeeded"));
+        }
+    } else if let Some(counts) = row.counts().filter(|_| row.state != "paused") {
+        text.push_str(&format!(" {counts}"));
     }
     let why = of(row, findings).map(|finding| finding.sentence.as_str());
     let counts = format!(

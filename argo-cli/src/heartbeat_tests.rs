@@ -16,6 +16,7 @@ fn row(name: &str, ready: i64, desired: i64, waiting_for: &str) -> Row {
         state: "progressing".to_owned(),
         ready: Some(ready),
         desired: Some(desired),
+        pods: None,
         restarts: 0,
         seconds: None,
         waiting_for: Some(waiting_for.to_owned()),

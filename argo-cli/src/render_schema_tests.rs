@@ -209,6 +209,7 @@ fn codes_are_listed() {
         Outcome::TimedOut,
         Outcome::Interrupted,
         Outcome::Waiting,
+        Outcome::Paused,
     ];
     let outcomes: Vec<&str> = outcomes.map(Outcome::name).into();
     assert_eq!(

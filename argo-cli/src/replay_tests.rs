@@ -73,6 +73,7 @@ pub(crate) fn summary() -> Summary {
         state: "progressing".to_owned(),
         ready: Some(i64::from(complete)),
         desired: Some(1),
+        pods: None,
         restarts: 2,
         seconds: complete.then_some(8),
         waiting_for: (!complete).then(|| "1 of 1 ready".to_owned()),

@@ -94,7 +94,7 @@ impl Run {
             let over = match event {
                 LoopEvent::ReaderGone => return self.reader_gone().await,
                 LoopEvent::Input(Input::Tick) => {
-                    self.fact(|session| Some(session.table()));
+                    self.fact(|session| Some(session.table(Timestamp::now())));
                     self.input(Input::Tick)
                 }
                 LoopEvent::Input(input) => self.input(input),
@@ -463,7 +463,8 @@ impl Run {
         if !display.may_draw() {
             return;
         }
-        let (rows, findings) = (self.session.rows(), self.session.findings());
+        let now = Timestamp::now();
+        let (rows, findings) = (self.session.rows(now), self.session.findings());
         let config = self.session.config();
         let application = self.session.application();
         display.draw(
@@ -501,7 +502,7 @@ impl Run {
     async fn end(mut self) -> i32 {
         let now = self.now();
         let summary = self.session.summary(self.outcome.as_ref(), now);
-        self.fact(|session| Some(session.table()));
+        self.fact(|session| Some(session.table(Timestamp::now())));
         if let Some(mut recorder) = self.recorder.take() {
             recorder.verdict(&summary, now);
             recorder.end().await;

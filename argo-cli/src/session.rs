@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 use crate::{
     argocd::{ArgocdExit, Signal, Wait},
-    args::{Events, OnDegraded, WorkloadName},
+    args::{Events, OnDegraded, OnPaused, WorkloadName},
     follow::Observer,
     heartbeat::Heartbeat,
     render,
@@ -62,6 +62,8 @@ pub struct Config {
     pub settle: Duration,
     /// True if success needs the old pods to have ended.
     pub wait_terminated: bool,
+    /// The reaction to a rollout that is paused until a person acts, if the user chose one.
+    pub on_paused: Option<OnPaused>,
 }
 
 /// The argocd of a run.
@@ -215,8 +217,11 @@ impl Session {
             self.look(now);
         }
         let was_synced = self.progress().is_synced();
-        let workload = self.observer.track(&event, now);
-        let line = workload.and_then(|workload| self.status_lines.changed(workload, now));
+        let workload = self.observer.track(&event, now).cloned();
+        let line = workload.and_then(|workload| {
+            let pods = || self.observer.pods(&workload);
+            self.status_lines.changed(&workload, pods, now)
+        });
         self.say(line);
         match &event {
             TrackEvent::Synced if !was_synced => self.synced(),
@@ -272,7 +277,7 @@ impl Session {
     fn tick(&mut self, now: Timestamp) {
         if self.observer.is_due(now) {
             self.examine(now);
-            let held = self.status_lines.held_back(self.observer.progress(), now);
+            let held = self.status_lines.held_back(&self.observer, now);
             self.say(held);
             self.heartbeat(now);
         }
@@ -321,7 +326,7 @@ impl Session {
         // A finding says more than a reason that may pass; it comes first.
         let mut reasons = self.findings();
         reasons.extend(self.observer.reasons(now));
-        let line = self.heartbeat.beat(elapsed, &self.rows(), &reasons);
+        let line = self.heartbeat.beat(elapsed, &self.rows(now), &reasons);
         let end = self.end_in_sight(now).unwrap_or_default();
         let line = line.map(|line| line + &end);
         let body = Body::Status(Status::default());

@@ -24,6 +24,7 @@ fn config() -> Config {
         timeout: None,
         settle: Duration::from_secs(10),
         wait_terminated: false,
+        on_paused: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use argo_core::{Level, ObjectRef};
 use argo_events::EventRecord;
-use argo_workloads::{diagnosis::Finding, rollout::RolloutState};
+use argo_workloads::{diagnosis::Finding, progress::PodCounts, rollout::RolloutState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,8 @@ pub enum Outcome {
     Interrupted,
     /// A single look found that the rollout is not complete yet.
     Waiting,
+    /// A rollout is paused until a person acts, and nothing else is left to wait for.
+    Paused,
 }
 
 impl Outcome {
@@ -41,6 +43,7 @@ impl Outcome {
             Self::TimedOut => "timeout",
             Self::Interrupted => "interrupted",
             Self::Waiting => "waiting",
+            Self::Paused => "paused",
         }
     }
 }
@@ -94,6 +97,9 @@ pub struct Row {
     pub ready: Option<i64>,
     /// Pods wanted.
     pub desired: Option<i64>,
+    /// Pods that are ready, the new and the old ones apart; absent once it is complete.
+    #[serde(default)]
+    pub pods: Option<PodCounts>,
     /// Number of container restarts of the new pods.
     pub restarts: u32,
     /// Seconds from the start until the rollout was complete.
@@ -120,6 +126,7 @@ impl Row {
             state: word(state).to_owned(),
             ready: state.ready,
             desired: state.desired,
+            pods: None,
             restarts: 0,
             seconds: None,
             waiting_for: state.waiting_for.clone(),
@@ -131,12 +138,32 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Returns the number of ready pods of the newest revision, or of all where no old pod is
+    /// ready.
+    pub fn ready_new(&self) -> Option<i64> {
+        let mixed = self.pods.filter(|pods| pods.old > 0);
+        let new = mixed.and_then(|pods| i64::try_from(pods.new).ok());
+        new.or(self.ready)
+    }
+
+    /// Returns `0/3 new, 3 old still serve`, or `1/3 ready` where no old pod is ready.
+    pub fn counts(&self) -> Option<String> {
+        let (ready, desired) = (self.ready?, self.desired?);
+        let mixed = self.pods.filter(|pods| pods.old > 0);
+        Some(match mixed {
+            Some(pods) => pods.words(desired),
+            None => format!("{ready}/{desired} ready"),
+        })
+    }
+}
+
 fn word(state: &RolloutState) -> &'static str {
     if state.failed.is_some() {
         "failed"
     } else if state.complete {
         "complete"
-    } else if state.paused {
+    } else if state.pause.is_some() {
         "paused"
     } else {
         "progressing"

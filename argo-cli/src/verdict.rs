@@ -124,7 +124,7 @@ fn within(mut lines: Vec<String>, most: usize) -> Vec<String> {
 pub fn record(summary: &Summary, time: Timestamp) -> Record {
     let level = match summary.outcome {
         Outcome::Succeeded => Level::Info,
-        Outcome::Interrupted | Outcome::Waiting => Level::Warning,
+        Outcome::Interrupted | Outcome::Waiting | Outcome::Paused => Level::Warning,
         Outcome::Failed | Outcome::TimedOut => Level::Error,
     };
     let body = record::Verdict {
@@ -177,9 +177,13 @@ fn has_several_namespaces(summary: &Summary) -> bool {
 
 fn success(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let mut lines = vec![rolled_out(summary)];
-    lines[0] = look.paint(&lines[0], AnsiColor::Green.on_default());
+    if incomplete_rows(summary).is_empty() {
+        lines[0] = look.paint(&lines[0], AnsiColor::Green.on_default());
+    }
     let causes = cause::causes(summary);
-    if let Some(cause) = causes.first() {
+    // The first line has told of a pause.
+    let told = |cause: &&Cause<'_>| cause.code() == "rollout-paused";
+    if let Some(cause) = causes.first().filter(|cause| !told(cause)) {
         let text = format!(
             "Worth a look: {}{}",
             cause.sentence(),
@@ -208,6 +212,16 @@ fn rolled_out(summary: &Summary) -> String {
             "{}: {who} reports success; no workload was found.",
             printable(&summary.app)
         );
+    }
+    let paused = not_complete(summary).filter(|state| state.contains(" is paused"));
+    if let Some(state) = paused {
+        let (app, took) = (printable(&summary.app), in_words(summary.elapsed));
+        let who = if summary.argocd_exit.is_some() {
+            "argocd"
+        } else {
+            "Argo CD"
+        };
+        return format!("{app}: {who} reports success after {took}, but {state}.");
     }
     if let Some(text) = incomplete(summary) {
         return text;
@@ -291,14 +305,39 @@ fn waited(summary: &Summary, wait: &Wait) -> String {
     let target = printable(&wait.sentence("it"));
     let took = in_words(summary.elapsed);
     let all = summary.workloads.len();
-    let complete = summary.workloads.iter().filter(|row| row.complete).count();
-    let state = match all {
-        0 => String::new(),
-        1 if complete == 1 => "; the workload is complete".to_owned(),
-        1 => "; the workload is not complete".to_owned(),
-        _ => format!("; {complete} of {all} workloads are complete"),
+    let state = match (all, not_complete(summary)) {
+        (0, _) => String::new(),
+        (1, Some(state)) => format!("; {state}"),
+        (_, Some(state)) if state.contains(" is paused") => format!("; {state}"),
+        (_, Some(_)) => {
+            let complete = all - incomplete_rows(summary).len();
+            format!("; {complete} of {all} workloads are complete")
+        }
+        (1, None) => "; the workload is complete".to_owned(),
+        (_, None) => format!("; {all} of {all} workloads are complete"),
     };
     format!("{app}: argocd waited for {target}, which took {took}{state}.")
+}
+
+fn incomplete_rows(summary: &Summary) -> Vec<&Row> {
+    let rows = summary.workloads.iter();
+    rows.filter(|row| !row.complete).collect()
+}
+
+/// `Rollout/web is paused at step 2/4 (weight 25) for 8 s, 1 of 4 pods new`
+fn not_complete(summary: &Summary) -> Option<String> {
+    let rows = incomplete_rows(summary);
+    let first = rows.first()?;
+    let name = printable(&first.object.to_string());
+    let missing = first.failed.as_ref().or(first.waiting_for.as_ref());
+    let missing = missing.map(|text| cap(&printable(text), 2 * WIDTH));
+    let state = match missing {
+        Some(missing) if missing.starts_with("paused") => format!("{name} is {missing}"),
+        Some(missing) => format!("{name} is not complete: {missing}"),
+        None => format!("{name} is not complete"),
+    };
+    let more = named(rows.iter().skip(1).map(|row| printable(&row.object.to_string())).collect());
+    Some(format!("{state}{more}"))
 }
 
 /// Returns the slowest workload, if there is something to compare.
@@ -357,9 +396,10 @@ fn header(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> String {
         Outcome::TimedOut => ("TIMED OUT", AnsiColor::Red),
         Outcome::Interrupted => ("INTERRUPTED", AnsiColor::Yellow),
         Outcome::Waiting => ("NOT READY", AnsiColor::Yellow),
+        Outcome::Paused => ("PAUSED", AnsiColor::Yellow),
     };
     let mut facts = Vec::new();
-    if !summary.reason.is_empty() {
+    if !summary.reason.is_empty() && summary.outcome != Outcome::Paused {
         facts.push(end(summary));
     }
     if let Some(exit) = summary.argocd_exit {
@@ -455,6 +495,17 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     let what = row.waiting_for.as_deref().unwrap_or(&row.state);
     let others = waiting.iter().skip(1);
     let more = named(others.map(|row| printable(&row.object.to_string())).collect());
+    if row.state == "paused" {
+        let (name, what) = (printable(&row.object.to_string()), printable(what));
+        return format!("{name}: {}{more}", cap(&what, 2 * WIDTH));
+    }
+    let counts = row.counts().filter(|_| row.pods.is_some_and(|pods| pods.old > 0));
+    let what = match counts {
+        Some(counts) if what.ends_with("updated") || what.ends_with(" ready") => counts,
+        Some(counts) => format!("{counts}; {what}"),
+        None => what.to_owned(),
+    };
+    let what = &*what;
     let end = match summary.outcome {
         Outcome::Interrupted => "when it was interrupted",
         _ => "and no cause found",
@@ -467,7 +518,7 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     format!(
         "{}: {verb}{} after {}, {end}{more}",
         printable(&row.object.to_string()),
-        cap(&printable(what), 2 * WIDTH),
+        cap(&printable(&what), 2 * WIDTH),
         in_words(summary.elapsed),
     )
 }
@@ -494,6 +545,7 @@ fn reason(summary: &Summary) -> &'static str {
     match summary.reason.as_str() {
         "signal" => "it was interrupted",
         "timeout" => "its time was over",
+        "paused" => "it is paused until a person acts",
         "fail-fast" => "it could not succeed any more",
         "settle" => "a container crashed after success",
         "look" => "this was one look",

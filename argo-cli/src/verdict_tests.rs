@@ -39,6 +39,7 @@ fn row(kind: &str, name: &str, ready: i64, desired: i64) -> Row {
         state: if complete { "complete" } else { "progressing" }.to_owned(),
         ready: Some(ready),
         desired: Some(desired),
+        pods: None,
         restarts: 0,
         seconds: complete.then_some(4),
         waiting_for: (!complete).then(|| format!("{ready} of {desired} ready")),
@@ -419,6 +420,27 @@ fn only_a_rollout_is_called_rolled_out() {
         "shop: argocd waited for ConfigMap/settings to be synced and without an operation, which took \
          1 m 06 s."
     );
+}
+
+#[test]
+fn a_paused_workload_is_never_called_rolled_out() {
+    const STATE: &str = "Rollout/web is paused at step 2/4 (weight 25) for 8 s, 1 of 4 pods new.";
+    let words = STATE.trim_start_matches("Rollout/web is ").trim_end_matches('.');
+    let mut paused = good();
+    paused.workloads[1] = Row {
+        state: "paused".to_owned(),
+        waiting_for: Some(words.to_owned()),
+        ..row("Rollout", "web", 3, 4)
+    };
+    let suspended = Summary {
+        wait: waiting_for(&["--suspended"]),
+        ..paused.clone()
+    };
+    for summary in [paused, suspended] {
+        let said = sentence(&summary);
+        assert!(said.ends_with(STATE), "{said}");
+        assert!(!said.to_lowercase().contains("rolled out"), "{said}");
+    }
 }
 
 #[test]

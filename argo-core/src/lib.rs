@@ -46,6 +46,7 @@ mod kind_traits;
 mod level;
 mod notice;
 mod object;
+mod pause;
 pub mod record;
 pub mod resource;
 mod rollout_state;
@@ -61,6 +62,7 @@ pub use kind_traits::{KindTraits, Newest, OwnedRevision, RefusedPods, RevisionLa
 pub use level::{Level, ParseLevelError};
 pub use notice::{Notice, NoticeCode};
 pub use object::{GroupKind, ObjectName, ObjectRef};
+pub use pause::{Pause, PausedBy, Step};
 pub use record::Record;
 pub use rollout_state::RolloutState;
 pub use timer::sleep_until;

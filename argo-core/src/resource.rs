@@ -10,6 +10,7 @@ mod convert;
 mod lenient;
 mod meta;
 mod pod;
+mod rollout;
 mod workload;
 
 pub use application::{
@@ -23,6 +24,10 @@ pub use pod::{
     ClaimSource, Container, ContainerState, ContainerStatus, Exec, ExitCodes, HttpGet, Pod,
     PodSpec, PodStatus, Probe, Resources, RestartRule, Running, TcpSocket, Terminated, Volume,
     Waiting,
+};
+pub use rollout::{
+    BlueGreen, Canary, CanaryStep, CurrentRun, CurrentRuns, Measurement, Metric, MetricResult,
+    PauseCondition, PauseStep, WorkloadRef,
 };
 pub use workload::{
     RollingUpdate, Template, TemplateMeta, UpdateStrategy, WorkloadObject, WorkloadSpec,

@@ -1,6 +1,6 @@
 //! The progress of one workload, as its kind reads it from the object.
 
-use crate::{resource::WorkloadObject, text::redacted};
+use crate::{Pause, Step, resource::WorkloadObject, text::redacted};
 
 /// The progress of a workload. Counts are pods, unless the kind documents another unit.
 ///
@@ -34,8 +34,13 @@ pub struct RolloutState {
     pub complete: bool,
     /// The reason for which the controller itself has given up.
     pub failed: Option<String>,
-    /// True while the workload is paused or suspended.
-    pub paused: bool,
+    /// True once the controller has gone back to the old revision and does not try the new
+    /// one again by itself.
+    pub aborted: bool,
+    /// The pause that the workload stands in, whether timed or until a person acts.
+    pub pause: Option<Pause>,
+    /// The step of a canary that is under way.
+    pub step: Option<Step>,
     /// The missing step in a few words (`2 of 3 updated`); absent once the workload is
     /// complete or failed.
     pub waiting_for: Option<String>,
@@ -43,7 +48,7 @@ pub struct RolloutState {
 
 impl RolloutState {
     /// Reads the four counts that Deployments, StatefulSets, ReplicaSets and Rollouts
-    /// share, and whether the workload is paused. Absent replicas count as 1.
+    /// share. Absent replicas count as 1.
     #[must_use]
     pub fn replicas(object: &WorkloadObject) -> Self {
         let (spec, status) = (&object.spec, &object.status);
@@ -52,7 +57,6 @@ impl RolloutState {
             updated: Some(status.updated_replicas.unwrap_or(0)),
             ready: Some(status.ready_replicas.unwrap_or(0)),
             available: Some(status.available_replicas.unwrap_or(0)),
-            paused: spec.paused,
             ..Self::default()
         }
     }
@@ -62,6 +66,19 @@ impl RolloutState {
     pub fn done(mut self) -> Self {
         self.complete = true;
         self
+    }
+
+    /// Marks the rollout as paused. It then waits for what ends the pause.
+    #[must_use]
+    pub fn pauses(mut self, pause: Pause) -> Self {
+        let words = pause.words(pause.since.unwrap_or_default());
+        self.pause = Some(pause);
+        self.waits(words.trim_end_matches(" for 0 s"))
+    }
+
+    /// True while the rollout is paused until a person acts.
+    pub fn waits_for_a_person(&self) -> bool {
+        !self.complete && self.pause.is_some_and(|pause| pause.waits_for_a_person())
     }
 
     /// Names the step that is missing. Credentials in a quoted message are cut.

@@ -52,6 +52,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+mod before_abort;
 mod code;
 mod context;
 mod facts;
@@ -134,11 +135,18 @@ pub fn without_credentials(message: &str) -> String {
 /// as its cause does; remembering the findings that come and go is the job of [`Timeline`].
 pub fn examine(facts: &mut Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
     facts.evaluate_lines();
+    let mut candidates = candidates(facts, thresholds, now);
+    candidates.extend(before_abort::recall(facts, &candidates, thresholds, now));
     let context = context::Context::new(facts, thresholds, now);
-    let observations = rules::RULES
+    report::findings(candidates, &context)
+}
+
+fn candidates(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<report::Candidate> {
+    let context = context::Context::new(facts, thresholds, now);
+    let candidates = rules::RULES
         .iter()
         .flat_map(|rule| report::Candidate::of(rule, &context));
-    report::findings(observations.collect(), &context)
+    candidates.collect()
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use std::{
 };
 
 use argo_core::{
-    AppRef, ObjectRef, TrackEvent, Tracked, TrackedBody,
+    AppRef, ObjectRef, PausedBy, RolloutState, Runs, TrackEvent, Tracked, TrackedBody,
     resource::{Application, OperationState},
     text::duration::between,
 };
@@ -42,9 +42,10 @@ mod pod;
 mod subject;
 mod workload;
 
+use crate::rollout::{Inherited, NOT_SEEN, References};
 use pod::PodProgress;
 pub use subject::SubjectState;
-pub use workload::WorkloadProgress;
+pub use workload::{PodCounts, WorkloadProgress};
 
 /// The workloads of an application, the pods that count for them, and the Application
 /// itself.
@@ -61,6 +62,8 @@ pub struct Progress {
     application: Option<Arc<Application>>,
     /// When an object came that was not known before, or the first lists were read.
     newest_object: Timestamp,
+    inherited: Inherited,
+    references: References,
 }
 
 /// Crashes of containers so far, by the uid of their pod.
@@ -84,6 +87,8 @@ impl Progress {
             applications: BTreeMap::new(),
             application: None,
             newest_object: started,
+            inherited: Inherited::new(started),
+            references: References::default(),
         }
     }
 
@@ -115,7 +120,11 @@ impl Progress {
             let pod = PodProgress::new(tracked, pod, before);
             self.pods.insert(Arc::clone(&uid), pod);
         }
-        let rollout = workload::own_rollout(tracked)?;
+        self.inherited.track(tracked);
+        self.references.track(tracked);
+        self.refer(&tracked.object, now);
+        let rollout =
+            workload::own_rollout(tracked).filter(|_| !self.is_judged_by_root(tracked))?;
         let unready = if rollout.complete {
             None
         } else {
@@ -127,13 +136,60 @@ impl Progress {
         let old_terminating = self.old_terminating(&uid);
         let workload = self
             .workloads
-            .entry(uid)
+            .entry(Arc::clone(&uid))
             .or_insert_with(|| WorkloadProgress::new(tracked));
         workload.held_up_by = unready.or(workload.held_up_by.take());
         workload.old_terminating = old_terminating;
         workload.see(tracked);
+        workload.reported = rollout;
+        self.change(&uid, now)
+    }
+
+    /// Takes the state that the controller reported of a workload, as far as it holds.
+    fn change(&mut self, uid: &Arc<str>, now: Timestamp) -> Option<&WorkloadProgress> {
+        let is_behind = self.references.is_behind(uid);
+        let inherited = self.inherited.is_inherited(uid);
+        let workload = self.workloads.get_mut(uid)?;
+        let reported = workload.reported.clone();
+        let rollout = match is_behind {
+            true => RolloutState {
+                complete: false,
+                failed: None,
+                pause: None,
+                ..reported.waits(NOT_SEEN)
+            },
+            false => reported,
+        };
+        workload.inherited = inherited;
+        workload.stands_for = match rollout.desired {
+            Some(0) => self.references.rollout_of(&workload.object).cloned(),
+            _ => None,
+        };
         workload.change(rollout, self.started, now);
         Some(workload)
+    }
+
+    /// Looks again at the Rollouts that use the pod template of an object, and at the object
+    /// that a Rollout uses.
+    fn refer(&mut self, object: &ObjectRef, now: Timestamp) {
+        for uid in self.references.referring_to(object) {
+            self.change(&uid, now);
+        }
+        if let Some(target) = self.references.target_of(&object.uid) {
+            let mut known = self.workloads.iter();
+            let known = known.find(|(_, workload)| workload.object.name() == *target);
+            if let Some(uid) = known.map(|(uid, _)| Arc::clone(uid)) {
+                self.change(&uid, now);
+            }
+        }
+    }
+
+    /// True for a Job of a workload that runs for ever: it measures for an analysis, and the
+    /// workload itself tells what came of it.
+    fn is_judged_by_root(&self, tracked: &Tracked) -> bool {
+        let root = self.workloads.get(&tracked.root.uid);
+        let is_owned = tracked.object.uid != tracked.root.uid;
+        is_owned && root.is_some_and(|root| root.runs == Runs::ForEver)
     }
 
     /// Returns the name of a new pod that is meant to keep running and is not ready.
@@ -156,11 +212,17 @@ impl Progress {
         if let Some(workload) = self.workloads.get_mut(&object.uid) {
             workload.gone = true;
         }
+        self.inherited.remove(&object.uid);
+        self.references.remove(object);
     }
 
     fn apply_application(&mut self, application: &Arc<Application>) {
         if self.is_ours(application) {
             self.application = Some(Arc::clone(application));
+            self.inherited.application(application);
+            for (uid, workload) in &mut self.workloads {
+                workload.inherited = self.inherited.is_inherited(uid);
+            }
         }
         if let Some(uid) = application.metadata.uid.as_deref() {
             let application = Arc::clone(application);
@@ -232,6 +294,40 @@ impl Progress {
         workloads.chain(pods).collect()
     }
 
+    /// Counts the pods of a workload that are ready, those of the `newest` revision apart from
+    /// the others. Pods that are `left_out` do not count.
+    pub fn pod_counts(
+        &self,
+        workload: &WorkloadProgress,
+        newest: &BTreeSet<&str>,
+        left_out: &BTreeSet<&str>,
+    ) -> PodCounts {
+        let own = self.pods.iter();
+        let ready = own.filter(|(_, pod)| pod.root == workload.object.uid && pod.serves());
+        let mut counts = PodCounts::default();
+        for (uid, _) in ready.filter(|(uid, _)| !left_out.contains(&***uid)) {
+            match newest.contains(&**uid) {
+                true => counts.new += 1,
+                false => counts.old += 1,
+            }
+        }
+        counts
+    }
+
+    /// Returns the start of the rollout.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// True if a Rollout went back to its old revision in this rollout, at least `long` ago.
+    pub fn is_aborted(&self, object: &ObjectRef, long: Duration, now: Timestamp) -> bool {
+        let workload = self.workloads.get(&object.uid);
+        workload.is_some_and(|workload| {
+            let since = workload.changed_at.filter(|_| workload.rollout.aborted);
+            !workload.inherited && since.is_some_and(|since| between(since, now) >= long)
+        })
+    }
+
     /// Returns the number of new pods.
     pub fn new_pods(&self) -> usize {
         self.pods.values().filter(|pod| pod.is_new).count()
@@ -263,6 +359,27 @@ impl Progress {
     pub fn is_complete(&self) -> bool {
         let counts = |workload: &&WorkloadProgress| !workload.gone && workload.counts();
         self.workloads.values().any(|workload| counts(&workload)) && self.incomplete().is_empty()
+    }
+
+    /// Returns the workloads that are paused until a person acts, if nothing else is left to
+    /// wait for, and the time since which that is so.
+    ///
+    /// Workloads that `is_ignored` do not count.
+    pub fn paused(
+        &self,
+        is_ignored: impl Fn(&ObjectRef) -> bool,
+    ) -> Option<(Vec<&WorkloadProgress>, Timestamp)> {
+        let mut waiting = self.incomplete();
+        waiting.retain(|workload| !is_ignored(&workload.object));
+        // Who suspends a Job may be a queue, which starts it when there is room.
+        let is_paused = |workload: &&WorkloadProgress| {
+            let pause = workload.rollout.pause;
+            workload.rollout.waits_for_a_person()
+                && pause.is_some_and(|pause| pause.by != PausedBy::Suspend)
+        };
+        let all = waiting.iter().all(is_paused);
+        let since = waiting.iter().filter_map(|it| it.changed_at).max()?;
+        (self.synced && all).then_some((waiting, since))
     }
 
     /// Returns the workloads that the rollout waits for. Runs of a CronJob are none.
@@ -302,7 +419,8 @@ impl Progress {
         operation.is_some_and(OperationState::has_failed)
     }
 
-    fn is_syncing(&self) -> bool {
+    /// True while a sync runs or was requested.
+    pub fn is_syncing(&self) -> bool {
         self.application().is_some_and(|application| {
             let operation = application.status.operation_state.as_ref();
             application.operation || operation.is_some_and(OperationState::is_running)

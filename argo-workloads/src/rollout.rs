@@ -11,10 +11,15 @@
 pub use argo_core::RolloutState;
 
 mod generic;
+mod inherited;
+pub(crate) mod pause;
 mod pod;
+mod references;
 
 pub use generic::generic;
+pub(crate) use inherited::{Inherited, revision};
 pub use pod::pod;
+pub(crate) use references::References;
 
 /// The message until the controller has observed a change: a moment on most clusters, so a
 /// run does not report it.

@@ -12,11 +12,13 @@ use kube::{Api, Client};
 
 use crate::AppSelector;
 
+mod analysis_run;
 #[path = "workload/rollout.rs"]
 mod argo_rollout;
 mod cronjob;
 mod daemonset;
 mod deployment;
+mod experiment;
 mod job;
 mod kind;
 mod kinds;
@@ -27,10 +29,12 @@ mod scope;
 mod seed;
 mod statefulset;
 
+pub use analysis_run::AnalysisRun;
 pub use argo_rollout::Rollout;
 pub use cronjob::CronJob;
 pub use daemonset::DaemonSet;
 pub use deployment::Deployment;
+pub use experiment::Experiment;
 pub use job::Job;
 pub use kind::WorkloadKind;
 pub(crate) use kinds::Kinds;
@@ -67,6 +71,12 @@ pub trait Workload: Debug + Send + Sync {
     /// Returns the kind of object that stands between a workload and its pods, if its name
     /// can be told from theirs.
     fn intermediate(&self) -> Option<Intermediate> {
+        None
+    }
+
+    /// Returns the kind without which this one is not watched: it matters only where the
+    /// application has objects of that kind.
+    fn beside(&self) -> Option<GroupKind> {
         None
     }
 
@@ -123,6 +133,8 @@ pub fn builtin() -> Vec<Arc<dyn Workload>> {
         Arc::new(Job),
         Arc::new(CronJob),
         Arc::new(Rollout),
+        Arc::new(AnalysisRun),
+        Arc::new(Experiment),
     ]
 }
 

@@ -111,5 +111,6 @@ fn config_of(args: &DiagnoseArgs, started: Timestamp) -> Config {
         timeout: None,
         settle: std::time::Duration::ZERO,
         wait_terminated: false,
+        on_paused: args.paused.on_paused,
     }
 }

@@ -141,5 +141,6 @@ fn session_config(
         timeout: (!wait.timeout.is_zero()).then_some(wait.timeout),
         settle: wait.settle,
         wait_terminated: wait.wait_terminated,
+        on_paused: wait.paused.on_paused,
     }
 }

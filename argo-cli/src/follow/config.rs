@@ -43,6 +43,9 @@ pub struct FollowConfig {
     pub allow_restarts: u32,
     /// The stream ends after this time. Default never.
     pub timeout: Option<Duration>,
+    /// True to wait on while a rollout is paused until a person acts. Default false: the stream
+    /// ends with [`Outcome::Paused`](super::Outcome::Paused). Timed pauses are always waited for.
+    pub waits_for_people: bool,
 }
 
 impl Default for FollowConfig {
@@ -57,6 +60,7 @@ impl Default for FollowConfig {
             wait_terminated: false,
             allow_restarts: 2,
             timeout: None,
+            waits_for_people: false,
         }
     }
 }
@@ -113,6 +117,12 @@ impl FollowConfig {
     /// Sets the number of restarts that are no finding.
     pub fn allow_restarts(mut self, restarts: u32) -> Self {
         self.allow_restarts = restarts;
+        self
+    }
+
+    /// Waits on while a rollout is paused until a person acts.
+    pub fn wait_for_people(mut self) -> Self {
+        self.waits_for_people = true;
         self
     }
 

@@ -6,7 +6,7 @@ use argo_core::text::duration;
 use jiff::Timestamp;
 
 use super::{
-    FollowConfig, Observer, Outcome,
+    FollowConfig, Observer, Outcome, pausing,
     settling::{Patience, Settled, Settling},
 };
 
@@ -103,6 +103,9 @@ impl Ending {
         }
         if !observer.doomed(config.grace, now).is_empty() {
             return Some(Outcome::Failed);
+        }
+        if !config.waits_for_people && pausing::is_paused(observer, |_| false, now) {
+            return Some(Outcome::Paused);
         }
         if !observer.progress().is_rolled_out(now) {
             return None;

@@ -9,7 +9,7 @@ use argo_workloads::{
     diagnosis::{
         EventFact, Facts, Finding, FindingEvent, LAST_LINES, Thresholds, Timeline, examine,
     },
-    progress::{CrashCounts, Progress, WorkloadProgress},
+    progress::{CrashCounts, PodCounts, Progress, WorkloadProgress},
 };
 use jiff::Timestamp;
 
@@ -17,6 +17,8 @@ use jiff::Timestamp;
 const AT_MOST: Duration = Duration::from_millis(500);
 /// The longest time between two examinations; some findings need nothing but time.
 const AT_LEAST: Duration = Duration::from_secs(1);
+/// The time after an abort in which its explanation arrives.
+const EXPLAINED: Duration = Duration::from_secs(2);
 
 /// Takes in the three streams of a deployment and examines their content. It has no clock:
 /// the caller passes the times.
@@ -100,10 +102,14 @@ impl Observer {
     }
 
     /// Returns the workloads that have been unable to become complete for at least `grace`,
-    /// and those that can never become so: nobody starts a failed Job or an ended pod again,
-    /// unless Argo CD heals the application by itself.
+    /// and those that can never become so: a Rollout that was aborted; a failed Job or an ended
+    /// pod, unless Argo CD heals the application by itself.
     pub fn doomed(&self, grace: Duration, now: Timestamp) -> Vec<ObjectRef> {
         let mut doomed = self.timeline.doomed(grace, now);
+        let aborted = self.findings().iter().filter(|finding| {
+            finding.is_doomed() && self.progress.is_aborted(&finding.workload, EXPLAINED, now)
+        });
+        doomed.extend(aborted.map(|finding| finding.workload.clone()));
         let application = self.progress.application();
         if !application.is_some_and(|application| application.spec.sync_policy.heals()) {
             let ended = self.findings().iter();
@@ -130,6 +136,12 @@ impl Observer {
         let newest = self.facts.newest_pods();
         self.progress
             .has_crashed_since(before, allowed, &newest, is_ignored)
+    }
+
+    /// Counts the pods of a workload that are ready, the new and the old ones apart.
+    pub fn pods(&self, workload: &WorkloadProgress) -> PodCounts {
+        let (newest, of_runs) = (self.facts.newest_pods(), self.facts.pods_of_runs());
+        self.progress.pod_counts(workload, &newest, &of_runs)
     }
 
     /// Returns how often containers of a workload's newest pods were restarted.

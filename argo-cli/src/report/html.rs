@@ -63,7 +63,11 @@ pub fn html(story: &Story) -> String {
 }
 
 fn outcome(summary: Option<&Summary>) -> (&'static str, &'static str) {
+    let is_complete = |summary: &Summary| summary.workloads.iter().all(|row| row.complete);
+    let is_complete = summary.is_none_or(is_complete);
     match summary.map(|summary| summary.outcome) {
+        Some(Outcome::Paused) => ("open", "paused"),
+        Some(Outcome::Succeeded) if !is_complete => ("open", "argocd succeeded"),
         Some(Outcome::Succeeded) => ("good", "rolled out"),
         Some(Outcome::Failed) => ("bad", "failed"),
         Some(Outcome::TimedOut) => ("bad", "timed out"),

@@ -31,12 +31,15 @@ pub fn markdown(story: &Story) -> String {
 
 /// Returns the summary of a run.
 pub fn markdown_of(summary: &Summary) -> String {
+    let is_complete = summary.workloads.iter().all(|row| row.complete);
     let (sign, word) = match summary.outcome {
+        Outcome::Succeeded if !is_complete => ("✅", "argocd succeeded"),
         Outcome::Succeeded => ("✅", "rolled out"),
         Outcome::Failed => ("❌", "failed"),
         Outcome::TimedOut => ("❌", "timed out"),
         Outcome::Interrupted => ("⏹", "interrupted"),
         Outcome::Waiting => ("⏳", "not complete"),
+        Outcome::Paused => ("⏸", "paused"),
     };
     let took = duration::in_words(summary.elapsed);
     let mut text = format!(
@@ -82,7 +85,7 @@ fn line(row: &Row, failure: Option<&Failure>) -> String {
         (true, false) => "✅",
         (false, false) => "⏳",
     };
-    let ready = match (row.ready, row.desired) {
+    let ready = match (row.ready_new(), row.desired) {
         (Some(ready), Some(desired)) => format!("{ready}/{desired}"),
         _ => escaped(&row.state),
     };

@@ -14,9 +14,12 @@ use jiff::Timestamp;
 use super::{Exited, Session};
 use crate::{
     argocd::{ArgocdExit, Signal},
-    args::OnDegraded,
+    args::{OnDegraded, OnPaused},
     exit,
-    follow::settling::{Patience, Settled, Settling},
+    follow::{
+        pausing,
+        settling::{Patience, Settled, Settling},
+    },
     session::Effect,
 };
 
@@ -81,6 +84,8 @@ pub enum Cause {
     CrashedAfterSuccess,
     /// This workload became incomplete after success, and stayed so.
     LostAfterSuccess(String),
+    /// Everything that is not complete is paused until a person acts.
+    Paused,
     /// Our own `--timeout` ran out.
     Timeout,
     /// argocd did not end at its own `--timeout`.
@@ -120,8 +125,28 @@ impl Session {
             Some(
                 Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_) | Cause::Doomed(_),
             ) => exit::FAILED,
+            Some(Cause::Paused) => self.paused_code(),
             Some(Cause::Timeout | Cause::ArgocdOverdue) => exit::TIMEOUT,
             Some(Cause::Signal(signal)) => exit::SIGNAL + *signal as i32,
+        }
+    }
+
+    /// Returns the exit code of a run that ends because of a pause.
+    pub(super) fn paused_code(&self) -> i32 {
+        match self.config.on_paused {
+            Some(OnPaused::Succeed) => exit::OK,
+            Some(OnPaused::Fail) => exit::FAILED,
+            Some(OnPaused::Wait) | None => exit::PAUSED,
+        }
+    }
+
+    /// True if a pause that lasts until a person acts ends the run: argocd waits for it by
+    /// default.
+    fn ends_when_paused(&self) -> bool {
+        match self.config.on_paused {
+            Some(OnPaused::Wait) => false,
+            Some(OnPaused::Succeed | OnPaused::Fail) => true,
+            None => !self.runs_argocd(),
         }
     }
 
@@ -282,6 +307,11 @@ impl Session {
             .find(|workload| self.is_selected(workload) && !self.is_ignored(workload));
         if let Some(workload) = doomed.filter(|_| fails) {
             return self.end_argocd(Cause::Doomed(workload.to_string()), now);
+        }
+        if self.ends_when_paused()
+            && pausing::is_paused(&self.observer, self.is_left_out(), now)
+        {
+            return self.end_argocd(Cause::Paused, now);
         }
         if !self.runs_argocd() && self.progress().is_rolled_out(now) {
             self.settle(Cause::Complete, now);

@@ -11,10 +11,12 @@ use argo_core::{
     record::{Body, Status},
 };
 use argo_workloads::{
-    progress::{Progress, WorkloadProgress},
+    progress::{PodCounts, WorkloadProgress},
     rollout::NOT_SEEN,
 };
 use jiff::Timestamp;
+
+use crate::follow::Observer;
 
 /// The shortest time between two lines of a workload, unless it becomes complete or fails.
 const QUIET: Duration = Duration::from_secs(2);
@@ -30,69 +32,92 @@ pub(super) struct StatusLines(BTreeMap<Arc<str>, Said>);
 /// The last lines of a workload.
 #[derive(Clone, Debug)]
 struct Said {
-    words: String,
+    key: String,
     at: Timestamp,
     /// Earlier lines that would be news no more, with the times at which they were said.
     before: BTreeMap<String, Timestamp>,
 }
 
 impl Said {
-    fn new(words: String, at: Timestamp, last: Option<Self>) -> Self {
+    fn new(key: String, at: Timestamp, last: Option<Self>) -> Self {
         let mut before = BTreeMap::new();
         if let Some(last) = last {
             before = last.before;
-            before.insert(last.words, last.at);
+            before.insert(last.key, last.at);
             before.retain(|_, said| duration::between(*said, at) < FLAPPING);
         }
-        Self { words, at, before }
+        Self { key, at, before }
     }
 
-    fn is_flapping(&self, words: &str, now: Timestamp) -> bool {
-        let said = self.before.get(words);
+    fn is_flapping(&self, key: &str, now: Timestamp) -> bool {
+        let said = self.before.get(key);
         said.is_some_and(|said| duration::between(*said, now) < FLAPPING)
     }
 }
 
 impl StatusLines {
     /// Returns the line of a workload if it is news and the workload had no line a moment ago.
-    /// A workload that was complete from the start gets no line.
+    /// A workload that was complete from the start gets no line. `pods` counts its pods.
     pub(super) fn changed(
         &mut self,
         workload: &WorkloadProgress,
+        pods: impl FnOnce() -> PodCounts,
         now: Timestamp,
     ) -> Option<Record> {
         let rollout = &workload.rollout;
         let unseen = rollout.waiting_for.as_deref() == Some(NOT_SEEN);
-        if !workload.touched || workload.gone || workload.only_starts_others() || unseen {
+        let is_used = workload.stands_for.is_some();
+        let is_untouched = !workload.touched && !is_used;
+        if is_untouched || workload.gone || workload.only_starts_others() || unseen {
             return None;
         }
-        let words = words(workload);
+        let pods = if rollout.complete || workload.runs != Runs::ForEver {
+            PodCounts::default()
+        } else {
+            pods()
+        };
+        let words = words(workload, pods, now);
+        let key = key(workload, &words);
         let uid = &workload.object.uid;
         if let Some(said) = self.0.get(uid) {
             let is_early = duration::between(said.at, now) < QUIET;
-            let is_held_back = is_early || said.is_flapping(&words, now);
-            if words == said.words || (is_held_back && !workload.is_decided()) {
+            let is_held_back = is_early || said.is_flapping(&key, now);
+            if key == said.key || (is_held_back && !workload.is_decided()) {
                 return None;
             }
         }
-        let said = Said::new(words.clone(), now, self.0.remove(uid));
+        let said = Said::new(key, now, self.0.remove(uid));
         self.0.insert(Arc::clone(uid), said);
         Some(record(workload, &(words + &terminating(workload)), now))
     }
 
     /// Returns the lines that were held back and are due now.
-    pub(super) fn held_back(&mut self, progress: &Progress, now: Timestamp) -> Vec<Record> {
-        let workloads = progress.workloads();
+    pub(super) fn held_back(&mut self, observer: &Observer, now: Timestamp) -> Vec<Record> {
+        let workloads = observer.progress().workloads();
         let lines = workloads
             .into_iter()
-            .filter_map(|workload| self.changed(workload, now));
+            .filter_map(|workload| self.changed(workload, || observer.pods(workload), now));
         lines.collect()
     }
 }
 
+/// Returns the part of a line that makes it news. Of a Rollout that is its step, its pause and
+/// the number of its new pods: the rest changes a dozen times in each step.
+fn key(workload: &WorkloadProgress, words: &str) -> String {
+    let rollout = &workload.rollout;
+    let is_rollout = workload.object.kind.is("argoproj.io", "Rollout");
+    if workload.is_decided() || !is_rollout {
+        return words.to_owned();
+    }
+    let pause = rollout.pause.map(|pause| (pause.by, pause.since));
+    let waits = rollout.waiting_for.as_deref();
+    let analysis = waits.filter(|waits| is_run(waits));
+    format!("{:?} {pause:?} {:?} {analysis:?}", rollout.step, rollout.updated)
+}
+
 fn record(workload: &WorkloadProgress, words: &str, now: Timestamp) -> Record {
     let rollout = &workload.rollout;
-    let level = if rollout.failed.is_some() {
+    let level = if workload.has_failed() {
         Level::Error
     } else {
         Level::Info
@@ -120,16 +145,23 @@ fn terminating(workload: &WorkloadProgress) -> String {
 }
 
 /// `1/3 updated, 1 ready`, `3/3 ready after 58 s`, `complete after 4 s`.
-fn words(workload: &WorkloadProgress) -> String {
+fn words(workload: &WorkloadProgress, pods: PodCounts, now: Timestamp) -> String {
     let rollout = &workload.rollout;
-    if let Some(why) = &rollout.failed {
-        return format!("failed: {why}");
+    if let Some(rollout) = &workload.stands_for {
+        return format!("is scaled to 0: {rollout} runs its pods");
+    }
+    match &rollout.failed {
+        Some(why) if workload.inherited => {
+            return format!("waits for a new release; the last one failed: {why}");
+        }
+        Some(why) => return format!("failed: {why}"),
+        None => {}
     }
     let counts = counts(workload);
     match (rollout.complete, workload.took) {
         (true, Some(took)) => format!("{counts} after {}", in_words(took)),
         (true, None) => counts,
-        (false, _) => waiting(rollout, counts),
+        (false, _) => waiting(rollout, counts, pods, now),
     }
 }
 
@@ -149,20 +181,68 @@ fn counts(workload: &WorkloadProgress) -> String {
     }
 }
 
-fn waiting(rollout: &RolloutState, counts: String) -> String {
+fn waiting(rollout: &RolloutState, counts: String, pods: PodCounts, now: Timestamp) -> String {
     let ready = rollout.ready.unwrap_or(0);
+    let mixed = rollout.desired.filter(|_| pods.old > 0);
+    // The pods may be known later than their workload.
+    let updated = rollout.updated.zip(rollout.desired);
+    let counts = match (mixed, updated) {
+        (Some(desired), _) => pods.words(desired),
+        (None, Some((updated, desired))) if updated < desired => {
+            format!("{updated}/{desired} updated")
+        }
+        _ => counts,
+    };
+    if let Some(pause) = rollout.pause {
+        return format!("{counts}, {}", pause.words(now));
+    }
+    if let Some(step) = rollout.step {
+        let weight = step.weight.map_or(String::new(), |weight| format!(" (weight {weight})"));
+        let waits = rollout.waiting_for.as_deref().unwrap_or_default();
+        let analysis = match is_run(waits) {
+            true => format!(", waiting for {waits}"),
+            false => String::new(),
+        };
+        let starting = starting(rollout, pods);
+        return format!(
+            "step {}/{}{weight}: {counts}{starting}{analysis}",
+            step.number, step.of
+        );
+    }
     if let (Some(updated), Some(desired)) = (rollout.updated, rollout.desired)
         && updated < desired
     {
-        return format!("{updated}/{desired} updated, {ready} ready");
+        return match mixed {
+            Some(_) => counts,
+            None => format!("{updated}/{desired} updated, {ready} ready"),
+        };
     }
     let repeated = format!("{ready} of {} ", rollout.desired.unwrap_or(0));
     match &rollout.waiting_for {
         Some(words) if words.starts_with(&repeated) => counts,
+        // The pods that still serve are the same ones.
+        Some(words) if mixed.is_some() && words.contains(" old pod") => counts,
         Some(words) if is_clause(words) => format!("{counts}, {words}"),
         Some(words) => format!("{counts}, waiting for {words}"),
         None => counts,
     }
+}
+
+/// True if a Rollout waits for an analysis or an Experiment.
+fn is_run(waits: &str) -> bool {
+    waits.starts_with("the analysis ") || waits.starts_with("the Experiment ")
+}
+
+/// `, 1 starting`
+fn starting(rollout: &RolloutState, pods: PodCounts) -> String {
+    let updated = rollout.updated.and_then(|updated| usize::try_from(updated).ok());
+    let starting = updated.map_or(0, |updated| updated.saturating_sub(pods.new));
+    // Without any pod in sight nothing is known.
+    let is_known = pods != PodCounts::default();
+    if starting == 0 || !is_known {
+        return String::new();
+    }
+    format!(", {starting} starting")
 }
 
 /// True if the words stand by themselves (`2 of 3 updated`, `not scheduled yet`); others name
@@ -207,11 +287,11 @@ mod tests {
 
     #[test]
     fn changes_are_said_once_and_completion_at_once() {
-        let mut progress = Progress::new(AppRef::new("shop", "argocd"), at(0));
+        let mut observer = Observer::new(AppRef::new("shop", "argocd"), at(0));
         let mut lines = StatusLines::default();
         let mut say = |event: &TrackEvent, second| {
-            let workload = progress.track(event, at(second))?;
-            Some(lines.changed(workload, at(second))?.msg)
+            let workload = observer.track(event, at(second))?;
+            Some(lines.changed(workload, PodCounts::default, at(second))?.msg)
         };
         assert_eq!(say(&deployment(3, 3), 0), None);
         let updating = say(&deployment(1, 3), 1);
@@ -227,27 +307,27 @@ mod tests {
             Some("Deployment/web 3/3 ready after 2 s")
         );
         assert_eq!(say(&deployment(3, 2), 3), None);
-        let later = lines.held_back(&progress, at(5));
+        let later = lines.held_back(&observer, at(5));
         assert_eq!(later[0].msg, "Deployment/web 2/3 ready");
-        assert!(lines.held_back(&progress, at(9)).is_empty());
-        assert!(!progress.is_complete());
+        assert!(lines.held_back(&observer, at(9)).is_empty());
+        assert!(!observer.progress().is_complete());
     }
 
     #[test]
     fn a_workload_that_goes_to_and_fro_is_not_said_each_time() {
-        let mut progress = Progress::new(AppRef::new("shop", "argocd"), at(0));
+        let mut observer = Observer::new(AppRef::new("shop", "argocd"), at(0));
         let mut lines = StatusLines::default();
         let mut said = 0;
-        progress.track(&deployment(3, 3), at(0));
+        observer.track(&deployment(3, 3), at(0));
         for second in (0..30).step_by(6) {
             for (updated, later) in [(2, 0), (3, 3)] {
                 let now = at(second + later);
-                let workload = progress.track(&deployment(updated, 2), now).unwrap();
-                said += usize::from(lines.changed(workload, now).is_some());
+                let workload = observer.track(&deployment(updated, 2), now).unwrap();
+                said += usize::from(lines.changed(workload, PodCounts::default, now).is_some());
             }
         }
         assert_eq!(said, 2);
-        progress.track(&deployment(2, 2), at(28));
-        assert_eq!(lines.held_back(&progress, at(70)).len(), 1, "it stays so");
+        observer.track(&deployment(2, 2), at(28));
+        assert_eq!(lines.held_back(&observer, at(70)).len(), 1, "it stays so");
     }
 }

@@ -33,7 +33,7 @@ impl Session {
             wait: self.config.argocd.as_ref().map(|run| run.wait.clone()),
             argocd_next: argocd.and_then(ArgocdOutcome::next_step).map(str::to_owned),
             elapsed: duration::between(self.config.started, self.ended_at(now)),
-            workloads: self.rows(),
+            workloads: self.rows(now),
             pods: self.progress().new_pods(),
             findings: self.findings(),
             operation: self.operation(),
@@ -70,6 +70,8 @@ impl Session {
             (Outcome::Failed, exit::FAILED)
         } else if self.progress().is_complete() {
             (Outcome::Succeeded, exit::OK)
+        } else if self.progress().paused(|_| false).is_some() {
+            (Outcome::Paused, self.paused_code())
         } else {
             (Outcome::Waiting, exit::TIMEOUT)
         };
@@ -90,15 +92,17 @@ impl Session {
     }
 
     /// Returns the rows as a fact for the recording.
-    pub(crate) fn table(&self) -> Fact {
-        Fact::Rows { rows: self.rows() }
+    pub(crate) fn table(&self, now: Timestamp) -> Fact {
+        Fact::Rows {
+            rows: self.rows(now),
+        }
     }
 
     /// Returns the status of everything, because somebody asks for it.
     pub(crate) fn status_now(&self, now: Timestamp) -> Record {
         let elapsed = duration::in_words(duration::between(self.config.started, now));
         let mut msg = format!("status after {elapsed}:");
-        let (rows, findings) = (self.rows(), self.findings());
+        let (rows, findings) = (self.rows(now), self.findings());
         if rows.is_empty() {
             msg.push_str(" no workload yet");
         }
@@ -110,10 +114,10 @@ impl Session {
     }
 
     /// Returns the rows of the verdict's table.
-    pub(crate) fn rows(&self) -> Vec<summary::Row> {
+    pub(crate) fn rows(&self, now: Timestamp) -> Vec<summary::Row> {
         let workloads = self.progress().workloads().into_iter();
         let selected = workloads.filter(|workload| self.is_selected(&workload.object));
-        selected.map(|workload| self.row(workload)).collect()
+        selected.map(|workload| self.row(workload, now)).collect()
     }
 
     /// Returns the meaning of argocd's exit. After a timeout it names the conditions that argocd
@@ -129,7 +133,7 @@ impl Session {
         }
     }
 
-    fn row(&self, workload: &WorkloadProgress) -> summary::Row {
+    fn row(&self, workload: &WorkloadProgress, now: Timestamp) -> summary::Row {
         let shown = summary::Row::new(workload.object.clone(), &workload.rollout);
         let clean = |text: Option<String>| text.map(|text| without_credentials(&text));
         summary::Row {
@@ -146,8 +150,9 @@ impl Session {
                 .map(|took| took.as_secs())
                 .or((workload.changed && workload.rollout.complete).then_some(0)),
             holds_up: self.progress().holds_up(workload),
-            failed: clean(shown.failed.clone()),
-            waiting_for: clean(shown.waiting_for.clone()),
+            failed: clean(shown.failed.clone()).filter(|_| !workload.inherited),
+            waiting_for: clean(waiting_for(workload, now)),
+            pods: (!shown.complete).then(|| self.observer.pods(workload)),
             ..shown
         }
     }
@@ -158,6 +163,7 @@ impl Session {
             Some(Cause::Signal(_)) => Outcome::Interrupted,
             Some(Cause::Timeout | Cause::ArgocdOverdue) => Outcome::TimedOut,
             Some(Cause::Complete) => Outcome::Succeeded,
+            Some(Cause::Paused) => Outcome::Paused,
             Some(Cause::Argocd(exited)) if exited.is_success() && !self.operation_failed() => {
                 Outcome::Succeeded
             }
@@ -175,6 +181,7 @@ impl Session {
             None => "look",
             Some(Cause::Argocd(_)) => argocd.map_or("argocd", of_argocd),
             Some(Cause::Complete) => "complete",
+            Some(Cause::Paused) => "paused",
             Some(Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_)) => "settle",
             Some(Cause::Timeout | Cause::ArgocdOverdue) => "timeout",
             Some(Cause::Doomed(_)) => "fail-fast",
@@ -220,6 +227,22 @@ impl Session {
             notes.push(format!("{but}{failed}"));
         }
         notes
+    }
+}
+
+/// Returns the missing step; a pause with its age and the number of new pods.
+fn waiting_for(workload: &WorkloadProgress, now: Timestamp) -> Option<String> {
+    let rollout = &workload.rollout;
+    let inherited = rollout.failed.as_ref().filter(|_| workload.inherited);
+    if let Some(failed) = inherited {
+        return Some(format!("a new release; the last one failed: {failed}"));
+    }
+    let words = rollout.pause.map(|pause| pause.words(now));
+    match (words, rollout.updated, rollout.desired) {
+        (Some(words), Some(updated), Some(desired)) if !rollout.complete => {
+            Some(format!("{words}, {updated} of {desired} pods new"))
+        }
+        _ => rollout.waiting_for.clone(),
     }
 }
 

@@ -98,7 +98,7 @@ impl Display {
 fn percent(rows: &[Row]) -> usize {
     let parts = rows.iter().map(|row| {
         let desired = row.desired.unwrap_or(1).max(1);
-        let ready = if row.complete { desired } else { row.ready.unwrap_or(0) };
+        let ready = if row.complete { desired } else { row.ready_new().unwrap_or(0) };
         (ready.clamp(0, desired), desired)
     });
     let (ready, desired) = parts.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));

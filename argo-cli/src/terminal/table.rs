@@ -111,7 +111,7 @@ impl Table<'_> {
 
     fn line(&self, row: &Row, column: usize, width: usize) -> String {
         let name = fit(&name(row), column);
-        let ready = match (row.ready, row.desired) {
+        let ready = match (row.ready_new(), row.desired) {
             _ if row.runs_once && row.complete => "done".to_owned(),
             (Some(ready), Some(desired)) => format!("{ready}/{desired}"),
             _ => row.state.clone(),
@@ -140,7 +140,7 @@ impl Table<'_> {
 
     fn bar(&self, row: &Row) -> String {
         let desired = row.desired.unwrap_or(1).max(1);
-        let ready = if row.complete { desired } else { row.ready.unwrap_or(0) };
+        let ready = if row.complete { desired } else { row.ready_new().unwrap_or(0) };
         let full = usize::try_from(ready.clamp(0, desired)).unwrap_or(0) * BAR
             / usize::try_from(desired).unwrap_or(1);
         let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));

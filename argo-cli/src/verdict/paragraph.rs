@@ -254,7 +254,7 @@ pub(super) fn nothing_found(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let waiting: Vec<&ObjectRef> = summary
         .workloads
         .iter()
-        .filter(|row| !row.complete)
+        .filter(|row| !row.complete && row.state != "paused")
         .map(|row| &row.object)
         .collect();
     let Some(first) = waiting.first() else {

@@ -84,6 +84,10 @@ fn ready(row: &Row) -> String {
         _ if row.runs_once && row.complete => "done".to_owned(),
         _ if row.runs_once && row.failed.is_some() => "failed".to_owned(),
         (Some(ready), Some(desired)) if row.runs_once => format!("{ready}/{desired} done"),
+        (Some(_), Some(desired)) if row.pods.is_some_and(|pods| pods.old > 0) => {
+            let pods = row.pods.unwrap_or_default();
+            format!("{}/{desired} +{} old", pods.new, pods.old)
+        }
         (Some(ready), Some(desired)) => format!("{}/{desired}", ready.min(desired)),
         _ => printable(&row.state),
     }

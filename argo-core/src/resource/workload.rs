@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     lenient::{integer, lenient, object, text},
     meta::{Condition, slim_metadata},
+    rollout::{BlueGreen, Canary, CurrentRuns, Metric, MetricResult, PauseCondition, WorkloadRef},
 };
 
 /// A workload of any kind: the fields that Deployments, ReplicaSets, StatefulSets,
@@ -56,7 +57,7 @@ pub struct WorkloadSpec {
     /// The update strategy of a StatefulSet or DaemonSet.
     #[serde(deserialize_with = "lenient")]
     pub update_strategy: UpdateStrategy,
-    /// The strategy of a Deployment. For a Rollout it only tells that there is one.
+    /// The strategy of a Deployment or a Rollout.
     #[serde(deserialize_with = "lenient")]
     pub strategy: UpdateStrategy,
     /// `OrderedReady` or `Parallel` (StatefulSet).
@@ -83,6 +84,12 @@ pub struct WorkloadSpec {
     /// The metadata of the pod template, which may carry annotations for followers.
     #[serde(deserialize_with = "object")]
     pub template: Template,
+    /// The object whose pod template a Rollout uses instead of its own.
+    #[serde(deserialize_with = "lenient")]
+    pub workload_ref: Option<WorkloadRef>,
+    /// The metrics of an AnalysisRun.
+    #[serde(deserialize_with = "lenient")]
+    pub metrics: Vec<Metric>,
 }
 
 /// The metadata of a pod template.
@@ -116,6 +123,12 @@ pub struct UpdateStrategy {
     /// Details of a rolling update.
     #[serde(deserialize_with = "lenient")]
     pub rolling_update: RollingUpdate,
+    /// The canary of a Rollout.
+    #[serde(deserialize_with = "lenient")]
+    pub canary: Option<Canary>,
+    /// The blue-green strategy of a Rollout.
+    #[serde(deserialize_with = "lenient")]
+    pub blue_green: Option<BlueGreen>,
 }
 
 /// Details of a rolling update.
@@ -203,6 +216,33 @@ pub struct WorkloadStatus {
     /// Hash of the newest pod template (Rollout).
     #[serde(deserialize_with = "lenient")]
     pub current_pod_hash: Option<String>,
+    /// The number of steps that are done (Rollout).
+    #[serde(deserialize_with = "integer")]
+    pub current_step_index: Option<i64>,
+    /// The reasons for which a Rollout is paused; the pause of a step among them.
+    #[serde(deserialize_with = "lenient")]
+    pub pause_conditions: Vec<PauseCondition>,
+    /// True while a Rollout is aborted.
+    #[serde(deserialize_with = "lenient")]
+    pub abort: bool,
+    /// The time at which the Rollout was aborted.
+    #[serde(deserialize_with = "lenient")]
+    pub aborted_at: Option<Time>,
+    /// The runs that a canary waits for.
+    #[serde(deserialize_with = "lenient")]
+    pub canary: CurrentRuns,
+    /// The runs that a blue-green promotion waits for.
+    #[serde(deserialize_with = "lenient")]
+    pub blue_green: CurrentRuns,
+    /// The generation of the referenced workload that the Rollout's controller has seen.
+    #[serde(deserialize_with = "integer")]
+    pub workload_observed_generation: Option<i64>,
+    /// The metrics of an AnalysisRun.
+    #[serde(deserialize_with = "lenient")]
+    pub metric_results: Vec<MetricResult>,
+    /// The time at which the AnalysisRun ended.
+    #[serde(deserialize_with = "lenient")]
+    pub completed_at: Option<Time>,
     /// Conditions.
     #[serde(deserialize_with = "lenient")]
     pub conditions: Vec<Condition>,

@@ -91,6 +91,16 @@ codes! {
     ComparisonError = "comparison-error",
     /// Two applications own one object.
     SharedResource = "shared-resource",
+    /// A Rollout is paused until a person acts.
+    RolloutPaused = "rollout-paused",
+    /// A Rollout went back to its old revision.
+    RolloutAborted = "rollout-aborted",
+    /// An analysis of a Rollout failed.
+    AnalysisFailed = "analysis-failed",
+    /// The controller refuses the spec of a Rollout.
+    InvalidSpec = "invalid-spec",
+    /// The controller does not look at its objects.
+    ControllerSilent = "controller-silent",
     /// Someone paused the rollout.
     AppSuspended = "app-suspended",
     /// The application was Degraded before.
@@ -115,6 +125,9 @@ impl Code {
                 | Self::AdmissionDenied
                 | Self::ComparisonError
                 | Self::AppSuspended
+                | Self::RolloutPaused
+                | Self::InvalidSpec
+                | Self::ControllerSilent
                 | Self::AlreadyDegraded
         )
     }

@@ -12,7 +12,7 @@ use super::{
     Thresholds,
     facts::EventFact,
     facts::{ContainerHistory, StartProblem},
-    facts::{Facts, Line, PodFact, WorkloadFact},
+    facts::{Facts, Line, PodFact, WorkloadFact, run_of},
     span::age,
 };
 
@@ -143,11 +143,18 @@ impl<'a> Context<'a> {
     }
 
     /// Counts the pods of the newest revision of a workload, without those that are being
-    /// deleted.
+    /// deleted and those that measure for an analysis.
     pub(super) fn new_pods(&'a self, root: &str) -> usize {
-        self.all_pods()
-            .filter(|view| &*view.fact.root.uid == root && view.is_newest() && !view.is_going())
-            .count()
+        let pods = self
+            .all_pods()
+            .filter(|view| &*view.fact.root.uid == root && view.is_newest() && !view.is_going());
+        pods.filter(|view| view.metric().is_none()).count()
+    }
+
+    /// True if the controller gave up on the last release of a workload, and this one has not
+    /// reached it yet. One look has no last release.
+    pub(super) fn is_inherited(&self, uid: &str) -> bool {
+        !self.thresholds.is_one_look() && self.facts.releases.inherited.is_inherited(uid)
     }
 
     /// True if every pod of the newest revision is about to go.
@@ -215,6 +222,14 @@ impl<'a> PodView<'a> {
         let forgiven = self
             .job()
             .is_some_and(|job| done(&job.object.uid) || (!fact.is_new && !job.is_new));
+        // A measurement that was taken counts by its result alone.
+        let measured = ["Successful", "Failed"];
+        if self
+            .analysis_phase()
+            .is_some_and(|phase| measured.contains(&phase))
+        {
+            return false;
+        }
         let unwanted = self.desired() == Some(0);
         let settled = !fact.is_new && done(&fact.root.uid);
         !forgiven && !unwanted && !settled
@@ -225,6 +240,26 @@ impl<'a> PodView<'a> {
         let owner = self.fact.owner.as_ref()?;
         let job = self.context.facts.workloads.get(&owner.uid)?;
         job.traits.runs_once().then_some(job)
+    }
+
+    /// Returns the metric that the pod measures, if it runs for an analysis.
+    pub(super) fn metric(self) -> Option<&'a str> {
+        self.job()?.metric()
+    }
+
+    /// True if the pod runs on for an analysis that is over without a result.
+    pub(super) fn is_measured_in_vain(self) -> bool {
+        let over = ["Inconclusive", "Error"];
+        self.analysis_phase()
+            .is_some_and(|phase| over.contains(&phase))
+    }
+
+    /// Returns the phase of the analysis that the pod measures for.
+    fn analysis_phase(self) -> Option<&'a str> {
+        self.metric()?;
+        let run = run_of(self.context.facts, self.fact)?;
+        let run = self.context.facts.workloads.get(&run.object.uid)?;
+        run.workload.status.phase.as_deref()
     }
 
     fn desired(self) -> Option<i64> {
@@ -402,6 +437,11 @@ impl<'a> ContainerView<'a> {
 }
 
 impl<'a> WorkloadView<'a> {
+    /// True if the controller gave up on the last release only.
+    pub(super) fn is_inherited(self) -> bool {
+        self.context.is_inherited(&self.fact.object.uid)
+    }
+
     /// True if no followed object owns the workload.
     pub(super) fn is_root(self) -> bool {
         self.fact.object.uid == self.fact.root.uid

@@ -10,8 +10,11 @@ use argo_core::{
     resource::{Application, Pod, WorkloadObject},
 };
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::redact;
+use super::{before_abort::BeforeAbort, redact};
+use crate::rollout::{Inherited, NOT_SEEN, References};
+use crate::workload::{Rollout, Workload};
 
 mod events;
 mod frames;
@@ -26,6 +29,7 @@ pub(super) use events::Events;
 pub(super) use history::{ContainerHistory, End, StartProblem, StartProblemKind};
 pub use last_lines::LAST_LINES;
 use last_lines::LastLines;
+pub(super) use newest::run_of;
 pub(super) use sharing::Claim;
 use sharing::Sharing;
 pub(super) use sync_failures::SyncFailures;
@@ -59,7 +63,7 @@ pub struct Facts {
     pub(super) pods: BTreeMap<Arc<str>, PodFact>,
     pub(super) workloads: BTreeMap<Arc<str>, WorkloadFact>,
     /// Anything else: claims, above all.
-    pub(super) others: BTreeMap<Arc<str>, ObjectRef>,
+    pub(super) others: BTreeMap<Arc<str>, OtherFact>,
     pub(super) applications: BTreeMap<Arc<str>, Arc<Application>>,
     /// The results that stand as failed in the sync of an Application, over all its attempts.
     failures: BTreeMap<Arc<str>, SyncFailures>,
@@ -70,6 +74,23 @@ pub struct Facts {
     last_lines: LastLines,
     gone: BTreeMap<Arc<str>, VecDeque<GonePod>>,
     pub(super) sharing: Sharing,
+    pub(super) releases: Releases,
+}
+
+/// The knowledge by which one release of a workload is told from another.
+#[derive(Clone, Debug)]
+pub(super) struct Releases {
+    pub(super) inherited: Inherited,
+    pub(super) references: References,
+    pub(super) before_abort: BeforeAbort,
+}
+
+/// An object that is neither a pod nor a workload.
+#[derive(Clone, Debug)]
+pub(super) struct OtherFact {
+    pub(super) object: ObjectRef,
+    pub(super) owner: Option<ObjectRef>,
+    pub(super) meta: Arc<ObjectMeta>,
 }
 
 /// A pod and the history of its containers.
@@ -98,12 +119,21 @@ pub(super) struct WorkloadFact {
     pub(super) workload: Arc<WorkloadObject>,
     /// The time at which the workload's newest revision was first seen.
     pub(super) revision_since: Timestamp,
+    /// The time since which the controller has not seen the newest spec.
+    pub(super) unseen_since: Option<Timestamp>,
     /// True if this is a hook that failed and was deleted: the hook counts until its next run
     /// has a result.
     pub(super) is_gone: bool,
 }
 
 impl WorkloadFact {
+    /// Returns the metric that the Job measures for an analysis of Argo Rollouts.
+    pub(super) fn metric(&self) -> Option<&str> {
+        let annotations = self.workload.metadata.annotations.as_ref()?;
+        let metric = annotations.get("analysisrun.argoproj.io/metric-name")?;
+        Some(metric)
+    }
+
     /// Returns the time at which the Job failed, if the workload is a hook.
     fn failed_hook(&self) -> Option<Timestamp> {
         self.hook.as_ref()?;
@@ -139,6 +169,11 @@ impl Facts {
             last_lines: LastLines::default(),
             gone: BTreeMap::new(),
             sharing: Sharing::default(),
+            releases: Releases {
+                inherited: Inherited::new(started),
+                references: References::default(),
+                before_abort: BeforeAbort::default(),
+            },
         }
     }
 
@@ -159,8 +194,13 @@ impl Facts {
         match &tracked.body {
             TrackedBody::Pod(pod) => self.apply_pod(tracked, pod, now),
             TrackedBody::Workload(workload) => self.apply_workload(tracked, workload, now),
-            TrackedBody::Other(_) => {
-                self.others.insert(uid, tracked.object.clone());
+            TrackedBody::Other(meta) => {
+                let fact = OtherFact {
+                    object: tracked.object.clone(),
+                    owner: tracked.owner.clone(),
+                    meta: Arc::clone(meta),
+                };
+                self.others.insert(uid, fact);
             }
         }
     }
@@ -199,6 +239,9 @@ impl Facts {
         let revision_since = known
             .filter(|known| revision(&known.workload) == revision(workload))
             .map_or(now, |known| known.revision_since);
+        let unseen_since = known.and_then(|known| known.unseen_since);
+        self.releases.inherited.track(tracked);
+        self.releases.references.track(tracked);
         let fact = WorkloadFact {
             object: tracked.object.clone(),
             owner: tracked.owner.clone(),
@@ -209,6 +252,7 @@ impl Facts {
             traits: tracked.traits.clone(),
             workload: Arc::clone(workload),
             revision_since,
+            unseen_since,
             is_gone: false,
         };
         let has_result = fact.rollout.complete || fact.rollout.failed.is_some();
@@ -216,6 +260,28 @@ impl Facts {
             self.forget_gone(|gone| gone.object.same_name(&fact.object));
         }
         self.workloads.insert(Arc::clone(&tracked.object.uid), fact);
+        self.observe(&tracked.object.uid, now);
+        for uid in self.releases.references.referring_to(&tracked.object) {
+            self.observe(&uid, now);
+        }
+    }
+
+    /// Notes whether the controller has seen the newest spec of a workload, and that of the
+    /// object whose pod template it uses.
+    fn observe(&mut self, uid: &str, now: Timestamp) {
+        let is_behind = self.releases.references.is_behind(uid);
+        let Some(fact) = self.workloads.get_mut(uid) else {
+            return;
+        };
+        if is_behind {
+            fact.rollout = RolloutState::replicas(&fact.workload).waits(NOT_SEEN);
+        } else if fact.workload.spec.workload_ref.is_some() {
+            fact.rollout = Rollout.rollout(&fact.workload);
+        }
+        fact.unseen_since = match fact.rollout.waiting_for.as_deref() == Some(NOT_SEEN) {
+            true => Some(fact.unseen_since.unwrap_or(now)),
+            false => None,
+        };
     }
 
     /// Forgets hooks that failed and are gone, with their pods.
@@ -252,6 +318,8 @@ impl Facts {
             return;
         }
         self.workloads.remove(&object.uid);
+        self.releases.inherited.remove(&object.uid);
+        self.releases.references.remove(object);
         self.others.remove(&object.uid);
         self.applications.remove(&object.uid);
         self.failures.remove(&object.uid);
@@ -333,6 +401,7 @@ impl Facts {
     }
 
     fn application(&mut self, application: &Arc<Application>, now: Timestamp) {
+        self.releases.inherited.application(application);
         let uid: Arc<str> = application
             .metadata
             .uid

@@ -56,6 +56,7 @@ impl World {
         let group = match &*kind {
             "Pod" => "",
             "Job" | "CronJob" => "batch",
+            "Rollout" | "AnalysisRun" | "Experiment" => "argoproj.io",
             _ => "apps",
         };
         value["metadata"]["namespace"] = json!("shop");
@@ -126,6 +127,12 @@ impl World {
         let by = by.to_owned();
         self.facts
             .track(&TrackEvent::Claimed { object, by }, at(second));
+    }
+
+    /// An object was deleted.
+    pub(crate) fn remove(&mut self, name: &str) {
+        let object = self.tracked[name].object.clone();
+        self.facts.track(&TrackEvent::Removed(object), at(0));
     }
 
     pub(crate) fn findings(&mut self, second: i64) -> Vec<Finding> {

@@ -110,6 +110,17 @@ impl Observation {
         self
     }
 
+    /// Adds the last lines of the container, and the one that looks like the error, or else the
+    /// last one.
+    pub(super) fn last_log(self, lines: &[Line]) -> Self {
+        let last = lines.iter().rev().map(|line| line.text.trim());
+        let last = last.map(|text| cap(&redact::clean(text), 200));
+        let last = last.into_iter().find(|text| !text.is_empty());
+        let mut observation = self.log(lines);
+        observation.error_line = observation.error_line.or(last);
+        observation
+    }
+
     /// Adds the last lines of the container, and the one that looks like the error.
     pub(super) fn log(mut self, lines: &[Line]) -> Self {
         self.error_line = error_line::error_line(lines);
@@ -134,11 +145,33 @@ impl Observation {
     pub(super) fn at_pod(mut self, view: PodView<'_>) -> Self {
         self.place.pod = Some(view.name().to_owned());
         self.place.workload = Some(view.fact.root.clone());
-        if view.was_so_before(self.since) {
-            self.consequence = "; already so before this sync";
-            if view.may_be_replaced() {
+        if let Some(metric) = view.metric() {
+            // The name of the pod is that of its Job, which is a uid.
+            self.place.pod = None;
+            self.cause = format!("analysis of {metric}: {}", self.cause);
+            self.key = format!("analysis of {metric}: {}", self.key);
+            // The Rollout waits for a person by now, not for the measurement.
+            if view.is_measured_in_vain() {
                 self.severity = self.severity.min(Severity::Suspicious);
             }
+        }
+        if view.was_so_before(self.since) {
+            self.consequence = "; already so before this sync";
+            if view.may_be_replaced() || view.context.is_inherited(&view.fact.root.uid) {
+                self.severity = self.severity.min(Severity::Suspicious);
+            }
+        }
+        self
+    }
+
+    /// Says that a failure is that of the last release, which judges nothing yet, if it is. It
+    /// is told once the next release has had the time to come.
+    pub(super) fn of_release(mut self, view: WorkloadView<'_>) -> Self {
+        if view.is_inherited() {
+            let before = super::span::age(view.context.facts.started, self.since);
+            self.grace = Some(before.saturating_add(super::span::secs(5)));
+            self.severity = self.severity.min(Severity::Suspicious);
+            self.consequence = "; already so before this sync";
         }
         self
     }
@@ -172,6 +205,17 @@ pub(super) fn kubectl(namespace: &str, arguments: &[&str]) -> String {
         command.push_str(&quoted(argument));
     }
     command
+}
+
+/// Formats a command of Argo Rollouts' kubectl plugin. Its flags come last: kubectl takes none
+/// before the name of a plugin.
+pub(super) fn rollouts(object: &ObjectRef, arguments: &[&str]) -> String {
+    let mut command = String::from("kubectl argo rollouts");
+    for argument in arguments.iter().chain([&&*object.name]) {
+        command.push(' ');
+        command.push_str(&quoted(argument));
+    }
+    format!("{command} -n {}", quoted(&object.namespace))
 }
 
 /// Quotes a word for a shell. Names of the cluster are data, never commands.

@@ -30,10 +30,11 @@ const FINDINGS: usize = 200;
 const SENTENCE: usize = 500;
 
 /// A hit with the code of its rule, before it is known to be ripe.
+#[derive(Clone, Debug)]
 pub(super) struct Candidate {
-    code: Code,
-    observation: Observation,
-    is_past_grace: bool,
+    pub(super) code: Code,
+    pub(super) observation: Observation,
+    pub(super) is_past_grace: bool,
 }
 
 impl Candidate {
@@ -111,7 +112,8 @@ pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) 
 fn promote(observations: &mut [Candidate]) {
     let given_up: BTreeMap<ObjectName, Timestamp> = observations
         .iter()
-        .filter(|candidate| candidate.code == Code::ProgressDeadline && candidate.is_past_grace)
+        .filter(|candidate| gave_up(candidate.code) && candidate.is_past_grace)
+        .filter(|candidate| candidate.observation.severity == Severity::Doomed)
         .filter_map(|candidate| Some((candidate.name()?, candidate.observation.since)))
         .collect();
     for candidate in observations {
@@ -130,11 +132,11 @@ fn promote(observations: &mut [Candidate]) {
 fn add_deadlines(observations: &mut [Candidate]) {
     let given_up: BTreeMap<ObjectName, String> = observations
         .iter()
-        .filter(|candidate| candidate.code == Code::ProgressDeadline)
+        .filter(|candidate| gave_up(candidate.code))
         .filter_map(|candidate| Some((candidate.name()?, candidate.observation.cause.clone())))
         .collect();
     for candidate in observations {
-        let is_deadline = candidate.code == Code::ProgressDeadline;
+        let is_deadline = gave_up(candidate.code);
         let name = candidate.name().filter(|_| !is_deadline);
         if let Some(told) = name.and_then(|name| given_up.get(&name)) {
             candidate.observation.evidence.push(told.clone());
@@ -149,7 +151,8 @@ fn drop_symptoms(observations: &mut Vec<Candidate>, context: &Context<'_>) {
     add_deadlines(observations);
     // An Application is suspended because one of its workloads is.
     let is_workload_paused = observations.iter().any(|candidate| {
-        candidate.code == Code::AppSuspended && !candidate.is_of_application(context)
+        let is_paused = [Code::AppSuspended, Code::RolloutPaused].contains(&candidate.code);
+        is_paused && !candidate.is_of_application(context)
     });
     for candidate in observations.iter() {
         all.insert(candidate.code);
@@ -169,6 +172,11 @@ fn drop_symptoms(observations: &mut Vec<Candidate>, context: &Context<'_>) {
     });
 }
 
+/// True if the code says no more than that the controller gave up.
+fn gave_up(code: Code) -> bool {
+    matches!(code, Code::ProgressDeadline | Code::RolloutAborted)
+}
+
 fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
     let has = |codes: &[Code]| codes.iter().any(|code| own.contains(code));
     let crashes = [
@@ -183,7 +191,7 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
     ];
     match code {
         // The deadline passed because of the other cause.
-        Code::ProgressDeadline => own.len() > 1,
+        code if gave_up(code) => own.len() > 1,
         // The Job says how it ended; its pods said so before.
         code if crashes.contains(&code) => {
             has(&[Code::JobFailed, Code::DeadlineExceeded, Code::HookFailed])

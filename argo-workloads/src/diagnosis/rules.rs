@@ -10,6 +10,7 @@ use super::{
 };
 
 mod admission;
+mod analysis;
 mod config;
 mod crash;
 mod crashes;
@@ -23,7 +24,9 @@ mod operation;
 mod probe;
 mod pull_error;
 mod refused;
+mod rollouts;
 mod scheduling;
+mod silent;
 mod start_error;
 mod volume;
 
@@ -270,6 +273,36 @@ pub(super) const RULES: &[Rule] = &[
         "as soon as the Application says so (condition `SharedResourceWarning`), or an object carries the tracking id of another application; until that has not shown for a minute",
     ),
     rule(
+        Code::RolloutPaused,
+        3,
+        Check::Workload(rollouts::paused),
+        "3 s after a pause began that lasts until a person acts; a timed pause is none",
+    ),
+    rule(
+        Code::AnalysisFailed,
+        0,
+        Check::Workload(analysis::failed),
+        "as soon as an analysis of the newest revision has failed",
+    ),
+    rule(
+        Code::RolloutAborted,
+        0,
+        Check::Workload(rollouts::aborted),
+        "as soon as the controller says so; left out if the cause is known, also one that was seen just before",
+    ),
+    rule(
+        Code::InvalidSpec,
+        3,
+        Check::Workload(rollouts::invalid),
+        "after 3 s, because what the spec refers to may be created a moment later",
+    ),
+    rule(
+        Code::ControllerSilent,
+        30,
+        Check::Workload(silent::has_not_seen),
+        "when the controller has not seen the newest spec, or has not ended a timed pause, for 30 s",
+    ),
+    rule(
         Code::AppSuspended,
         60,
         Check::Application(operation::suspended),
@@ -325,6 +358,13 @@ pub(super) const RULES: &[Rule] = &[
         "as soon as the controller says so; left out if the cause is known",
     ),
 ];
+
+pub(super) use rollouts::is_rollout_kind as is_rollout;
+
+/// True if a rule looks at the pods that may be blamed.
+pub(super) fn is_of_pods(rule: &Rule) -> bool {
+    matches!(rule.check, Check::Container(_) | Check::Pod(_))
+}
 
 impl Rule {
     /// Returns everything that this rule finds, ripe or not.

@@ -56,6 +56,11 @@ impl PodProgress {
         self.pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always"
     }
 
+    /// True if the pod is ready, is not being deleted and does not end by itself.
+    pub(super) fn serves(&self) -> bool {
+        self.is_ready() && self.pod.metadata.deletion_timestamp.is_none() && self.keeps_running()
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         self.pod
             .condition("Ready")

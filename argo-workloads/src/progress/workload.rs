@@ -6,6 +6,7 @@ use argo_core::{
     GroupKind, ObjectRef, RolloutState, Runs, Tracked, TrackedBody, text::duration::between,
 };
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The progress of one workload, and the time that it took.
 #[derive(Clone, Debug)]
@@ -14,6 +15,12 @@ pub struct WorkloadProgress {
     pub object: ObjectRef,
     /// The present state of the workload's rollout.
     pub rollout: RolloutState,
+    /// True if the controller gave up on the last release, and this one has not reached the
+    /// workload.
+    pub inherited: bool,
+    /// The Rollout that runs the pods, if the workload is scaled to 0 and only its pod template
+    /// is used.
+    pub stands_for: Option<ObjectRef>,
     /// Whether it runs for ever, once, or starts others by the clock.
     pub runs: Runs,
     /// The sync phase, if the workload is a hook.
@@ -33,8 +40,30 @@ pub struct WorkloadProgress {
     /// True once the workload was deleted.
     pub gone: bool,
     origin: Origin,
+    /// The state as the controller reported it.
+    pub(super) reported: RolloutState,
+    /// The time at which the state last changed.
+    pub(super) changed_at: Option<Timestamp>,
     /// Restarts of the containers of the workload's deleted new pods.
     pub(super) restarts_of_gone: u32,
+}
+
+/// The pods of a workload that are ready, by their revision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodCounts {
+    /// Pods of the newest revision.
+    pub new: usize,
+    /// Pods of older revisions, which still serve.
+    pub old: usize,
+}
+
+impl PodCounts {
+    /// `0/3 new, 3 old still serve`
+    pub fn words(&self, desired: i64) -> String {
+        let (new, old) = (self.new, self.old);
+        let verb = if old == 1 { "serves" } else { "serve" };
+        format!("{new}/{desired} new, {old} old still {verb}")
+    }
 }
 
 /// The part of a workload that never changes.
@@ -53,6 +82,10 @@ impl WorkloadProgress {
         Self {
             object: tracked.object.clone(),
             rollout: RolloutState::default(),
+            inherited: false,
+            stands_for: None,
+            reported: RolloutState::default(),
+            changed_at: None,
             runs: tracked.traits.runs,
             hook: tracked.hook.clone(),
             touched: tracked.is_new,
@@ -106,12 +139,19 @@ impl WorkloadProgress {
 
     /// True if the state of its rollout will not change without a cause from outside.
     pub fn is_decided(&self) -> bool {
-        self.rollout.complete || self.rollout.failed.is_some()
+        self.rollout.complete || self.has_failed()
+    }
+
+    /// True if the controller gave up on this release.
+    pub fn has_failed(&self) -> bool {
+        self.rollout.failed.is_some() && !self.inherited
     }
 
     /// True if it says something about this rollout.
     pub(super) fn counts(&self) -> bool {
-        (!self.gone || self.hook.is_some()) && (self.touched || !self.is_owned())
+        self.stands_for.is_none()
+            && (!self.gone || self.hook.is_some())
+            && (self.touched || !self.is_owned())
     }
 
     /// Compares the generation of the spec with the first one.
@@ -129,6 +169,9 @@ impl WorkloadProgress {
         } else {
             self.touched = true;
             self.pending_since.get_or_insert(now);
+        }
+        if self.rollout != rollout {
+            self.changed_at = Some(now);
         }
         self.rollout = rollout;
     }

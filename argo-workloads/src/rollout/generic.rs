@@ -15,7 +15,8 @@ pub fn generic(object: &WorkloadObject) -> RolloutState {
         updated: status.updated_replicas,
         ready: status.ready_replicas,
         available: status.available_replicas,
-        paused: object.spec.paused || object.spec.suspend,
+        pause: (object.spec.paused || object.spec.suspend)
+            .then(|| super::pause::by_spec(object, None)),
         ..RolloutState::default()
     };
     if status.observed_generation.is_some() && !object.is_observed() {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use argo_core::GroupKind;
+
 use super::{TrackConfig, watches::WatchSpec};
 use crate::workload::Scope;
 
@@ -13,6 +15,8 @@ pub(crate) struct WatchPlan {
     namespaces: BTreeSet<String>,
     /// Kinds that may not be watched in the whole cluster.
     not_cluster_wide: BTreeSet<WatchSpec>,
+    /// Kinds that the application has objects of, as far as others are watched beside them.
+    found: BTreeSet<GroupKind>,
     watches: BTreeSet<WatchSpec>,
     /// Watches that have delivered their first list, or failed for good.
     answered: BTreeSet<WatchSpec>,
@@ -51,8 +55,12 @@ impl WatchPlan {
         config: &TrackConfig,
     ) -> Replanned {
         let mut watches = applications;
-        let kinds = 0..config.kinds.len();
-        let kinds = kinds.map(|place| WatchSpec::Kind(place, Scope::Cluster));
+        let kinds = config.kinds.iter().enumerate();
+        let needed = kinds.filter(|(_, kind)| {
+            let beside = kind.beside();
+            beside.is_none_or(|beside| self.found.contains(&beside))
+        });
+        let kinds = needed.map(|(place, _)| WatchSpec::Kind(place, Scope::Cluster));
         let others = [
             WatchSpec::Pods(Scope::Cluster),
             WatchSpec::Claims(Scope::Cluster),
@@ -62,6 +70,17 @@ impl WatchPlan {
             self.add(&kind, config, &mut watches);
         }
         self.replace(watches)
+    }
+
+    /// Records that the application has an object of a kind. True if more watches are needed
+    /// for it.
+    pub(crate) fn found(&mut self, kind: &GroupKind, config: &TrackConfig) -> bool {
+        if self.found.contains(kind) {
+            return false;
+        }
+        let mut kinds = config.kinds.iter();
+        let is_needed = kinds.any(|other| other.beside().as_ref() == Some(kind));
+        is_needed && self.found.insert(kind.clone())
     }
 
     /// Adds one watch of the whole cluster or one for each namespace.
@@ -144,6 +163,28 @@ mod tests {
         assert!(!plan.try_each_namespace(&wide), "that is known by now");
         plan.everything(BTreeSet::new(), &config(2));
         assert_eq!(pods(&plan), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn analyses_are_watched_only_beside_a_rollout() {
+        let analyses = |plan: &WatchPlan, config: &TrackConfig| {
+            let watches = plan.watches().iter();
+            let watched = watches.filter(|spec| match spec {
+                WatchSpec::Kind(place, _) => config.kinds[*place].beside().is_some(),
+                _ => false,
+            });
+            watched.count()
+        };
+        let (mut plan, config) = (WatchPlan::default(), config(2));
+        plan.join(["a".to_owned()]);
+        plan.everything(BTreeSet::new(), &config);
+        assert_eq!(analyses(&plan, &config), 0);
+        let kind = |group, kind| GroupKind::new(group, kind);
+        assert!(!plan.found(&kind("apps", "Deployment"), &config));
+        assert!(plan.found(&kind("argoproj.io", "Rollout"), &config));
+        assert!(!plan.found(&kind("argoproj.io", "Rollout"), &config));
+        plan.everything(BTreeSet::new(), &config);
+        assert_eq!(analyses(&plan, &config), 2);
     }
 
     #[test]

@@ -267,16 +267,21 @@ impl Tracker {
     }
 
     fn report(&mut self, changes: Vec<Change>) {
+        let mut needs_more = false;
         for change in changes {
             match change {
                 Change::Applied(tracked) => {
                     self.search = Search::Found;
+                    needs_more |= self.plan.found(&tracked.object.kind, &self.config);
                     let tracked = self.kinds.describe(tracked);
                     self.events.push_back(TrackEvent::Applied(tracked));
                 }
                 Change::Removed(object) => self.events.push_back(TrackEvent::Removed(object)),
                 Change::Want(unknown) => self.want(unknown),
             }
+        }
+        if needs_more {
+            self.replan();
         }
     }
 

@@ -3,6 +3,7 @@
 use argo_core::{KindTraits, RefusedPods, RolloutState, Runs, resource::WorkloadObject};
 
 use super::{Names, Workload};
+use crate::rollout::pause;
 
 /// A CronJob. It is complete as soon as it is there, since its next run may be weeks away.
 ///
@@ -20,7 +21,7 @@ impl Workload for CronJob {
 
     fn rollout(&self, object: &WorkloadObject) -> RolloutState {
         RolloutState {
-            paused: object.spec.suspend,
+            pause: object.spec.suspend.then(pause::by_suspend),
             ..RolloutState::default()
         }
         .done()

@@ -3,12 +3,11 @@
 use argo_core::{KindTraits, Newest, RefusedPods, RolloutState, resource::WorkloadObject};
 
 use super::{Intermediate, Names, Workload};
-use crate::rollout::{NOT_SEEN, not_available, old_terminating};
+use crate::rollout::{NOT_SEEN, not_available, old_terminating, pause};
 
 /// A Deployment. Its progress follows `kubectl rollout status`.
 ///
-/// Argo CD agrees, except that it calls a paused Deployment `Suspended` whatever its
-/// counts. A status of an older generation says nothing: right after an apply it still
+/// A paused Deployment is never complete: Argo CD calls it `Suspended` whatever its counts. A status of an older generation says nothing: right after an apply it still
 /// praises the old ReplicaSet (`NewReplicaSetAvailable`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deployment;
@@ -32,8 +31,12 @@ impl Workload for Deployment {
         let (desired, updated) = (state.desired.unwrap_or(1), state.updated.unwrap_or(0));
         let (ready, available) = (state.ready.unwrap_or(0), state.available.unwrap_or(0));
         let old = object.status.replicas.unwrap_or(0).saturating_sub(updated);
-        if updated < desired && state.paused {
-            state.waits(format!("paused at {updated} of {desired} updated"))
+        if object.spec.paused {
+            let state = state.pauses(pause::by_spec(object, None));
+            match updated < desired {
+                true => state.waits(format!("paused at {updated} of {desired} updated")),
+                false => state,
+            }
         } else if updated < desired {
             state.waits(format!("{updated} of {desired} updated"))
         } else if old > 0 {
@@ -117,5 +120,9 @@ mod tests {
         assert!(!state.complete && state.waiting_for.is_none());
         let paused = waiting(&json!({"paused": true}), &json!({"observedGeneration": 2}));
         assert_eq!(paused.as_deref(), Some("paused at 0 of 1 updated"));
+        let updated = json!({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1,
+            "readyReplicas": 1, "availableReplicas": 1});
+        let paused = waiting(&json!({"paused": true}), &updated);
+        assert_eq!(paused.as_deref(), Some("paused by spec.paused"));
     }
 }

@@ -3,7 +3,7 @@
 use argo_core::{KindTraits, RolloutState, Runs, resource::WorkloadObject};
 
 use super::{Names, Workload};
-use crate::rollout::words;
+use crate::rollout::{pause, words};
 
 /// A Job; hooks are Jobs mostly. `desired` and `ready` count successful pods.
 ///
@@ -25,7 +25,7 @@ impl Workload for Job {
         let state = RolloutState {
             desired: Some(object.spec.completions.unwrap_or(1)),
             ready: Some(status.succeeded.unwrap_or(0)),
-            paused: object.spec.suspend,
+            pause: object.spec.suspend.then(pause::by_suspend),
             ..RolloutState::default()
         };
         let holds = |type_| {
@@ -41,7 +41,7 @@ impl Workload for Job {
         }
         let (desired, succeeded) = (state.desired.unwrap_or(1), state.ready.unwrap_or(0));
         let failed = status.failed.unwrap_or(0);
-        match (state.paused, failed > 0) {
+        match (state.pause.is_some(), failed > 0) {
             (true, _) => state.waits("suspended"),
             (false, true) => state.waits(format!(
                 "{succeeded} of {desired} succeeded, {failed} failed"
@@ -89,6 +89,6 @@ mod tests {
         assert_eq!(words(&json!({"succeeded": 1})), "1 of 2 succeeded");
         assert_eq!(words(&json!({"failed": 1})), "0 of 2 succeeded, 1 failed");
         let suspended = object(json!({"spec": {"suspend": true}}));
-        assert!(Job.rollout(&suspended).paused);
+        assert!(Job.rollout(&suspended).waits_for_a_person());
     }
 }

@@ -21,8 +21,7 @@ impl Workload for StatefulSet {
     }
 
     fn rollout(&self, object: &WorkloadObject) -> RolloutState {
-        let mut state = RolloutState::replicas(object);
-        state.paused = false;
+        let state = RolloutState::replicas(object);
         if object.status.observed_generation.unwrap_or(0) == 0 || !object.is_observed() {
             return state.waits(NOT_SEEN);
         }

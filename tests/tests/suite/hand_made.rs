@@ -149,7 +149,7 @@ fn api_version(kind: &str) -> &'static str {
         "CloneSet" => "apps.kruise.io/v1alpha1",
         "Cluster" => "db.example.com/v1",
         "PetSet" => "zoo.example.com/v1",
-        "Application" | "Rollout" => "argoproj.io/v1alpha1",
+        "Application" | "Rollout" | "AnalysisRun" => "argoproj.io/v1alpha1",
         _ => "v1",
     }
 }

@@ -3,6 +3,7 @@
 // All of it is test code, but lints know only functions marked as tests.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod argo_rollouts;
 mod argocd;
 mod assistant;
 mod bad_input;

@@ -101,6 +101,7 @@ pub(crate) fn config() -> Config {
         timeout: None,
         settle: Duration::from_secs(10),
         wait_terminated: false,
+        on_paused: None,
     }
 }
 

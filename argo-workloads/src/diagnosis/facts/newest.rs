@@ -8,9 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use argo_core::{Newest, OwnedRevision, RevisionLabel, resource::Pod};
+use argo_core::{Newest, ObjectRef, OwnedRevision, RevisionLabel, resource::Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Facts, PodFact, WorkloadFact};
+use crate::rollout::revision;
 
 impl Facts {
     /// Returns the uids of the pods of the newest revision of their workload.
@@ -23,12 +25,60 @@ impl Facts {
         for (root, pods) in by_root {
             let root = self.workloads.get(root);
             let wanted = root.and_then(|root| wanted(self, root, &pods));
-            let of_newest = pods.into_iter().filter(|fact| {
-                wanted.is_none_or(|(key, value)| label(&fact.pod, key) == Some(value))
+            let of_newest = pods.into_iter().filter(|fact| match run_of(self, fact) {
+                Some(run) => root.is_some_and(|root| run.revision == revision(&root.workload)),
+                None => wanted.is_none_or(|(key, value)| label(&fact.pod, key) == Some(value)),
             });
             newest.extend(of_newest.map(|fact| &*fact.object.uid));
         }
         newest
+    }
+
+    /// Returns the uids of the pods that belong to an analysis or an Experiment of a Rollout:
+    /// they serve nobody.
+    pub fn pods_of_runs(&self) -> BTreeSet<&str> {
+        let pods = self.pods.values();
+        let of_runs = pods.filter(|fact| run_of(self, fact).is_some());
+        of_runs.map(|fact| &*fact.object.uid).collect()
+    }
+}
+
+/// An analysis or Experiment that a Rollout made, between the Rollout and its pods.
+pub(crate) struct Run<'a> {
+    /// The AnalysisRun or Experiment.
+    pub(crate) object: &'a ObjectRef,
+    /// The revision of the Rollout that it was made for.
+    revision: Option<&'a str>,
+}
+
+/// Returns the analysis or Experiment that a pod belongs to, the outermost one.
+pub(crate) fn run_of<'a>(facts: &'a Facts, fact: &'a PodFact) -> Option<Run<'a>> {
+    const REVISION: &str = "rollout.argoproj.io/revision";
+    let is_below_root = |owner: &&ObjectRef| owner.uid != fact.root.uid;
+    let chain = std::iter::successors(fact.owner.as_ref(), |owner| owner_of(facts, &owner.uid));
+    let runs = chain.take(8).take_while(is_below_root).filter(|owner| {
+        owner.kind.is("argoproj.io", "AnalysisRun") || owner.kind.is("argoproj.io", "Experiment")
+    });
+    let object = runs.last()?;
+    let annotations = meta_of(facts, &object.uid).and_then(|meta| meta.annotations.as_ref());
+    let revision = annotations.and_then(|annotations| annotations.get(REVISION));
+    Some(Run {
+        object,
+        revision: revision.map(String::as_str),
+    })
+}
+
+fn owner_of<'a>(facts: &'a Facts, uid: &str) -> Option<&'a ObjectRef> {
+    match facts.workloads.get(uid) {
+        Some(fact) => fact.owner.as_ref(),
+        None => facts.others.get(uid)?.owner.as_ref(),
+    }
+}
+
+fn meta_of<'a>(facts: &'a Facts, uid: &str) -> Option<&'a ObjectMeta> {
+    match facts.workloads.get(uid) {
+        Some(fact) => Some(&fact.workload.metadata),
+        None => Some(&*facts.others.get(uid)?.meta),
     }
 }
 

@@ -151,7 +151,7 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "delete the pods one by one, or set the strategy `RollingUpdate`.",
         ),
         Code::ProgressDeadline => (
-            "The controller itself gave up: a Deployment made no progress for `progressDeadlineSeconds`, or a Rollout is degraded. It is reported only if no other finding explains it.",
+            "The controller itself gave up: a Deployment made no progress for `progressDeadlineSeconds`, or a Rollout did not and goes on trying. It is reported only if no other finding explains it.",
             "look at the pods of the newest revision.",
         ),
         Code::SyncFailed => (
@@ -165,6 +165,26 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::SharedResource => (
             "An object is part of two applications: each sync of one undoes what the other has applied.",
             "remove the object from one of them, or give it another name or namespace there.",
+        ),
+        Code::RolloutPaused => (
+            "A Rollout of Argo Rollouts is paused until a person acts. The sentence gives the step, the weight, the age of the pause, and how many pods are new. A pause with a duration is no finding: it ends by itself. `follow` and `diagnose` end with exit code 73; `--on-paused` chooses otherwise.",
+            "look at the new pods, then `kubectl argo rollouts promote` or `abort`. After an analysis that measured nothing, mend the analysis first.",
+        ),
+        Code::RolloutAborted => (
+            "A Rollout went back to its old revision: a person aborted it, or its progress deadline passed with `progressDeadlineAbort`. It does not try again by itself. A failure that was there before the sync is only mentioned, until the spec, the revision or the Application changes.",
+            "mend the cause and sync, or `kubectl argo rollouts retry rollout` to try the same revision again.",
+        ),
+        Code::AnalysisFailed => (
+            "An analysis of the newest revision failed, or measured nothing. The sentence names the metric, its last value and the condition that it does not meet, or how the Job that measures failed and its last line.",
+            "decide whether the new revision or the measurement is wrong; `kubectl get analysisrun -o yaml` has every measurement.",
+        ),
+        Code::InvalidSpec => (
+            "The controller of Argo Rollouts refuses the spec of a Rollout, or something that the spec refers to does not exist. There is no event.",
+            "the message names the field; correct it and sync.",
+        ),
+        Code::ControllerSilent => (
+            "The controller of a workload has not seen its newest spec, or the newest pod template that a Rollout refers to (`workloadRef`), so nothing that the workload's status says is about this release. Argo CD may call it Healthy.",
+            "look whether the controller runs, and at its log.",
         ),
         Code::AppSuspended => (
             "The application, or a workload of it, is paused, so `argocd app wait --health` does not end.",

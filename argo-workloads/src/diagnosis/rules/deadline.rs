@@ -17,7 +17,10 @@ pub(super) fn exceeded(view: WorkloadView<'_>) -> Option<Observation> {
     let is_wanted = view.state.desired != Some(0);
     // Pods that are about to go, or to be replaced, leave no cause behind.
     let changes = view.context.is_replacing(&view.fact.root.uid);
-    if !view.is_root() || is_job || !is_wanted || changes {
+    // These have codes of their own.
+    let is_known =
+        super::rollouts::aborted(view).is_some() || super::rollouts::invalid(view).is_some();
+    if !view.is_root() || is_job || !is_wanted || changes || is_known {
         return None;
     }
     let since = ["Progressing", "Stalled", "ReplicaFailure"];
@@ -34,5 +37,10 @@ pub(super) fn exceeded(view: WorkloadView<'_>) -> Option<Observation> {
         &view.fact.object.namespace,
         &["describe", &kind, &view.fact.object.name],
     );
-    Some(Observation::doomed(since, cause).key("gave up").next(next))
+    Some(
+        Observation::doomed(since, cause)
+            .key("gave up")
+            .next(next)
+            .of_release(view),
+    )
 }

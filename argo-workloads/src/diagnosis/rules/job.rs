@@ -21,7 +21,8 @@ use crate::diagnosis::{
 /// Finds a Job that failed and is no hook.
 pub(super) fn failed(view: WorkloadView<'_>) -> Option<Observation> {
     let condition = failed_condition(view)?;
-    if view.fact.hook.is_some() || is_deadline(condition) {
+    let is_known = view.fact.hook.is_some() || view.fact.metric().is_some();
+    if is_known || is_deadline(condition) {
         return None;
     }
     Some(job_observation(
@@ -34,7 +35,7 @@ pub(super) fn failed(view: WorkloadView<'_>) -> Option<Observation> {
 /// Finds a Job that took longer than `activeDeadlineSeconds`.
 pub(super) fn took_too_long(view: WorkloadView<'_>) -> Option<Observation> {
     let condition = failed_condition(view).filter(|condition| is_deadline(condition))?;
-    if view.fact.hook.is_some() {
+    if view.fact.hook.is_some() || view.fact.metric().is_some() {
         return None;
     }
     Some(job_observation(
@@ -331,7 +332,7 @@ fn disrupted_at(fact: &PodFact) -> Option<Timestamp> {
 }
 
 /// Returns the pod of a Job that failed last, even if the pod is gone.
-fn last_failed_pod<'a>(facts: &'a Facts, job: &'a WorkloadFact) -> Option<&'a PodFact> {
+pub(super) fn last_failed_pod<'a>(facts: &'a Facts, job: &'a WorkloadFact) -> Option<&'a PodFact> {
     let of_job = |fact: &&PodFact| {
         let owner = fact.owner.as_ref();
         owner.is_some_and(|owner| owner.uid == job.object.uid)
@@ -344,7 +345,7 @@ fn last_failed_pod<'a>(facts: &'a Facts, job: &'a WorkloadFact) -> Option<&'a Po
 }
 
 /// Returns the container of a pod that failed last, with its end and the time of that.
-fn failure(fact: &PodFact) -> Option<(&str, &Terminated, Timestamp)> {
+pub(super) fn failure(fact: &PodFact) -> Option<(&str, &Terminated, Timestamp)> {
     let failures = fact.containers.iter().filter_map(|(name, history)| {
         let end = history.ends.last()?;
         (end.terminated.exit_code != 0).then_some((name.as_str(), &end.terminated, end.time()))

@@ -194,10 +194,16 @@ pub(super) fn suspended(view: &ApplicationView<'_>) -> Vec<Observation> {
     let since = health.last_transition_time.as_ref();
     let since = since.map_or(view.context.facts.started, |time| time.0);
     let cause = "the application is Suspended: someone has to resume it".to_owned();
-    let paused = view
-        .context
-        .workloads()
-        .filter(|workload| workload.state.paused);
+    let paused = || {
+        let workloads = view.context.workloads();
+        workloads.filter(|workload| workload.state.pause.is_some())
+    };
+    // A timed pause waits for nobody.
+    let is_timed = |workload: WorkloadView<'_>| !workload.state.waits_for_a_person();
+    if paused().next().is_some() && paused().all(is_timed) {
+        return Vec::new();
+    }
+    let paused = paused();
     let observation = paused.take(RESULTS).fold(
         Observation::suspicious(since, cause),
         |observation, workload| observation.evidence(format!("{} is paused", workload.fact.object)),
@@ -205,12 +211,12 @@ pub(super) fn suspended(view: &ApplicationView<'_>) -> Vec<Observation> {
     vec![observation]
 }
 
-/// Finds a Deployment, Rollout or Job that someone paused.
+/// Finds a Deployment or Job that someone paused.
 pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
-    if !view.state.paused || view.state.complete || view.state.failed.is_some() {
+    if !view.state.waits_for_a_person() || super::rollouts::is_rollout(view) {
         return None;
     }
-    let since = ["Progressing", "Paused", "Suspended"];
+    let since = ["Progressing", "Suspended"];
     let since = since.iter().find_map(|type_| view.condition_time(type_));
     let since = since.unwrap_or(view.context.facts.started);
     let waiting = view.state.waiting_for.as_deref().unwrap_or_default();
@@ -227,7 +233,9 @@ pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
     Some(match &view.fact.traits.resume {
         Some(arguments) => {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            observation.next(kubectl(&view.fact.object.namespace, &arguments))
+            observation
+                .evidence("if the pause stands in git, remove it there: Argo CD sets it again")
+                .next(kubectl(&view.fact.object.namespace, &arguments))
         }
         None => observation,
     })

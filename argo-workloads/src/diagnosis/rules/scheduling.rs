@@ -60,11 +60,15 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
     let claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
     let claims: Vec<&str> = claims.map(|claim| claim.claim_name.as_str()).collect();
     let failure = claims.iter().find_map(|name| {
-        let claim = facts.others.values().find(|object| {
-            &*object.kind.kind == "PersistentVolumeClaim"
-                && object.namespace == view.fact.object.namespace
-                && *object.name == **name
-        })?;
+        let claim = facts
+            .others
+            .values()
+            .map(|fact| &fact.object)
+            .find(|object| {
+                &*object.kind.kind == "PersistentVolumeClaim"
+                    && object.namespace == view.fact.object.namespace
+                    && *object.name == **name
+            })?;
         let event = view.context.event(&claim.uid, |event| {
             matches!(&*event.reason, "ProvisioningFailed" | "FailedBinding")
         })?;

@@ -199,6 +199,13 @@ fn argo() -> Vec<ResourceType> {
         of("applications", "Application")
             .short(&["app", "apps"])
             .without_status(),
+        // argo-rollouts, manifests/crds: AnalysisRuns have no status subresource.
         of("rollouts", "Rollout").short(&["ro"]).scalable(),
+        of("analysisruns", "AnalysisRun")
+            .short(&["ar"])
+            .without_status(),
+        of("experiments", "Experiment")
+            .short(&["exp"])
+            .without_status(),
     ]
 }
