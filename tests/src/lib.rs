@@ -1,6 +1,7 @@
 //! Code shared by the suites and the demo.
 
 pub mod demo;
+pub mod fake_argocd;
 pub mod scripted_argocd;
 
 /// The embedding example of the README compiles.

@@ -35,5 +35,6 @@ mod shapes;
 mod signals;
 mod stage;
 mod sync;
+mod token_only;
 mod verdicts;
 mod workload;
