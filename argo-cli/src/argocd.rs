@@ -38,6 +38,7 @@ mod lines;
 mod outcome;
 mod private_dir;
 mod redact;
+pub mod rows;
 mod start;
 mod variables;
 mod wait;

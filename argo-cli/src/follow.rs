@@ -22,6 +22,7 @@ use argo_workloads::{
     Clients,
     diagnosis::{Finding, FindingEvent, Severity, Thresholds},
     progress::WorkloadProgress,
+    resources::Answer,
 };
 use futures::{
     Stream, StreamExt,
@@ -175,6 +176,7 @@ enum Next {
     Track(Option<TrackEvent>),
     Event(Option<EventItem>),
     Logs(Option<LogEvent>),
+    Resource(Answer),
 }
 
 impl Run {
@@ -223,6 +225,7 @@ impl Run {
             biased;
             _ = self.ticks.tick() => Next::Tick,
             event = self.streams.tracked.next() => Next::Track(event),
+            answer = self.streams.resources.next() => Next::Resource(answer),
             item = self.streams.events.next(), if self.events_open => Next::Event(item),
             event = self.streams.logs.next(), if self.logs_open => Next::Logs(event),
         }
@@ -237,6 +240,11 @@ impl Run {
                 self.items.push_back(FollowEvent::Notice(notice));
             }
             Next::Logs(Some(event)) => self.logs(event),
+            Next::Resource(answer) => {
+                if let Some(event) = self.observer.answer(answer, now) {
+                    self.streams.forward(event);
+                }
+            }
             Next::Event(None) => self.events_open = false,
             Next::Logs(None) => self.logs_open = false,
             // The tracker never ends, and other items are unknown to this version.
@@ -284,6 +292,8 @@ impl Run {
     fn tick(&mut self, now: Timestamp) {
         if self.observer.is_due(now) {
             self.examine(now);
+            let reads = self.observer.reads(now);
+            self.streams.read(reads);
         }
         self.consider(now);
     }

@@ -32,6 +32,17 @@ pub struct Heartbeat {
     repeats: usize,
 }
 
+/// Something that is waited for and is no workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Its name and state: `Ingress/web Progressing`.
+    pub what: String,
+    /// The reason, empty if it is unknown.
+    pub why: String,
+    /// How long it has been so.
+    pub age: Option<Duration>,
+}
+
 /// The content of a line without its durations; a line is news if its key is.
 type Key = (String, Option<i64>, Option<i64>, String);
 
@@ -55,16 +66,21 @@ impl Heartbeat {
         elapsed: Duration,
         rows: &[Row],
         findings: &[Finding],
+        others: &[Other],
     ) -> Option<String> {
         let waiting = rows.iter();
         let waiting: Vec<&Row> = waiting
             .filter(|row| !row.complete && row.holds_up)
             .collect();
         let quiet = elapsed.saturating_sub(self.said_at);
-        if waiting.is_empty() || !self.may_beat(elapsed) {
+        if (waiting.is_empty() && others.is_empty()) || !self.may_beat(elapsed) {
             return None;
         }
-        let keys: Vec<Key> = waiting.iter().map(|row| key(row, findings)).collect();
+        let keys = waiting.iter().map(|row| key(row, findings));
+        let keys_of_others = others
+            .iter()
+            .map(|other| (other.what.clone(), None, None, other.why.clone()));
+        let keys: Vec<Key> = keys.chain(keys_of_others).collect();
         if keys == self.said {
             if quiet < PAUSES[self.repeats.min(PAUSES.len() - 1)] {
                 return None;
@@ -75,7 +91,7 @@ impl Heartbeat {
         }
         self.said_at = elapsed;
         self.said = keys;
-        Some(line(elapsed, &waiting, findings))
+        Some(line(elapsed, &waiting, findings, others))
     }
 }
 
@@ -94,20 +110,32 @@ fn of<'a>(row: &Row, findings: &'a [Finding]) -> Option<&'a Finding> {
         .find(|finding| finding.workload.same_name(&row.object))
 }
 
-fn line(elapsed: Duration, waiting: &[&Row], findings: &[Finding]) -> String {
-    let mut texts: Vec<String> = waiting
-        .iter()
-        .take(NAMES)
-        .map(|row| workload(row, findings))
-        .collect();
-    if waiting.len() > NAMES {
-        texts.push(format!("and {} more", waiting.len() - NAMES));
+fn line(elapsed: Duration, waiting: &[&Row], findings: &[Finding], others: &[Other]) -> String {
+    let workloads = waiting.iter().map(|row| workload(row, findings));
+    let mut texts: Vec<String> = workloads.chain(others.iter().map(other)).collect();
+    let all = texts.len();
+    texts.truncate(NAMES);
+    if all > NAMES {
+        texts.push(format!("and {} more", all - NAMES));
     }
     format!(
         "still waiting after {}: {}",
         in_words(elapsed),
         texts.join("; ")
     )
+}
+
+/// `Ingress/web Progressing — no address yet (2 m)`
+fn other(other: &Other) -> String {
+    let mut text = printable(&other.what);
+    if !other.why.is_empty() {
+        text.push_str(" — ");
+        text.push_str(&cap(&printable(&other.why), CAUSE));
+    }
+    if let Some(age) = other.age {
+        text.push_str(&format!(" ({})", in_words(age)));
+    }
+    text
 }
 
 /// `Deployment/web 2/3 ready — container app is not ready`

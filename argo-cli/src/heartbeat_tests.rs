@@ -61,7 +61,7 @@ fn on_change_but_not_more_often_than_every_twenty_seconds() {
     let mut said = Vec::new();
     for second in 0..=80 {
         let rows = if second < 45 { &before } else { &after };
-        if let Some(line) = heartbeat.beat(at(second), rows, &[]) {
+        if let Some(line) = heartbeat.beat(at(second), rows, &[], &[]) {
             said.push((second, line));
         }
     }
@@ -82,7 +82,7 @@ fn a_cause_stands_behind_the_counts_and_its_durations_are_no_change() {
     let rows = [row("web", 2, 3, "2 of 3 ready"), row("db", 1, 1, "")];
     let mut beat = |second: u64, failing: u64| {
         let sentence = format!("web-1: readiness of app fails for {failing} s\u{1b}[2J");
-        heartbeat.beat(at(second), &rows, &[finding(&rows[0].object, &sentence)])
+        heartbeat.beat(at(second), &rows, &[finding(&rows[0].object, &sentence)], &[])
     };
     let expected = "still waiting after 20 s: Deployment/web 2/3 ready — web-1: readiness of app \
                     fails for 5 s";
@@ -94,7 +94,7 @@ fn a_cause_stands_behind_the_counts_and_its_durations_are_no_change() {
 #[test]
 fn a_missing_that_is_no_count_is_told_and_many_workloads_are_counted() {
     let rows = ["a", "b", "c", "d", "e"].map(|name| row(name, 0, 1, "1 of 2 updated"));
-    let line = Heartbeat::new().beat(at(60), &rows, &[]).unwrap();
+    let line = Heartbeat::new().beat(at(60), &rows, &[], &[]).unwrap();
     assert_eq!(
         line,
         "still waiting after 1 m: Deployment/a 0/1 ready — 1 of 2 updated; \
@@ -106,8 +106,24 @@ fn a_missing_that_is_no_count_is_told_and_many_workloads_are_counted() {
 #[test]
 fn nothing_is_said_when_nothing_is_missing() {
     let mut heartbeat = Heartbeat::new();
-    assert_eq!(heartbeat.beat(at(500), &[row("web", 3, 3, "")], &[]), None);
-    assert_eq!(heartbeat.beat(at(500), &[], &[]), None);
+    let complete = [row("web", 3, 3, "")];
+    assert_eq!(heartbeat.beat(at(500), &complete, &[], &[]), None);
+    assert_eq!(heartbeat.beat(at(500), &[], &[], &[]), None);
+}
+
+#[test]
+fn what_is_no_workload_is_named_too() {
+    let ingress = Other {
+        what: "Ingress/web Progressing".to_owned(),
+        why: "no address yet".to_owned(),
+        age: Some(at(120)),
+    };
+    let complete = [row("web", 3, 3, "")];
+    let line = Heartbeat::new().beat(at(130), &complete, &[], &[ingress]);
+    assert_eq!(
+        line.as_deref(),
+        Some("still waiting after 2 m 10 s: Ingress/web Progressing — no address yet (2 m)")
+    );
 }
 
 /// Half an hour in which nothing moves.

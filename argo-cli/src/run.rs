@@ -15,7 +15,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
     argocd::{
-        Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal, Stream,
+        Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal,
+        Stream, rows::Rows,
     },
     exit,
     files::Files,
@@ -66,6 +67,8 @@ pub struct Run {
     pub requests: Requests,
     /// The live table, in a terminal.
     pub display: Option<Display>,
+    /// Reads argocd's table.
+    pub rows: Rows,
 }
 
 /// The next event of the loop.
@@ -147,6 +150,7 @@ impl Run {
             () = at(due) => LoopEvent::Draw,
             event = self.sources.joining.next() => LoopEvent::Joined(event),
             event = next_of(&mut self.argocd), if !is_holding => LoopEvent::Argocd(event),
+            answer = self.sources.streams.resources.next() => LoopEvent::Input(Input::Resource(answer)),
             event = self.sources.streams.tracked.next() => LoopEvent::Input(match event {
                 Some(event) => Input::Track(event),
                 None => Input::Tick,
@@ -255,7 +259,10 @@ impl Run {
                 continues,
             } => {
                 self.argocd_line(stream, &text, continues);
-                false
+                match self.rows.line(&text).filter(|_| !continues) {
+                    Some(report) => self.input(Input::Report(report)),
+                    None => false,
+                }
             }
             ArgocdEvent::Exited(exit) if self.sources.is_searching() => {
                 self.sources.hold(exit);
@@ -313,6 +320,7 @@ impl Run {
                     self.fact(|_| Fact::of(&event));
                     self.sources.streams.forward(event);
                 }
+                Effect::Read(requests) => self.sources.streams.read(requests),
                 Effect::Interrupt(signal) => self.interrupt(signal),
                 Effect::Kill => self.kill(),
                 Effect::RestartArgocd => over |= self.restart_argocd(),

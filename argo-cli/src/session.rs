@@ -15,26 +15,30 @@ use argo_core::{
 use argo_events::{EventItem, EventRecord};
 use argo_logs::Batch;
 use argo_workloads::{
-    diagnosis::{Finding, Thresholds},
+    diagnosis::{Code, Finding, Thresholds},
     progress::Progress,
+    resources::{Answer, ReadRequest, Report},
 };
 use jiff::Timestamp;
 
 use crate::{
-    argocd::{ArgocdExit, Signal, Wait},
+    argocd::{ArgocdExit, Condition, Signal, Wait},
     args::{Events, OnDegraded, OnPaused, WorkloadName},
     follow::Observer,
     heartbeat::Heartbeat,
     render,
 };
 
+mod argocd_waits;
 mod finding_log;
 mod phase;
 mod status_lines;
 mod summary;
+mod wait_lines;
 
 pub use phase::{Cause, Phase};
 use status_lines::StatusLines;
+use wait_lines::WaitLines;
 
 /// The configuration of a run.
 #[derive(Clone, Debug)]
@@ -95,6 +99,10 @@ pub enum Input {
     Event(EventItem),
     /// A notice of the log stream about itself.
     Notice(Notice),
+    /// What argocd says of a resource.
+    Report(Report),
+    /// The answer to a read of a live object.
+    Resource(Answer),
     /// argocd ended.
     Argocd(Exited),
     /// The log stream ended.
@@ -115,6 +123,8 @@ pub enum Effect {
     Show(Record),
     /// Forward this event to the log and event streams.
     Forward(TrackEvent),
+    /// Read these live objects.
+    Read(Vec<ReadRequest>),
     /// Send argocd this signal.
     Interrupt(Signal),
     /// Kill argocd.
@@ -133,6 +143,7 @@ pub struct Session {
     config: Config,
     observer: Observer,
     status_lines: StatusLines,
+    wait_lines: WaitLines,
     /// The last warning or error of each object and reason: evidence for the verdict.
     events: BTreeMap<(Arc<str>, String), EventRecord>,
     phase: Phase,
@@ -169,6 +180,7 @@ impl Session {
         Self {
             observer: Observer::new(config.app.clone(), started),
             status_lines: StatusLines::default(),
+            wait_lines: WaitLines::default(),
             events: BTreeMap::new(),
             phase: Phase::Waiting,
             heartbeat: Heartbeat::new(),
@@ -196,6 +208,11 @@ impl Session {
             Input::Event(EventItem::Notice(notice)) | Input::Notice(notice) => self.notice(&notice),
             // A kind of item that this version does not know.
             Input::Event(_) => {}
+            Input::Report(report) => self.observer.report(report, now),
+            Input::Resource(answer) => {
+                let event = self.observer.answer(answer, now);
+                self.effects.extend(event.map(Effect::Forward));
+            }
             Input::Argocd(exited) => self.argocd_ended(exited, now),
             Input::LogsEnded => self.streams.logs = false,
             Input::EventsEnded => self.streams.events = false,
@@ -279,9 +296,28 @@ impl Session {
             self.examine(now);
             let held = self.status_lines.held_back(&self.observer, now);
             self.say(held);
+            self.resources(now);
             self.heartbeat(now);
         }
         self.consider(now);
+    }
+
+    /// Says which resources are waited for, and has those read whose state is not known.
+    fn resources(&mut self, now: Timestamp) {
+        if self.phase == Phase::Waiting {
+            let waits = self.waits(now);
+            let lines = self.wait_lines.update(&waits, now);
+            self.say(lines);
+        }
+        self.read(now);
+    }
+
+    /// Has the live objects read whose state no watch delivers.
+    pub fn read(&mut self, now: Timestamp) {
+        let reads = self.observer.reads(now);
+        if !reads.is_empty() {
+            self.effects.push(Effect::Read(reads));
+        }
     }
 
     /// Applies the rules unless they were applied a moment ago.
@@ -326,7 +362,7 @@ impl Session {
         // A finding says more than a reason that may pass; it comes first.
         let mut reasons = self.findings();
         reasons.extend(self.observer.reasons(now));
-        let line = self.heartbeat.beat(elapsed, &self.rows(now), &reasons);
+        let line = self.heartbeat.beat(elapsed, &self.rows(now), &reasons, &self.others(now));
         let end = self.end_in_sight(now).unwrap_or_default();
         let line = line.map(|line| line + &end);
         let body = Body::Status(Status::default());
@@ -354,8 +390,25 @@ impl Session {
     /// Returns the current findings about the selected workloads.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let current = self.observer.findings().iter();
-        let selected = current.filter(|finding| self.is_selected(&finding.workload));
+        let selected = current.filter(|finding| {
+            self.is_selected(&finding.workload) && self.is_waited_for(finding)
+        });
         selected.cloned().collect()
+    }
+
+    /// True unless the finding is about a condition that argocd does not wait for.
+    fn is_waited_for(&self, finding: &Finding) -> bool {
+        match finding.code {
+            Code::WaitingForResource | Code::DegradedResource => self.waits_for(Condition::Health),
+            Code::OutOfSync => self.waits_for(Condition::Sync),
+            Code::WaveBlocked | Code::SyncWindow => {
+                self.waits_for(Condition::Operation) || self.waits_for(Condition::Sync)
+            }
+            Code::ApplicationDeleted => {
+                !(self.runs_argocd() && self.waits_for(Condition::Delete))
+            }
+            _ => true,
+        }
     }
 
     fn progress(&self) -> &Progress {

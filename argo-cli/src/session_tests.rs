@@ -68,7 +68,7 @@ impl Run {
         for effect in self.session.handle(input, at(second)) {
             match effect {
                 Effect::Show(record) => self.said.push(record.msg),
-                Effect::Forward(_) => {}
+                Effect::Forward(_) | Effect::Read(_) => {}
                 Effect::Interrupt(_) => self.done.push("interrupt"),
                 Effect::Kill => self.done.push("kill"),
                 Effect::RestartArgocd => self.done.push("again"),

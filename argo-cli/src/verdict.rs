@@ -167,7 +167,7 @@ fn has_several_namespaces(summary: &Summary) -> bool {
     let findings = summary.findings.iter().map(|finding| &finding.workload);
     let mut namespaces: Vec<&str> = rows
         .chain(findings)
-        .filter(|object| !object.is_application())
+        .filter(|object| !object.is_application() && !object.namespace.is_empty())
         .map(|object| &*object.namespace)
         .collect();
     namespaces.sort_unstable();

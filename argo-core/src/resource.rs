@@ -14,9 +14,9 @@ mod rollout;
 mod workload;
 
 pub use application::{
-    Application, ApplicationCondition, ApplicationSpec, ApplicationStatus, AutomatedSync,
-    Destination, Health, OperationState, ResourceResult, ResourceStatus, SyncPolicy, SyncResult,
-    SyncStatus,
+    Application, ApplicationCondition, ApplicationSpec, ApplicationStatus, AutomatedSync, Deployed,
+    Destination, Health, Hydrated, HydratedCommit, Initiator, Operation, OperationState,
+    ResourceResult, ResourceStatus, Source, SyncPolicy, SyncRequest, SyncResult, SyncStatus,
 };
 pub use convert::ConvertPodError;
 pub use meta::{Condition, slim_metadata};

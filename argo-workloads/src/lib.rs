@@ -64,7 +64,9 @@
 pub mod diagnosis;
 #[cfg(feature = "unstable-engine")]
 pub mod engine;
+pub mod expectation;
 pub mod progress;
+pub mod resources;
 pub mod rollout;
 mod selector;
 #[cfg_attr(

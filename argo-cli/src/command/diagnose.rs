@@ -2,11 +2,17 @@
 
 mod last_lines;
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
 
-use argo_core::{Notice, TrackEvent, text::chain};
+use argo_core::{
+    Notice, TrackEvent,
+    text::{chain, duration},
+};
 use argo_events::{EventConfig, EventItem};
-use argo_workloads::snapshot;
+use argo_workloads::{Clients, resources::ResourceReader, snapshot};
 use jiff::Timestamp;
 
 use super::{env, warn};
@@ -17,11 +23,16 @@ use crate::{
     follow::event_source,
     render::Renderer,
     screen::{LogBudget, Screen},
-    session::{Config, Input, Session},
+    session::{Config, Effect, Input, Session},
     settings::Settings,
     streams::{clients, track_config},
     way,
 };
+
+/// Age from which on a resource that is not healthy is read.
+const READ_AFTER: Duration = Duration::from_secs(10);
+/// Time limit for the reads of resources.
+const READ_LIMIT: Duration = Duration::from_secs(5);
 
 /// Prints the current findings.
 pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i32, Failure> {
@@ -53,9 +64,32 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
     for (pod, container, batch) in &lines {
         session.lines(pod, container, batch);
     }
+    read_resources(&mut session, clients(&clusters), started).await;
     let summary = session.look_once(Timestamp::now());
     show(&args, settings, &summary, &mut notices)?;
     Ok(summary.exit)
+}
+
+/// Reads the resources that hold the application up.
+async fn read_resources(session: &mut Session, clients: Clients, now: Timestamp) {
+    let mut reader = ResourceReader::new(clients.workloads.client);
+    // Nothing becomes healthy by itself within one look.
+    session.read(duration::later(now, READ_AFTER));
+    let mut open = 0;
+    for effect in session.handle(Input::EventsEnded, now) {
+        if let Effect::Read(requests) = effect {
+            open += requests.len();
+            requests.into_iter().for_each(|request| reader.ask(request));
+        }
+    }
+    let answers = async {
+        for _ in 0..open {
+            let answer = reader.next().await;
+            session.handle(Input::Resource(answer), now);
+        }
+    };
+    // What is not known by then is left out.
+    let _ = tokio::time::timeout(READ_LIMIT, answers).await;
 }
 
 /// Tells the session of the objects; the notices among them are for the reader.

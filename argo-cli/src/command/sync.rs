@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::env;
 use crate::{
-    argocd::{Argocd, ArgocdConfig, Wait, time_limit},
+    argocd::{Argocd, ArgocdConfig, Wait, rows::Rows, time_limit},
     args::{FollowArgs, OnDegraded, SyncArgs},
     error::Failure,
     exit,
@@ -106,6 +106,7 @@ async fn start(
         out: OutputBuffer::default(),
         requests,
         display: has_table.then(|| Display::new(&env)),
+        rows: Rows::default(),
     };
     if let Some(joined) = joined {
         run.announce(&joined.described, &joined.notes);

@@ -1,8 +1,10 @@
 //! Everything that is known of a deployment: the facts, the progress and the findings.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use argo_core::{AppRef, ObjectRef, TrackEvent, text::duration};
+use argo_core::{
+    AppRef, GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, text::duration,
+};
 use argo_events::EventRecord;
 use argo_logs::Batch;
 use argo_workloads::{
@@ -10,6 +12,7 @@ use argo_workloads::{
         EventFact, Facts, Finding, FindingEvent, LAST_LINES, Thresholds, Timeline, examine,
     },
     progress::{CrashCounts, PodCounts, Progress, WorkloadProgress},
+    resources::{Answer, ReadRequest, Report, Wait},
 };
 use jiff::Timestamp;
 
@@ -54,6 +57,7 @@ impl Observer {
     /// Takes in a Kubernetes event.
     pub fn event(&mut self, event: &EventRecord) {
         self.has_changed = true;
+        self.facts.resources_mut().hurry_object(&event.object.uid);
         self.facts.event(fact(event));
     }
 
@@ -89,6 +93,64 @@ impl Observer {
     /// Returns the reasons that are known so far, certain or not. Nothing is reported.
     pub fn reasons(&mut self, now: Timestamp) -> Vec<Finding> {
         examine(&mut self.facts, &Thresholds::so_far(), now)
+    }
+
+    /// Takes in what argocd or Argo CD's API says of a resource.
+    pub fn report(&mut self, report: Report, now: Timestamp) {
+        self.has_changed = true;
+        self.facts.resources_mut().report(report, now);
+    }
+
+    /// Takes in the answer to a [read](Self::reads). Returns an event for the event stream if
+    /// the object was not known before: its events are wanted from now on.
+    pub fn answer(&mut self, answer: Answer, now: Timestamp) -> Option<TrackEvent> {
+        self.has_changed = true;
+        let object = self.facts.resources_mut().answer(answer, now)?;
+        Some(TrackEvent::Applied(Tracked {
+            root: object.clone(),
+            object,
+            owner: None,
+            hook: None,
+            is_new: false,
+            rollout: None,
+            traits: KindTraits::default(),
+            body: TrackedBody::Other(Arc::default()),
+        }))
+    }
+
+    /// Returns the live objects that should be read now: those of resources that hold the
+    /// application up and whose state no watch delivers.
+    pub fn reads(&mut self, now: Timestamp) -> Vec<ReadRequest> {
+        let workloads = self.progress.workloads();
+        let followed = workloads
+            .iter()
+            .filter(|workload| !workload.only_starts_others());
+        let followed: BTreeSet<&GroupKind> =
+            followed.map(|workload| &workload.object.kind).collect();
+        let is_followed = |kind: &GroupKind| kind.is("", "Pod") || followed.contains(kind);
+        self.facts.resources_mut().due(is_followed, now)
+    }
+
+    /// Has the resources that hold the application up read once more, soon.
+    pub fn hurry(&mut self) {
+        self.facts.resources_mut().hurry();
+    }
+
+    /// Returns the resources without a progress of their own that hold the application up.
+    pub fn waits(&self, now: Timestamp) -> Vec<Wait> {
+        if self.progress.health() == Some("Healthy") {
+            return Vec::new();
+        }
+        let workloads = self.progress.workloads();
+        let is_followed = |object: &ObjectRef| {
+            object.kind.is("", "Pod")
+                || workloads.iter().any(|workload| {
+                    !workload.only_starts_others() && workload.object.same_name(object)
+                })
+        };
+        let mut waits = self.facts.resources().waits(now);
+        waits.retain(|wait| !is_followed(&wait.object));
+        waits
     }
 
     /// Returns the progress of the deployment.

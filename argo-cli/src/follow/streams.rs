@@ -3,7 +3,11 @@
 use argo_core::{AppRef, PodEvent, TrackEvent};
 use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use argo_logs::{LogConfig, LogEvent, LogStream};
-use argo_workloads::{Clients, TrackConfig, track};
+use argo_workloads::{
+    Clients, TrackConfig,
+    resources::{ReadRequest, ResourceReader},
+    track,
+};
 use futures::{
     StreamExt,
     stream::{self, BoxStream},
@@ -24,6 +28,8 @@ pub struct Streams {
     pub events: BoxStream<'static, EventItem>,
     /// The log lines of their containers.
     pub logs: BoxStream<'static, LogEvent>,
+    /// Live objects that are read on demand.
+    pub resources: ResourceReader,
     to_events: Option<mpsc::UnboundedSender<TrackEvent>>,
     to_logs: Option<mpsc::UnboundedSender<PodEvent>>,
 }
@@ -53,7 +59,9 @@ impl Streams {
             UnboundedReceiverStream::new(objects),
             config.events,
         );
+        let resources = ResourceReader::new(clients.workloads.client.clone());
         Self {
+            resources,
             tracked: track(clients, app, config.track).boxed(),
             events: events.boxed(),
             logs: logs.unwrap_or_else(|| stream::empty().boxed()),
@@ -83,6 +91,7 @@ impl Streams {
         );
         let trees = std::sync::Arc::clone(trees);
         Self {
+            resources: ResourceReader::argocd(std::sync::Arc::clone(&trees)),
             tracked: argo_workloads::track_argocd(trees, app, config.track).boxed(),
             events: events.boxed(),
             logs: logs.unwrap_or_else(|| stream::empty().boxed()),
@@ -97,6 +106,7 @@ impl Streams {
             tracked: stream::pending().boxed(),
             events: stream::pending().boxed(),
             logs: stream::pending().boxed(),
+            resources: ResourceReader::nowhere(),
             to_events: None,
             to_logs: None,
         }
@@ -110,6 +120,13 @@ impl Streams {
         }
         if let Some(to_events) = &self.to_events {
             let _ = to_events.send(event);
+        }
+    }
+
+    /// Opens reads of live objects.
+    pub fn read(&self, requests: Vec<ReadRequest>) {
+        for request in requests {
+            self.resources.ask(request);
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) fn tag(body: &Body) -> Cow<'_, str> {
 pub(super) fn message(record: &Record) -> Cow<'_, str> {
     let msg = record.msg.as_str();
     match &record.body {
+        // A wait names its resource in the middle.
+        Body::Status(status) if msg.contains(&status.workload) => msg.into(),
         Body::Status(status) => after(&status.workload, " ", msg),
         Body::Finding(finding) => after(&finding.workload, ": ", msg),
         Body::Event(event) => with_container(msg, event.container.as_deref()),

@@ -198,6 +198,11 @@ impl Session {
             (true, false) => AFTERMATH,
             (true, true) => return self.settle(cause, now),
         };
+        if !is_success(&cause) {
+            // argocd has just seen what a read of some seconds ago did not show.
+            self.observer.hurry();
+            self.read(now);
+        }
         self.phase = Phase::Looking {
             cause,
             until: duration::later(now, longest),

@@ -29,7 +29,7 @@ impl Session {
             outcome: self.outcome(),
             reason: self.reason(argocd).to_owned(),
             argocd_exit: self.argocd.exited.and_then(|exited| code(exited.exit)),
-            argocd: argocd.map(|outcome| self.words(outcome)),
+            argocd: argocd.map(|outcome| self.words(outcome, now)),
             wait: self.config.argocd.as_ref().map(|run| run.wait.clone()),
             argocd_next: argocd.and_then(ArgocdOutcome::next_step).map(str::to_owned),
             elapsed: duration::between(self.config.started, self.ended_at(now)),
@@ -122,14 +122,16 @@ impl Session {
 
     /// Returns the meaning of argocd's exit. After a timeout it names the conditions that argocd
     /// waited for, if they were not the whole rollout.
-    fn words(&self, outcome: &ArgocdOutcome) -> String {
+    fn words(&self, outcome: &ArgocdOutcome, now: Timestamp) -> String {
         let run = self.config.argocd.as_ref();
         match (outcome, run.filter(|run| !run.wait.is_whole_rollout())) {
             (ArgocdOutcome::TimedOut, Some(run)) => format!(
                 "argocd gave up waiting for {}: its --timeout ran out",
                 run.wait.sentence(&self.config.app.name)
             ),
-            _ => outcome.to_string(),
+            _ => self
+                .gave_up(outcome, now)
+                .unwrap_or_else(|| outcome.to_string()),
         }
     }
 

@@ -45,6 +45,30 @@ pub struct ApplicationSpec {
     /// When Argo CD syncs by itself.
     #[serde(rename = "syncPolicy", deserialize_with = "lenient")]
     pub sync_policy: SyncPolicy,
+    /// The AppProject.
+    #[serde(deserialize_with = "lenient")]
+    pub project: Option<String>,
+    /// The one source of the manifests.
+    #[serde(deserialize_with = "lenient")]
+    pub source: Option<Source>,
+    /// The sources, where there are several; then `source` does not count.
+    #[serde(deserialize_with = "lenient")]
+    pub sources: Vec<Source>,
+    /// A source that is hydrated first. It replaces both of the others.
+    #[serde(rename = "sourceHydrator", deserialize_with = "presence")]
+    pub is_hydrated: bool,
+}
+
+/// A source of manifests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Source {
+    /// Branch, tag or commit; the version of a Helm chart.
+    #[serde(deserialize_with = "lenient")]
+    pub target_revision: Option<String>,
+    /// The name of the chart, if the source is a Helm repository.
+    #[serde(deserialize_with = "lenient")]
+    pub chart: Option<String>,
 }
 
 /// When Argo CD syncs by itself.
@@ -66,9 +90,19 @@ pub struct AutomatedSync {
     /// True if changes of the live objects are undone, so that a deleted Job is made again.
     #[serde(deserialize_with = "lenient")]
     pub self_heal: Option<bool>,
+    /// True if objects that are not in git any more are deleted.
+    #[serde(deserialize_with = "lenient")]
+    pub prune: Option<bool>,
 }
 
 impl SyncPolicy {
+    /// True if Argo CD syncs a new commit without being asked.
+    pub fn is_automated(&self) -> bool {
+        self.automated
+            .as_ref()
+            .is_some_and(|automated| automated.enabled != Some(false))
+    }
+
     /// True if Argo CD makes again what is missing without being asked.
     pub fn heals(&self) -> bool {
         self.automated.as_ref().is_some_and(|automated| {
@@ -144,6 +178,48 @@ pub struct ApplicationStatus {
     /// The time at which the controller last compared the Application.
     #[serde(deserialize_with = "lenient")]
     pub reconciled_at: Option<Time>,
+    /// The syncs that succeeded, the last one at the end.
+    #[serde(deserialize_with = "lenient")]
+    pub history: Vec<Deployed>,
+    /// The last commit that was hydrated, where sources are hydrated.
+    #[serde(deserialize_with = "lenient")]
+    pub source_hydrator: Hydrated,
+}
+
+/// A sync that succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Deployed {
+    /// The revision; absent where there are several sources.
+    #[serde(deserialize_with = "lenient")]
+    pub revision: Option<String>,
+    /// The revision of each of several sources.
+    #[serde(deserialize_with = "lenient")]
+    pub revisions: Vec<String>,
+    /// Who asked for it.
+    #[serde(deserialize_with = "lenient")]
+    pub initiated_by: Initiator,
+}
+
+/// The state of the source hydrator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Hydrated {
+    /// The last commit that was hydrated.
+    #[serde(deserialize_with = "lenient")]
+    pub last_successful_operation: HydratedCommit,
+}
+
+/// A commit and what the hydrator made of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HydratedCommit {
+    /// The commit that people push.
+    #[serde(rename = "drySHA", deserialize_with = "lenient")]
+    pub dry: Option<String>,
+    /// The commit of the rendered manifests, which Argo CD syncs.
+    #[serde(rename = "hydratedSHA", deserialize_with = "lenient")]
+    pub hydrated: Option<String>,
 }
 
 /// The comparison of the live state with git.
@@ -199,6 +275,45 @@ pub struct OperationState {
     /// The result so far; absent at the start of each retry.
     #[serde(deserialize_with = "lenient")]
     pub sync_result: SyncResult,
+    /// What was asked for, and by whom.
+    #[serde(deserialize_with = "lenient")]
+    pub operation: Operation,
+}
+
+/// What an operation was asked to do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Operation {
+    /// The sync.
+    #[serde(deserialize_with = "lenient")]
+    pub sync: SyncRequest,
+    /// Who asked for it.
+    #[serde(deserialize_with = "lenient")]
+    pub initiated_by: Initiator,
+}
+
+/// The revisions that a sync was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncRequest {
+    /// The revision, absent where there are several sources.
+    #[serde(deserialize_with = "lenient")]
+    pub revision: Option<String>,
+    /// The revision of each of several sources.
+    #[serde(deserialize_with = "lenient")]
+    pub revisions: Vec<String>,
+}
+
+/// Who started an operation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Initiator {
+    /// Name of the user or account.
+    #[serde(deserialize_with = "lenient")]
+    pub username: Option<String>,
+    /// True if Argo CD started it by itself.
+    #[serde(deserialize_with = "lenient")]
+    pub automated: bool,
 }
 
 impl OperationState {
@@ -223,6 +338,9 @@ pub struct SyncResult {
     /// The revision that is synced.
     #[serde(deserialize_with = "lenient")]
     pub revision: Option<String>,
+    /// The revision of each of several sources.
+    #[serde(deserialize_with = "lenient")]
+    pub revisions: Vec<String>,
 }
 
 /// The result of an operation for one object.
@@ -283,6 +401,15 @@ pub struct ResourceStatus {
     /// True for hooks.
     #[serde(deserialize_with = "lenient")]
     pub hook: bool,
+    /// API version without its group.
+    #[serde(deserialize_with = "lenient")]
+    pub version: String,
+    /// True if the object is in the cluster and not in git any more.
+    #[serde(rename = "requiresPruning", deserialize_with = "lenient")]
+    pub requires_pruning: bool,
+    /// The sync wave, 0 where it is absent.
+    #[serde(rename = "syncWave", deserialize_with = "integer")]
+    pub sync_wave: Option<i64>,
 }
 
 /// An error or a warning about an application.

@@ -371,6 +371,9 @@ pub struct ContainerStatus {
     pub restart_count: i32,
     /// The image that runs.
     pub image: Option<String>,
+    /// The image as the node resolved it, with its digest; empty until it was pulled.
+    #[serde(rename = "imageID")]
+    pub image_id: Option<String>,
     /// `<runtime>://<id>` of the current run; empty while there is none.
     #[serde(rename = "containerID")]
     pub container_id: Option<String>,

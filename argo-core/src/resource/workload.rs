@@ -75,6 +75,9 @@ pub struct WorkloadSpec {
     /// Seconds that a Job may take.
     #[serde(deserialize_with = "integer")]
     pub active_deadline_seconds: Option<i64>,
+    /// Seconds after its end at which a Job is deleted; absent if it stays.
+    #[serde(deserialize_with = "integer")]
+    pub ttl_seconds_after_finished: Option<i64>,
     /// True while a Job or CronJob is suspended: it starts no pods.
     #[serde(deserialize_with = "lenient")]
     pub suspend: bool,

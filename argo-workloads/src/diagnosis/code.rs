@@ -105,6 +105,18 @@ codes! {
     AppSuspended = "app-suspended",
     /// The application was Degraded before.
     AlreadyDegraded = "already-degraded",
+    /// A resource without pods is not healthy yet.
+    WaitingForResource = "waiting-for-resource",
+    /// A resource without pods is Degraded.
+    DegradedResource = "degraded-resource",
+    /// The live objects differ from git, and no sync runs.
+    OutOfSync = "out-of-sync",
+    /// A sync window forbids the sync.
+    SyncWindow = "sync-window",
+    /// A sync waits in one of its waves.
+    WaveBlocked = "wave-blocked",
+    /// Someone deletes the Application.
+    ApplicationDeleted = "application-deleted",
 }
 
 impl Code {
@@ -129,6 +141,11 @@ impl Code {
                 | Self::InvalidSpec
                 | Self::ControllerSilent
                 | Self::AlreadyDegraded
+                | Self::WaitingForResource
+                | Self::DegradedResource
+                | Self::OutOfSync
+                | Self::SyncWindow
+                | Self::WaveBlocked
         )
     }
 }

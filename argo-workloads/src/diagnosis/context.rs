@@ -15,8 +15,10 @@ use super::{
     facts::{Facts, Line, PodFact, WorkloadFact, run_of},
     span::age,
 };
+use crate::resources::Resource;
 
 mod application;
+mod resource;
 
 pub(super) use application::{nothing_deployed, severity, was_terminated};
 
@@ -68,6 +70,13 @@ pub(super) struct WorkloadView<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) fact: &'a WorkloadFact,
     pub(super) state: &'a RolloutState,
+}
+
+/// One resource of an Application, of any kind.
+#[derive(Clone, Copy)]
+pub(super) struct ResourceView<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) resource: &'a Resource,
 }
 
 /// One Application.
@@ -130,10 +139,32 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn applications(&'a self) -> impl Iterator<Item = ApplicationView<'a>> {
-        let applications = self.facts.applications.values();
-        applications.map(|application| ApplicationView {
+        let applications = self.facts.applications.iter();
+        let present = applications.filter(|(uid, _)| self.facts.deleted_at(uid).is_none());
+        present.map(|(_, application)| ApplicationView {
             context: self,
             application,
+        })
+    }
+
+    /// Returns the Applications that are gone, or about to go.
+    pub(super) fn leaving(&'a self) -> impl Iterator<Item = ApplicationView<'a>> {
+        let applications = self.facts.applications.iter();
+        let leaving = applications.filter(|(uid, application)| {
+            application.metadata.deletion_timestamp.is_some()
+                || self.facts.deleted_at(uid).is_some()
+        });
+        leaving.map(|(_, application)| ApplicationView {
+            context: self,
+            application,
+        })
+    }
+
+    pub(super) fn resources(&'a self) -> impl Iterator<Item = ResourceView<'a>> {
+        let resources = self.facts.resources().all();
+        resources.map(|resource| ResourceView {
+            context: self,
+            resource,
         })
     }
 

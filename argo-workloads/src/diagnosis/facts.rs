@@ -6,7 +6,7 @@ use std::{
 };
 
 use argo_core::{
-    KindTraits, ObjectRef, RolloutState, TrackEvent, Tracked, TrackedBody,
+    KindTraits, ObjectName, ObjectRef, RolloutState, TrackEvent, Tracked, TrackedBody,
     resource::{Application, Pod, WorkloadObject},
 };
 use jiff::Timestamp;
@@ -15,9 +15,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::{before_abort::BeforeAbort, redact};
 use crate::rollout::{Inherited, NOT_SEEN, References};
 use crate::workload::{Rollout, Workload};
+use crate::resources::Resources;
 
 mod events;
 mod frames;
+mod finished_jobs;
 mod history;
 mod last_lines;
 mod newest;
@@ -26,6 +28,7 @@ mod sync_failures;
 
 pub use events::EventFact;
 pub(super) use events::Events;
+pub(super) use finished_jobs::{FinishedJobs, Taken};
 pub(super) use history::{ContainerHistory, End, StartProblem, StartProblemKind};
 pub use last_lines::LAST_LINES;
 use last_lines::LastLines;
@@ -75,6 +78,12 @@ pub struct Facts {
     gone: BTreeMap<Arc<str>, VecDeque<GonePod>>,
     pub(super) sharing: Sharing,
     pub(super) releases: Releases,
+    /// What Argo CD waits for, of any kind.
+    resources: Resources,
+    /// Jobs that went after their end.
+    finished_jobs: FinishedJobs,
+    /// Applications that were deleted while they were followed.
+    deleted: BTreeMap<Arc<str>, Timestamp>,
 }
 
 /// The knowledge by which one release of a workload is told from another.
@@ -174,14 +183,37 @@ impl Facts {
                 references: References::default(),
                 before_abort: BeforeAbort::default(),
             },
+            resources: Resources::default(),
+            finished_jobs: FinishedJobs::default(),
+            deleted: BTreeMap::new(),
         }
+    }
+
+    /// Returns what Argo CD waits for, of any kind.
+    pub fn resources(&self) -> &Resources {
+        &self.resources
+    }
+
+    /// Returns what Argo CD waits for, to be told more.
+    pub fn resources_mut(&mut self) -> &mut Resources {
+        &mut self.resources
+    }
+
+    /// Returns what is known of the Jobs of this name that went after their end.
+    pub(super) fn taken(&self, name: &ObjectName) -> Option<&Taken> {
+        self.finished_jobs.of(name)
+    }
+
+    /// Returns the time at which the Application was seen to be gone.
+    pub(super) fn deleted_at(&self, uid: &str) -> Option<Timestamp> {
+        self.deleted.get(uid).copied()
     }
 
     /// Takes in an event of the tracker that was received at `now`.
     pub fn track(&mut self, event: &TrackEvent, now: Timestamp) {
         match event {
             TrackEvent::Applied(tracked) => self.apply(tracked, now),
-            TrackEvent::Removed(object) => self.remove(object),
+            TrackEvent::Removed(object) => self.remove(object, now),
             TrackEvent::Application(application) => self.application(application, now),
             TrackEvent::Claimed { object, by } => self.sharing.claimed(object, by, now),
             _ => {}
@@ -309,8 +341,16 @@ impl Facts {
     /// Job deletes its failed pods before it reports its failure (recording 08). A failed
     /// hook is remembered as well: a retry of the sync deletes the hook before creating it
     /// anew.
-    fn remove(&mut self, object: &ObjectRef) {
+    fn remove(&mut self, object: &ObjectRef, now: Timestamp) {
         self.remove_pod(object);
+        if self.applications.contains_key(&object.uid) {
+            self.resources.forget(&object.uid);
+            self.deleted.insert(Arc::clone(&object.uid), now);
+            return;
+        }
+        if let Some(fact) = self.workloads.get(&object.uid) {
+            self.finished_jobs.removed(fact, now);
+        }
         if let Some(fact) = self.workloads.get_mut(&object.uid)
             && fact.failed_hook().is_some()
         {
@@ -321,8 +361,6 @@ impl Facts {
         self.releases.inherited.remove(&object.uid);
         self.releases.references.remove(object);
         self.others.remove(&object.uid);
-        self.applications.remove(&object.uid);
-        self.failures.remove(&object.uid);
         self.forget_gone_pods(&object.uid);
     }
 
@@ -402,6 +440,7 @@ impl Facts {
 
     fn application(&mut self, application: &Arc<Application>, now: Timestamp) {
         self.releases.inherited.application(application);
+        self.resources.application(application, now);
         let uid: Arc<str> = application
             .metadata
             .uid
@@ -418,6 +457,7 @@ impl Facts {
                 .see(operation);
         }
         self.sharing.application(&uid, application, now);
+        self.deleted.remove(&uid);
         self.applications.insert(uid, Arc::clone(application));
     }
 
@@ -503,7 +543,7 @@ mod tests {
             facts.lines(&tracked.object.uid, &"app".into(), &run, bytes);
             let kept = facts.lines_of(&facts.pods[&*uid], "app");
             assert!(kept.len() == LINES && kept[0].text.len() < 1000);
-            facts.remove(&tracked.object);
+            facts.remove(&tracked.object, Timestamp::UNIX_EPOCH);
         }
         assert_eq!(facts.events.len(), EVENT_OBJECTS);
         assert_eq!(facts.gone_of("root").count(), GONE);

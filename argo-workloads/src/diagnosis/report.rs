@@ -101,7 +101,12 @@ pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) 
         .collect();
     findings.sort_by(|a, b| {
         let worst = b.severity.cmp(&a.severity);
-        worst.then(a.since.cmp(&b.since)).then(a.code.cmp(&b.code))
+        // argocd gives up on a Degraded resource, and waits for any other.
+        let is_degraded = |finding: &Finding| finding.code == Code::DegradedResource;
+        worst
+            .then(is_degraded(b).cmp(&is_degraded(a)))
+            .then(a.since.cmp(&b.since))
+            .then(a.code.cmp(&b.code))
     });
     findings.truncate(FINDINGS);
     findings
@@ -203,7 +208,15 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
             Code::PermissionDenied,
         ]),
         // Any other cause says more about the application.
-        Code::AlreadyDegraded => all.len() > 1,
+        Code::AlreadyDegraded | Code::WaveBlocked => all.len() > 1,
+        Code::OutOfSync => has(&[
+            Code::SyncFailed,
+            Code::HookFailed,
+            Code::ComparisonError,
+            Code::SharedResource,
+            Code::SyncWindow,
+            Code::ApplicationDeleted,
+        ]),
         _ => false,
     }
 }

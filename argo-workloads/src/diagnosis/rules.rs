@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::{
     code::Code,
-    context::{ApplicationView, ContainerView, Context, PodView, WorkloadView},
+    context::{ApplicationView, ContainerView, Context, PodView, ResourceView, WorkloadView},
     observation::Observation,
     span::secs,
 };
@@ -24,10 +24,13 @@ mod operation;
 mod probe;
 mod pull_error;
 mod refused;
+mod resource;
 mod rollouts;
 mod scheduling;
 mod silent;
 mod start_error;
+mod sync_error;
+mod sync_state;
 mod volume;
 
 /// A rule: a check, and the time for which its observation must last to be a finding.
@@ -48,6 +51,10 @@ pub(super) enum Check {
     OldPod(fn(PodView<'_>) -> Option<Observation>),
     Workload(fn(WorkloadView<'_>) -> Option<Observation>),
     Application(fn(&ApplicationView<'_>) -> Vec<Observation>),
+    /// Looks at the Applications that are gone or about to go.
+    Leaving(fn(&ApplicationView<'_>) -> Option<Observation>),
+    /// Looks at the resources of any kind that Argo CD lists.
+    Resource(fn(ResourceView<'_>) -> Option<Observation>),
 }
 
 const fn rule(code: Code, grace: i64, check: Check, reported: &'static str) -> Rule {
@@ -357,6 +364,54 @@ pub(super) const RULES: &[Rule] = &[
         Check::Workload(deadline::exceeded),
         "as soon as the controller says so; left out if the cause is known",
     ),
+    rule(
+        Code::WaitingForResource,
+        60,
+        Check::Resource(resource::waiting),
+        "after 60 s; for a workload that is complete, and that Argo CD still sees otherwise, after 90 s",
+    ),
+    rule(
+        Code::DegradedResource,
+        15,
+        Check::Resource(resource::degraded),
+        "after 15 s",
+    ),
+    rule(
+        Code::OutOfSync,
+        20,
+        Check::Application(sync_state::out_of_sync),
+        "after 20 s, while no operation runs",
+    ),
+    rule(
+        Code::OutOfSync,
+        0,
+        Check::Application(sync_state::job_taken),
+        "at once if a Job of the application was deleted after its end and Argo CD makes it again",
+    ),
+    rule(
+        Code::SyncFailed,
+        5,
+        Check::Application(sync_state::auto_sync_refused),
+        "after 5 s if Argo CD refuses to sync by itself (condition `SyncError`)",
+    ),
+    rule(
+        Code::SyncWindow,
+        5,
+        Check::Application(sync_state::window),
+        "after 5 s",
+    ),
+    rule(
+        Code::WaveBlocked,
+        60,
+        Check::Application(sync_state::wave),
+        "after 60 s; left out if the cause is known",
+    ),
+    rule(
+        Code::ApplicationDeleted,
+        0,
+        Check::Leaving(sync_state::deleted),
+        "at once",
+    ),
 ];
 
 pub(super) use rollouts::is_rollout_kind as is_rollout;
@@ -392,6 +447,18 @@ impl Rule {
                 let views = context.workloads();
                 views
                     .filter_map(|view| Some(check(view)?.at_workload(view)))
+                    .collect()
+            }
+            Check::Leaving(check) => {
+                let views = context.leaving();
+                views
+                    .filter_map(|view| Some(check(&view)?.at_application(&view)))
+                    .collect()
+            }
+            Check::Resource(check) => {
+                let views = context.resources();
+                views
+                    .filter_map(|view| Some(check(view)?.about(view.resource.object())))
                     .collect()
             }
             Check::Application(check) => {

@@ -315,6 +315,8 @@ impl Stage {
                     self.said.push(Said { after, record });
                 }
                 Effect::Forward(event) => self.events.track(&event, after),
+                // No scene has resources without pods.
+                Effect::Read(_) => {}
                 Effect::Interrupt(_) => self.done.push("interrupt"),
                 Effect::Kill => self.done.push("kill"),
                 Effect::RestartArgocd => self.done.push("again"),

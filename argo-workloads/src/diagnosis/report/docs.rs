@@ -190,6 +190,30 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "The application, or a workload of it, is paused, so `argocd app wait --health` does not end.",
             "resume or promote it, or wait with `--suspended`.",
         ),
+        Code::WaitingForResource => (
+            "Argo CD waits for a resource that has no pods: an Ingress or a load balancer without an address, a claim without a volume, a certificate that is not issued. The sentence gives the reason as far as the live object tells.",
+            "ask its controller: the conditions and events of the object (`kubectl describe`). If Argo CD should not wait for it, annotate it with `argocd.argoproj.io/ignore-healthcheck: \"true\"`.",
+        ),
+        Code::DegradedResource => (
+            "A resource that has no pods is Degraded: an autoscaler whose target is missing, a CronJob whose last run failed, a custom resource whose condition says so. argocd gives up when a resource becomes Degraded, and waits for its timeout if it was so before.",
+            "read the message of the condition and the events of the object; the sentence says if it was so before this sync.",
+        ),
+        Code::OutOfSync => (
+            "The objects in the cluster differ from git, and no sync runs that would change it. The sentence names them and says why: one must be pruned, a finished Job was deleted by its TTL, auto-sync is off, or something changes an object back after each sync.",
+            "sync the application (`argocd app sync`, with `--prune` if objects left git); make a Job that has a TTL a hook; let `ignoreDifferences` name the fields that others own.",
+        ),
+        Code::SyncWindow => (
+            "A sync window of the AppProject forbids the sync. The operation counts as running, but nothing is applied until the window lets it.",
+            "look at `argocd proj windows list`; wait for the window, or ask the owner of the project.",
+        ),
+        Code::WaveBlocked => (
+            "The sync waits in one of its waves, and applies the later ones only after that.",
+            "look at the resource that the message names; a wave goes on when all its resources are healthy and its hooks have ended.",
+        ),
+        Code::ApplicationDeleted => (
+            "Somebody deletes the Application, or has deleted it, while it is waited for.",
+            "find out who did it; an ApplicationSet or a parent application deletes what it no longer lists.",
+        ),
         Code::AlreadyDegraded => (
             "The application was Degraded before the rollout began. argocd gives up only when the health changes to Degraded, so it waits until its timeout.",
             "find out what was broken before the rollout.",

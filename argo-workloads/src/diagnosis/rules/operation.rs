@@ -11,6 +11,7 @@ use argo_core::resource::{OperationState, ResourceResult};
 use argo_core::text::{cap, similar::without_numbers};
 use jiff::Timestamp;
 
+use super::sync_error;
 use crate::diagnosis::{
     context::{ApplicationView, WorkloadView, nothing_deployed, severity, was_terminated},
     facts::Claim,
@@ -46,12 +47,32 @@ pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
         .fold(observation, |observation, result| {
             observation.evidence(result_phrase(result))
         });
-    let name = view.name();
-    let observation = observation.next(format!(
-        "argocd app get {}",
-        crate::diagnosis::observation::quoted(name)
-    ));
-    vec![observation]
+    vec![with_advice(observation, operation, &refused, view.name())]
+}
+
+/// Adds what the error means, whether Argo CD goes on trying, and the next step.
+fn with_advice(
+    observation: Observation,
+    operation: &OperationState,
+    refused: &[&ResourceResult],
+    app: &str,
+) -> Observation {
+    let message = operation.message.as_deref().unwrap_or_default();
+    let first = refused.first().and_then(|result| result.message.as_deref());
+    let observation = match sync_error::retries(message) {
+        Some(retries) if !operation.is_running() => observation.evidence(format!(
+            "Argo CD tried it {} times and has given up",
+            retries + 1
+        )),
+        _ => observation,
+    };
+    match sync_error::advice(first.unwrap_or(message)).filter(|_| !was_terminated(operation)) {
+        Some(advice) => observation.evidence(advice.meaning).next(advice.next),
+        None => observation.next(format!(
+            "argocd app get {}",
+            crate::diagnosis::observation::quoted(app)
+        )),
+    }
 }
 
 /// Lists the reasons for which objects were refused, each once, in an order of its own: one

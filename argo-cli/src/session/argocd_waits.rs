@@ -1,0 +1,163 @@
+//! What argocd waits for, apart from the progress of the workloads: resources of any kind, the
+//! operation, the sync.
+
+use std::time::Duration;
+
+use argo_core::text::{
+    cap,
+    duration::{between, in_words},
+    listed,
+};
+use argo_workloads::{
+    diagnosis::{Code, Finding, without_credentials},
+    resources::{Health, Wait},
+};
+use jiff::Timestamp;
+
+use super::Session;
+use crate::{
+    argocd::{ArgocdOutcome, Condition},
+    heartbeat::Other,
+};
+
+/// Resources that a sentence names; the rest is counted.
+const NAMES: usize = 2;
+/// The time after which a running operation is something to wait for.
+const OPERATION: Duration = Duration::from_secs(10);
+/// Characters of a reason.
+const REASON: usize = 200;
+
+impl Session {
+    /// Returns the resources without a progress of their own that argocd waits for.
+    pub(super) fn waits(&self, now: Timestamp) -> Vec<Wait> {
+        if !self.waits_for(Condition::Health) {
+            return Vec::new();
+        }
+        let waits = self.observer.waits(now).into_iter();
+        waits.filter(|wait| self.is_selected(&wait.object)).collect()
+    }
+
+    /// True if argocd, or a run without it, waits for the condition.
+    pub(super) fn waits_for(&self, condition: Condition) -> bool {
+        let run = self.config.argocd.as_ref();
+        run.is_none_or(|run| run.wait.conditions.contains(&condition))
+    }
+
+    /// Returns what the heartbeat names beside the workloads.
+    pub(super) fn others(&self, now: Timestamp) -> Vec<Other> {
+        let mut others: Vec<Other> = self
+            .waits(now)
+            .into_iter()
+            .map(|wait| Other {
+                what: format!("{} {}", wait.object, wait.health.as_str()),
+                why: cap(&wait.words, REASON),
+                age: Some(between(wait.since, now)),
+            })
+            .collect();
+        others.extend(self.operation_wait(now).or_else(|| self.sync_wait()));
+        others
+    }
+
+    fn operation_wait(&self, now: Timestamp) -> Option<Other> {
+        let operation = self.application()?.status.operation_state.as_ref()?;
+        let began = operation.started_at.as_ref()?.0;
+        let age = between(began, now);
+        let is_waited_for = operation.is_running() && age >= OPERATION;
+        (is_waited_for && self.waits_for(Condition::Operation)).then(|| Other {
+            what: format!("the sync ({})", operation.phase),
+            why: cap(&without_credentials(operation.message.as_deref().unwrap_or_default()), REASON),
+            age: Some(age),
+        })
+    }
+
+    fn sync_wait(&self) -> Option<Other> {
+        let application = self.application()?;
+        let sync = application.status.sync.status.as_deref().filter(|sync| *sync != "Synced")?;
+        let found = self.findings().into_iter().find(is_about_the_sync);
+        (!application.operation && self.waits_for(Condition::Sync)).then(|| Other {
+            what: format!("{} {sync}", self.config.app.name),
+            why: found.map(|finding| cap(&finding.sentence, REASON)).unwrap_or_default(),
+            age: None,
+        })
+    }
+
+    /// `argocd gave up after 5 m because Ingress/web is still Progressing: no address yet; all
+    /// 3 workloads are complete`. Returns `None` if nothing is known of the reason.
+    pub(super) fn gave_up(&self, outcome: &ArgocdOutcome, now: Timestamp) -> Option<String> {
+        let waits = self.waits(now);
+        let because = match outcome {
+            ArgocdOutcome::TimedOut => self.because(&waits, now)?,
+            ArgocdOutcome::Degraded { .. } => {
+                let degraded: Vec<Wait> =
+                    waits.into_iter().filter(|wait| wait.health == Health::Degraded).collect();
+                clause(&degraded, "is")?
+            }
+            _ => return None,
+        };
+        let after = in_words(between(self.config.started, now));
+        let state = self.state_of_workloads();
+        Some(format!("argocd gave up after {after} because {because}{state}"))
+    }
+
+    fn because(&self, waits: &[Wait], now: Timestamp) -> Option<String> {
+        if let Some(clause) = clause(waits, "is still") {
+            return Some(clause);
+        }
+        let other = self.operation_wait(now).or_else(|| self.sync_wait())?;
+        let why = match other.why.as_str() {
+            "" => String::new(),
+            why => format!(": {why}"),
+        };
+        Some(match other.age {
+            Some(_) => format!("{} still goes on{why}", other.what),
+            None => {
+                let (app, sync) = other.what.rsplit_once(' ')?;
+                let why = why.replacen(&format!(": {sync}: "), ": ", 1);
+                format!("{app} is {sync}{why}")
+            }
+        })
+    }
+
+    fn state_of_workloads(&self) -> String {
+        let rows = self.rows();
+        let complete = rows.iter().filter(|row| row.complete).count();
+        match (rows.len(), complete) {
+            (0, _) => String::new(),
+            (1, 1) => "; the workload is complete".to_owned(),
+            (1, _) => "; the workload is not complete".to_owned(),
+            (all, complete) if all == complete => format!("; all {all} workloads are complete"),
+            (all, complete) => format!("; {complete} of {all} workloads are complete"),
+        }
+    }
+}
+
+/// `Ingress/web is still Progressing: no address yet`
+fn clause(waits: &[Wait], is: &str) -> Option<String> {
+    let first = waits.first()?;
+    let why = match first.words.as_str() {
+        "" => String::new(),
+        words => format!(": {}", cap(words, REASON)),
+    };
+    if waits.len() == 1 {
+        return Some(format!("{} {is} {}{why}", first.object, first.health.as_str()));
+    }
+    let names: Vec<String> = waits.iter().take(NAMES).map(|wait| wait.object.to_string()).collect();
+    let names = match waits.len() - names.len() {
+        0 => listed(&names.iter().map(String::as_str).collect::<Vec<_>>()),
+        more => format!("{} and {more} more", names.join(", ")),
+    };
+    let are = is.replacen("is", "are", 1);
+    Some(format!("{names} {are} not healthy; {} is {}{why}", first.object, first.health.as_str()))
+}
+
+fn is_about_the_sync(finding: &Finding) -> bool {
+    matches!(
+        finding.code,
+        Code::OutOfSync
+            | Code::SyncWindow
+            | Code::SyncFailed
+            | Code::ComparisonError
+            | Code::SharedResource
+            | Code::HookFailed
+    )
+}
