@@ -77,11 +77,25 @@ pub enum NamespaceForm {
     QualifiedName,
 }
 
+/// The command of argocd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ArgocdCommand {
+    /// `app get --refresh`: Argo CD looks at git again.
+    Refresh,
+    /// `app sync --async`: a sync is requested.
+    Sync,
+    /// `app wait`.
+    #[default]
+    Wait,
+}
+
 /// The configuration of one argocd.
 #[derive(Clone, Debug)]
 pub struct ArgocdConfig {
     /// The program: a path, or a name that is looked up in `PATH`.
     pub program: OsString,
+    /// The command.
+    pub command: ArgocdCommand,
     /// The application to wait for.
     pub app: AppRef,
     /// The form of the application's namespace.
@@ -99,6 +113,7 @@ impl ArgocdConfig {
     pub fn new(app: AppRef) -> Self {
         Self {
             program: "argocd".into(),
+            command: ArgocdCommand::Wait,
             app,
             namespace_form: NamespaceForm::Flag,
             extra: Vec::new(),

@@ -12,10 +12,10 @@ use std::{ffi::OsString, path::PathBuf, str::FromStr, sync::Arc, time::Duration}
 
 use argo_core::{AppRef, ObjectRef};
 use argo_events::LevelOverride;
-use argo_workloads::Workload;
+use argo_workloads::{Workload, expectation::WantedImage};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
-    builder::{ArgPredicate, BoolishValueParser, styling},
+    builder::{ArgPredicate, BoolishValueParser, NonEmptyStringValueParser, styling},
     error::{ContextKind, ContextValue},
 };
 use jiff::SignedDuration;
@@ -66,10 +66,11 @@ impl Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: argocd's own; 0 success; 1 failed (--fail-fast, follow, diagnose); 2 usage or
-configuration error; 70 our own --timeout, or diagnose: not yet; 73 paused until a person acts
-(follow, diagnose; see --on-paused); 126/127 argocd not executable/not found; 129/130/143 signals;
-141 output closed by its reader.
+Exit codes: argocd's own; 0 success; 1 failed (--fail-fast, follow, diagnose), or another --revision or
+--image runs; 2 usage or configuration error; 70 our own --timeout, or diagnose: not yet; 71 superseded
+by another sync; 72 nothing found; 73 paused until a person acts (follow, diagnose; see --on-paused);
+77 no permission; 126/127 argocd not executable/not found; 129/130/143 signals; 141 output closed by
+its reader.
 
 How the output looks: LOG_FORMAT=text|json, LOG_LEVEL, LOG_FULL_TIMESTAMP, LOG_TIMESTAMP_FORMAT,
 LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVEL_TEXT, NO_COLOR.
@@ -483,6 +484,21 @@ pub struct WaitArgs {
     /// The flag about paused rollouts.
     #[command(flatten)]
     pub paused: PausedArgs,
+
+    /// Count success only once this revision runs: a commit or its first digits, the branch that
+    /// the Application follows, or the version of its chart
+    #[arg(long, value_name = "REVISION", value_parser = NonEmptyStringValueParser::new(), env = "ARGO_ASSISTANT_REVISION")]
+    pub revision: Option<String>,
+
+    /// Count success only once the new pods run this image (repeatable): REPOSITORY:TAG or
+    /// REPOSITORY@DIGEST
+    #[arg(
+        long = "image",
+        value_name = "IMAGE",
+        value_delimiter = ',',
+        env = "ARGO_ASSISTANT_IMAGE"
+    )]
+    pub images: Vec<WantedImage>,
 }
 
 /// The flag about rollouts that are paused until a person acts.
@@ -511,6 +527,10 @@ pub enum OnPaused {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "argocd")]
 pub struct ArgocdArgs {
+    /// Run argocd app sync --async first, with the same connection flags
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_SYNC")]
+    pub sync: bool,
+
     /// Behaviour when argocd gives up on a Degraded resource: fail, or wait for it to recover and
     /// run argocd again (up to three times)
     #[arg(long, value_enum, default_value_t, env = "ARGO_ASSISTANT_ON_DEGRADED")]

@@ -11,6 +11,12 @@ pub const TIMEOUT: i32 = 70;
 /// A rollout is paused until a person acts (`EX_CANTCREAT` of sysexits.h has the number; no
 /// program of this kind uses it).
 pub const PAUSED: i32 = 73;
+/// Another sync took the place of the one that was expected.
+pub const SUPERSEDED: i32 = 71;
+/// Neither the Application nor any object of it was found.
+pub const NOTHING_FOUND: i32 = 72;
+/// The Application may not be read (`EX_NOPERM` of sysexits.h).
+pub const NO_PERMISSION: i32 = 77;
 /// argocd cannot be executed; shells use the same code.
 pub const NOT_EXECUTABLE: i32 = 126;
 /// argocd is not found; shells use the same code.

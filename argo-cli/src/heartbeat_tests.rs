@@ -132,7 +132,7 @@ fn the_pauses_grow_while_nothing_changes() {
     let mut heartbeat = Heartbeat::new();
     let rows = [row("web", 1, 3, "1 of 3 ready")];
     let said: Vec<u64> = (0..=1800)
-        .filter(|second| heartbeat.beat(at(*second), &rows, &[]).is_some())
+        .filter(|second| heartbeat.beat(at(*second), &rows, &[], &[]).is_some())
         .collect();
     assert_eq!(said, [20, 50, 110, 230, 530, 830, 1130, 1430, 1730]);
 }

@@ -15,7 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
     argocd::{
-        Argocd, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal,
+        Argocd, ArgocdCommand, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal,
         Stream, rows::Rows,
     },
     exit,
@@ -43,6 +43,8 @@ pub struct Run {
     pub session: Session,
     /// The command line and environment of argocd; `None` for `follow`.
     pub argocd_config: Option<ArgocdConfig>,
+    /// Commands of argocd that are still to be run before it waits, the next one last.
+    pub before: Vec<ArgocdCommand>,
     /// argocd, while it runs.
     pub argocd: Option<Argocd>,
     /// Signals that ask the run to end.
@@ -258,6 +260,11 @@ impl Run {
                 text,
                 continues,
             } => {
+                // It is the name of the application.
+                let is_refresh = self.command() == ArgocdCommand::Refresh;
+                if is_refresh && stream == Stream::Stdout {
+                    return false;
+                }
                 self.argocd_line(stream, &text, continues);
                 match self.rows.line(&text).filter(|_| !continues) {
                     Some(report) => self.input(Input::Report(report)),
@@ -275,10 +282,43 @@ impl Run {
                     return self.restart_without_namespace_flag();
                 }
                 self.outcome = argocd.and_then(|argocd| argocd.outcome());
+                if self.goes_on(exit) {
+                    return self.next_command();
+                }
                 let degraded = matches!(self.outcome, Some(ArgocdOutcome::Degraded { .. }));
                 self.input(Input::Argocd(Exited { exit, degraded }))
             }
         }
+    }
+
+    fn command(&self) -> ArgocdCommand {
+        let config = self.argocd_config.as_ref();
+        config.map_or(ArgocdCommand::Wait, |config| config.command)
+    }
+
+    /// True if another command of argocd follows the one that has ended. A look at git may
+    /// fail: argocd then waits for what Argo CD knows.
+    fn goes_on(&mut self, exit: ArgocdExit) -> bool {
+        let succeeded = exit == ArgocdExit::Code(0);
+        match self.command() {
+            _ if self.session.cause().is_some() => false,
+            ArgocdCommand::Wait => false,
+            ArgocdCommand::Sync => succeeded,
+            ArgocdCommand::Refresh => {
+                if let Some(outcome) = self.outcome.take().filter(|_| !succeeded) {
+                    self.say(Level::Warning, format!("Argo CD was not made to look at git again: {outcome}"));
+                }
+                true
+            }
+        }
+    }
+
+    fn next_command(&mut self) -> bool {
+        let next = self.before.pop().unwrap_or_default();
+        if let Some(config) = &mut self.argocd_config {
+            config.command = next;
+        }
+        self.restart_argocd()
     }
 
     fn argocd_line(&mut self, stream: Stream, text: &[u8], continues: bool) {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use argo_core::text::counted;
 use argo_core::text::duration;
 use argo_core::{
-    AppRef, Level, Notice, ObjectRef, Record, TrackEvent,
+    AppRef, Level, Notice, NoticeCode, ObjectRef, Record, TrackEvent,
     record::{Body, Status},
     resource::Application,
 };
@@ -16,6 +16,7 @@ use argo_events::{EventItem, EventRecord};
 use argo_logs::Batch;
 use argo_workloads::{
     diagnosis::{Code, Finding, Thresholds},
+    expectation::Expectation,
     progress::Progress,
     resources::{Answer, ReadRequest, Report},
 };
@@ -30,6 +31,7 @@ use crate::{
 };
 
 mod argocd_waits;
+mod expected;
 mod finding_log;
 mod phase;
 mod status_lines;
@@ -37,6 +39,7 @@ mod summary;
 mod wait_lines;
 
 pub use phase::{Cause, Phase};
+use expected::Expected;
 use status_lines::StatusLines;
 use wait_lines::WaitLines;
 
@@ -68,6 +71,8 @@ pub struct Config {
     pub wait_terminated: bool,
     /// The reaction to a rollout that is paused until a person acts, if the user chose one.
     pub on_paused: Option<OnPaused>,
+    /// What must run before success counts.
+    pub expectation: Expectation,
 }
 
 /// The argocd of a run.
@@ -151,6 +156,11 @@ pub struct Session {
     argocd: Child,
     /// The time at which everything was reported healthy, which ends the rollout's duration.
     healthy_at: Option<Timestamp>,
+    expected: Expected,
+    /// True if the Application, or all objects of a kind, may not be read.
+    is_refused: bool,
+    /// True once the tracker has looked for a while and found nothing.
+    is_told_nothing: bool,
     streams: Streams,
     effects: Vec<Effect>,
 }
@@ -190,6 +200,9 @@ impl Session {
                 restarts: 0,
             },
             healthy_at: None,
+            expected: Expected::new(config.expectation.clone()),
+            is_refused: false,
+            is_told_nothing: false,
             streams: Streams {
                 argocd: config.argocd.is_some(),
                 logs: true,
@@ -242,7 +255,11 @@ impl Session {
         self.say(line);
         match &event {
             TrackEvent::Synced if !was_synced => self.synced(),
-            TrackEvent::Notice(notice) => self.notice(notice),
+            TrackEvent::Notice(notice) => {
+                self.is_refused |= is_refusal(notice);
+                self.is_told_nothing |= notice.code == NoticeCode::NothingFound;
+                self.notice(notice);
+            }
             _ => {}
         }
         self.effects.push(Effect::Forward(event));
@@ -352,7 +369,7 @@ impl Session {
     }
 
     fn heartbeat(&mut self, now: Timestamp) {
-        if self.phase != Phase::Waiting {
+        if !matches!(self.phase, Phase::Waiting | Phase::Expecting { .. }) {
             return;
         }
         let elapsed = duration::between(self.config.started, now);
@@ -418,6 +435,16 @@ impl Session {
     /// Returns the Application, if it could be read.
     pub fn application(&self) -> Option<&Application> {
         self.progress().application()
+    }
+}
+
+/// True if the cluster does not let us read something.
+fn is_refusal(notice: &Notice) -> bool {
+    match notice.code {
+        NoticeCode::Forbidden => true,
+        // It is refused, not missing, if a rule would help.
+        NoticeCode::ApplicationUnreadable => notice.hint.is_some(),
+        _ => false,
     }
 }
 

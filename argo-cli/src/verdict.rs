@@ -350,7 +350,8 @@ fn slowest(rows: &[Row]) -> Option<&Row> {
 fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = cause::causes(summary);
     let mut lines = vec!["─".repeat(78), header(summary, &causes, look)];
-    if let Some(argocd) = &summary.argocd {
+    // argocd's success is no news below another reason.
+    if let Some(argocd) = summary.argocd.as_ref().filter(|_| own_reason(summary).is_none()) {
         let argocd = cap(&printable(argocd), 6 * WIDTH);
         let who = if argocd.starts_with("argocd") {
             ""
@@ -478,6 +479,9 @@ fn others(causes: &[&Cause<'_>]) -> Vec<String> {
 /// Returns the cause in one sentence: the worst finding, or else the workloads that are not
 /// ready.
 fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
+    if let Some(reason) = own_reason(summary) {
+        return format!("{}: {}", printable(&summary.app), cap(&printable(reason), 4 * WIDTH));
+    }
     if let Some(cause) = causes.first() {
         let more = and_more(&causes[1..]);
         return format!("{}{more}", cap(&cause.sentence(), 4 * WIDTH));
@@ -521,6 +525,14 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
         cap(&printable(&what), 2 * WIDTH),
         in_words(summary.elapsed),
     )
+}
+
+/// Returns the sentence of an end that no cause explains: something else runs than what was
+/// expected, or nothing was found.
+fn own_reason(summary: &Summary) -> Option<&str> {
+    let reasons = ["superseded", "not-as-expected", "no-permission", "nothing-found"];
+    let is_own = reasons.contains(&summary.reason.as_str());
+    summary.operation.first().map(String::as_str).filter(|_| is_own)
 }
 
 fn without_workloads(summary: &Summary) -> String {

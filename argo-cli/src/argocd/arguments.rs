@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use super::{
-    ArgocdConfig, NamespaceForm, Wait,
-    flags::{Flag, flags},
+    ArgocdCommand, ArgocdConfig, NamespaceForm, Wait,
+    flags::{Flag, flags, without},
 };
 
 /// Returns `app wait <APP>` with the conditions of the wait, then the user's own flags: of a
@@ -14,7 +14,12 @@ use super::{
 /// server, and with `--core`, where argocd talks to a server inside itself.
 pub fn arguments(config: &ArgocdConfig) -> Vec<OsString> {
     let app = &config.app;
-    let mut arguments: Vec<OsString> = vec!["app".into(), "wait".into()];
+    let verb = match config.command {
+        ArgocdCommand::Wait => "wait",
+        ArgocdCommand::Sync => "sync",
+        ArgocdCommand::Refresh => "get",
+    };
+    let mut arguments: Vec<OsString> = vec!["app".into(), verb.into()];
     match config.namespace_form {
         NamespaceForm::Flag => {
             arguments.push(OsString::from(&app.name));
@@ -22,11 +27,30 @@ pub fn arguments(config: &ArgocdConfig) -> Vec<OsString> {
         }
         NamespaceForm::QualifiedName => arguments.push(app.to_string().into()),
     }
-    arguments.extend(Wait::of(&config.extra).arguments());
+    match config.command {
+        ArgocdCommand::Wait => arguments.extend(Wait::of(&config.extra).arguments()),
+        ArgocdCommand::Sync => arguments.push("--async".into()),
+        ArgocdCommand::Refresh => arguments.extend(["--refresh".into(), "--output=name".into()]),
+    }
     arguments.push("--grpc-web".into());
-    arguments.extend(config.extra.iter().cloned());
+    match config.command {
+        ArgocdCommand::Wait => arguments.extend(config.extra.iter().cloned()),
+        ArgocdCommand::Sync => arguments.extend(without(&config.extra, OF_WAIT)),
+        ArgocdCommand::Refresh => {
+            arguments.extend(without(&config.extra, &[OF_WAIT, OF_SYNC].concat()));
+        }
+    }
     arguments
 }
+
+/// Flags of `argocd app wait` that no other command takes, or that mean something else there.
+const OF_WAIT: &[&str] = &[
+    "health", "sync", "operation", "suspended", "degraded", "delete", "hydrated", "output", "o",
+    "timeout",
+];
+
+/// Flags of `argocd app wait` that `argocd app sync` takes as well.
+const OF_SYNC: &[&str] = &["resource", "selector", "l"];
 
 /// The flag for the namespace of the Application; argocd knows it since 2.11.
 pub(super) const NAMESPACE_FLAG: &str = "--app-namespace";
@@ -77,6 +101,18 @@ mod tests {
             line(&config),
             "app wait shop --app-namespace=team-a --health --sync --operation --grpc-web --timeout 300"
         );
+        config.extra = os(&["--timeout", "300", "--insecure", "--server", "h", "--resource=apps:Deployment:web", "--health"]);
+        config.command = ArgocdCommand::Sync;
+        assert_eq!(
+            line(&config),
+            "app sync shop --app-namespace=team-a --async --grpc-web --insecure --server h --resource=apps:Deployment:web"
+        );
+        config.command = ArgocdCommand::Refresh;
+        assert_eq!(
+            line(&config),
+            "app get shop --app-namespace=team-a --refresh --output=name --grpc-web --insecure --server h"
+        );
+        config.command = ArgocdCommand::Wait;
         config.namespace_form = NamespaceForm::QualifiedName;
         config.extra = os(&["--suspended"]);
         assert_eq!(line(&config), "app wait team-a/shop --grpc-web --suspended");

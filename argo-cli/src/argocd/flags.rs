@@ -1,6 +1,6 @@
 //! Reads the command line of argocd as its flag library (pflag) does.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 /// A flag and its value, as bytes: arguments need not be UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,25 @@ pub(super) fn flags<A: AsRef<OsStr>>(arguments: &[A]) -> Vec<Flag<'_>> {
         flags.push(flag);
     }
     flags
+}
+
+/// Returns the arguments without some flags and their values.
+pub(super) fn without(arguments: &[OsString], names: &[&str]) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let Some(flag) = flag(argument.as_encoded_bytes()) else {
+            kept.push(argument.clone());
+            continue;
+        };
+        let is_boolean = BOOLEANS.iter().any(|name| flag.is(name));
+        let value = if flag.value.is_none() && !is_boolean { rest.next() } else { None };
+        if !names.iter().any(|name| flag.is(name)) {
+            kept.push(argument.clone());
+            kept.extend(value.cloned());
+        }
+    }
+    kept
 }
 
 /// Returns every possible value of some flags. An argument counts as one of them wherever it

@@ -1,15 +1,14 @@
 //! The rows that `argocd app wait` prints: the health of each resource, which Argo CD 3 keeps
 //! out of the Application.
 //!
-//! argocd writes each row through a tabwriter of its own (`cmd/argocd/commands/app.go`, format
-//! `%s\t%5s\t%10s\t%10s\t%20s\t%8s\t%7s\t%10s\t%s`): a cell is padded on the left to its least
-//! width, and two blanks follow. So an empty cell can be told by its width alone.
+//! argocd writes its rows through a tabwriter (`cmd/argocd/commands/app.go`): cells are two
+//! blanks or more apart, an empty cell is nothing but blanks, and how many depends on the rows
+//! that are written at the same time. So the cells are told by what stands in them: a kind
+//! begins with a capital, and states are words of their own.
 
 use argo_core::{GroupKind, ObjectName};
 use argo_workloads::resources::{Health, Report};
 
-/// The least widths of the cells between time and message.
-const WIDTHS: [usize; 7] = [5, 10, 10, 20, 8, 7, 10];
 /// The most bytes of a row; longer lines are none.
 const LONGEST: usize = 16 << 10;
 
@@ -65,51 +64,60 @@ fn row_of_table(line: &str, columns: &[usize; 8]) -> Option<Report> {
     of_cells(cells)
 }
 
-/// Reads a row. Returns `None` for any other line, and for hooks, whose cells mean something
-/// else.
+/// Reads a row. Returns `None` for any other line, and for hooks and whatever Argo CD does not
+/// compare, whose cells mean something else.
 fn report(line: &[u8]) -> Option<Report> {
     let line = std::str::from_utf8(line).ok().filter(|line| line.len() <= LONGEST)?;
     let (time, rest) = line.split_once("  ")?;
     // The header has a word there, and the summary a label.
     time.parse::<jiff::Timestamp>().ok()?;
-    let (cells, _) = cells(rest)?;
-    of_cells(cells)
+    let mut cells = rest.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).peekable();
+    let group = cells.next_if(|cell| !is_kind(cell)).unwrap_or_default();
+    let kind = cells.next().filter(|cell| is_kind(cell))?;
+    let first = cells.next().filter(|cell| !is_state(cell))?;
+    let second = cells.next_if(|cell| !is_state(cell));
+    let (namespace, name) = second.map_or(("", first), |second| (first, second));
+    let status = cells.next_if(|cell| SYNC.contains(cell)).unwrap_or_default();
+    let health = cells.next().unwrap_or_default();
+    let hook = cells.next_if(|cell| PHASES.contains(cell)).unwrap_or_default();
+    of_cells([group, kind, namespace, name, status, health, hook])
 }
 
-fn of_cells([group, kind, namespace, name, status, health, hook]: [&str; 7]) -> Option<Report> {
-    if kind.is_empty() || name.is_empty() || !hook.is_empty() {
+/// The words of a sync state.
+const SYNC: [&str; 3] = ["Synced", "OutOfSync", "Unknown"];
+/// The words of a hook's phase, or of the result of a sync.
+const RESULTS: [&str; 7] = [
+    "Running", "Succeeded", "Failed", "Error", "Terminating", "Pruned", "PruneSkipped",
+];
+/// The phases of a sync.
+const PHASES: [&str; 6] = ["PreSync", "Sync", "PostSync", "SyncFail", "PreDelete", "PostDelete"];
+
+fn is_kind(cell: &str) -> bool {
+    cell.starts_with(|first: char| first.is_ascii_uppercase())
+}
+
+fn is_state(cell: &str) -> bool {
+    SYNC.contains(&cell) || RESULTS.contains(&cell) || Health::parse(cell).is_some()
+}
+
+fn of_cells(
+    [group, kind, namespace, name, status, health, hook]: [&str; 7],
+) -> Option<Report> {
+    if kind.is_empty() || name.is_empty() || !hook.is_empty() || RESULTS.contains(&status) {
         return None;
     }
-    let sync = matches!(status, "Synced" | "OutOfSync" | "Unknown").then(|| status.to_owned());
-    Some(Report {
+    let sync = SYNC.contains(&status).then(|| status.to_owned());
+    let health = Health::parse(health);
+    (sync.is_some() || health.is_some()).then(|| Report {
         name: ObjectName {
             kind: GroupKind::new(group, kind),
             namespace: namespace.into(),
             name: name.into(),
         },
         sync,
-        health: Health::parse(health),
+        health,
         message: None,
     })
-}
-
-/// Cuts the cells off; the rest is the message.
-fn cells(mut rest: &str) -> Option<([&str; 7], &str)> {
-    let mut cells = [""; 7];
-    for (cell, width) in cells.iter_mut().zip(WIDTHS) {
-        let is_empty = rest.bytes().take(width).all(|byte| byte == b' ');
-        let end = match is_empty {
-            true => width,
-            false => {
-                let start = rest.len() - rest.trim_start_matches(' ').len();
-                rest[start..].find("  ").map_or(rest.len(), |at| start + at)
-            }
-        };
-        *cell = rest.get(..end)?.trim();
-        // The last cell of an old row may lack its padding.
-        rest = rest.get(end..)?.strip_prefix("  ").unwrap_or_default();
-    }
-    Some((cells, rest))
 }
 
 #[cfg(test)]
@@ -138,10 +146,6 @@ mod tests {
                 "Service shop/db", "OutOfSync", Some(Health::Missing),
             ),
             (
-                "2026-11-28T12:40:56+00:00                      Namespace                           rep-ing   Running   Synced                  namespace/rep-ing created",
-                "Namespace /rep-ing", "", None,
-            ),
-            (
                 "2026-11-23T23:50:30+00:00          ConfigMap        shop            web-config    Synced                                ",
                 "ConfigMap shop/web-config", "Synced", None,
             ),
@@ -160,7 +164,7 @@ mod tests {
         ];
         let told: Vec<_> = lines.iter().map(|line| rows.line(line.as_bytes())).collect();
         assert_eq!(told[0], None);
-        assert_eq!(told[1].as_ref().unwrap().sync, None);
+        assert_eq!(told[1], None);
         let ingress = told[2].as_ref().unwrap();
         assert_eq!((&*ingress.name.name, ingress.health), ("front", Some(Health::Progressing)));
         assert_eq!(ingress.name.kind, GroupKind::new("networking.k8s.io", "Ingress"));
@@ -172,6 +176,7 @@ mod tests {
             "TIMESTAMP                  GROUP        KIND    NAMESPACE                  NAME    STATUS    HEALTH        HOOK  MESSAGE",
             "2026-11-23T23:50:25+00:00  batch         Job        shop            db-migrate   Running   Synced     PreSync  job.batch/db-migrate created",
             "Name:               argocd/rep-ing",
+            "2026-11-28T12:40:56+00:00                      Namespace                           rep-ing   Running   Synced                  namespace/rep-ing created",
             "2026-11-23T23:50:25+00:00  short",
             "",
         ] {

@@ -12,7 +12,9 @@ use argo_core::{
     text::{chain, duration},
 };
 use argo_events::{EventConfig, EventItem};
-use argo_workloads::{Clients, resources::ResourceReader, snapshot};
+use argo_workloads::{
+    Clients, expectation::Expectation, resources::ResourceReader, snapshot,
+};
 use jiff::Timestamp;
 
 use super::{env, warn};
@@ -146,5 +148,6 @@ fn config_of(args: &DiagnoseArgs, started: Timestamp) -> Config {
         settle: std::time::Duration::ZERO,
         wait_terminated: false,
         on_paused: args.paused.on_paused,
+        expectation: Expectation::default(),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{ffi::OsString, io::IsTerminal, sync::Arc, time::Duration};
 
+use argo_workloads::expectation::Expectation;
 use jiff::Timestamp;
 
 use super::env;
 use crate::{
-    argocd::{Argocd, ArgocdConfig, Wait, rows::Rows, time_limit},
+    argocd::{Argocd, ArgocdCommand, ArgocdConfig, Wait, rows::Rows, time_limit},
     args::{FollowArgs, OnDegraded, SyncArgs},
     error::Failure,
     exit,
@@ -34,7 +35,19 @@ pub(super) async fn sync(args: SyncArgs, settings: Settings) -> Result<i32, Fail
         ..ArgocdConfig::new(args.follow.target.app())
     };
     let on_degraded = args.argocd.on_degraded;
-    start(args.follow, Some((config, on_degraded)), settings).await
+    let mut before = Vec::new();
+    if args.argocd.sync {
+        before.push(ArgocdCommand::Sync);
+    }
+    if !expectation(&args.follow).is_empty() {
+        before.push(ArgocdCommand::Refresh);
+    }
+    let child = Waits {
+        config,
+        before,
+        on_degraded,
+    };
+    start(args.follow, Some(child), settings).await
 }
 
 /// Runs `follow`, which ends when the rollout is complete or has failed.
@@ -42,9 +55,22 @@ pub(super) async fn follow(args: FollowArgs, settings: Settings) -> Result<i32, 
     start(args, None, settings).await
 }
 
+/// The argocd of a run.
+struct Waits {
+    config: ArgocdConfig,
+    /// The commands before it waits, the first one last.
+    before: Vec<ArgocdCommand>,
+    on_degraded: OnDegraded,
+}
+
+/// Returns what must run before success counts.
+fn expectation(args: &FollowArgs) -> Expectation {
+    Expectation::new(args.wait.revision.clone(), args.wait.images.clone())
+}
+
 async fn start(
     args: FollowArgs,
-    argocd: Option<(ArgocdConfig, OnDegraded)>,
+    argocd: Option<Waits>,
     settings: Settings,
 ) -> Result<i32, Failure> {
     let started = Timestamp::now();
@@ -53,7 +79,7 @@ async fn start(
     let mut screen = screen(&args, settings, started);
     let has_table = screen.view() == View::Terminal;
     let mut files = Files::prepare(&args.files, &mut screen)?;
-    let extra = argocd.as_ref().map(|(config, _)| config.extra.as_slice());
+    let extra = argocd.as_ref().map(|waits| waits.config.extra.as_slice());
     let ways = Ways::find(&args.target, &env, extra.unwrap_or_default())?;
     let args = Arc::new(args);
     // Without argocd there is nothing to wait for until there is a way.
@@ -66,12 +92,20 @@ async fn start(
     } else {
         None
     };
-    let run = argocd.as_ref().map(|(config, on_degraded)| ArgocdRun {
-        wait: Wait::of(&config.extra),
-        timeout: time_limit(&config.extra).map(Duration::from_secs),
-        on_degraded: *on_degraded,
+    let run = argocd.as_ref().map(|waits| ArgocdRun {
+        wait: Wait::of(&waits.config.extra),
+        timeout: time_limit(&waits.config.extra).map(Duration::from_secs),
+        on_degraded: waits.on_degraded,
     });
-    let argocd = argocd.map(|(config, _)| config);
+    let mut before = Vec::new();
+    let argocd = argocd.map(|waits| {
+        before = waits.before;
+        let command = before.pop().unwrap_or_default();
+        ArgocdConfig {
+            command,
+            ..waits.config
+        }
+    });
     let child = argocd
         .as_ref()
         .map(|config| Argocd::spawn(config, std::env::vars_os()));
@@ -94,6 +128,7 @@ async fn start(
     let mut run = Run {
         session: Session::new(config),
         argocd_config: argocd,
+        before,
         argocd: child,
         signals,
         screen,
@@ -143,5 +178,6 @@ fn session_config(
         settle: wait.settle,
         wait_terminated: wait.wait_terminated,
         on_paused: wait.paused.on_paused,
+        expectation: expectation(args),
     }
 }

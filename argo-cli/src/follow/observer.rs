@@ -11,6 +11,7 @@ use argo_workloads::{
     diagnosis::{
         EventFact, Facts, Finding, FindingEvent, LAST_LINES, Thresholds, Timeline, examine,
     },
+    expectation::RunningImage,
     progress::{CrashCounts, PodCounts, Progress, WorkloadProgress},
     resources::{Answer, ReadRequest, Report, Wait},
 };
@@ -93,6 +94,11 @@ impl Observer {
     /// Returns the reasons that are known so far, certain or not. Nothing is reported.
     pub fn reasons(&mut self, now: Timestamp) -> Vec<Finding> {
         examine(&mut self.facts, &Thresholds::so_far(), now)
+    }
+
+    /// Returns the images that the newest pods run.
+    pub fn images(&self) -> Vec<RunningImage> {
+        self.facts.images()
     }
 
     /// Takes in what argocd or Argo CD's API says of a resource.

@@ -54,6 +54,11 @@ impl Session {
                 age: Some(between(wait.since, now)),
             })
             .collect();
+        others.extend(self.expected.instead.as_ref().map(|instead| Other {
+            what: "what is expected".to_owned(),
+            why: cap(instead, REASON),
+            age: None,
+        }));
         others.extend(self.operation_wait(now).or_else(|| self.sync_wait()));
         others
     }
@@ -95,7 +100,7 @@ impl Session {
             _ => return None,
         };
         let after = in_words(between(self.config.started, now));
-        let state = self.state_of_workloads();
+        let state = self.state_of_workloads(now);
         Some(format!("argocd gave up after {after} because {because}{state}"))
     }
 
@@ -118,8 +123,8 @@ impl Session {
         })
     }
 
-    fn state_of_workloads(&self) -> String {
-        let rows = self.rows();
+    fn state_of_workloads(&self, now: Timestamp) -> String {
+        let rows = self.rows(now);
         let complete = rows.iter().filter(|row| row.complete).count();
         match (rows.len(), complete) {
             (0, _) => String::new(),

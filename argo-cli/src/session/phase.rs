@@ -8,7 +8,10 @@ use argo_core::text::{
     listed,
 };
 use argo_core::{Level, Notice, NoticeCode, ObjectRef};
-use argo_workloads::diagnosis::{Finding, Severity, Thresholds, doomed_workloads};
+use argo_workloads::{
+    diagnosis::{Finding, Severity, Thresholds, doomed_workloads},
+    expectation::Judgement,
+};
 use jiff::Timestamp;
 
 use super::{Exited, Session};
@@ -45,6 +48,13 @@ pub enum Phase {
     Waiting,
     /// argocd gave up because a resource is Degraded, and the resource may recover.
     AwaitingRecovery {
+        /// The end of the waiting.
+        until: Timestamp,
+    },
+    /// argocd reported success, but what is expected does not run yet.
+    Expecting {
+        /// The exit of argocd.
+        exited: Exited,
         /// The end of the waiting.
         until: Timestamp,
     },
@@ -92,6 +102,12 @@ pub enum Cause {
     ArgocdOverdue,
     /// This workload can no longer become complete.
     Doomed(String),
+    /// Another sync took the place of the one that is expected; holds a sentence.
+    Superseded(String),
+    /// Something else runs than what is expected; holds what it is.
+    NotAsExpected(String),
+    /// The Application cannot be read, so that nobody can tell what runs.
+    CannotTell,
     /// A signal asked us to end.
     Signal(Signal),
 }
@@ -116,7 +132,19 @@ impl Session {
     pub fn exit_code(&self) -> i32 {
         match self.cause() {
             None | Some(Cause::Complete) => exit::OK,
+            // Whoever may not look finds nothing either, and argocd has seen more than we.
+            Some(Cause::Argocd(exited))
+                if exited.is_success() && self.is_told_nothing && self.found_nothing() =>
+            {
+                exit::NOTHING_FOUND
+            }
             Some(Cause::Argocd(exited)) => exited.exit.shell_code(),
+            Some(Cause::Superseded(_)) => exit::SUPERSEDED,
+            Some(Cause::NotAsExpected(_)) => exit::FAILED,
+            Some(Cause::CannotTell) => exit::NO_PERMISSION,
+            Some(Cause::Timeout) if !self.runs_argocd() && self.found_nothing() => {
+                self.nothing_code()
+            }
             Some(Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_))
                 if self.runs_argocd() && !self.config.fail_fast =>
             {
@@ -150,6 +178,15 @@ impl Session {
         }
     }
 
+    /// Returns the exit code of a run that found nothing.
+    pub(super) fn nothing_code(&self) -> i32 {
+        if self.is_refused {
+            exit::NO_PERMISSION
+        } else {
+            exit::NOTHING_FOUND
+        }
+    }
+
     /// Ends the run on a signal; once the cause is decided, a signal ends the draining too.
     /// The result of an argocd that has already exited stays.
     pub(super) fn signal(&mut self, signal: Signal, now: Timestamp) {
@@ -171,7 +208,9 @@ impl Session {
         }
         let run = self.config.argocd.as_ref();
         let waits = run.is_some_and(|run| run.on_degraded == OnDegraded::Wait);
-        if exited.degraded && waits && self.argocd.restarts < RESTARTS {
+        if exited.is_success() && !self.expected.is_empty() {
+            self.expect(exited, now);
+        } else if exited.degraded && waits && self.argocd.restarts < RESTARTS {
             self.await_recovery(now);
         } else {
             self.look_on(Cause::Argocd(exited), now);
@@ -192,7 +231,7 @@ impl Session {
     }
 
     /// Goes on looking for an explanation before the cause is decided.
-    fn look_on(&mut self, cause: Cause, now: Timestamp) {
+    pub(super) fn look_on(&mut self, cause: Cause, now: Timestamp) {
         let longest = match (self.progress().is_synced(), is_success(&cause)) {
             (false, _) => FIRST_LISTS,
             (true, false) => AFTERMATH,
@@ -255,7 +294,7 @@ impl Session {
         |workload| self.is_ignored(workload) || !self.is_selected(workload)
     }
 
-    fn drain(&mut self, cause: Cause, now: Timestamp) {
+    pub(super) fn drain(&mut self, cause: Cause, now: Timestamp) {
         self.phase = Phase::Draining {
             cause,
             until: duration::later(now, LAST),
@@ -287,6 +326,7 @@ impl Session {
         match self.phase.clone() {
             Phase::Waiting => self.consider_waiting(now),
             Phase::AwaitingRecovery { until } => self.consider_recovery(until, now),
+            Phase::Expecting { exited, until } => self.consider_expecting(exited, until, now),
             Phase::Looking { cause, until } => self.consider_looking(cause, until, now),
             Phase::Settling { cause, look } => self.consider_settling(cause, look, now),
             Phase::Draining { until, .. } if now >= until => {
@@ -304,6 +344,11 @@ impl Session {
         if self.is_argocd_overdue(now) {
             return self.end_argocd(Cause::ArgocdOverdue, now);
         }
+        if !self.expected.is_empty()
+            && let Some(cause) = self.cannot_come()
+        {
+            return self.end_argocd(cause, now);
+        }
         // Without --fail-fast argocd alone decides: it may go on waiting for a doomed workload.
         let fails = self.config.fail_fast || !self.runs_argocd();
         let doomed = self.observer.doomed(self.config.grace, now);
@@ -319,7 +364,12 @@ impl Session {
             return self.end_argocd(Cause::Paused, now);
         }
         if !self.runs_argocd() && self.progress().is_rolled_out(now) {
-            self.settle(Cause::Complete, now);
+            match self.judge() {
+                Judgement::Met => self.settle(Cause::Complete, now),
+                Judgement::Unknown => self.drain(Cause::CannotTell, now),
+                // The others were looked for above.
+                _ => {}
+            }
         }
     }
 

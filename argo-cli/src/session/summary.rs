@@ -72,6 +72,8 @@ impl Session {
             (Outcome::Succeeded, exit::OK)
         } else if self.progress().paused(|_| false).is_some() {
             (Outcome::Paused, self.paused_code())
+        } else if self.found_nothing() {
+            (Outcome::Waiting, self.nothing_code())
         } else {
             (Outcome::Waiting, exit::TIMEOUT)
         };
@@ -167,10 +169,16 @@ impl Session {
             Some(Cause::Complete) => Outcome::Succeeded,
             Some(Cause::Paused) => Outcome::Paused,
             Some(Cause::Argocd(exited)) if exited.is_success() && !self.operation_failed() => {
-                Outcome::Succeeded
+                match self.exit_code() {
+                    exit::NOTHING_FOUND => Outcome::Failed,
+                    _ => Outcome::Succeeded,
+                }
             }
             Some(
                 Cause::Argocd(_)
+                | Cause::Superseded(_)
+                | Cause::NotAsExpected(_)
+                | Cause::CannotTell
                 | Cause::CrashedAfterSuccess
                 | Cause::LostAfterSuccess(_)
                 | Cause::Doomed(_),
@@ -181,7 +189,11 @@ impl Session {
     fn reason(&self, argocd: Option<&ArgocdOutcome>) -> &'static str {
         match self.cause() {
             None => "look",
+            Some(_) if self.exit_code() == exit::NOTHING_FOUND => "nothing-found",
             Some(Cause::Argocd(_)) => argocd.map_or("argocd", of_argocd),
+            Some(Cause::Superseded(_)) => "superseded",
+            Some(Cause::NotAsExpected(_)) => "not-as-expected",
+            Some(Cause::CannotTell) => "no-permission",
             Some(Cause::Complete) => "complete",
             Some(Cause::Paused) => "paused",
             Some(Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_)) => "settle",
@@ -200,6 +212,7 @@ impl Session {
 
     fn operation(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        notes.extend(self.own_reason());
         if let (Some(Cause::ArgocdOverdue), Some(timeout)) = (
             self.cause(),
             self.config.argocd.as_ref().and_then(|run| run.timeout),
@@ -245,6 +258,27 @@ fn waiting_for(workload: &WorkloadProgress, now: Timestamp) -> Option<String> {
             Some(format!("{words}, {updated} of {desired} pods new"))
         }
         _ => rollout.waiting_for.clone(),
+    }
+}
+
+impl Session {
+    /// Returns the sentence of an end that neither argocd nor a finding explains.
+    fn own_reason(&self) -> Option<String> {
+        let app = &self.config.app;
+        match self.cause()? {
+            Cause::Superseded(sentence) => Some(sentence.clone()),
+            Cause::NotAsExpected(instead) if self.runs_argocd() => {
+                Some(format!("not what was expected: {instead}"))
+            }
+            Cause::NotAsExpected(instead) => Some(instead.clone()),
+            Cause::CannotTell => Some(format!(
+                "the Application {app} cannot be read, so nobody can tell whether the expected revision runs"
+            )),
+            _ if self.exit_code() == exit::NOTHING_FOUND => Some(format!(
+                "neither the Application {app} nor any object of it was found in this cluster"
+            )),
+            _ => None,
+        }
     }
 }
 

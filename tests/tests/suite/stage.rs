@@ -102,6 +102,7 @@ pub(crate) fn config() -> Config {
         settle: Duration::from_secs(10),
         wait_terminated: false,
         on_paused: None,
+        expectation: argo_workloads::expectation::Expectation::default(),
     }
 }
 

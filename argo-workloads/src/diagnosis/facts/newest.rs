@@ -13,8 +13,31 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Facts, PodFact, WorkloadFact};
 use crate::rollout::revision;
+use crate::expectation::RunningImage;
 
 impl Facts {
+    /// Returns the images of the containers of the newest pods, as they are asked for and as
+    /// the nodes resolved them.
+    pub fn images(&self) -> Vec<RunningImage> {
+        let newest = self.newest_pods();
+        let pods = self.pods.iter().filter(|(uid, fact)| {
+            newest.contains(&***uid) && fact.pod.metadata.deletion_timestamp.is_none()
+        });
+        let images = pods.flat_map(|(_, fact)| {
+            fact.pod
+                .containers()
+                .into_iter()
+                .map(|(container, status)| RunningImage {
+                    workload: fact.root.clone(),
+                    image: container.image.clone().unwrap_or_default(),
+                    id: status
+                        .and_then(|status| status.image_id.clone())
+                        .unwrap_or_default(),
+                })
+        });
+        images.collect()
+    }
+
     /// Returns the uids of the pods of the newest revision of their workload.
     pub fn newest_pods(&self) -> BTreeSet<&str> {
         let mut by_root: BTreeMap<&str, Vec<&PodFact>> = BTreeMap::new();
