@@ -39,7 +39,7 @@ pub struct Other {
     pub what: String,
     /// The reason, empty if it is unknown.
     pub why: String,
-    /// How long it has been so.
+    /// The time since it has been so.
     pub age: Option<Duration>,
 }
 

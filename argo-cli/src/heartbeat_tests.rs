@@ -145,7 +145,7 @@ fn a_job_counts_successes() {
         ..row("migrate", 0, 1, "0 of 1 succeeded")
     };
     assert_eq!(
-        heartbeat.beat(at(20), &[job], &[]).as_deref(),
+        heartbeat.beat(at(20), &[job], &[], &[]).as_deref(),
         Some("still waiting after 20 s: Deployment/migrate 0/1 succeeded")
     );
 }

@@ -71,7 +71,7 @@ pub struct Config {
     pub wait_terminated: bool,
     /// The reaction to a rollout that is paused until a person acts, if the user chose one.
     pub on_paused: Option<OnPaused>,
-    /// What must run before success counts.
+    /// The revision and images that must run before success counts.
     pub expectation: Expectation,
 }
 
@@ -104,7 +104,7 @@ pub enum Input {
     Event(EventItem),
     /// A notice of the log stream about itself.
     Notice(Notice),
-    /// What argocd says of a resource.
+    /// A report of argocd about a resource.
     Report(Report),
     /// The answer to a read of a live object.
     Resource(Answer),

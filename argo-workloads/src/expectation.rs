@@ -1,4 +1,4 @@
-//! What must run before success counts: a revision, images.
+//! The revision and images that must run before success counts.
 //!
 //! `argocd app wait` knows no revision: right after a push it finds the application as green as
 //! it was before (recording `stale-green-commit-not-seen-yet`). An [`Expectation`] compares
@@ -15,7 +15,7 @@ mod image;
 
 pub use image::WantedImage;
 
-/// What must run before success counts.
+/// The revision and images that must run before success counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
     revision: Option<String>,
@@ -38,7 +38,7 @@ pub struct RunningImage {
 /// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// What is wanted runs.
+    /// The wanted revision and images run.
     Met,
     /// It does not run yet; holds what runs instead.
     Waiting(String),
@@ -180,7 +180,7 @@ struct State {
     /// Those that the last operation has synced, if it succeeded.
     synced: Vec<String>,
     is_synced: bool,
-    /// Who started the last operation.
+    /// The user or account that started the last operation.
     by: String,
 }
 

@@ -29,7 +29,7 @@ pub use wait::Wait;
 
 use schedule::Schedule;
 
-/// What argocd's table or Argo CD's API says of a resource.
+/// A report of argocd's table or of Argo CD's API about a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The resource.
@@ -59,7 +59,7 @@ pub struct Resource {
     pub wave: i64,
     /// True if the object is in the cluster and not in git any more.
     pub requires_pruning: bool,
-    /// What the cluster says.
+    /// The live object.
     pub live: Live,
     /// The time since which it has had its health and sync state.
     pub since: Timestamp,
@@ -94,7 +94,7 @@ pub struct Resources {
     applications: BTreeMap<Arc<str>, Waiting>,
 }
 
-/// What an Application still lacks.
+/// The states that an Application still lacks.
 #[derive(Clone, Copy, Debug, Default)]
 struct Waiting {
     health: bool,

@@ -1,4 +1,4 @@
-//! What argocd waits for, apart from the progress of the workloads: resources of any kind, the
+//! Waits of argocd, apart from the progress of the workloads: for resources of any kind, the
 //! operation, the sync.
 
 use std::time::Duration;

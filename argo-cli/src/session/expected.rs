@@ -1,4 +1,4 @@
-//! What must run before success counts (`--revision`, `--image`).
+//! The revision and images that must run before success counts (`--revision`, `--image`).
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const FIRST_LISTS: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Expected {
     expectation: Expectation,
-    /// What runs instead, as far as it is known.
+    /// The revision or image that runs instead, as far as it is known.
     pub(super) instead: Option<String>,
     /// True if argocd reported success before what was expected ran.
     was_early: bool,
@@ -101,7 +101,7 @@ impl Session {
         }
     }
 
-    /// What is expected runs. If argocd was too early, it has not waited for it yet.
+    /// Ends the run as argocd did, or runs argocd again if it was too early.
     fn as_expected(&mut self, exited: Exited, now: Timestamp) {
         if !std::mem::take(&mut self.expected.was_early) {
             return self.look_on(Cause::Argocd(exited), now);

@@ -196,7 +196,7 @@ pub struct Deployed {
     /// The revision of each of several sources.
     #[serde(deserialize_with = "lenient")]
     pub revisions: Vec<String>,
-    /// Who asked for it.
+    /// The user or account that asked for it.
     #[serde(deserialize_with = "lenient")]
     pub initiated_by: Initiator,
 }
@@ -275,19 +275,19 @@ pub struct OperationState {
     /// The result so far; absent at the start of each retry.
     #[serde(deserialize_with = "lenient")]
     pub sync_result: SyncResult,
-    /// What was asked for, and by whom.
+    /// The request, and who made it.
     #[serde(deserialize_with = "lenient")]
     pub operation: Operation,
 }
 
-/// What an operation was asked to do.
+/// The request of an operation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Operation {
     /// The sync.
     #[serde(deserialize_with = "lenient")]
     pub sync: SyncRequest,
-    /// Who asked for it.
+    /// The user or account that asked for it.
     #[serde(deserialize_with = "lenient")]
     pub initiated_by: Initiator,
 }
@@ -304,7 +304,7 @@ pub struct SyncRequest {
     pub revisions: Vec<String>,
 }
 
-/// Who started an operation.
+/// The user or account that started an operation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Initiator {

@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{before_abort::BeforeAbort, redact};
+use crate::resources::Resources;
 use crate::rollout::{Inherited, NOT_SEEN, References};
 use crate::workload::{Rollout, Workload};
-use crate::resources::Resources;
 
 mod events;
-mod frames;
 mod finished_jobs;
+mod frames;
 mod history;
 mod last_lines;
 mod newest;
@@ -78,7 +78,7 @@ pub struct Facts {
     gone: BTreeMap<Arc<str>, VecDeque<GonePod>>,
     pub(super) sharing: Sharing,
     pub(super) releases: Releases,
-    /// What Argo CD waits for, of any kind.
+    /// The resources that Argo CD waits for, of any kind.
     resources: Resources,
     /// Jobs that went after their end.
     finished_jobs: FinishedJobs,
@@ -189,12 +189,12 @@ impl Facts {
         }
     }
 
-    /// Returns what Argo CD waits for, of any kind.
+    /// Returns the resources that Argo CD waits for, of any kind.
     pub fn resources(&self) -> &Resources {
         &self.resources
     }
 
-    /// Returns what Argo CD waits for, to be told more.
+    /// Returns the resources that Argo CD waits for, to be told more of them.
     pub fn resources_mut(&mut self) -> &mut Resources {
         &mut self.resources
     }

@@ -53,7 +53,7 @@ pub struct ResourceReader {
     open: FuturesUnordered<BoxFuture<'static, Answer>>,
 }
 
-/// Where live objects come from.
+/// The source of live objects.
 #[derive(Clone)]
 enum Source {
     /// Nothing can be read yet.

@@ -19,7 +19,7 @@ pub(crate) struct FinishedJobs(BTreeMap<ObjectName, Taken>);
 pub(crate) struct Taken {
     /// Its `ttlSecondsAfterFinished`, absent if somebody deleted it.
     pub(crate) ttl: Option<i64>,
-    /// How often it went.
+    /// The number of times that it went.
     pub(crate) times: u32,
     /// When it was first gone.
     pub(crate) first: Timestamp,

@@ -12,8 +12,8 @@ use argo_core::{Newest, ObjectRef, OwnedRevision, RevisionLabel, resource::Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Facts, PodFact, WorkloadFact};
-use crate::rollout::revision;
 use crate::expectation::RunningImage;
+use crate::rollout::revision;
 
 impl Facts {
     /// Returns the images of the containers of the newest pods, as they are asked for and as

@@ -6,9 +6,9 @@
 /// The meaning of an error of a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Advice {
-    /// What the message means.
+    /// The meaning of the message.
     pub(super) meaning: &'static str,
-    /// What helps.
+    /// A step that helps.
     pub(super) next: &'static str,
 }
 
