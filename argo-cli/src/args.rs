@@ -235,7 +235,7 @@ pub struct TargetArgs {
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_NO_CHILDREN", help_heading = "Target")]
     pub no_children: bool,
 
-    /// Where objects, logs and events come from: the cluster, or Argo CD's API with the server
+    /// Source of objects, logs and events: the cluster, or Argo CD's API with the server
     /// and the token of argocd (sync and follow)
     #[arg(
         long,

@@ -19,12 +19,12 @@ use crate::{
     screen::Screen,
 };
 
-/// Where the recording of a run goes.
+/// The target of a run's recording.
 #[derive(Debug, Default)]
 pub struct Files {
     /// The recording; `None` if neither it nor a report is wanted.
     pub recording: Option<RecordingFile>,
-    /// The same file, to read it again for the reports.
+    /// A second handle of that file, from which the reports read it.
     source: Option<File>,
     targets: Targets,
     /// True if the user keeps the recording.

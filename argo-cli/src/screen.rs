@@ -1,4 +1,4 @@
-//! What the reader of stdout sees, in the form that was chosen.
+//! The view of the reader of stdout, in the form that was chosen.
 //!
 //! A [`Screen`] turns records, log lines and the verdict into bytes and knows no clock: the
 //! caller says when a thing arrived, so that a replay writes the same bytes. Each CI system is

@@ -1,4 +1,4 @@
-//! What a CI system takes at the end of a run besides the log: files that it names in
+//! Hands a CI system the results of a run besides the log, in files that it names in
 //! variables, and a card on its page.
 
 use std::{

@@ -24,7 +24,7 @@ pub struct Display {
     /// True if the terminal shows progress in the task bar.
     has_task_bar: bool,
     percent: Option<usize>,
-    /// What was counted since the start.
+    /// Counts since the start.
     pub counts: Counts,
 }
 

@@ -1,4 +1,4 @@
-//! What the user asks for while a run goes on, by a key or a signal.
+//! Requests of the user while a run goes on, by a key or a signal.
 
 use std::io;
 

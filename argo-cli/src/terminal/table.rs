@@ -16,7 +16,7 @@ const BAR: usize = 12;
 /// The fewest columns at which bars are drawn.
 const WIDE: usize = 70;
 
-/// What was counted since the start.
+/// Counts since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
     /// Log lines.
@@ -38,7 +38,7 @@ pub struct Table<'a> {
     pub findings: &'a [Finding],
     /// The state of the application as Argo CD sees it.
     pub argocd: Option<String>,
-    /// What was counted.
+    /// The counts.
     pub counts: Counts,
     /// True for colours.
     pub colors: bool,
