@@ -221,7 +221,7 @@ impl Client {
         resource: &ResourceQuery,
     ) -> Result<T, Error> {
         let answer: Manifest = self.get(&resource.call(app)).await?;
-        serde_json::from_str(&answer.manifest).map_err(undecodable)
+        serde_json::from_str(&answer.manifest).map_err(|error| undecodable(&error))
     }
 
     /// Lists the events of an object of the tree, or of the application itself, as core/v1
@@ -251,7 +251,7 @@ impl Client {
         };
         let body = timeout(ANSWER_WITHIN, answer).await;
         let body = body.map_err(|_| Error::Silent(ANSWER_WITHIN))??;
-        serde_json::from_slice(&body).map_err(undecodable)
+        serde_json::from_slice(&body).map_err(|error| undecodable(&error))
     }
 
     fn stream<T: DeserializeOwned + Send + 'static>(&self, call: &Call) -> ApiStream<T> {
@@ -391,6 +391,6 @@ fn unreachable(error: &reqwest::Error) -> Error {
     Error::Unreachable(text)
 }
 
-fn undecodable(error: serde_json::Error) -> Error {
+fn undecodable(error: &serde_json::Error) -> Error {
     Error::Undecodable(error.to_string())
 }
