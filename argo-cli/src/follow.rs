@@ -77,6 +77,7 @@ impl fmt::Debug for Follow {
 /// An item of [`follow`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
 pub enum FollowEvent {
     /// Log lines of one container.
     Lines(Lines),
@@ -171,6 +172,7 @@ struct Run {
 }
 
 /// The next item of the streams or the clock.
+#[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
 enum Next {
     Tick,
     Track(Option<TrackEvent>),

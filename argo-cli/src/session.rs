@@ -97,6 +97,7 @@ pub struct Exited {
 
 /// Something that happens to a run.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
 pub enum Input {
     /// An event of the tracker.
     Track(TrackEvent),

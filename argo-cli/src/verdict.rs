@@ -336,7 +336,7 @@ fn not_complete(summary: &Summary) -> Option<String> {
         Some(missing) => format!("{name} is not complete: {missing}"),
         None => format!("{name} is not complete"),
     };
-    let more = named(rows.iter().skip(1).map(|row| printable(&row.object.to_string())).collect());
+    let more = named(&rows.iter().skip(1).map(|row| printable(&row.object.to_string())).collect::<Vec<_>>());
     Some(format!("{state}{more}"))
 }
 
@@ -498,7 +498,7 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     };
     let what = row.waiting_for.as_deref().unwrap_or(&row.state);
     let others = waiting.iter().skip(1);
-    let more = named(others.map(|row| printable(&row.object.to_string())).collect());
+    let more = named(&others.map(|row| printable(&row.object.to_string())).collect::<Vec<_>>());
     if row.state == "paused" {
         let (name, what) = (printable(&row.object.to_string()), printable(what));
         return format!("{name}: {}{more}", cap(&what, 2 * WIDTH));
@@ -522,7 +522,7 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     format!(
         "{}: {verb}{} after {}, {end}{more}",
         printable(&row.object.to_string()),
-        cap(&printable(&what), 2 * WIDTH),
+        cap(&printable(what), 2 * WIDTH),
         in_words(summary.elapsed),
     )
 }
@@ -571,11 +571,11 @@ fn and_more(others: &[Cause<'_>]) -> String {
         let names = cause.names(|object| printable(&object.to_string()));
         format!("{names} {}", cause.code()).trim_end().to_owned()
     };
-    named(others.iter().map(name).collect())
+    named(&others.iter().map(name).collect::<Vec<_>>())
 }
 
 /// Returns ` (and a, b, c and 4 more)`, or nothing without names.
-fn named(names: Vec<String>) -> String {
+fn named(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }

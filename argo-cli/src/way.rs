@@ -40,6 +40,7 @@ pub struct Ways {
 }
 
 /// A way that works.
+#[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
 pub enum Way {
     /// The cluster.
     Cluster(Clusters),

@@ -93,7 +93,6 @@ enum Hold {
     Over,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 enum Input {
     Tracked(Option<TrackEvent>),
     Watched(Scope, WatchEvent<Event>),

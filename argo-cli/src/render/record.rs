@@ -57,7 +57,8 @@ fn names(msg: &str, container: &str) -> bool {
             return false;
         };
         // `Container image "busybox" already present`
-        !rest.starts_with(is_part) && !(container == "image" && rest.starts_with(" \""))
+        let is_phrase = container == "image" && rest.starts_with(" \"");
+        !is_phrase && !rest.starts_with(is_part)
     };
     let words = ["container", "Container"];
     words.iter().any(|word| msg.match_indices(word).any(named))

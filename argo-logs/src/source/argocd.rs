@@ -253,7 +253,7 @@ impl Reading {
             match stream.next().await {
                 Some(Ok(StreamItem::Message(entry))) => {
                     self.phase = Phase::Begun;
-                    if let Some(part) = self.entry(entry) {
+                    if let Some(part) = self.entry(&entry) {
                         return Ok(part);
                     }
                 }
@@ -291,7 +291,7 @@ impl Reading {
         }
     }
 
-    fn entry(&self, entry: LogEntry) -> Option<Part> {
+    fn entry(&self, entry: &LogEntry) -> Option<Part> {
         if entry.is_answer() {
             return Some(Part::Refused(refusal(&entry.content)));
         }
@@ -310,7 +310,7 @@ impl Reading {
         let is_early = time
             .zip(self.since)
             .is_some_and(|(time, since)| time < since);
-        (!is_early).then(|| Part::Line(line(&entry)))
+        (!is_early).then(|| Part::Line(line(entry)))
     }
 
     /// Returns the query with the age of the first wanted line as of now.

@@ -40,9 +40,11 @@ fn answers_of_the_cluster_have_their_meaning() {
 #[test]
 fn refusals_of_argocd_have_their_meaning() {
     let of = |http_code, message: &str| {
-        let mut refused = argo_core::argocd::Refused::default();
-        refused.http_code = http_code;
-        message.clone_into(&mut refused.message);
+        let refused = argo_core::argocd::Refused {
+            http_code,
+            message: message.to_owned(),
+            ..Default::default()
+        };
         translated(&refused).refusal()
     };
     let kubelet = r#"parsing time "unable" as "2006-01-02T15:04:05.999999999Z07:00": cannot parse "unable" as "2006""#;

@@ -8,6 +8,10 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers write json! in place"
+)]
 fn application(health: &str, resources: serde_json::Value) -> Application {
     serde_json::from_value(json!({"metadata": {"name": "shop", "namespace": "argocd", "uid": "a"},
         "status": {"sync": {"status": "Synced"}, "health": {"status": health}, "resources": resources}}))

@@ -29,6 +29,10 @@ const READERS: usize = 8;
 /// Tracks an application.
 ///
 /// No request is sent before the stream is polled.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a stream owns what it is made of; callers have no use for the clients"
+)]
 pub fn track(clients: Clients, app: AppRef, config: TrackConfig) -> TrackStream {
     let source = ClusterObjects::new(&clients, &config);
     let tracker = Tracker::new(app, config, clients.local_cluster());

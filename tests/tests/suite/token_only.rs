@@ -442,7 +442,7 @@ async fn a_server_that_restarts_is_joined_again() {
     let resumed: Vec<_> = fake
         .requests()
         .into_iter()
-        .filter(|r| is_log(r))
+        .filter(is_log)
         .map(|r| r.path)
         .collect();
     assert!(resumed[1].contains("sinceSeconds="), "{resumed:?}");

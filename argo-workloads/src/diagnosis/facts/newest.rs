@@ -26,7 +26,6 @@ impl Facts {
         let images = pods.flat_map(|(_, fact)| {
             fact.pod
                 .containers()
-                .into_iter()
                 .map(|(container, status)| RunningImage {
                     workload: fact.root.clone(),
                     image: container.image.clone().unwrap_or_default(),

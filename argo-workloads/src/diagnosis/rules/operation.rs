@@ -158,7 +158,7 @@ pub(super) fn shared(view: &ApplicationView<'_>) -> Vec<Observation> {
     let found = match sharing.warnings(view.application, now) {
         Some((warnings, since)) => {
             let messages = warnings.iter().map(|warning| warning.message.as_str());
-            warned(messages.collect(), since)
+            warned(&messages.collect::<Vec<_>>(), since)
         }
         None => claimed(sharing.claims(now)),
     };
@@ -169,7 +169,7 @@ pub(super) fn shared(view: &ApplicationView<'_>) -> Vec<Observation> {
     found.into_iter().collect()
 }
 
-fn warned(messages: Vec<&str>, since: Timestamp) -> Option<Observation> {
+fn warned(messages: &[&str], since: Timestamp) -> Option<Observation> {
     let (first, rest) = messages.split_first()?;
     let more = match rest.len() {
         0 => String::new(),

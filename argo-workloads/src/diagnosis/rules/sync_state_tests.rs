@@ -20,6 +20,10 @@ fn shop(status: &Value, policy: &Value) -> TrackEvent {
     TrackEvent::Application(Arc::new(application))
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers write json! in place"
+)]
 fn out_of_sync(resource: Value, policy: &Value) -> TrackEvent {
     shop(
         &json!({"sync": {"status": "OutOfSync", "revision": "abc"}, "resources": [resource],
