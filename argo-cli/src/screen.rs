@@ -2,7 +2,7 @@
 //!
 //! A [`Screen`] turns records, log lines and the verdict into bytes and knows no clock: the
 //! caller says when a thing arrived, so that a replay writes the same bytes. Each CI system is
-//! a [`Pipeline`] around the same lines.
+//! a `Pipeline` around the same lines.
 
 mod azure;
 mod budget;
