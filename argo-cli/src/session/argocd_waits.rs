@@ -9,7 +9,7 @@ use argo_core::text::{
     listed,
 };
 use argo_workloads::{
-    diagnosis::{Code, Finding, without_credentials},
+    diagnosis::{Code, without_credentials},
     resources::{Health, Wait},
 };
 use jiff::Timestamp;
@@ -78,7 +78,10 @@ impl Session {
     fn sync_wait(&self) -> Option<Other> {
         let application = self.application()?;
         let sync = application.status.sync.status.as_deref().filter(|sync| *sync != "Synced")?;
-        let found = self.findings().into_iter().find(is_about_the_sync);
+        // Any other cause has a paragraph of its own.
+        let found = self.findings().into_iter().find(|finding| {
+            matches!(finding.code, Code::OutOfSync | Code::SyncWindow)
+        });
         (!application.operation && self.waits_for(Condition::Sync)).then(|| Other {
             what: format!("{} {sync}", self.config.app.name),
             why: found.map(|finding| cap(&finding.sentence, REASON)).unwrap_or_default(),
@@ -153,16 +156,4 @@ fn clause(waits: &[Wait], is: &str) -> Option<String> {
     };
     let are = is.replacen("is", "are", 1);
     Some(format!("{names} {are} not healthy; {} is {}{why}", first.object, first.health.as_str()))
-}
-
-fn is_about_the_sync(finding: &Finding) -> bool {
-    matches!(
-        finding.code,
-        Code::OutOfSync
-            | Code::SyncWindow
-            | Code::SyncFailed
-            | Code::ComparisonError
-            | Code::SharedResource
-            | Code::HookFailed
-    )
 }

@@ -209,14 +209,17 @@ fn is_symptom(code: Code, own: &BTreeSet<Code>, all: &BTreeSet<Code>) -> bool {
         ]),
         // Any other cause says more about the application.
         Code::AlreadyDegraded | Code::WaveBlocked => all.len() > 1,
-        Code::OutOfSync => has(&[
+        // The sync that would end it has failed, or may not begin.
+        Code::OutOfSync => [
             Code::SyncFailed,
             Code::HookFailed,
             Code::ComparisonError,
             Code::SharedResource,
             Code::SyncWindow,
             Code::ApplicationDeleted,
-        ]),
+        ]
+        .iter()
+        .any(|code| all.contains(code)),
         _ => false,
     }
 }

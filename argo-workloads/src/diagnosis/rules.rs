@@ -368,7 +368,7 @@ pub(super) const RULES: &[Rule] = &[
         Code::WaitingForResource,
         60,
         Check::Resource(resource::waiting),
-        "after 60 s; for a workload that is complete, and that Argo CD still sees otherwise, after 90 s",
+        "after 60 s",
     ),
     rule(
         Code::DegradedResource,

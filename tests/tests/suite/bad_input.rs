@@ -364,11 +364,13 @@ async fn without_argocd_a_namespace_that_does_not_exist_is_said() {
     let run = Assistant::new(&["follow", "nope", "nowhere", "--timeout", "1s"])
         .kubeconfig(&rollout.cluster.kubeconfig());
     let ended = run.run().await;
-    assert_eq!(ended.code(), Some(70), "{}", ended.stdout);
+    assert_eq!(ended.code(), Some(72), "{}", ended.stdout);
     let notice = "there is no Application nowhere/nope: only namespace nowhere is watched";
     assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
     let last = ended.stdout.lines().next_back().unwrap();
-    assert!(last.ends_with("no workload was found"), "{last}");
+    let cause =
+        "neither the Application nowhere/nope nor any object of it was found in this cluster";
+    assert_eq!(last, format!("nope: {cause}"));
 }
 
 #[tokio::test]

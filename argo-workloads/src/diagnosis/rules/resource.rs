@@ -17,7 +17,7 @@ const REASON: usize = 240;
 /// Finds a resource that is not healthy yet and has not failed.
 pub(super) fn waiting(view: ResourceView<'_>) -> Option<Observation> {
     if view.is_followed() {
-        return stale(view);
+        return None;
     }
     let wait = wait(view).filter(|wait| wait.health != Health::Degraded)?;
     Some(observation(
@@ -119,49 +119,6 @@ fn blocked(view: ResourceView<'_>) -> Option<String> {
     Some(format!(
         "the sync is in wave {wave} and has not applied {first}{more} of later waves"
     ))
-}
-
-/// Finds a workload that is complete and that Argo CD still sees as it was: its controller
-/// lags behind the cluster.
-fn stale(view: ResourceView<'_>) -> Option<Observation> {
-    let fact = view.workload()?;
-    let health = view
-        .resource
-        .reported
-        .filter(|health| *health == Health::Progressing)?;
-    let uid = &fact.object.uid;
-    let is_complete = view.context.state(uid).is_some_and(|state| state.complete);
-    let application = view.application();
-    let is_healthy =
-        application.is_some_and(|a| a.status.health.status.as_deref() == Some("Healthy"));
-    if !is_complete || is_healthy {
-        return None;
-    }
-    let compared = application.and_then(|a| a.status.reconciled_at.as_ref());
-    let compared = compared.map_or(String::new(), |time| {
-        format!(
-            "; it last compared {} ago",
-            span(age(view.context.now, time.0))
-        )
-    });
-    let cause = format!(
-        "complete in the cluster, but {} for Argo CD{compared}",
-        health.as_str()
-    );
-    let name = application
-        .and_then(|a| a.metadata.name.clone())
-        .unwrap_or_default();
-    let observation = Observation::suspicious(view.resource.since, cause)
-        .key("stale health")
-        .grace(secs(90));
-    Some(if name.is_empty() {
-        observation
-    } else {
-        observation.next(format!(
-            "argocd app get {} --refresh",
-            crate::diagnosis::observation::quoted(&name)
-        ))
-    })
 }
 
 /// `kubectl -n shop describe certificate.cert-manager.io web`
