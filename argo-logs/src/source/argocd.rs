@@ -36,7 +36,8 @@ const MARGIN: u64 = 4;
 /// The server sends no header before the first line: a quiet log that is followed counts as open
 /// after this. Any other log ends, so its answer is awaited.
 const QUIET: Duration = Duration::from_millis(1500);
-/// The longest pause before a quiet log is asked for again.
+/// The longest pause before a quiet log is asked for again. The same last lines are asked for, so
+/// more of them may come in a pause than are shown; the server may also have been slow.
 const PAUSE: Duration = Duration::from_secs(5);
 /// The difference of the clocks before the server has told its time.
 const UNKNOWN: i64 = i64::MIN;
@@ -87,7 +88,6 @@ impl LogSource for ArgocdLogs {
             app: self.app(pod),
             query: query(pod, params),
             since: params.since_time,
-            requested,
             clocks: Arc::clone(&self.clocks),
             backoff: Backoff::new(Duration::from_secs(1), PAUSE, seed(pod)),
             stream: None,
@@ -161,8 +161,6 @@ struct Reading {
     app: AppRef,
     query: LogQuery,
     since: Option<Timestamp>,
-    /// Time of the request, by our clock.
-    requested: Timestamp,
     clocks: Arc<Clocks>,
     backoff: Backoff,
     stream: Option<ApiStream<LogEntry>>,
@@ -269,7 +267,6 @@ impl Reading {
                     if self.phase == Phase::Quiet && self.query.follow && is_no_news(&error) =>
                 {
                     self.stream = None;
-                    self.ask_for_the_rest();
                     sleep(self.backoff.next_delay()).await;
                 }
                 Some(Err(error)) => return Err(error),
@@ -277,17 +274,6 @@ impl Reading {
                 None if self.phase == Phase::Quiet => return Ok(Part::End),
                 None => return Err(Error::Unreachable("the log was cut off".to_owned())),
             }
-        }
-    }
-
-    /// Asks for every line since the first request from now on: nothing had been written then,
-    /// and more lines than a tail holds may come before the next one.
-    fn ask_for_the_rest(&mut self) {
-        if self.since.is_none() {
-            let first = self.server_time(self.requested).unwrap_or(self.requested);
-            let margin = jiff::SignedDuration::from_secs(1);
-            self.since = Some(first.checked_sub(margin).unwrap_or(first));
-            self.query.tail_lines = None;
         }
     }
 
