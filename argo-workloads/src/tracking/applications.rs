@@ -133,7 +133,7 @@ impl Applications {
     }
 
     /// Returns the watches: one for each namespace, of the one Application there or of all.
-    /// Where listing is not allowed, each Application has a watch of its own.
+    /// Gives each Application a watch of its own if listing is not allowed.
     pub(crate) fn watches(&self) -> BTreeSet<WatchSpec> {
         let names = self.entries.keys();
         let watches = names.map(|(namespace, name)| {

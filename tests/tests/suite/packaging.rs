@@ -422,7 +422,7 @@ fn every_template_names_this_version() {
     }
 }
 
-/// What the images of Tekton and Argo Workflows are started with is a command line of ours.
+/// Tekton and Argo Workflows start their images with a command line that we accept.
 #[test]
 fn templates_without_a_shell_start_the_program() {
     let tekton = yaml("packaging/ci/tekton-task.yaml");
