@@ -4,9 +4,7 @@ mod kubectl;
 mod output;
 
 pub use kubectl::KubectlArgs;
-pub use output::{
-    FileArgs, ReplayArgs, ReportArgs, ReportCommandArgs, Timestamps, ViewArgs,
-};
+pub use output::{FileArgs, ReplayArgs, ReportArgs, ReportCommandArgs, Timestamps, ViewArgs};
 
 use std::{ffi::OsString, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 

@@ -123,7 +123,9 @@ fn settings(flags: &ViewArgs) -> Settings {
         variables: &lookup,
         stdout: io::stdout().is_terminal(),
         stderr: io::stderr().is_terminal(),
-        columns: console::Term::stderr().size_checked().map(|(_, columns)| columns),
+        columns: console::Term::stderr()
+            .size_checked()
+            .map(|(_, columns)| columns),
     });
     let (settings, warnings) = Settings::read(&lookup, choice);
     warn(&warnings);

@@ -90,7 +90,9 @@ impl Target {
             }
             _ => {}
         }
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new("."));
         let file = tempfile::Builder::new()
             .prefix(".argo-assistant-")
@@ -224,7 +226,10 @@ impl Files {
             self.targets.log_dir = Some(spare.keep());
         }
         match &self.targets.log_dir {
-            Some(folder) => format!("the complete logs will be in {} at the end", folder.display()),
+            Some(folder) => format!(
+                "the complete logs will be in {} at the end",
+                folder.display()
+            ),
             None if self.is_kept => "the recording has everything".to_owned(),
             None => "the rest is not kept".to_owned(),
         }

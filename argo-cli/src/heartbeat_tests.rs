@@ -82,7 +82,12 @@ fn a_cause_stands_behind_the_counts_and_its_durations_are_no_change() {
     let rows = [row("web", 2, 3, "2 of 3 ready"), row("db", 1, 1, "")];
     let mut beat = |second: u64, failing: u64| {
         let sentence = format!("web-1: readiness of app fails for {failing} s\u{1b}[2J");
-        heartbeat.beat(at(second), &rows, &[finding(&rows[0].object, &sentence)], &[])
+        heartbeat.beat(
+            at(second),
+            &rows,
+            &[finding(&rows[0].object, &sentence)],
+            &[],
+        )
     };
     let expected = "still waiting after 20 s: Deployment/web 2/3 ready — web-1: readiness of app \
                     fails for 5 s";

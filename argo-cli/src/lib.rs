@@ -61,22 +61,87 @@ pub use follow::{
     Follow, FollowConfig, FollowEvent, Observer, Outcome, StreamConfig, Streams, Verdict, follow,
 };
 
-/// Declares the modules of the program.
-///
-/// `command` turns arguments into an exit code. `sync` and `follow` put a `run` together:
-/// streams from the cluster, `argocd` as a child process, a `session` that decides which records
-/// are shown and when the run ends, a renderer and an output.
-macro_rules! program {
-    ($($module:ident)*) => {
-        $(
-            #[cfg(feature = "cli")]
-            #[doc(hidden)]
-            pub mod $module;
-        )*
-    };
-}
-
-program! {
-    argocd args cluster command error exit files golayout heartbeat limits output recording render replay report run sanitize screen
-    session settings signals streams summary terminal verdict view way
-}
+// The program: `command` turns arguments into an exit code. `sync` and `follow` put a `run`
+// together: streams from the cluster or Argo CD, `argocd` as a child process, a `session` that
+// decides which records are shown and when the run ends, a screen and an output.
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod argocd;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod args;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cluster;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod command;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod error;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod exit;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod files;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod golayout;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod heartbeat;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod limits;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod output;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod recording;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod render;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod replay;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod report;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod run;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod sanitize;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod screen;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod session;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod settings;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod signals;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod streams;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod summary;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod terminal;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod verdict;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod view;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod way;

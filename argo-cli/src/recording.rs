@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use fact::{ContainerFact, Fact, ObjectFact, Operation, PodFact, RunFact, SyncedObject};
-pub use reader::{Entry, Reader, ReadError};
+pub use reader::{Entry, ReadError, Reader};
 pub use writer::{Recorder, RecordingFile};
 
 /// Version of the form of a recording.

@@ -52,13 +52,7 @@ impl Player {
         }
     }
 
-    fn record(
-        &mut self,
-        record: &Record,
-        bytes: Option<&[u8]>,
-        at: Timestamp,
-        out: &mut Vec<u8>,
-    ) {
+    fn record(&mut self, record: &Record, bytes: Option<&[u8]>, at: Timestamp, out: &mut Vec<u8>) {
         match &record.body {
             Body::Log(log) => {
                 let text = bytes.unwrap_or(record.msg.as_bytes());

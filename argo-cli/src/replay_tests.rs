@@ -118,22 +118,46 @@ fn steps() -> Vec<Step> {
     };
     let long = vec![b'x'; 5000];
     vec![
-        record(Level::Info, "Following shop\nand more", notice(None, Some("try\nthis"))),
+        record(
+            Level::Info,
+            "Following shop\nand more",
+            notice(None, Some("try\nthis")),
+        ),
         record(Level::Debug, "a detail", notice(Some("web-1/app"), None)),
-        Step::Lines(1, 0, vec![
-            (Some(1_700_000_000_123_456_789), b"plain \xc3\xa4 text".to_vec(), false),
-            (None, b"\x1b[31mred\x1b[0m ::error::x ##[group]y".to_vec(), false),
-            (Some(1_700_000_001_000_000_000), b"not \xff\xfe utf-8 \x00".to_vec(), false),
-            (None, b"".to_vec(), false),
-            (Some(1_700_000_002_000_000_000), long.clone(), true),
-        ]),
+        Step::Lines(
+            1,
+            0,
+            vec![
+                (
+                    Some(1_700_000_000_123_456_789),
+                    b"plain \xc3\xa4 text".to_vec(),
+                    false,
+                ),
+                (
+                    None,
+                    b"\x1b[31mred\x1b[0m ::error::x ##[group]y".to_vec(),
+                    false,
+                ),
+                (
+                    Some(1_700_000_001_000_000_000),
+                    b"not \xff\xfe utf-8 \x00".to_vec(),
+                    false,
+                ),
+                (None, b"".to_vec(), false),
+                (Some(1_700_000_002_000_000_000), long.clone(), true),
+            ],
+        ),
         Step::Lines(2, 3, vec![(None, b"10%\r50%\r100%".to_vec(), false)]),
         Step::Lines(1, 0, vec![(None, b"end of a long line".to_vec(), false)]),
         Step::Argo(b"time=x level=warning msg=\"careful\"".to_vec(), false),
         Step::Argo(b"long \xff".to_vec(), true),
         Step::Argo(b"line\nnext".to_vec(), false),
         record(Level::Warning, "readiness probe failed", Body::Event(event)),
-        record(Level::Info, "Deployment/web 1/3 ready", Body::Status(Status::default())),
+        record(
+            Level::Info,
+            "Deployment/web 1/3 ready",
+            Body::Status(Status::default()),
+        ),
         record(Level::Error, "app crashes", Body::Finding(finding)),
         Step::Lines(1, 1, vec![(None, long, false)]),
         Step::Lines(1, 1, vec![(None, b"after the budget".to_vec(), false)]),
@@ -150,7 +174,11 @@ fn batch(restart: u32, lines: &[(Option<i64>, Vec<u8>, bool)], open: &mut bool) 
         line
     });
     let lines: Vec<_> = lines.collect();
-    Batch::from_lines(Arc::from("A"), i32::try_from(restart).unwrap(), lines.into_iter())
+    Batch::from_lines(
+        Arc::from("A"),
+        i32::try_from(restart).unwrap(),
+        lines.into_iter(),
+    )
 }
 
 /// Plays the steps on a screen, and on a recorder if there is one.
@@ -240,7 +268,8 @@ async fn a_replay_equals_the_live_output_in_every_form() {
             for (raw, budget) in [(false, 0), (true, 0), (false, 4000)] {
                 let wanted = live(&mut screen(view, raw, budget), None);
                 let shown = replayed(&recording, screen(view, raw, budget));
-                let [wanted, shown] = [wanted, shown].map(|b| String::from_utf8_lossy(&b).into_owned());
+                let [wanted, shown] =
+                    [wanted, shown].map(|b| String::from_utf8_lossy(&b).into_owned());
                 pretty(&shown, &wanted, view);
             }
         }

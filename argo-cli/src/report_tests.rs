@@ -11,7 +11,8 @@ use crate::{
     replay,
 };
 
-const HOSTILE: &str = "</script><img src=x onerror=alert(1)> <!--TITLE--> ]]> & \u{1b}[31m ##[error]x | `a` @team";
+const HOSTILE: &str =
+    "</script><img src=x onerror=alert(1)> <!--TITLE--> ]]> & \u{1b}[31m ##[error]x | `a` @team";
 
 fn start() -> Timestamp {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -95,7 +96,10 @@ fn the_page_holds_no_markup_of_others() {
     let length = page[start..].find("</script>").unwrap();
     let data: Value = serde_json::from_str(&page[start..start + length]).unwrap();
     let line = &data["pods"][0]["containers"][0]["logs"][0]["tail"][0][1];
-    assert!(line.as_str().unwrap().starts_with("</script><img"), "{line}");
+    assert!(
+        line.as_str().unwrap().starts_with("</script><img"),
+        "{line}"
+    );
     assert!(!page.contains("http://") && !page.contains("https://"));
 }
 
@@ -172,7 +176,6 @@ fn a_log_file_for_each_run_whatever_the_names_are() {
     assert_eq!(read("app.2.log"), b"two\xff\nthree four\n");
 }
 
-
 /// Returns the page after its script has run, in a real browser; `None` where there is none.
 fn in_a_browser(page: &str) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
@@ -182,7 +185,10 @@ fn in_a_browser(page: &str) -> Option<String> {
         let mut command = std::process::Command::new(program);
         command
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
-            .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+            .arg(format!(
+                "--user-data-dir={}",
+                folder.path().join("profile").display()
+            ))
             .arg(format!("file://{}", file.display()));
         if let Ok(output) = command.output()
             && output.status.success()
@@ -209,5 +215,8 @@ fn a_browser_shows_the_page_and_obeys_nothing_in_it() {
     ] {
         assert!(body.contains(wanted), "no {wanted} in {body}");
     }
-    assert!(!page.contains("<img") && !page.contains("onerror=\""), "{page}");
+    assert!(
+        !page.contains("<img") && !page.contains("onerror=\""),
+        "{page}"
+    );
 }

@@ -15,8 +15,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
     argocd::{
-        Argocd, ArgocdCommand, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm, Signal,
-        Stream, rows::Rows,
+        Argocd, ArgocdCommand, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm,
+        Signal, Stream, rows::Rows,
     },
     exit,
     files::Files,
@@ -306,7 +306,10 @@ impl Run {
             ArgocdCommand::Sync => succeeded,
             ArgocdCommand::Refresh => {
                 if let Some(outcome) = self.outcome.take().filter(|_| !succeeded) {
-                    self.say(Level::Warning, format!("Argo CD was not made to look at git again: {outcome}"));
+                    self.say(
+                        Level::Warning,
+                        format!("Argo CD was not made to look at git again: {outcome}"),
+                    );
                 }
                 true
             }

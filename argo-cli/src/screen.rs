@@ -145,7 +145,10 @@ impl Screen {
         }
         let done = verdict::finished(summary);
         if !done.is_empty() {
-            let title = format!("{} rolled out", argo_core::text::counted(done.len(), "workload"));
+            let title = format!(
+                "{} rolled out",
+                argo_core::text::counted(done.len(), "workload")
+            );
             pipeline.fold(&title, &done, at, out);
         }
         for problem in pipeline::problems(summary, pipeline.most_problems()) {

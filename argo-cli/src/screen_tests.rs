@@ -5,13 +5,7 @@ use argo_logs::Line;
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::{
-    recording::Header,
-    replay,
-    settings::Settings,
-    summary::Outcome,
-    view::Choice,
-};
+use crate::{recording::Header, replay, settings::Settings, summary::Outcome, view::Choice};
 
 const PIPELINES: [View; 6] = [
     View::Text,
@@ -23,7 +17,11 @@ const PIPELINES: [View; 6] = [
 ];
 
 fn start() -> Timestamp {
-    Header::new(&AppRef::new("shop", "argocd"), "2026-11-23T10:00:00Z".parse().unwrap()).started
+    Header::new(
+        &AppRef::new("shop", "argocd"),
+        "2026-11-23T10:00:00Z".parse().unwrap(),
+    )
+    .started
 }
 
 fn screen(view: View) -> Screen {
@@ -61,7 +59,9 @@ fn a_failure_in_each_form() {
     for (view, wanted) in [
         (
             View::Github,
-            format!("::group::1 workload rolled out\n{done}::endgroup::\n::error title=Deployment/api::{problem}\n{text}"),
+            format!(
+                "::group::1 workload rolled out\n{done}::endgroup::\n::error title=Deployment/api::{problem}\n{text}"
+            ),
         ),
         (
             View::Gitlab,
@@ -74,7 +74,9 @@ fn a_failure_in_each_form() {
         ),
         (
             View::Azure,
-            format!("##[group]1 workload rolled out\n{done}##[endgroup]\n##vso[task.logissue type=error]Deployment/api: {problem}\n{text}"),
+            format!(
+                "##[group]1 workload rolled out\n{done}##[endgroup]\n##vso[task.logissue type=error]Deployment/api: {problem}\n{text}"
+            ),
         ),
         (
             View::Buildkite,
@@ -102,10 +104,23 @@ fn a_failure_in_each_form() {
 fn a_success_has_no_problem() {
     for view in PIPELINES {
         let shown = verdict_of(view, &success());
-        for sign in ["::error", "logissue", "buildProblem", "^^^", "argo_assistant_verdict"] {
+        for sign in [
+            "::error",
+            "logissue",
+            "buildProblem",
+            "^^^",
+            "argo_assistant_verdict",
+        ] {
             assert!(!shown.contains(sign), "{view:?}: {shown}");
         }
-        assert!(shown.trim_end().lines().last().unwrap().starts_with("Rolled out shop"));
+        assert!(
+            shown
+                .trim_end()
+                .lines()
+                .last()
+                .unwrap()
+                .starts_with("Rolled out shop")
+        );
     }
 }
 
@@ -164,10 +179,15 @@ const HOSTILE: [&str; 24] = [
 /// True if a line is one that a CI system or a terminal obeys.
 fn is_obeyed(line: &str) -> bool {
     let lower: String = line.to_lowercase();
-    let plain: String = lower.chars().filter(|c| !matches!(c, '\u{200b}'..='\u{200f}')).collect();
+    let plain: String = lower
+        .chars()
+        .filter(|c| !matches!(c, '\u{200b}'..='\u{200f}'))
+        .collect();
     let starts = ["--- ", "+++ ", "~~~ ", "^^^ "];
     plain.trim_start().starts_with("::")
-        || ["##[", "##vso[", "##teamcity["].iter().any(|marker| plain.contains(marker))
+        || ["##[", "##vso[", "##teamcity["]
+            .iter()
+            .any(|marker| plain.contains(marker))
         || starts.iter().any(|start| line.starts_with(start))
         || line.chars().any(|c| c != '\t' && c.is_control())
 }
@@ -227,7 +247,11 @@ fn the_cause_of_a_failure_gives_no_command_in_any_form() {
             summary.argocd = Some(text.to_owned());
             summary.argocd_next = Some(text.to_owned());
             let shown = verdict_of(view, &summary);
-            assert_eq!(commands(&shown), commands(&quiet), "{view:?} {text:?}: {shown}");
+            assert_eq!(
+                commands(&shown),
+                commands(&quiet),
+                "{view:?} {text:?}: {shown}"
+            );
         }
     }
 }
@@ -237,7 +261,13 @@ fn quiet_shows_argocd_findings_and_the_verdict() {
     let mut screen = screen(View::Text);
     screen.is_quiet = true;
     let mut out = Vec::new();
-    let body = |code| Body::Notice(NoticeBody { code, object: None, hint: None });
+    let body = |code| {
+        Body::Notice(NoticeBody {
+            code,
+            object: None,
+            hint: None,
+        })
+    };
     screen.record(
         &Record::at(start(), Level::Warning, "a notice", body(NoticeCode::Other)),
         start(),
@@ -246,7 +276,11 @@ fn quiet_shows_argocd_findings_and_the_verdict() {
     assert!(out.is_empty());
     screen.argo(Stream::Stdout, b"from argocd", false, start(), &mut out);
     let finding = Body::Finding(argo_core::record::Finding::default());
-    screen.record(&Record::at(start(), Level::Error, "found", finding), start(), &mut out);
+    screen.record(
+        &Record::at(start(), Level::Error, "found", finding),
+        start(),
+        &mut out,
+    );
     let shown = String::from_utf8(out).unwrap();
     assert!(shown.contains("[argo] from argocd") && shown.contains("[finding] found"));
 }

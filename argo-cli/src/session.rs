@@ -38,8 +38,8 @@ mod status_lines;
 mod summary;
 mod wait_lines;
 
-pub use phase::{Cause, Phase};
 use expected::Expected;
+pub use phase::{Cause, Phase};
 use status_lines::StatusLines;
 use wait_lines::WaitLines;
 
@@ -380,7 +380,9 @@ impl Session {
         // A finding says more than a reason that may pass; it comes first.
         let mut reasons = self.findings();
         reasons.extend(self.observer.reasons(now));
-        let line = self.heartbeat.beat(elapsed, &self.rows(now), &reasons, &self.others(now));
+        let line = self
+            .heartbeat
+            .beat(elapsed, &self.rows(now), &reasons, &self.others(now));
         let end = self.end_in_sight(now).unwrap_or_default();
         let line = line.map(|line| line + &end);
         let body = Body::Status(Status::default());
@@ -401,16 +403,14 @@ impl Session {
     /// failed.
     fn is_selected(&self, object: &ObjectRef) -> bool {
         let run = self.config.argocd.as_ref();
-        object.is_application()
-            || run.is_none_or(|run| run.wait.selection.includes(object))
+        object.is_application() || run.is_none_or(|run| run.wait.selection.includes(object))
     }
 
     /// Returns the current findings about the selected workloads.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let current = self.observer.findings().iter();
-        let selected = current.filter(|finding| {
-            self.is_selected(&finding.workload) && self.is_waited_for(finding)
-        });
+        let selected = current
+            .filter(|finding| self.is_selected(&finding.workload) && self.is_waited_for(finding));
         selected.cloned().collect()
     }
 
@@ -422,9 +422,7 @@ impl Session {
             Code::WaveBlocked | Code::SyncWindow => {
                 self.waits_for(Condition::Operation) || self.waits_for(Condition::Sync)
             }
-            Code::ApplicationDeleted => {
-                !(self.runs_argocd() && self.waits_for(Condition::Delete))
-            }
+            Code::ApplicationDeleted => !(self.runs_argocd() && self.waits_for(Condition::Delete)),
             _ => true,
         }
     }

@@ -393,7 +393,8 @@ fn a_deleted_pod_is_no_crash_after_success() {
     run.tell(deployment(1), 1)
         .tell(running(0), 1)
         .tell(Input::Argocd(SUCCESS), 2);
-    let ended = json!({"name": "app", "state": {"terminated": {"exitCode": 143, "reason": "Error"}}});
+    let ended =
+        json!({"name": "app", "state": {"terminated": {"exitCode": 143, "reason": "Error"}}});
     let value = json!({"metadata": {"deletionTimestamp": at(4).to_string()},
         "spec": {"containers": [{"name": "app"}]},
         "status": {"phase": "Running", "containerStatuses": [ended]}});
@@ -754,27 +755,40 @@ fn expecting(revision: &str) -> Config {
 #[test]
 fn a_green_of_another_revision_is_waited_for_and_then_argocd_runs_again() {
     let mut run = Run::new(expecting("abc1234"));
-    run.tell(synced_to("fff9999"), 1).tell(Input::Argocd(SUCCESS), 2);
+    run.tell(synced_to("fff9999"), 1)
+        .tell(Input::Argocd(SUCCESS), 2);
     assert_eq!(run.done, [""; 0]);
     let said = "argocd reports success, but Argo CD is at fff9999, not at abc1234; waiting for it for 5 m at most";
     assert!(run.said.iter().any(|line| line == said), "{:?}", run.said);
     run.tell(synced_to("abc1234"), 60).tell(Input::Tick, 61);
     assert_eq!(run.done, ["again"]);
-    run.tell(Input::Argocd(SUCCESS), 70).streams_end(71).until(71, 75);
+    run.tell(Input::Argocd(SUCCESS), 70)
+        .streams_end(71)
+        .until(71, 75);
     assert_eq!(run.result().1, 0);
 }
 
 #[test]
 fn another_revision_ends_with_1_and_a_newer_sync_with_71() {
     let mut run = Run::new(expecting("abc1234"));
-    run.tell(synced_to("fff9999"), 1).tell(Input::Argocd(SUCCESS), 2);
+    run.tell(synced_to("fff9999"), 1)
+        .tell(Input::Argocd(SUCCESS), 2);
     run.until(3, 303).streams_end(304);
     assert_eq!(run.result(), (vec!["drain", "end"], 1));
     let mut run = Run::new(expecting("abc1234"));
-    run.tell(synced_to("abc1234"), 1).tell(Input::Tick, 2).tell(synced_to("fff9999"), 3).tell(Input::Tick, 4);
+    run.tell(synced_to("abc1234"), 1)
+        .tell(Input::Tick, 2)
+        .tell(synced_to("fff9999"), 3)
+        .tell(Input::Tick, 4);
     assert_eq!(run.result(), (vec!["interrupt", "drain"], 71));
     let summary = run.session.summary(None, at(5));
-    assert_eq!((&*summary.reason, &*summary.operation[0]), ("superseded", "abc1234 was superseded by fff9999 (synced by auto-sync)"));
+    assert_eq!(
+        (&*summary.reason, &*summary.operation[0]),
+        (
+            "superseded",
+            "abc1234 was superseded by fff9999 (synced by auto-sync)"
+        )
+    );
 }
 
 #[test]
@@ -784,21 +798,34 @@ fn an_application_that_cannot_be_read_tells_no_revision() {
     assert_eq!(run.result(), (vec!["drain"], 77));
     // A failure of argocd wins.
     let mut run = Run::new(expecting("abc1234"));
-    let failed = Exited { exit: ArgocdExit::Code(20), degraded: false };
-    run.tell(deployment(1), 1).tell(Input::Argocd(failed), 2).until(3, 5);
+    let failed = Exited {
+        exit: ArgocdExit::Code(20),
+        degraded: false,
+    };
+    run.tell(deployment(1), 1)
+        .tell(Input::Argocd(failed), 2)
+        .until(3, 5);
     assert_eq!(run.result().1, 20);
 }
 
 #[test]
 fn an_argocd_that_waits_for_nothing_that_is_here() {
-    let mut run = Run::new(Config { settle: Duration::ZERO, ..config() });
+    let mut run = Run::new(Config {
+        settle: Duration::ZERO,
+        ..config()
+    });
     let nothing = Notice::new(NoticeCode::NothingFound, Level::Warning, "nothing");
     run.tell(Input::Track(TrackEvent::Notice(nothing)), 11)
         .tell(Input::Argocd(SUCCESS), 12)
         .until(13, 14);
     assert_eq!(run.result().1, 72);
     // An application without workloads is a success.
-    let mut run = Run::new(Config { settle: Duration::ZERO, ..config() });
-    run.tell(synced_to("fff9999"), 1).tell(Input::Argocd(SUCCESS), 2).until(3, 4);
+    let mut run = Run::new(Config {
+        settle: Duration::ZERO,
+        ..config()
+    });
+    run.tell(synced_to("fff9999"), 1)
+        .tell(Input::Argocd(SUCCESS), 2)
+        .until(3, 4);
     assert_eq!(run.result().1, 0);
 }

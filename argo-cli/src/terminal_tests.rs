@@ -38,7 +38,10 @@ fn lines_are_narrower_than_the_terminal_and_take_a_third_of_it() {
             let lines = table(&rows(count), size(columns, height));
             assert!(lines.len() <= (height / 3).max(3), "{lines:?}");
             for line in lines {
-                assert!(console::measure_text_width(&line) < columns.max(2), "{line}");
+                assert!(
+                    console::measure_text_width(&line) < columns.max(2),
+                    "{line}"
+                );
             }
         }
     }
@@ -68,7 +71,10 @@ impl Screen {
             let end = rest.find('A').unwrap();
             let mut up: usize = rest[..end].parse().unwrap();
             while up > 0 {
-                let line = self.lines.pop().expect("the table is below what was written");
+                let line = self
+                    .lines
+                    .pop()
+                    .expect("the table is below what was written");
                 let rows = console::measure_text_width(&line).div_ceil(columns).max(1);
                 assert!(rows <= up, "erased a part of {line:?}");
                 up -= rows;
@@ -127,8 +133,14 @@ fn nothing_is_written_if_nothing_changed() {
     let mut live = Live::new(true);
     let lines = table(&rows(2), size(80, 24));
     let now = Instant::now();
-    assert_ne!(live.draw(lines.clone(), size(80, 24), now), Frame::default());
+    assert_ne!(
+        live.draw(lines.clone(), size(80, 24), now),
+        Frame::default()
+    );
     assert!(!live.may_draw(now + PAUSE / 2) && live.may_draw(now + PAUSE));
-    assert_eq!(live.draw(lines.clone(), size(80, 24), now), Frame::default());
+    assert_eq!(
+        live.draw(lines.clone(), size(80, 24), now),
+        Frame::default()
+    );
     assert_ne!(live.draw(lines, size(79, 24), now), Frame::default());
 }

@@ -336,7 +336,13 @@ fn not_complete(summary: &Summary) -> Option<String> {
         Some(missing) => format!("{name} is not complete: {missing}"),
         None => format!("{name} is not complete"),
     };
-    let more = named(&rows.iter().skip(1).map(|row| printable(&row.object.to_string())).collect::<Vec<_>>());
+    let more = named(
+        &rows
+            .iter()
+            .skip(1)
+            .map(|row| printable(&row.object.to_string()))
+            .collect::<Vec<_>>(),
+    );
     Some(format!("{state}{more}"))
 }
 
@@ -351,7 +357,11 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = cause::causes(summary);
     let mut lines = vec!["─".repeat(78), header(summary, &causes, look)];
     // argocd's success is no news below another reason.
-    if let Some(argocd) = summary.argocd.as_ref().filter(|_| own_reason(summary).is_none()) {
+    if let Some(argocd) = summary
+        .argocd
+        .as_ref()
+        .filter(|_| own_reason(summary).is_none())
+    {
         let argocd = cap(&printable(argocd), 6 * WIDTH);
         let who = if argocd.starts_with("argocd") {
             ""
@@ -480,7 +490,11 @@ fn others(causes: &[&Cause<'_>]) -> Vec<String> {
 /// ready.
 fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     if let Some(reason) = own_reason(summary) {
-        return format!("{}: {}", printable(&summary.app), cap(&printable(reason), 4 * WIDTH));
+        return format!(
+            "{}: {}",
+            printable(&summary.app),
+            cap(&printable(reason), 4 * WIDTH)
+        );
     }
     if let Some(cause) = causes.first() {
         let more = and_more(&causes[1..]);
@@ -498,12 +512,18 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     };
     let what = row.waiting_for.as_deref().unwrap_or(&row.state);
     let others = waiting.iter().skip(1);
-    let more = named(&others.map(|row| printable(&row.object.to_string())).collect::<Vec<_>>());
+    let more = named(
+        &others
+            .map(|row| printable(&row.object.to_string()))
+            .collect::<Vec<_>>(),
+    );
     if row.state == "paused" {
         let (name, what) = (printable(&row.object.to_string()), printable(what));
         return format!("{name}: {}{more}", cap(&what, 2 * WIDTH));
     }
-    let counts = row.counts().filter(|_| row.pods.is_some_and(|pods| pods.old > 0));
+    let counts = row
+        .counts()
+        .filter(|_| row.pods.is_some_and(|pods| pods.old > 0));
     let what = match counts {
         Some(counts) if what.ends_with("updated") || what.ends_with(" ready") => counts,
         Some(counts) => format!("{counts}; {what}"),
@@ -530,9 +550,18 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
 /// Returns the sentence of an end that no cause explains: something else runs than what was
 /// expected, or nothing was found.
 fn own_reason(summary: &Summary) -> Option<&str> {
-    let reasons = ["superseded", "not-as-expected", "no-permission", "nothing-found"];
+    let reasons = [
+        "superseded",
+        "not-as-expected",
+        "no-permission",
+        "nothing-found",
+    ];
     let is_own = reasons.contains(&summary.reason.as_str());
-    summary.operation.first().map(String::as_str).filter(|_| is_own)
+    summary
+        .operation
+        .first()
+        .map(String::as_str)
+        .filter(|_| is_own)
 }
 
 fn without_workloads(summary: &Summary) -> String {

@@ -295,7 +295,10 @@ fn no_workload_gets_more_than_25_lines_and_no_line_is_too_wide() {
         text.contains("  Next: kubectl -n shop-prod logs db-1"),
         "{text}"
     );
-    assert!(text.ends_with("(and StatefulSet/db oom-killed, StatefulSet/db probe-failing)\n"), "{text}");
+    assert!(
+        text.ends_with("(and StatefulSet/db oom-killed, StatefulSet/db probe-failing)\n"),
+        "{text}"
+    );
     let widest = block[..own]
         .iter()
         .map(|line| line.chars().count())
@@ -425,7 +428,9 @@ fn only_a_rollout_is_called_rolled_out() {
 #[test]
 fn a_paused_workload_is_never_called_rolled_out() {
     const STATE: &str = "Rollout/web is paused at step 2/4 (weight 25) for 8 s, 1 of 4 pods new.";
-    let words = STATE.trim_start_matches("Rollout/web is ").trim_end_matches('.');
+    let words = STATE
+        .trim_start_matches("Rollout/web is ")
+        .trim_end_matches('.');
     let mut paused = good();
     paused.workloads[1] = Row {
         state: "paused".to_owned(),

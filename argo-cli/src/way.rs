@@ -90,7 +90,11 @@ impl Ways {
             Some(Err(error @ client::Error::NoConfiguration(_))) => Some(error),
             // A file that nobody named, such as a half-made ~/.kube/config, must not stand in
             // the way of a token that works.
-            Some(Err(error)) if is_unnamed(target, env) && api.as_ref().is_some_and(Result::is_ok) => Some(error),
+            Some(Err(error))
+                if is_unnamed(target, env) && api.as_ref().is_some_and(Result::is_ok) =>
+            {
+                Some(error)
+            }
             Some(Err(error)) => return Err(error.into()),
             _ => None,
         };
@@ -118,7 +122,8 @@ impl Ways {
 /// If the flag asks for Argo CD's API.
 pub fn needs_cluster(target: &TargetArgs) -> Result<(), Failure> {
     if target.via == Via::Argocd {
-        let message = "--via argocd works with sync and follow; diagnose and explain read the cluster";
+        let message =
+            "--via argocd works with sync and follow; diagnose and explain read the cluster";
         return Err(Failure::usage(message));
     }
     Ok(())

@@ -55,6 +55,23 @@ pub struct Tracked {
     pub body: TrackedBody,
 }
 
+impl Tracked {
+    /// Creates a new object at the top of its ownership chain, without a progress rule. A tool
+    /// that does not use the tracker tells the log and event streams of its objects so.
+    pub fn root(object: ObjectRef, body: TrackedBody) -> Self {
+        Self {
+            root: object.clone(),
+            object,
+            owner: None,
+            hook: None,
+            is_new: true,
+            rollout: None,
+            traits: KindTraits::default(),
+            body,
+        }
+    }
+}
+
 /// A change among the objects of the application.
 ///
 /// Events of one uid come in the cluster's order. A list that is taken again is resolved

@@ -5,7 +5,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use argo_core::{GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, client};
+use argo_core::{GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, client};
 use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use futures::{StreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -23,16 +23,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let deployments: Api<Deployment> = Api::namespaced(connection.client.clone(), &namespace);
     let metadata = deployments.get_metadata(&name).await?.metadata;
     let object = ObjectRef::from_meta(GroupKind::new("apps", "Deployment"), &metadata);
-    let tracked = TrackEvent::Applied(Tracked {
-        root: object.clone(),
+    let tracked = TrackEvent::Applied(Tracked::root(
         object,
-        owner: None,
-        hook: None,
-        is_new: true,
-        rollout: None,
-        traits: KindTraits::default(),
-        body: TrackedBody::Other(Arc::new(metadata)),
-    });
+        TrackedBody::Other(Arc::new(metadata)),
+    ));
     let tracked = stream::iter([tracked]).chain(stream::pending());
     let source = ClusterEvents::new(connection);
     let mut events = EventStream::new(source, tracked, EventConfig::default());

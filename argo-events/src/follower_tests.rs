@@ -1,4 +1,4 @@
-use argo_core::{GroupKind, KindTraits, ObjectRef, TrackedBody};
+use argo_core::{GroupKind, ObjectRef, TrackedBody};
 use serde_json::json;
 
 use super::*;
@@ -30,16 +30,7 @@ fn tracked(event: &Event) -> Tracked {
         name: text(&involved.name),
         uid: text(&involved.uid),
     };
-    Tracked {
-        root: object.clone(),
-        object,
-        owner: None,
-        hook: None,
-        is_new: true,
-        rollout: None,
-        traits: KindTraits::default(),
-        body: TrackedBody::Other(Arc::default()),
-    }
+    Tracked::root(object, TrackedBody::Other(Arc::default()))
 }
 
 fn track(follower: &mut Follower, event: &Event, now: Duration) {

@@ -176,7 +176,7 @@ fn fields(applications: &BTreeMap<Arc<str>, usize>) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
-    use argo_core::{GroupKind, KindTraits, TrackedBody};
+    use argo_core::{GroupKind, TrackedBody};
 
     use super::*;
 
@@ -187,16 +187,7 @@ mod tests {
             name: name.into(),
             uid: uid.into(),
         };
-        Tracked {
-            root: object.clone(),
-            object,
-            owner: None,
-            hook: None,
-            is_new: true,
-            rollout: None,
-            traits: KindTraits::default(),
-            body: TrackedBody::Other(Arc::default()),
-        }
+        Tracked::root(object, TrackedBody::Other(Arc::default()))
     }
 
     fn pod(namespace: &str, uid: &str) -> Tracked {

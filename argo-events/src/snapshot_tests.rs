@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
-use argo_core::{
-    Degraded, DegradedReason, GroupKind, KindTraits, NoticeCode, ObjectRef, Tracked, TrackedBody,
-};
+use argo_core::{Degraded, DegradedReason, GroupKind, NoticeCode, ObjectRef, Tracked, TrackedBody};
 use futures::stream::BoxStream;
 use serde_json::json;
 
@@ -18,16 +16,7 @@ fn object(kind: GroupKind, namespace: &str, name: &str) -> ObjectRef {
 }
 
 fn applied(object: ObjectRef) -> TrackEvent {
-    TrackEvent::Applied(Tracked {
-        root: object.clone(),
-        object,
-        owner: None,
-        hook: None,
-        is_new: true,
-        rollout: None,
-        traits: KindTraits::default(),
-        body: TrackedBody::Other(Arc::default()),
-    })
+    TrackEvent::Applied(Tracked::root(object, TrackedBody::Other(Arc::default())))
 }
 
 fn pod(namespace: &str, name: &str) -> TrackEvent {

@@ -15,8 +15,7 @@ use crate::{
     ClusterEvents, Event, EventConfig, EventItem, EventRecord, EventSource, EventStream, Scope,
 };
 use argo_core::{
-    GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
-    client::Connection,
+    GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent, client::Connection,
 };
 use futures::{
     Stream, StreamExt,
@@ -48,16 +47,7 @@ fn tracked(namespace: &str, uid: &str) -> TrackEvent {
         name: uid.into(),
         uid: uid.into(),
     };
-    TrackEvent::Applied(Tracked {
-        root: object.clone(),
-        object,
-        owner: None,
-        hook: None,
-        is_new: true,
-        rollout: None,
-        traits: KindTraits::default(),
-        body: TrackedBody::Other(Arc::default()),
-    })
+    TrackEvent::Applied(Tracked::root(object, TrackedBody::Other(Arc::default())))
 }
 
 fn removed(tracked: &TrackEvent) -> TrackEvent {

@@ -1,6 +1,6 @@
 // How far an application is, told by its objects.
 
-use argo_core::{GroupKind, KindTraits};
+use argo_core::GroupKind;
 use serde_json::{Value, json};
 
 use super::*;
@@ -18,14 +18,8 @@ fn tracked(kind: (&str, &str), name: &str, body: TrackedBody) -> Tracked {
         uid: name.into(),
     };
     let tracked = Tracked {
-        root: object.clone(),
-        object,
-        owner: None,
-        hook: None,
         is_new: false,
-        rollout: None,
-        traits: KindTraits::default(),
-        body,
+        ..Tracked::root(object, body)
     };
     describe(&builtin(), tracked)
 }

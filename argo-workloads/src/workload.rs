@@ -167,14 +167,8 @@ mod tests {
             uid: "u".into(),
         };
         let tracked = Tracked {
-            root: object.clone(),
-            object,
-            owner: None,
-            hook: None,
             is_new: false,
-            rollout: None,
-            traits: KindTraits::default(),
-            body: TrackedBody::Workload(Arc::default()),
+            ..Tracked::root(object, TrackedBody::Workload(Arc::default()))
         };
         describe(kinds, tracked)
     }

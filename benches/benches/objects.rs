@@ -4,7 +4,7 @@
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-use argo_core::{GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
+use argo_core::{GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
 use argo_events::{Event, EventConfig, Scope, engine::Follower};
 use argo_workloads::engine::Index;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -106,16 +106,7 @@ fn events(c: &mut Criterion) {
             let config = EventConfig::default().since(Timestamp::UNIX_EPOCH);
             let mut follower = Follower::new(config, false);
             for n in 0..100 {
-                let tracked = Tracked {
-                    object: object(n),
-                    root: object(n),
-                    owner: None,
-                    hook: None,
-                    is_new: true,
-                    rollout: None,
-                    traits: KindTraits::default(),
-                    body: TrackedBody::Other(Arc::default()),
-                };
+                let tracked = Tracked::root(object(n), TrackedBody::Other(Arc::default()));
                 follower.track(&TrackEvent::Applied(tracked), Duration::ZERO);
             }
             for event in &events {

@@ -45,7 +45,15 @@ pub fn arguments(config: &ArgocdConfig) -> Vec<OsString> {
 
 /// Flags of `argocd app wait` that no other command takes, or that mean something else there.
 const OF_WAIT: &[&str] = &[
-    "health", "sync", "operation", "suspended", "degraded", "delete", "hydrated", "output", "o",
+    "health",
+    "sync",
+    "operation",
+    "suspended",
+    "degraded",
+    "delete",
+    "hydrated",
+    "output",
+    "o",
     "timeout",
 ];
 
@@ -101,7 +109,15 @@ mod tests {
             line(&config),
             "app wait shop --app-namespace=team-a --health --sync --operation --grpc-web --timeout 300"
         );
-        config.extra = os(&["--timeout", "300", "--insecure", "--server", "h", "--resource=apps:Deployment:web", "--health"]);
+        config.extra = os(&[
+            "--timeout",
+            "300",
+            "--insecure",
+            "--server",
+            "h",
+            "--resource=apps:Deployment:web",
+            "--health",
+        ]);
         config.command = ArgocdCommand::Sync;
         assert_eq!(
             line(&config),

@@ -13,8 +13,8 @@ use std::{
 use kube::config::{ExecConfig, Kubeconfig};
 
 use super::{
-    variables::{matches, value},
     flags::{Flag, flags},
+    variables::{matches, value},
 };
 
 /// A plugin, and the patterns of its documented variables.

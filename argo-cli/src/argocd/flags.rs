@@ -82,7 +82,11 @@ pub(super) fn without(arguments: &[OsString], names: &[&str]) -> Vec<OsString> {
             continue;
         };
         let is_boolean = BOOLEANS.iter().any(|name| flag.is(name));
-        let value = if flag.value.is_none() && !is_boolean { rest.next() } else { None };
+        let value = if flag.value.is_none() && !is_boolean {
+            rest.next()
+        } else {
+            None
+        };
         if !names.iter().any(|name| flag.is(name)) {
             kept.push(argument.clone());
             kept.extend(value.cloned());

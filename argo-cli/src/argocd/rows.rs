@@ -21,7 +21,14 @@ pub struct Rows {
 
 /// The header of the last table.
 const HEADER: [&str; 8] = [
-    "GROUP", "KIND", "NAMESPACE", "NAME", "STATUS", "HEALTH", "HOOK", "MESSAGE",
+    "GROUP",
+    "KIND",
+    "NAMESPACE",
+    "NAME",
+    "STATUS",
+    "HEALTH",
+    "HOOK",
+    "MESSAGE",
 ];
 
 impl Rows {
@@ -60,26 +67,44 @@ fn row_of_table(line: &str, columns: &[usize; 8]) -> Option<Report> {
         let end = columns[number + 1].min(line.len());
         line.get(columns[number].min(end)..end).map(str::trim)
     };
-    let cells = [cell(0)?, cell(1)?, cell(2)?, cell(3)?, cell(4)?, cell(5)?, cell(6)?];
+    let cells = [
+        cell(0)?,
+        cell(1)?,
+        cell(2)?,
+        cell(3)?,
+        cell(4)?,
+        cell(5)?,
+        cell(6)?,
+    ];
     of_cells(cells)
 }
 
 /// Reads a row. Returns `None` for any other line, and for hooks and whatever Argo CD does not
 /// compare, whose cells mean something else.
 fn report(line: &[u8]) -> Option<Report> {
-    let line = std::str::from_utf8(line).ok().filter(|line| line.len() <= LONGEST)?;
+    let line = std::str::from_utf8(line)
+        .ok()
+        .filter(|line| line.len() <= LONGEST)?;
     let (time, rest) = line.split_once("  ")?;
     // The header has a word there, and the summary a label.
     time.parse::<jiff::Timestamp>().ok()?;
-    let mut cells = rest.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).peekable();
+    let mut cells = rest
+        .split("  ")
+        .map(str::trim)
+        .filter(|cell| !cell.is_empty())
+        .peekable();
     let group = cells.next_if(|cell| !is_kind(cell)).unwrap_or_default();
     let kind = cells.next().filter(|cell| is_kind(cell))?;
     let first = cells.next().filter(|cell| !is_state(cell))?;
     let second = cells.next_if(|cell| !is_state(cell));
     let (namespace, name) = second.map_or(("", first), |second| (first, second));
-    let status = cells.next_if(|cell| SYNC.contains(cell)).unwrap_or_default();
+    let status = cells
+        .next_if(|cell| SYNC.contains(cell))
+        .unwrap_or_default();
     let health = cells.next().unwrap_or_default();
-    let hook = cells.next_if(|cell| PHASES.contains(cell)).unwrap_or_default();
+    let hook = cells
+        .next_if(|cell| PHASES.contains(cell))
+        .unwrap_or_default();
     of_cells([group, kind, namespace, name, status, health, hook])
 }
 
@@ -87,10 +112,23 @@ fn report(line: &[u8]) -> Option<Report> {
 const SYNC: [&str; 3] = ["Synced", "OutOfSync", "Unknown"];
 /// The words of a hook's phase, or of the result of a sync.
 const RESULTS: [&str; 7] = [
-    "Running", "Succeeded", "Failed", "Error", "Terminating", "Pruned", "PruneSkipped",
+    "Running",
+    "Succeeded",
+    "Failed",
+    "Error",
+    "Terminating",
+    "Pruned",
+    "PruneSkipped",
 ];
 /// The phases of a sync.
-const PHASES: [&str; 6] = ["PreSync", "Sync", "PostSync", "SyncFail", "PreDelete", "PostDelete"];
+const PHASES: [&str; 6] = [
+    "PreSync",
+    "Sync",
+    "PostSync",
+    "SyncFail",
+    "PreDelete",
+    "PostDelete",
+];
 
 fn is_kind(cell: &str) -> bool {
     cell.starts_with(|first: char| first.is_ascii_uppercase())
@@ -100,9 +138,7 @@ fn is_state(cell: &str) -> bool {
     SYNC.contains(&cell) || RESULTS.contains(&cell) || Health::parse(cell).is_some()
 }
 
-fn of_cells(
-    [group, kind, namespace, name, status, health, hook]: [&str; 7],
-) -> Option<Report> {
+fn of_cells([group, kind, namespace, name, status, health, hook]: [&str; 7]) -> Option<Report> {
     if kind.is_empty() || name.is_empty() || !hook.is_empty() || RESULTS.contains(&status) {
         return None;
     }
@@ -139,18 +175,28 @@ mod tests {
         for (line, name, sync, health) in [
             (
                 "2026-11-28T12:40:56+00:00  networking.k8s.io     Ingress     rep-ing                 front    Synced  Progressing              ingress.networking.k8s.io/front created",
-                "Ingress.networking.k8s.io rep-ing/front", "Synced", Some(Health::Progressing),
+                "Ingress.networking.k8s.io rep-ing/front",
+                "Synced",
+                Some(Health::Progressing),
             ),
             (
                 "2026-11-23T23:50:23+00:00            Service         shop                    db  OutOfSync  Missing              ",
-                "Service shop/db", "OutOfSync", Some(Health::Missing),
+                "Service shop/db",
+                "OutOfSync",
+                Some(Health::Missing),
             ),
             (
                 "2026-11-23T23:50:30+00:00          ConfigMap        shop            web-config    Synced                                ",
-                "ConfigMap shop/web-config", "Synced", None,
+                "ConfigMap shop/web-config",
+                "Synced",
+                None,
             ),
         ] {
-            assert_eq!(read(line), Some((name.to_owned(), sync.to_owned(), health)), "{line}");
+            assert_eq!(
+                read(line),
+                Some((name.to_owned(), sync.to_owned(), health)),
+                "{line}"
+            );
         }
     }
 
@@ -162,12 +208,21 @@ mod tests {
             "                   Namespace              rep-ing  Running  Synced             namespace/rep-ing created",
             "networking.k8s.io  Ingress     rep-ing    front    Synced   Progressing        ingress.networking.k8s.io/front created",
         ];
-        let told: Vec<_> = lines.iter().map(|line| rows.line(line.as_bytes())).collect();
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| rows.line(line.as_bytes()))
+            .collect();
         assert_eq!(told[0], None);
         assert_eq!(told[1], None);
         let ingress = told[2].as_ref().unwrap();
-        assert_eq!((&*ingress.name.name, ingress.health), ("front", Some(Health::Progressing)));
-        assert_eq!(ingress.name.kind, GroupKind::new("networking.k8s.io", "Ingress"));
+        assert_eq!(
+            (&*ingress.name.name, ingress.health),
+            ("front", Some(Health::Progressing))
+        );
+        assert_eq!(
+            ingress.name.kind,
+            GroupKind::new("networking.k8s.io", "Ingress")
+        );
     }
 
     #[test]

@@ -44,7 +44,14 @@ const SHOWN: &[&str] = &["CI", "COLUMNS", "NO_COLOR", "TERM", "TZ"];
 
 /// Flags of ours that name a system or a person; their variables are not shown.
 const PRIVATE: &[&str] = &[
-    "TOKEN", "SERVER", "AS", "AS_GROUP", "USER", "CLUSTER", "CONTEXT", "APP_CONTEXT",
+    "TOKEN",
+    "SERVER",
+    "AS",
+    "AS_GROUP",
+    "USER",
+    "CLUSTER",
+    "CONTEXT",
+    "APP_CONTEXT",
 ];
 
 /// Returns the report. `typed` is the command line that went wrong, `variables` the
@@ -82,7 +89,11 @@ fn this_program() -> String {
         false => "dynamic",
     };
     let version = env!("CARGO_PKG_VERSION");
-    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
     format!("{version} ({ARCH} {OS}, {linking}, {profile})")
 }
 
@@ -94,7 +105,13 @@ fn system() -> String {
 }
 
 fn output() -> String {
-    let kind = |is_terminal| if is_terminal { "terminal" } else { "no terminal" };
+    let kind = |is_terminal| {
+        if is_terminal {
+            "terminal"
+        } else {
+            "no terminal"
+        }
+    };
     format!(
         "stdout {}, stderr {}",
         kind(std::io::stdout().is_terminal()),
@@ -122,7 +139,10 @@ fn setting((name, value): (OsString, OsString)) -> Option<String> {
     if is_shown(&known) {
         return Some(format!("{name}={}", redacted(&value)));
     }
-    Some(format!("{name} is set ({} characters)", value.chars().count()))
+    Some(format!(
+        "{name} is set ({} characters)",
+        value.chars().count()
+    ))
 }
 
 fn is_shown(name: &str) -> bool {
@@ -134,7 +154,9 @@ fn is_shown(name: &str) -> bool {
 
 /// Returns the flags of a text without their values.
 fn flag_names(options: &str) -> String {
-    let words = options.split_whitespace().filter(|word| word.starts_with('-'));
+    let words = options
+        .split_whitespace()
+        .filter(|word| word.starts_with('-'));
     let names: Vec<_> = words.filter_map(|word| word.split('=').next()).collect();
     names.join(" ")
 }
@@ -153,12 +175,32 @@ mod tests {
             ("LOG_FORMAT", "json", "LOG_FORMAT=json"),
             ("ARGO_ASSISTANT_TAIL", "50", "ARGO_ASSISTANT_TAIL=50"),
             ("NO_COLOR", "", "NO_COLOR="),
-            ("ARGOCD_AUTH_TOKEN", "abc", "ARGOCD_AUTH_TOKEN is set (3 characters)"),
-            ("ARGO_ASSISTANT_TOKEN", "abc", "ARGO_ASSISTANT_TOKEN is set (3 characters)"),
-            ("ARGOCD_SERVER", "a.b", "ARGOCD_SERVER is set (3 characters)"),
-            ("https_proxy", "http://u:p@h", "https_proxy is set (12 characters)"),
+            (
+                "ARGOCD_AUTH_TOKEN",
+                "abc",
+                "ARGOCD_AUTH_TOKEN is set (3 characters)",
+            ),
+            (
+                "ARGO_ASSISTANT_TOKEN",
+                "abc",
+                "ARGO_ASSISTANT_TOKEN is set (3 characters)",
+            ),
+            (
+                "ARGOCD_SERVER",
+                "a.b",
+                "ARGOCD_SERVER is set (3 characters)",
+            ),
+            (
+                "https_proxy",
+                "http://u:p@h",
+                "https_proxy is set (12 characters)",
+            ),
             ("KUBECONFIG", "/a", "KUBECONFIG is set (2 characters)"),
-            ("ARGOCD_OPTS", "--grpc-web --auth-token=x --header a:b", "ARGOCD_OPTS=--grpc-web --auth-token --header"),
+            (
+                "ARGOCD_OPTS",
+                "--grpc-web --auth-token=x --header a:b",
+                "ARGOCD_OPTS=--grpc-web --auth-token --header",
+            ),
         ] {
             assert_eq!(setting(pair(name, value)).as_deref(), Some(shown));
         }
@@ -176,8 +218,21 @@ mod tests {
         for typed in [
             &["sync", "shop", "argocd", "--token", "s3cr3tvalue"][..],
             &["sync", "shop", "argocd", "--token=s3cr3tvalue"],
-            &["sync", "shop", "argocd", "--", "--auth-token", "s3cr3tvalue"],
-            &["sync", "shop", "argocd", "--server", "https://me:s3cr3tvalue@host"],
+            &[
+                "sync",
+                "shop",
+                "argocd",
+                "--",
+                "--auth-token",
+                "s3cr3tvalue",
+            ],
+            &[
+                "sync",
+                "shop",
+                "argocd",
+                "--server",
+                "https://me:s3cr3tvalue@host",
+            ],
         ] {
             let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
             let line = command_line(&typed);
@@ -188,7 +243,10 @@ mod tests {
 
     #[test]
     fn the_report_holds_no_secret_of_the_environment() {
-        let variables = [pair("ARGOCD_AUTH_TOKEN", "s3cr3t"), pair("LOG_LEVEL", "debug")];
+        let variables = [
+            pair("ARGOCD_AUTH_TOKEN", "s3cr3t"),
+            pair("LOG_LEVEL", "debug"),
+        ];
         let text = report(&["sync".into()], variables.into_iter());
         assert!(text.contains("LOG_LEVEL=debug") && text.contains("command         sync"));
         assert!(!text.contains("s3cr3t"), "{text}");

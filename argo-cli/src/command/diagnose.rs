@@ -12,9 +12,7 @@ use argo_core::{
     text::{chain, duration},
 };
 use argo_events::{EventConfig, EventItem};
-use argo_workloads::{
-    Clients, expectation::Expectation, resources::ResourceReader, snapshot,
-};
+use argo_workloads::{Clients, expectation::Expectation, resources::ResourceReader, snapshot};
 use jiff::Timestamp;
 
 use super::{env, warn};
@@ -116,8 +114,7 @@ fn show(
     let terminal = settings
         .view
         .is_read_on_terminal(io::stdout().is_terminal(), &env);
-    let renderer =
-        Renderer::new(settings, false, now, args.target.app.clone()).terminal(terminal);
+    let renderer = Renderer::new(settings, false, now, args.target.app.clone()).terminal(terminal);
     let mut screen = Screen::new(renderer, args.view.quiet, LogBudget::default());
     let mut out = Vec::new();
     for notice in notices.drain(..) {

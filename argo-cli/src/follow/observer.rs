@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use argo_core::{
-    AppRef, GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody, text::duration,
-};
+use argo_core::{AppRef, GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, text::duration};
 use argo_events::EventRecord;
 use argo_logs::Batch;
 use argo_workloads::{
@@ -113,14 +111,8 @@ impl Observer {
         self.has_changed = true;
         let object = self.facts.resources_mut().answer(answer, now)?;
         Some(TrackEvent::Applied(Tracked {
-            root: object.clone(),
-            object,
-            owner: None,
-            hook: None,
             is_new: false,
-            rollout: None,
-            traits: KindTraits::default(),
-            body: TrackedBody::Other(Arc::default()),
+            ..Tracked::root(object, TrackedBody::Other(Arc::default()))
         }))
     }
 

@@ -163,9 +163,7 @@ impl Fact {
                 gone: true,
                 ..PodFact::named(object)
             })),
-            TrackEvent::Application(application) => {
-                Operation::of(application).map(Self::Operation)
-            }
+            TrackEvent::Application(application) => Operation::of(application).map(Self::Operation),
             _ => None,
         }
     }

@@ -19,9 +19,9 @@ const PALETTE: [AnsiColor; 10] = [
 
 /// Returns the colour of a pod, chosen by its name.
 pub(super) fn style(pod: &str) -> Style {
-    let sum = pod
-        .bytes()
-        .fold(7_usize, |sum, byte| sum.wrapping_mul(31) ^ usize::from(byte));
+    let sum = pod.bytes().fold(7_usize, |sum, byte| {
+        sum.wrapping_mul(31) ^ usize::from(byte)
+    });
     PALETTE[sum % PALETTE.len()].on_default()
 }
 

@@ -85,16 +85,28 @@ mod tests {
         let named = [
             ("Started container app", "app"),
             ("Created container: on", "on"),
-            ("Container image failed liveness probe, will be restarted", "image"),
-            ("Back-off restarting failed container a in pod web-1_shop(uid)", "a"),
+            (
+                "Container image failed liveness probe, will be restarted",
+                "image",
+            ),
+            (
+                "Back-off restarting failed container a in pod web-1_shop(uid)",
+                "a",
+            ),
             ("hook for Container \"app\" in Pod \"web-1\" failed", "app"),
         ];
         for (msg, container) in named {
             assert_eq!(with_container(msg, Some(container)), msg);
         }
         let unnamed = [
-            ("Pulled: Container image \"busybox:1\" already present on machine", "image"),
-            ("Pulled: Container image \"app:1\" already present on machine", "app"),
+            (
+                "Pulled: Container image \"busybox:1\" already present on machine",
+                "image",
+            ),
+            (
+                "Pulled: Container image \"app:1\" already present on machine",
+                "app",
+            ),
             ("Unhealthy: Readiness probe failed: HTTP 503", "a"),
             ("Started container app-2", "app"),
             ("BackOff: back-off 10s on pull", "on"),

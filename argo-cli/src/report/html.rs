@@ -39,7 +39,10 @@ pub fn html(story: &Story) -> String {
     };
     let took = duration::in_words(duration::between(story.header.started, story.ended));
     let parts = [
-        ("<!--TITLE-->", escaped(&format!("{app}: {word} after {took}"))),
+        (
+            "<!--TITLE-->",
+            escaped(&format!("{app}: {word} after {took}")),
+        ),
         ("<!--STATE-->", state.to_owned()),
         ("<!--WORD-->", escaped(word)),
         ("<!--APP-->", escaped(&app)),

@@ -27,7 +27,14 @@ pub fn junit(story: &Story) -> String {
         let seconds = row.seconds.unwrap_or(0);
         let name = printable(&row.object.to_string());
         let waits = (!row.complete && failure.is_none()).then(|| waiting(row));
-        cases.push_str(&case(story, &row.object.namespace, &name, seconds, failure, waits));
+        cases.push_str(&case(
+            story,
+            &row.object.namespace,
+            &name,
+            seconds,
+            failure,
+            waits,
+        ));
         tests += 1;
     }
     for failure in others {
@@ -86,7 +93,8 @@ fn case(
         namespace => format!("{}.{namespace}", story.header.app),
     };
     let (class, name) = (xml(&printable(&class)), xml(name));
-    let start = format!("    <testcase classname=\"{class}\" name=\"{name}\" time=\"{seconds}.000\"");
+    let start =
+        format!("    <testcase classname=\"{class}\" name=\"{name}\" time=\"{seconds}.000\"");
     let body = match (failure, waiting) {
         (Some(failure), _) => failed(failure),
         (None, Some(waiting)) => {

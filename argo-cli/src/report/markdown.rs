@@ -114,7 +114,10 @@ fn section(failure: &Failure) -> String {
         text.push_str(&format!("\n{}", fenced(&failure.last_lines)));
     }
     if let Some(next) = &failure.next {
-        text.push_str(&format!("\nNext:\n\n{}", fenced(std::slice::from_ref(next))));
+        text.push_str(&format!(
+            "\nNext:\n\n{}",
+            fenced(std::slice::from_ref(next))
+        ));
     }
     text.push('\n');
     text
@@ -150,7 +153,9 @@ fn escaped(text: &str) -> String {
             // A mention or a reference would notify people.
             '@' => out.push_str("@&#8203;"),
             '#' => out.push_str("#&#8203;"),
-            '\\' | '$' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' => out.extend(['\\', character]),
+            '\\' | '$' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' => {
+                out.extend(['\\', character]);
+            }
             c => out.push(c),
         }
     }

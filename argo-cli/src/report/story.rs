@@ -206,7 +206,11 @@ impl Story {
 
     fn line(&mut self, log: &Log, time: Timestamp, text: &str) {
         self.lines += 1;
-        let most = if self.tails.len() > MANY { SHORT_TAIL } else { TAIL };
+        let most = if self.tails.len() > MANY {
+            SHORT_TAIL
+        } else {
+            TAIL
+        };
         let key = (
             log.namespace.clone(),
             log.pod.clone(),

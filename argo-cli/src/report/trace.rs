@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Story;
-use crate::render::json;
 use crate::recording::{PodFact, RunFact};
+use crate::render::json;
 
 /// Returns the trace.
 pub fn trace(story: &Story) -> String {
@@ -52,9 +52,17 @@ fn operation(story: &Story) -> Option<Value> {
     let started = operation.started?;
     let finished = operation.finished.unwrap_or(story.ended);
     let text = format!("sync operation {}", operation.phase);
-    Some(span(story, &text, "sync", 0, 0, (started, finished), &json!({
-        "revision": operation.revision,
-    })))
+    Some(span(
+        story,
+        &text,
+        "sync",
+        0,
+        0,
+        (started, finished),
+        &json!({
+            "revision": operation.revision,
+        }),
+    ))
 }
 
 fn threads(story: &Story, process: usize, first: usize, pod: &PodFact) -> Vec<Value> {
@@ -64,7 +72,15 @@ fn threads(story: &Story, process: usize, first: usize, pod: &PodFact) -> Vec<Va
     let end = story.gone.get(&pod.uid).copied().unwrap_or(story.ended);
     if let Some(created) = pod.created {
         let args = json!({"phase": pod.phase, "node": pod.node, "reason": pod.reason});
-        events.push(span(story, &pod.name, "pod", process, first, (created, end), &args));
+        events.push(span(
+            story,
+            &pod.name,
+            "pod",
+            process,
+            first,
+            (created, end),
+            &args,
+        ));
     }
     for (number, container) in pod.containers.iter().enumerate() {
         let thread = first + number + 1;
@@ -92,7 +108,15 @@ fn run_span(
         None => container.to_owned(),
     };
     let args = json!({"restart": run.restart, "exit": run.exit, "reason": run.reason});
-    Some(span(story, &text, "container", process, thread, (started, finished), &args))
+    Some(span(
+        story,
+        &text,
+        "container",
+        process,
+        thread,
+        (started, finished),
+        &args,
+    ))
 }
 
 fn span(

@@ -99,9 +99,18 @@ mod tests {
             (bar(|n| format!("{n} %\r")), "100 %"),
             (bar(|n| format!("\r\x1b[K{n} %")), "\x1b[K100 %"),
             (bar(|n| format!("\x1b[2K\x1b[1G{n} %")), "100 %"),
-            (bar(|n| format!("\x1b[2K\x1b[G{n} %")) + "\x1b[2K\x1b[G", "100 %"),
-            (bar(|n| format!("\x1b[32m{n:3}\x1b[0m\r")) + "\r\x1b[0K  ", "\x1b[32m100\x1b[0m"),
-            (format!("done: {}", bar(|n| format!("{n:3}%\u{8}\u{8}\u{8}\u{8}"))), "done: 100%"),
+            (
+                bar(|n| format!("\x1b[2K\x1b[G{n} %")) + "\x1b[2K\x1b[G",
+                "100 %",
+            ),
+            (
+                bar(|n| format!("\x1b[32m{n:3}\x1b[0m\r")) + "\r\x1b[0K  ",
+                "\x1b[32m100\x1b[0m",
+            ),
+            (
+                format!("done: {}", bar(|n| format!("{n:3}%\u{8}\u{8}\u{8}\u{8}"))),
+                "done: 100%",
+            ),
         ] {
             assert_eq!(last_state(&line, false), wanted, "{line:?}");
             assert_eq!(last_state(&line, true), wanted, "{line:?}");

@@ -25,7 +25,10 @@ impl Pipeline for Gitlab {
             return out.extend_from_slice(text.as_bytes());
         }
         // The last line is the cause: it stays outside, so that closing the section leaves it.
-        let split = text.trim_end_matches('\n').rfind('\n').map_or(0, |at| at + 1);
+        let split = text
+            .trim_end_matches('\n')
+            .rfind('\n')
+            .map_or(0, |at| at + 1);
         open("argo_assistant_verdict", false, "Verdict", at, out);
         out.extend_from_slice(&text.as_bytes()[..split]);
         close("argo_assistant_verdict", at, out);

@@ -39,9 +39,11 @@ pub async fn hand_over(
                 let Some(path) = variable(name).filter(|path| !path.is_empty()) else {
                     continue;
                 };
-                failed.extend(append(Path::new(&path), &text).err().map(|error| {
-                    format!("cannot write to {path} (from {name}): {error}")
-                }));
+                failed.extend(
+                    append(Path::new(&path), &text)
+                        .err()
+                        .map(|error| format!("cannot write to {path} (from {name}): {error}")),
+                );
             }
         }
         View::Azure => match azure_summary(&text(), variable) {
@@ -74,10 +76,7 @@ fn append(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Writes the summary where the agent finds it after this process has ended.
-fn azure_summary(
-    text: &str,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> io::Result<Vec<u8>> {
+fn azure_summary(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> io::Result<Vec<u8>> {
     let folder = variable("AGENT_TEMPDIRECTORY").filter(|folder| !folder.is_empty());
     let folder = folder.map_or_else(std::env::temp_dir, Into::into);
     let mut file = tempfile::Builder::new()
@@ -145,8 +144,15 @@ mod tests {
         let output = std::fs::read_to_string(path("output")).unwrap();
         let lines: Vec<_> = output.lines().collect();
         assert_eq!(lines.len(), 4, "{output}");
-        assert_eq!((lines[0], lines[1], lines[3]), ("verdict=failed", "cause<<END_", "END_"));
-        assert!(std::fs::read_to_string(path("summary")).unwrap().starts_with("## ❌ shop"));
+        assert_eq!(
+            (lines[0], lines[1], lines[3]),
+            ("verdict=failed", "cause<<END_", "END_")
+        );
+        assert!(
+            std::fs::read_to_string(path("summary"))
+                .unwrap()
+                .starts_with("## ❌ shop")
+        );
         let nowhere = |name: &str| (name == "GITHUB_OUTPUT").then(|| "/nowhere/x".to_owned());
         let (_, failed) = hand_over(View::Github, &summary, &nowhere).await;
         assert!(failed[0].contains("GITHUB_OUTPUT"), "{failed:?}");

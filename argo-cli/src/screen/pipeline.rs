@@ -51,7 +51,10 @@ pub(super) fn problems(summary: &Summary, most: usize) -> Vec<Problem> {
     let shown = if all > most { most - 1 } else { all };
     let mut problems: Vec<Problem> = failures[..shown].iter().map(problem).collect();
     if all > most {
-        let rest: Vec<&str> = failures[shown..].iter().map(|f| f.workload.as_str()).collect();
+        let rest: Vec<&str> = failures[shown..]
+            .iter()
+            .map(|f| f.workload.as_str())
+            .collect();
         problems.push(Problem {
             title: format!("{} more workloads failed", rest.len()),
             text: argo_core::text::cap(&rest.join(", "), 1000),
@@ -66,7 +69,10 @@ fn problem(failure: &Failure) -> Problem {
     Problem {
         title: title.trim_end().to_owned(),
         text: printable(&failure.sentence),
-        identity: format!("{}:{}:{}", failure.namespace, failure.workload, failure.code),
+        identity: format!(
+            "{}:{}:{}",
+            failure.namespace, failure.workload, failure.code
+        ),
     }
 }
 

@@ -34,7 +34,9 @@ impl Session {
             return Vec::new();
         }
         let waits = self.observer.waits(now).into_iter();
-        waits.filter(|wait| self.is_selected(&wait.object)).collect()
+        waits
+            .filter(|wait| self.is_selected(&wait.object))
+            .collect()
     }
 
     /// True if argocd, or a run without it, waits for the condition.
@@ -70,21 +72,32 @@ impl Session {
         let is_waited_for = operation.is_running() && age >= OPERATION;
         (is_waited_for && self.waits_for(Condition::Operation)).then(|| Other {
             what: format!("the sync ({})", operation.phase),
-            why: cap(&without_credentials(operation.message.as_deref().unwrap_or_default()), REASON),
+            why: cap(
+                &without_credentials(operation.message.as_deref().unwrap_or_default()),
+                REASON,
+            ),
             age: Some(age),
         })
     }
 
     fn sync_wait(&self) -> Option<Other> {
         let application = self.application()?;
-        let sync = application.status.sync.status.as_deref().filter(|sync| *sync != "Synced")?;
+        let sync = application
+            .status
+            .sync
+            .status
+            .as_deref()
+            .filter(|sync| *sync != "Synced")?;
         // Any other cause has a paragraph of its own.
-        let found = self.findings().into_iter().find(|finding| {
-            matches!(finding.code, Code::OutOfSync | Code::SyncWindow)
-        });
+        let found = self
+            .findings()
+            .into_iter()
+            .find(|finding| matches!(finding.code, Code::OutOfSync | Code::SyncWindow));
         (!application.operation && self.waits_for(Condition::Sync)).then(|| Other {
             what: format!("{} {sync}", self.config.app.name),
-            why: found.map(|finding| cap(&finding.sentence, REASON)).unwrap_or_default(),
+            why: found
+                .map(|finding| cap(&finding.sentence, REASON))
+                .unwrap_or_default(),
             age: None,
         })
     }
@@ -96,15 +109,19 @@ impl Session {
         let because = match outcome {
             ArgocdOutcome::TimedOut => self.because(&waits, now)?,
             ArgocdOutcome::Degraded { .. } => {
-                let degraded: Vec<Wait> =
-                    waits.into_iter().filter(|wait| wait.health == Health::Degraded).collect();
+                let degraded: Vec<Wait> = waits
+                    .into_iter()
+                    .filter(|wait| wait.health == Health::Degraded)
+                    .collect();
                 clause(&degraded, "is")?
             }
             _ => return None,
         };
         let after = in_words(between(self.config.started, now));
         let state = self.state_of_workloads(now);
-        Some(format!("argocd gave up after {after} because {because}{state}"))
+        Some(format!(
+            "argocd gave up after {after} because {because}{state}"
+        ))
     }
 
     fn because(&self, waits: &[Wait], now: Timestamp) -> Option<String> {
@@ -147,13 +164,25 @@ fn clause(waits: &[Wait], is: &str) -> Option<String> {
         words => format!(": {}", cap(words, REASON)),
     };
     if waits.len() == 1 {
-        return Some(format!("{} {is} {}{why}", first.object, first.health.as_str()));
+        return Some(format!(
+            "{} {is} {}{why}",
+            first.object,
+            first.health.as_str()
+        ));
     }
-    let names: Vec<String> = waits.iter().take(NAMES).map(|wait| wait.object.to_string()).collect();
+    let names: Vec<String> = waits
+        .iter()
+        .take(NAMES)
+        .map(|wait| wait.object.to_string())
+        .collect();
     let names = match waits.len() - names.len() {
         0 => listed(&names.iter().map(String::as_str).collect::<Vec<_>>()),
         more => format!("{} and {more} more", names.join(", ")),
     };
     let are = is.replacen("is", "are", 1);
-    Some(format!("{names} {are} not healthy; {} is {}{why}", first.object, first.health.as_str()))
+    Some(format!(
+        "{names} {are} not healthy; {} is {}{why}",
+        first.object,
+        first.health.as_str()
+    ))
 }

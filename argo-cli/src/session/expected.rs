@@ -88,7 +88,9 @@ impl Session {
             Judgement::Waiting(why) => {
                 if !self.expected.was_early {
                     let rest = in_words(between(now, until));
-                    let msg = format!("argocd reports success, but {why}; waiting for it for {rest} at most");
+                    let msg = format!(
+                        "argocd reports success, but {why}; waiting for it for {rest} at most"
+                    );
                     self.notice(&Notice::new(NoticeCode::Other, Level::Warning, msg));
                 }
                 self.expected.was_early = true;

@@ -150,9 +150,9 @@ impl Session {
             {
                 exit::OK
             }
-            Some(
-                Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_) | Cause::Doomed(_),
-            ) => exit::FAILED,
+            Some(Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_) | Cause::Doomed(_)) => {
+                exit::FAILED
+            }
             Some(Cause::Paused) => self.paused_code(),
             Some(Cause::Timeout | Cause::ArgocdOverdue) => exit::TIMEOUT,
             Some(Cause::Signal(signal)) => exit::SIGNAL + *signal as i32,
@@ -358,9 +358,7 @@ impl Session {
         if let Some(workload) = doomed.filter(|_| fails) {
             return self.end_argocd(Cause::Doomed(workload.to_string()), now);
         }
-        if self.ends_when_paused()
-            && pausing::is_paused(&self.observer, self.is_left_out(), now)
-        {
+        if self.ends_when_paused() && pausing::is_paused(&self.observer, self.is_left_out(), now) {
             return self.end_argocd(Cause::Paused, now);
         }
         if !self.runs_argocd() && self.progress().is_rolled_out(now) {
@@ -380,10 +378,13 @@ impl Session {
             return None;
         }
         let doomed = doomed_workloads(self.observer.findings()).into_iter();
-        let mut deciding = doomed
-            .filter(|(workload, _)| self.is_selected(workload) && !self.is_ignored(workload));
+        let mut deciding =
+            doomed.filter(|(workload, _)| self.is_selected(workload) && !self.is_ignored(workload));
         let (workload, since) = deciding.next()?;
-        let left = self.config.grace.checked_sub(duration::between(since, now))?;
+        let left = self
+            .config
+            .grace
+            .checked_sub(duration::between(since, now))?;
         Some(format!(
             " (ends in {}, as {workload} cannot succeed)",
             in_words(left)

@@ -112,7 +112,10 @@ fn key(workload: &WorkloadProgress, words: &str) -> String {
     let pause = rollout.pause.map(|pause| (pause.by, pause.since));
     let waits = rollout.waiting_for.as_deref();
     let analysis = waits.filter(|waits| is_run(waits));
-    format!("{:?} {pause:?} {:?} {analysis:?}", rollout.step, rollout.updated)
+    format!(
+        "{:?} {pause:?} {:?} {analysis:?}",
+        rollout.step, rollout.updated
+    )
 }
 
 fn record(workload: &WorkloadProgress, words: &str, now: Timestamp) -> Record {
@@ -197,7 +200,9 @@ fn waiting(rollout: &RolloutState, counts: String, pods: PodCounts, now: Timesta
         return format!("{counts}, {}", pause.words(now));
     }
     if let Some(step) = rollout.step {
-        let weight = step.weight.map_or(String::new(), |weight| format!(" (weight {weight})"));
+        let weight = step
+            .weight
+            .map_or(String::new(), |weight| format!(" (weight {weight})"));
         let waits = rollout.waiting_for.as_deref().unwrap_or_default();
         let analysis = match is_run(waits) {
             true => format!(", waiting for {waits}"),
@@ -235,7 +240,9 @@ fn is_run(waits: &str) -> bool {
 
 /// `, 1 starting`
 fn starting(rollout: &RolloutState, pods: PodCounts) -> String {
-    let updated = rollout.updated.and_then(|updated| usize::try_from(updated).ok());
+    let updated = rollout
+        .updated
+        .and_then(|updated| usize::try_from(updated).ok());
     let starting = updated.map_or(0, |updated| updated.saturating_sub(pods.new));
     // Without any pod in sight nothing is known.
     let is_known = pods != PodCounts::default();
@@ -253,7 +260,7 @@ fn is_clause(words: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use argo_core::{AppRef, GroupKind, KindTraits, ObjectRef, TrackEvent, Tracked, TrackedBody};
+    use argo_core::{AppRef, GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody};
     use argo_workloads::{builtin, describe};
     use serde_json::json;
 
@@ -273,14 +280,11 @@ mod tests {
             uid: "web".into(),
         };
         let tracked = Tracked {
-            root: object.clone(),
-            object,
-            owner: None,
-            hook: None,
             is_new: false,
-            rollout: None,
-            traits: KindTraits::default(),
-            body: TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
+            ..Tracked::root(
+                object,
+                TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
+            )
         };
         TrackEvent::Applied(describe(&builtin(), tracked))
     }

@@ -1,11 +1,11 @@
 //! Collects the facts of a run for its verdict.
 
+use argo_core::text::duration;
 use argo_core::{
     Level, Record, Runs,
     record::{Body, Status},
     resource::Application,
 };
-use argo_core::text::duration;
 use argo_workloads::{
     diagnosis::{Finding, Thresholds, doomed_workloads, without_credentials},
     progress::WorkloadProgress,
@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use super::{Cause, Exited, Session, phase::OVERDUE};
 use crate::{
-    recording::Fact,
     argocd::{ArgocdExit, ArgocdOutcome},
     exit, heartbeat,
+    recording::Fact,
     summary::{self, Outcome, Summary},
 };
 
@@ -293,14 +293,16 @@ fn of_argocd(outcome: &ArgocdOutcome) -> &'static str {
 fn failed_operation(application: &Application) -> Option<String> {
     let operation = application.status.operation_state.as_ref()?;
     let message = operation.message.as_deref().unwrap_or_default();
-    operation.has_failed().then(|| match message.lines().next() {
-        Some(line) => format!(
-            "sync operation ended {}: {}",
-            operation.phase,
-            without_credentials(line)
-        ),
-        None => format!("sync operation ended {}", operation.phase),
-    })
+    operation
+        .has_failed()
+        .then(|| match message.lines().next() {
+            Some(line) => format!(
+                "sync operation ended {}: {}",
+                operation.phase,
+                without_credentials(line)
+            ),
+            None => format!("sync operation ended {}", operation.phase),
+        })
 }
 
 fn code(exit: ArgocdExit) -> Option<i32> {

@@ -115,17 +115,28 @@ mod tests {
     fn a_wait_is_said_once_and_again_when_its_reason_changes() {
         let mut lines = WaitLines::default();
         assert!(said(&mut lines, &[wait("web", "")], 0).is_empty());
-        assert_eq!(said(&mut lines, &[wait("web", "")], 5), ["waiting for Ingress/web: Progressing (5 s)"]);
+        assert_eq!(
+            said(&mut lines, &[wait("web", "")], 5),
+            ["waiting for Ingress/web: Progressing (5 s)"]
+        );
         assert!(said(&mut lines, &[wait("web", "")], 30).is_empty());
         let known = [wait("web", "no address yet")];
-        assert_eq!(said(&mut lines, &known, 120), ["waiting for Ingress/web: Progressing, no address yet (2 m)"]);
-        assert_eq!(said(&mut lines, &[], 130), ["Ingress/web is not waited for any more, after 2 m 10 s"]);
+        assert_eq!(
+            said(&mut lines, &known, 120),
+            ["waiting for Ingress/web: Progressing, no address yet (2 m)"]
+        );
+        assert_eq!(
+            said(&mut lines, &[], 130),
+            ["Ingress/web is not waited for any more, after 2 m 10 s"]
+        );
     }
 
     #[test]
     fn many_resources_get_a_few_lines() {
         let mut lines = WaitLines::default();
-        let many: Vec<Wait> = (0..20).map(|number| wait(&number.to_string(), "")).collect();
+        let many: Vec<Wait> = (0..20)
+            .map(|number| wait(&number.to_string(), ""))
+            .collect();
         said(&mut lines, &many, 0);
         assert_eq!(said(&mut lines, &many, 9).len(), NAMES);
         assert!(said(&mut lines, &many, 10).is_empty());

@@ -62,7 +62,11 @@ impl Display {
     pub fn draw(&mut self, table: &Table<'_>, output: &Output) {
         let size = Size::of_stderr();
         let is_slow = output.backlog() > SLOW;
-        let lines = if is_slow { Vec::new() } else { table.lines(size) };
+        let lines = if is_slow {
+            Vec::new()
+        } else {
+            table.lines(size)
+        };
         let mut frame = self.live.draw(lines, size, Instant::now());
         if !frame.stdout.is_empty() && self.has_task_bar {
             self.task_bar(percent(table.rows), &mut frame.stdout);
@@ -98,7 +102,11 @@ impl Display {
 fn percent(rows: &[Row]) -> usize {
     let parts = rows.iter().map(|row| {
         let desired = row.desired.unwrap_or(1).max(1);
-        let ready = if row.complete { desired } else { row.ready_new().unwrap_or(0) };
+        let ready = if row.complete {
+            desired
+        } else {
+            row.ready_new().unwrap_or(0)
+        };
         (ready.clamp(0, desired), desired)
     });
     let (ready, desired) = parts.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));

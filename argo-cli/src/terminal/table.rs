@@ -60,7 +60,11 @@ impl Table<'_> {
         let mut lines = vec![cut(&self.head(width), width)];
         let rows = self.ordered();
         let most = room - 2;
-        let shown = if rows.len() > most { most - 1 } else { rows.len() };
+        let shown = if rows.len() > most {
+            most - 1
+        } else {
+            rows.len()
+        };
         let names = rows[..shown].iter();
         let names = names.map(|row| console::measure_text_width(&name(row)));
         let column = names.max().unwrap_or(0).min(width * 2 / 5);
@@ -70,7 +74,10 @@ impl Table<'_> {
         if shown < rows.len() {
             let complete = rows[shown..].iter().filter(|row| row.complete).count();
             let rest = counted(rows.len() - shown, "more workload");
-            lines.push(cut(&format!("  … and {rest}, {complete} of them complete"), width));
+            lines.push(cut(
+                &format!("  … and {rest}, {complete} of them complete"),
+                width,
+            ));
         }
         lines.push(cut(&self.foot(), width));
         lines
@@ -88,7 +95,10 @@ impl Table<'_> {
     fn head(&self, width: usize) -> String {
         let title = format!(" {} · {} ──", printable(self.app), in_words(self.elapsed));
         let rule = width.saturating_sub(console::measure_text_width(&title));
-        self.paint(&format!("{}{title}", "─".repeat(rule)), Style::new().dimmed())
+        self.paint(
+            &format!("{}{title}", "─".repeat(rule)),
+            Style::new().dimmed(),
+        )
     }
 
     /// `argocd: Progressing · 1,204 lines · 9 warnings`
@@ -100,7 +110,10 @@ impl Table<'_> {
         if self.rows.is_empty() {
             parts.push("no workload yet".to_owned());
         }
-        parts.push(counted(usize::try_from(self.counts.lines).unwrap_or(0), "line"));
+        parts.push(counted(
+            usize::try_from(self.counts.lines).unwrap_or(0),
+            "line",
+        ));
         if self.counts.warnings > 0 {
             let warnings = usize::try_from(self.counts.warnings).unwrap_or(0);
             parts.push(counted(warnings, "warning"));
@@ -126,7 +139,10 @@ impl Table<'_> {
         } else if width >= WIDE {
             text.push_str("     ");
         }
-        let took = row.seconds.filter(|_| row.complete).map(Duration::from_secs);
+        let took = row
+            .seconds
+            .filter(|_| row.complete)
+            .map(Duration::from_secs);
         let took = in_words(took.unwrap_or(self.elapsed));
         if width >= WIDE {
             text.push_str(&format!("  {took:>8}"));
@@ -140,7 +156,11 @@ impl Table<'_> {
 
     fn bar(&self, row: &Row) -> String {
         let desired = row.desired.unwrap_or(1).max(1);
-        let ready = if row.complete { desired } else { row.ready_new().unwrap_or(0) };
+        let ready = if row.complete {
+            desired
+        } else {
+            row.ready_new().unwrap_or(0)
+        };
         let full = usize::try_from(ready.clamp(0, desired)).unwrap_or(0) * BAR
             / usize::try_from(desired).unwrap_or(1);
         let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
@@ -202,7 +222,9 @@ fn name(row: &Row) -> String {
 
 /// Cuts a line to a width; a wide character that does not fit whole is left out.
 fn cut(text: &str, width: usize) -> String {
-    console::truncate_str(text, width, "…").trim_end().to_owned()
+    console::truncate_str(text, width, "…")
+        .trim_end()
+        .to_owned()
 }
 
 /// Cuts or pads a text to a width.

@@ -108,8 +108,9 @@ pub(super) fn causes(summary: &Summary) -> Vec<Cause<'_>> {
             None => causes.push(Cause::Found(vec![finding])),
         }
     }
-    let unexplained =
-        |row: &&Row| row.failed.is_some() && row.holds_up && !causes.iter().any(|cause| cause.is_of(&row.object));
+    let unexplained = |row: &&Row| {
+        row.failed.is_some() && row.holds_up && !causes.iter().any(|cause| cause.is_of(&row.object))
+    };
     let given_up: Vec<Cause<'_>> = summary
         .workloads
         .iter()

@@ -37,9 +37,8 @@ pub fn failures(summary: &Summary) -> Vec<Failure> {
     }
     let mut failures: Vec<Failure> = Vec::new();
     let mut add = |failure: Failure| {
-        let is_known = |own: &Failure| {
-            own.workload == failure.workload && own.namespace == failure.namespace
-        };
+        let is_known =
+            |own: &Failure| own.workload == failure.workload && own.namespace == failure.namespace;
         if !failures.iter().any(is_known) {
             failures.push(failure);
         }
@@ -56,7 +55,10 @@ pub fn failures(summary: &Summary) -> Vec<Failure> {
     if failures.is_empty() {
         let waiting = summary.workloads.iter().filter(|row| !row.complete);
         failures.extend(waiting.map(|row| {
-            of_row(row, printable(row.waiting_for.as_deref().unwrap_or(&row.state)))
+            of_row(
+                row,
+                printable(row.waiting_for.as_deref().unwrap_or(&row.state)),
+            )
         }));
     }
     if failures.is_empty() {
@@ -76,7 +78,11 @@ fn found(finding: &Finding) -> Failure {
         namespace: printable(&finding.workload.namespace),
         code: finding.code.as_str().to_owned(),
         sentence: printable(&finding.sentence),
-        evidence: finding.evidence.iter().map(|fact| printable(fact)).collect(),
+        evidence: finding
+            .evidence
+            .iter()
+            .map(|fact| printable(fact))
+            .collect(),
         last_lines: finding
             .last_lines
             .iter()

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::Api;
-use crate::{args::TargetArgs, error::Failure};
+use crate::{args::TargetArgs, error::Failure, exit};
 
 const FIRST_ANSWER: Duration = Duration::from_secs(15);
 
@@ -127,7 +127,9 @@ fn unreachable(client: &Client, error: &Error) -> Failure {
     let at = client.address().authority();
     let failure = Failure::usage(format!("cannot reach Argo CD at {at}: {error}"));
     match error {
-        Error::Redirected { .. } => failure.hint("set ARGOCD_SERVER to the address that it names, or --grpc-web-root-path"),
+        Error::Redirected { .. } => {
+            failure.hint("set ARGOCD_SERVER to the address that it names, or --grpc-web-root-path")
+        }
         _ => failure.hint("check with: argocd version (same flags)"),
     }
 }
@@ -151,7 +153,7 @@ fn refused(client: &Client, user: &UserInfo, target: &TargetArgs, error: &Error)
         "Argo CD at {at} does not show application {app} to {}: {refused}; it does not exist, or the right is missing",
         named(user)
     ));
-    failure.hint(format!(
+    failure.code(exit::NO_PERMISSION).hint(format!(
         "p, {}, applications, get, PROJECT/{}, allow",
         subject(user),
         app.name

@@ -104,7 +104,10 @@ async fn search(
             }
             Err(failure) => {
                 if told != failure.message {
-                    let message = format!("{}; argocd is running, and this is tried again", failure.message);
+                    let message = format!(
+                        "{}; argocd is running, and this is tried again",
+                        failure.message
+                    );
                     say(Level::Warning, message);
                     told = failure.message;
                 }
@@ -161,7 +164,10 @@ async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<String>), Fa
             Match::Other(why) => Ok(instead(of_api(api), &why)),
         },
         (Ok(Err(failure)), Ok(api)) => Ok(instead(of_api(api), &failure.message)),
-        (Err(_), Ok(api)) => Ok(instead(of_api(api), "the cluster did not answer within 5 s")),
+        (Err(_), Ok(api)) => Ok(instead(
+            of_api(api),
+            "the cluster did not answer within 5 s",
+        )),
         (Ok(Err(failure)), Err(_)) => Err(failure),
         (Err(_), Err(_)) => cluster.await.map(of_cluster),
     }

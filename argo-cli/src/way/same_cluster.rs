@@ -31,7 +31,10 @@ pub(super) async fn compare(connection: &Connection, api: &Api, client: &Client)
     let Ok(Ok(tree)) = timeout(ANSWER, client.tree(&api.app)).await else {
         return Match::Same;
     };
-    let known = tree.nodes.iter().filter_map(|node| Some((node, path(node)?)));
+    let known = tree
+        .nodes
+        .iter()
+        .filter_map(|node| Some((node, path(node)?)));
     let mut known: Vec<_> = known.collect();
     // Pods and Jobs come and go; what stands in git stays.
     known.sort_by_key(|(node, _)| (!node.parent_refs.is_empty(), node.object.kind == "Job"));
@@ -48,8 +51,20 @@ pub(super) async fn compare(connection: &Connection, api: &Api, client: &Client)
                 contradiction = None;
                 break;
             }
-            Ok(_) => contradiction = contradiction.or(Some(format!("{}/{} on the cluster of {described} is not the object that Argo CD manages", object.kind, object.name))),
-            Err(404) => contradiction = contradiction.or(Some(format!("{}/{} of the application is not on the cluster of {described}", object.kind, object.name))),
+            Ok(_) => {
+                contradiction.get_or_insert_with(|| format!(
+                    "{}/{} on the cluster of {described} is not the object that Argo CD manages",
+                    object.kind, object.name
+                ));
+            }
+            Err(404) => {
+                contradiction.get_or_insert_with(|| {
+                    format!(
+                        "{}/{} of the application is not on the cluster of {described}",
+                        object.kind, object.name
+                    )
+                });
+            }
             Err(_) => {}
         }
     }

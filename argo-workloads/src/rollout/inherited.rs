@@ -130,7 +130,7 @@ fn failed_at(object: &WorkloadObject) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use argo_core::{GroupKind, KindTraits, ObjectRef};
+    use argo_core::{GroupKind, ObjectRef};
     use serde_json::{Value, json};
 
     use super::*;
@@ -149,14 +149,11 @@ mod tests {
             uid: "u".into(),
         };
         let tracked = Tracked {
-            root: object.clone(),
-            object,
-            owner: None,
-            hook: None,
             is_new: false,
-            rollout: None,
-            traits: KindTraits::default(),
-            body: TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
+            ..Tracked::root(
+                object,
+                TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
+            )
         };
         describe(&builtin(), tracked)
     }

@@ -94,7 +94,6 @@ fn reference(rollout: &ObjectRef, object: &WorkloadObject) -> Option<Reference> 
 
 #[cfg(test)]
 mod tests {
-    use argo_core::KindTraits;
     use serde_json::{Value, json};
 
     use super::*;
@@ -107,14 +106,11 @@ mod tests {
             uid: kind.into(),
         };
         Tracked {
-            root: object.clone(),
-            object,
-            owner: None,
-            hook: None,
             is_new: false,
-            rollout: None,
-            traits: KindTraits::default(),
-            body: TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
+            ..Tracked::root(
+                object,
+                TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap())),
+            )
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use argo_core::{
-    GroupKind, KindTraits, Level, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
+    GroupKind, Level, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
     text::similar::normalised,
 };
 use argo_events::{
@@ -57,16 +57,7 @@ fn tracked(event: &Event) -> Tracked {
         name: text(&involved.name),
         uid: text(&involved.uid),
     };
-    Tracked {
-        root: object.clone(),
-        object,
-        owner: None,
-        hook: None,
-        is_new: true,
-        rollout: None,
-        traits: KindTraits::default(),
-        body: TrackedBody::Other(Arc::default()),
-    }
+    Tracked::root(object, TrackedBody::Other(Arc::default()))
 }
 
 fn track(follower: &mut Follower, event: &Event, now: Duration) {
