@@ -1,23 +1,26 @@
 //! The command line: what can be typed, and the environment variable of each flag.
 
 mod kubectl;
+mod logs;
 mod output;
+mod target;
 
 pub use kubectl::KubectlArgs;
+pub use logs::LogArgs;
 pub use output::{FileArgs, ReplayArgs, ReportArgs, ReportCommandArgs, Timestamps, ViewArgs};
+pub use target::{TargetArgs, Tracking, Via};
 
-use std::{ffi::OsString, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{ffi::OsString, str::FromStr, sync::Arc, time::Duration};
 
-use argo_core::{AppRef, ObjectRef};
+use argo_core::ObjectRef;
 use argo_events::LevelOverride;
 use argo_workloads::{Workload, expectation::WantedImage};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
-    builder::{ArgPredicate, BoolishValueParser, NonEmptyStringValueParser, styling},
+    builder::{BoolishValueParser, NonEmptyStringValueParser, styling},
     error::{ContextKind, ContextValue},
 };
 use jiff::SignedDuration;
-use regex::Regex;
 
 /// The colours of the help; clap leaves them out if the output is not a terminal.
 const STYLES: styling::Styles = styling::Styles::styled()
@@ -169,122 +172,6 @@ pub struct ExplainArgs {
     pub target: TargetArgs,
 }
 
-/// The flags that choose the application and its cluster.
-#[derive(Debug, Args)]
-pub struct TargetArgs {
-    /// Kinds of workload besides the built-in ones, from [`main_with`](crate::command::main_with).
-    #[arg(skip)]
-    pub kinds: Vec<Arc<dyn Workload>>,
-
-    /// Name of the Argo CD application
-    #[arg(value_name = "APP", value_parser = object_name)]
-    pub app: String,
-
-    /// Namespace of the Application resource (argocd, or team-a for apps in any namespace), or
-    /// the namespace that it deploys to
-    #[arg(value_name = "APP_NAMESPACE", value_parser = object_name)]
-    pub app_namespace: String,
-
-    /// Look for the application's objects in this namespace (repeatable) besides those that
-    /// the Application names
-    #[arg(short, long = "namespace", value_name = "NAMESPACE", value_delimiter = ',',
-          value_parser = object_name, env = "ARGO_ASSISTANT_NAMESPACE", help_heading = "Target")]
-    pub namespaces: Vec<String>,
-
-    /// Look in all namespaces
-    #[arg(
-        short = 'A',
-        long,
-        value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_ALL_NAMESPACES",
-        help_heading = "Target"
-    )]
-    pub all_namespaces: bool,
-
-    /// Tracking method by which Argo CD marks the application's objects
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        env = "ARGO_ASSISTANT_TRACKING",
-        help_heading = "Target"
-    )]
-    pub tracking: Tracking,
-
-    /// Label key for --tracking label
-    #[arg(
-        long,
-        value_name = "KEY",
-        default_value = "app.kubernetes.io/instance",
-        env = "ARGO_ASSISTANT_TRACKING_LABEL",
-        help_heading = "Target"
-    )]
-    pub tracking_label: String,
-
-    /// Follow only objects with this installation id (several Argo CDs on one cluster)
-    #[arg(
-        long,
-        value_name = "ID",
-        env = "ARGO_ASSISTANT_INSTALLATION_ID",
-        help_heading = "Target"
-    )]
-    pub installation_id: Option<String>,
-
-    /// Do not follow the applications that this application owns (app of apps)
-    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_NO_CHILDREN", help_heading = "Target")]
-    pub no_children: bool,
-
-    /// Source of objects, logs and events: the cluster, or Argo CD's API with the server
-    /// and the token of argocd (sync and follow)
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        env = "ARGO_ASSISTANT_VIA",
-        help_heading = "Cluster"
-    )]
-    pub via: Via,
-
-    /// Kubeconfig file; default in-cluster, then KUBECONFIG, then ~/.kube/config
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "ARGO_ASSISTANT_KUBECONFIG",
-        help_heading = "Cluster"
-    )]
-    pub kubeconfig: Option<PathBuf>,
-
-    /// Context of the kubeconfig
-    #[arg(
-        long,
-        value_name = "CONTEXT",
-        env = "ARGO_ASSISTANT_CONTEXT",
-        help_heading = "Cluster"
-    )]
-    pub context: Option<String>,
-
-    /// Kubeconfig file for the cluster that holds the Application resource, if it is a different one
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "ARGO_ASSISTANT_APP_KUBECONFIG",
-        help_heading = "Cluster"
-    )]
-    pub app_kubeconfig: Option<PathBuf>,
-
-    /// Context for the cluster that holds the Application resource, if it is a different one
-    #[arg(
-        long,
-        value_name = "CONTEXT",
-        env = "ARGO_ASSISTANT_APP_CONTEXT",
-        help_heading = "Cluster"
-    )]
-    pub app_context: Option<String>,
-
-    /// kubectl's connection flags.
-    #[command(flatten)]
-    pub kubectl: KubectlArgs,
-}
-
 impl Command {
     /// Adds kinds of workload to the command, if it looks at a cluster.
     pub fn add_kinds(&mut self, kinds: Vec<Arc<dyn Workload>>) {
@@ -302,107 +189,6 @@ impl Command {
         };
         target.kinds = kinds;
     }
-}
-
-impl TargetArgs {
-    /// Returns the application named on the command line.
-    pub fn app(&self) -> AppRef {
-        AppRef::new(&self.app, &self.app_namespace)
-    }
-}
-
-/// `--via`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Via {
-    /// The cluster if a kubeconfig or service account works, else Argo CD's API
-    #[default]
-    Auto,
-    /// The cluster
-    Kubernetes,
-    /// Argo CD's API
-    Argocd,
-}
-
-/// `--tracking`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Tracking {
-    /// The annotation argocd.argoproj.io/tracking-id
-    #[default]
-    Annotation,
-    /// The label named by --tracking-label
-    Label,
-    /// Annotation or label
-    #[value(name = "annotation+label")]
-    AnnotationAndLabel,
-}
-
-/// The flags about logs.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Logs")]
-pub struct LogArgs {
-    /// Show this many recent lines of pods that already existed; -1 for all
-    #[arg(
-        long,
-        value_name = "LINES",
-        default_value_t = 10,
-        default_value_if("since", ArgPredicate::IsPresent, "-1"),
-        allow_negative_numbers = true,
-        env = "ARGO_ASSISTANT_TAIL"
-    )]
-    pub tail: i64,
-
-    /// For pods that already existed, show lines from this recent period instead of the last
-    /// --tail lines
-    #[arg(long, value_name = "DURATION", value_parser = duration, env = "ARGO_ASSISTANT_SINCE")]
-    pub since: Option<Duration>,
-
-    /// Show only containers whose name matches this regular expression
-    #[arg(short, long, value_name = "REGEX", value_parser = regex::<Regex>, env = "ARGO_ASSISTANT_CONTAINER")]
-    pub container: Option<Regex>,
-
-    /// Hide containers whose name matches this regular expression
-    #[arg(long, value_name = "REGEX", value_parser = regex::<Regex>, env = "ARGO_ASSISTANT_EXCLUDE_CONTAINER")]
-    pub exclude_container: Option<Regex>,
-
-    /// Show only lines that match this regular expression
-    #[arg(short, long, value_name = "REGEX", value_parser = regex::<regex::bytes::Regex>, env = "ARGO_ASSISTANT_INCLUDE")]
-    pub include: Option<regex::bytes::Regex>,
-
-    /// Hide lines that match this regular expression
-    #[arg(short, long, value_name = "REGEX", value_parser = regex::<regex::bytes::Regex>, env = "ARGO_ASSISTANT_EXCLUDE")]
-    pub exclude: Option<regex::bytes::Regex>,
-
-    /// Stop showing a container after this many lines
-    #[arg(
-        long,
-        value_name = "LINES",
-        env = "ARGO_ASSISTANT_MAX_LINES_PER_CONTAINER"
-    )]
-    pub max_lines_per_container: Option<u64>,
-
-    /// Show at most this many lines per second of each container
-    #[arg(long, value_name = "LINES", env = "ARGO_ASSISTANT_MAX_RATE")]
-    pub max_rate: Option<u64>,
-
-    /// Follow only this many pods of each workload, and others once they fail
-    #[arg(long, value_name = "PODS", env = "ARGO_ASSISTANT_REPLICAS")]
-    pub replicas: Option<usize>,
-
-    /// Detect the level of a line from its text (JSON, logfmt, leading ERROR or WARN)
-    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_DETECT_LEVEL")]
-    pub detect_level: bool,
-
-    /// Show container output unchanged; terminal and pipeline commands in it take effect
-    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_RAW")]
-    pub raw: bool,
-
-    /// Show no logs
-    #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_NO_LOGS")]
-    pub no_logs: bool,
-
-    /// Maximum output to buffer on disk while stdout is read slowly
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, env = "ARGO_ASSISTANT_SPOOL_LIMIT")]
-    pub spool_limit: u64,
 }
 
 /// The flags about events.
