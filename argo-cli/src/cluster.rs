@@ -8,7 +8,7 @@ use argo_core::text::chain;
 use crate::{
     args::{TargetArgs, Via},
     error::Failure,
-    settings::Lookup,
+    lookup::Lookup,
 };
 
 /// Time limit for the first answer of the cluster; after it, the cluster counts as

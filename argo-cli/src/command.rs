@@ -12,10 +12,11 @@ use clap::CommandFactory;
 
 use crate::{
     args::{Cli, Command, ViewArgs},
+    caller::Caller,
     error::Failure,
     limits,
+    sanitize::printable,
     settings::Settings,
-    verdict::prose::printable,
     view::{Surroundings, choose},
 };
 
@@ -35,7 +36,7 @@ pub fn main() -> ExitCode {
 /// Runs the whole program with kinds of workload besides the built-in ones, for a tool that
 /// knows more kinds.
 pub fn main_with(kinds: Vec<Arc<dyn Workload>>) -> ExitCode {
-    called::end_with(called::Caller::current());
+    called::end_with(Caller::current());
     match called::parse() {
         Ok(mut cli) => {
             cli.command.add_kinds(kinds);

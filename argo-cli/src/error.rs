@@ -2,7 +2,7 @@
 
 use argo_core::text::{chain, redacted};
 
-use crate::{exit, verdict::prose::printable};
+use crate::{exit, sanitize::printable};
 
 /// A message, suggestions for a fix, and the exit code.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use argo_core::text::duration::in_words;
 use argo_workloads::diagnosis::Finding;
 
-use crate::{summary::Row, verdict::prose::printable};
+use crate::{sanitize::printable, summary::Row};
 use argo_core::text::cap;
 
 /// The times between two lines while nothing changes: the first, the second, and so on; the last

@@ -71,6 +71,8 @@ pub mod argocd;
 #[doc(hidden)]
 pub mod args;
 #[cfg(feature = "cli")]
+mod caller;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cluster;
 #[cfg(feature = "cli")]
@@ -94,6 +96,9 @@ pub mod heartbeat;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod limits;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod lookup;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod output;

@@ -36,6 +36,13 @@ pub struct Options {
     pub terminal: bool,
 }
 
+/// Returns text of the cluster as one line that no terminal obeys.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    self::text(text.trim().as_bytes(), &mut out, Options::default());
+    String::from_utf8_lossy(&out).replace('\t', " ")
+}
+
 /// Appends one line to `out`, valid UTF-8 and without any control character but tab and
 /// the escape of a colour.
 ///

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use crate::{
     args::{Timestamps, ViewArgs},
     golayout::Layout,
+    lookup::Lookup,
     view::{Choice, OutputFlag, Surroundings, View, choose},
 };
 
@@ -45,9 +46,6 @@ pub struct Settings {
     /// The most lines of the verdict.
     pub verdict_lines: Option<usize>,
 }
-
-/// A source of settings: the environment, or a table in a test.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
     /// Reads the settings, and returns a warning for each value that is not accepted. Other

@@ -8,7 +8,7 @@ use std::{
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::command::called::Caller;
+use crate::caller::Caller;
 
 /// Time within which a second, other signal to a plugin of argocd is an echo of the first.
 const ECHO: Duration = Duration::from_secs(1);
@@ -26,8 +26,8 @@ pub struct Signals {
 /// Tells a second signal from an echo of the first.
 ///
 /// Ctrl-C reaches a plugin and the argocd that started it. argocd dies of it, and its death is
-/// a SIGTERM to the plugin ([`end_with`](crate::command::called::end_with)): one wish of the
-/// user, two signals.
+/// a SIGTERM to the plugin, which asked the system for it at its start: one wish of the user,
+/// two signals.
 #[derive(Debug)]
 struct Echoes {
     caller: Caller,

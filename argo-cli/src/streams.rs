@@ -1,4 +1,4 @@
-//! Builds the streams of a run from the flags.
+//! The settings of the streams of a run, from the flags.
 
 use argo_core::text::duration;
 use argo_events::EventConfig;
@@ -9,25 +9,11 @@ use jiff::Timestamp;
 use crate::{
     args::{EventArgs, FollowArgs, LogArgs, TargetArgs, Tracking},
     cluster::Clusters,
-    follow::{StreamConfig, Streams},
-    way::Way,
+    follow::StreamConfig,
 };
 
-/// Opens the streams; they ask nothing of the cluster before they are polled.
-pub fn open(args: &FollowArgs, way: &Way, started: Timestamp) -> Streams {
-    let mut config = stream_config(args, started);
-    match way {
-        Way::Cluster(clusters) => Streams::open(clients(clusters), args.target.app(), config),
-        Way::Argocd(api) => {
-            if !api.may_read_logs {
-                config.logs = None;
-            }
-            Streams::open_argocd(&api.trees, api.app.clone(), config)
-        }
-    }
-}
-
-fn stream_config(args: &FollowArgs, started: Timestamp) -> StreamConfig {
+/// Returns the settings of the streams.
+pub fn stream_config(args: &FollowArgs, started: Timestamp) -> StreamConfig {
     StreamConfig {
         track: track_config(&args.target, started),
         logs: (!args.logs.no_logs).then(|| log_config(&args.logs, started)),

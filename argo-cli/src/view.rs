@@ -4,7 +4,7 @@
 
 use clap::ValueEnum;
 
-use crate::settings::Lookup;
+use crate::lookup::Lookup;
 
 /// `--output`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -25,7 +25,7 @@ use crate::{
     cluster::{self, Clusters},
     error::Failure,
     follow::Streams,
-    settings::Lookup,
+    lookup::Lookup,
 };
 
 pub use join::{JoinEvent, Joining, join_once};

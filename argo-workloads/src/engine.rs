@@ -6,8 +6,8 @@
 
 pub use crate::tracking::{
     Tracker,
-    applications::LocalCluster,
     index::{Change, Index, UnknownOwner},
+    local_cluster::LocalCluster,
     owner_reader::Answer,
     watches::{Observed, WatchSpec},
 };

@@ -65,6 +65,7 @@ pub mod diagnosis;
 #[cfg(feature = "unstable-engine")]
 pub mod engine;
 pub mod expectation;
+mod message;
 pub mod progress;
 pub mod resources;
 pub mod rollout;

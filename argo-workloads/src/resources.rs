@@ -360,7 +360,7 @@ impl Resource {
         Some(Wait {
             object: self.object(),
             health,
-            words: crate::diagnosis::without_credentials(&words),
+            words: crate::message::without_credentials(&words),
             since,
         })
     }

@@ -16,6 +16,7 @@ mod explain;
 mod hook;
 pub(crate) mod index;
 mod inferred_owner;
+pub(crate) mod local_cluster;
 mod nothing_found;
 mod notices;
 pub(crate) mod owner_reader;

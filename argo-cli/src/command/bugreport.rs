@@ -12,7 +12,7 @@ use std::{
 
 use argo_core::text::redacted;
 
-use super::called::Caller;
+use crate::caller::Caller;
 
 /// Variables whose names begin so take part in a run; all others stay unread.
 const PREFIXES: &[&str] = &["ARGO", "LOG_", "KUBE"];

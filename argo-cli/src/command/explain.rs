@@ -11,9 +11,9 @@ use crate::{
     args::ExplainArgs,
     cluster,
     error::Failure,
+    sanitize::printable,
     settings::{Format, Settings},
     streams::{clients, track_config},
-    verdict::prose::printable,
     way,
 };
 

@@ -7,7 +7,7 @@ use argo_events::EventRecord;
 use argo_logs::Batch;
 use argo_workloads::{
     diagnosis::{
-        EventFact, Facts, Finding, FindingEvent, LAST_LINES, Thresholds, Timeline, examine,
+        EventFact, Examiner, Facts, Finding, FindingEvent, LAST_LINES, Thresholds, Timeline,
     },
     expectation::RunningImage,
     progress::{CrashCounts, PodCounts, Progress, WorkloadProgress},
@@ -27,6 +27,7 @@ const EXPLAINED: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Observer {
     facts: Facts,
+    examiner: Examiner,
     progress: Progress,
     timeline: Timeline,
     examined: Timestamp,
@@ -39,6 +40,7 @@ impl Observer {
     pub fn new(app: AppRef, started: Timestamp) -> Self {
         Self {
             facts: Facts::new(started),
+            examiner: Examiner::default(),
             progress: Progress::new(app, started),
             timeline: Timeline::default(),
             examined: started,
@@ -85,13 +87,14 @@ impl Observer {
     pub fn examine(&mut self, thresholds: &Thresholds, now: Timestamp) -> Vec<FindingEvent> {
         self.examined = now;
         self.has_changed = false;
-        let findings = examine(&mut self.facts, thresholds, now);
+        let findings = self.examiner.examine(&mut self.facts, thresholds, now);
         self.timeline.update(findings, &self.progress, now)
     }
 
     /// Returns the reasons that are known so far, certain or not. Nothing is reported.
     pub fn reasons(&mut self, now: Timestamp) -> Vec<Finding> {
-        examine(&mut self.facts, &Thresholds::so_far(), now)
+        self.examiner
+            .examine(&mut self.facts, &Thresholds::so_far(), now)
     }
 
     /// Returns the images that the newest pods run.

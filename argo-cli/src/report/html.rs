@@ -16,9 +16,10 @@ use super::{LogTail, Moment, Story};
 use crate::render::json;
 use crate::{
     recording::{ContainerFact, PodFact, since},
+    sanitize::printable,
     settings::Settings,
     summary::{Outcome, Row, Summary},
-    verdict::{self, prose::printable},
+    verdict,
 };
 
 const PAGE: &str = include_str!("page.html");

@@ -5,8 +5,9 @@ use argo_core::text::cap;
 
 use super::Story;
 use crate::{
+    sanitize::printable,
     summary::{Row, Summary},
-    verdict::{self, Failure, prose::printable},
+    verdict::{self, Failure},
 };
 
 /// The most characters of a failure's text.

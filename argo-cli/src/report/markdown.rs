@@ -4,8 +4,9 @@ use argo_core::text::{cap, duration};
 
 use super::Story;
 use crate::{
+    sanitize::printable,
     summary::{Outcome, Row, Summary},
-    verdict::{self, Failure, prose::printable},
+    verdict::{self, Failure},
 };
 
 /// The most workloads in the table.

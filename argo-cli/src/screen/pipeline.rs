@@ -5,8 +5,9 @@ use std::fmt::Debug;
 use jiff::Timestamp;
 
 use crate::{
+    sanitize::printable,
     summary::Summary,
-    verdict::{Failure, failures, prose::printable},
+    verdict::{Failure, failures},
 };
 
 /// A CI system. Everything it is given is free of terminal sequences; it escapes what its own

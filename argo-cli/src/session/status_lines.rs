@@ -13,6 +13,7 @@ use argo_core::{
 use argo_workloads::{
     progress::{PodCounts, WorkloadProgress},
     rollout::NOT_SEEN,
+    workload::{Rollout, Workload},
 };
 use jiff::Timestamp;
 
@@ -105,7 +106,7 @@ impl StatusLines {
 /// the number of its new pods: the rest changes a dozen times in each step.
 fn key(workload: &WorkloadProgress, words: &str) -> String {
     let rollout = &workload.rollout;
-    let is_rollout = workload.object.kind.is("argoproj.io", "Rollout");
+    let is_rollout = Rollout.names().is(&workload.object.kind);
     if workload.is_decided() || !is_rollout {
         return words.to_owned();
     }

@@ -7,7 +7,7 @@ use argo_core::text::{counted, duration::in_words};
 use argo_workloads::diagnosis::Finding;
 
 use super::Size;
-use crate::{summary::Row, verdict::prose::printable};
+use crate::{sanitize::printable, summary::Row};
 
 /// The signs of a workload that is on its way, one after the other.
 const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];

@@ -1,16 +1,9 @@
 //! Sentences in lines of a width that people can read.
 
-use crate::sanitize::{self, Options};
+pub(crate) use crate::sanitize::printable;
 
 /// The most columns of a wrapped sentence.
 pub(crate) const WIDTH: usize = 100;
-
-/// Returns text of the cluster as one line that no terminal obeys.
-pub(crate) fn printable(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    sanitize::text(text.trim().as_bytes(), &mut out, Options::default());
-    String::from_utf8_lossy(&out).replace('\t', " ")
-}
 
 /// Breaks between words; a word that is longer than a line stays whole, so that it can
 /// be copied.

@@ -14,7 +14,7 @@ use super::{
     Joined, Way, Ways, api,
     same_cluster::{Match, compare},
 };
-use crate::{args::FollowArgs, cluster, error::Failure, streams};
+use crate::{args::FollowArgs, cluster, error::Failure, follow::Streams, streams};
 
 /// argocd's first lines wait so long for the first lines of the run.
 const HOLD: Duration = Duration::from_secs(1);
@@ -136,10 +136,26 @@ pub async fn join_once(
         ),
     };
     Ok(Joined {
-        streams: streams::open(args, &way, started),
+        streams: open(args, &way, started),
         described,
         notes,
     })
+}
+
+/// Opens the streams; they ask nothing of the cluster before they are polled.
+fn open(args: &FollowArgs, way: &Way, started: Timestamp) -> Streams {
+    let mut config = streams::stream_config(args, started);
+    match way {
+        Way::Cluster(clusters) => {
+            Streams::open(streams::clients(clusters), args.target.app(), config)
+        }
+        Way::Argocd(api) => {
+            if !api.may_read_logs {
+                config.logs = None;
+            }
+            Streams::open_argocd(&api.trees, api.app.clone(), config)
+        }
+    }
 }
 
 async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<String>), Failure> {

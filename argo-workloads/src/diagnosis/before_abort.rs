@@ -8,14 +8,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Facts, Thresholds,
     context::Context,
     facts::WorkloadFact,
     finding::Severity,
     observation::rollouts,
     report::Candidate,
-    rules::{RULES, is_of_pods, is_rollout},
+    rules::{RULES, is_of_pods},
     span::{age, secs},
+    thresholds::Thresholds,
 };
 
 /// The time for which hits that no longer hold are kept: a container that crashed runs again
@@ -32,62 +32,13 @@ struct Seen {
     candidates: Vec<Candidate>,
 }
 
-/// Remembers the hits of Rollouts that are under way, and returns those of Rollouts that were
-/// aborted since.
-pub(super) fn recall(
-    facts: &mut Facts,
-    present: &[Candidate],
-    thresholds: &Thresholds,
-    now: Timestamp,
-) -> Vec<Candidate> {
-    let rollouts = || {
-        facts
-            .workloads
-            .values()
-            .filter(|fact| is_rollout(&fact.object))
-    };
-    let under_way = |fact: &&WorkloadFact| !fact.rollout.complete && fact.rollout.failed.is_none();
-    if rollouts().next().is_none() || thresholds.is_one_look() {
-        return Vec::new();
-    }
-    let mut early = match rollouts().any(|fact| under_way(&fact)) {
-        true => early(facts, thresholds, now),
-        false => Vec::new(),
-    };
-    let seen = rollouts()
-        .filter(under_way)
-        .map(|fact| Arc::clone(&fact.object.uid))
-        .map(|uid| {
-            let own = early.extract_if(.., |candidate| is_of(candidate, &uid));
-            let own = own.collect::<Vec<_>>();
-            (uid, own)
-        })
-        .collect::<Vec<_>>();
-    let recalled = rollouts()
-        .filter(|fact| {
-            fact.rollout.aborted && !facts.releases.inherited.is_inherited(&fact.object.uid)
-        })
-        .flat_map(|fact| facts.releases.before_abort.of(fact, present))
-        .collect();
-    let complete: Vec<_> = rollouts()
-        .filter(|fact| fact.rollout.complete)
-        .map(|fact| Arc::clone(&fact.object.uid))
-        .collect();
-    let memory = &mut facts.releases.before_abort;
-    complete.iter().for_each(|uid| drop(memory.0.remove(uid)));
-    for (uid, candidates) in seen {
-        memory.see(uid, candidates, now);
-    }
-    recalled
-}
-
 /// Returns the hits at pods, without patience: an abort may come before it ends.
-fn early(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Candidate> {
+fn early(context: &Context<'_>) -> Vec<Candidate> {
     let thresholds = Thresholds {
         allow_restarts: 0,
-        ..thresholds.clone()
+        ..context.thresholds.clone()
     };
-    let context = Context::new(facts, &thresholds, now);
+    let context = Context::new(context.facts, &thresholds, context.now);
     let rules = RULES.iter().filter(|rule| is_of_pods(rule));
     rules
         .flat_map(|rule| Candidate::of(rule, &context))
@@ -99,8 +50,52 @@ fn is_of(candidate: &Candidate, rollout: &str) -> bool {
     workload.is_some_and(|workload| *workload.uid == *rollout)
 }
 
+fn is_under_way(fact: &WorkloadFact) -> bool {
+    !fact.rollout.complete && fact.rollout.failed.is_none()
+}
+
 impl BeforeAbort {
-    fn see(&mut self, uid: Arc<str>, candidates: Vec<Candidate>, now: Timestamp) {
+    /// Remembers the hits of Rollouts that are under way, and returns those of Rollouts that
+    /// were aborted since.
+    pub(super) fn recall(
+        &mut self,
+        context: &Context<'_>,
+        present: &[Candidate],
+    ) -> Vec<Candidate> {
+        let facts = context.facts;
+        let workloads = facts.workloads.values();
+        let rollouts: Vec<_> = workloads.filter(|fact| fact.is_rollout()).collect();
+        if rollouts.is_empty() || context.thresholds.is_one_look() {
+            return Vec::new();
+        }
+        let is_inherited =
+            |fact: &WorkloadFact| facts.releases.inherited.is_inherited(&fact.object.uid);
+        let aborted = rollouts
+            .iter()
+            .filter(|fact| fact.rollout.aborted && !is_inherited(fact));
+        let recalled = aborted.flat_map(|fact| self.of(fact, present)).collect();
+        self.update(&rollouts, context);
+        recalled
+    }
+
+    fn update(&mut self, rollouts: &[&WorkloadFact], context: &Context<'_>) {
+        for fact in rollouts.iter().filter(|fact| fact.rollout.complete) {
+            self.0.remove(&fact.object.uid);
+        }
+        let under_way: Vec<_> = rollouts.iter().filter(|fact| is_under_way(fact)).collect();
+        if under_way.is_empty() {
+            return;
+        }
+        let mut early = early(context);
+        for fact in under_way {
+            let uid = &fact.object.uid;
+            let own = early.extract_if(.., |candidate| is_of(candidate, uid));
+            let own = own.collect();
+            self.remember(Arc::clone(uid), own, context.now);
+        }
+    }
+
+    fn remember(&mut self, uid: Arc<str>, candidates: Vec<Candidate>, now: Timestamp) {
         let is_kept = |seen: &Seen| age(now, seen.at) < secs(KEPT);
         if candidates.is_empty() && self.0.get(&uid).is_some_and(is_kept) {
             return;

@@ -9,11 +9,11 @@ use argo_core::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Thresholds,
     facts::EventFact,
     facts::{ContainerHistory, StartProblem},
     facts::{Facts, Line, PodFact, WorkloadFact, run_of},
     span::age,
+    thresholds::Thresholds,
 };
 use crate::resources::Resource;
 

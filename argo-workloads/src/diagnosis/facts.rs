@@ -12,7 +12,7 @@ use argo_core::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{before_abort::BeforeAbort, redact};
+use crate::message::log_line;
 use crate::resources::Resources;
 use crate::rollout::{Inherited, NOT_SEEN, References};
 use crate::workload::{Rollout, Workload};
@@ -91,7 +91,6 @@ pub struct Facts {
 pub(super) struct Releases {
     pub(super) inherited: Inherited,
     pub(super) references: References,
-    pub(super) before_abort: BeforeAbort,
 }
 
 /// An object that is neither a pod nor a workload.
@@ -136,6 +135,11 @@ pub(super) struct WorkloadFact {
 }
 
 impl WorkloadFact {
+    /// True for a Rollout of Argo Rollouts.
+    pub(super) fn is_rollout(&self) -> bool {
+        Rollout.names().is(&self.object.kind)
+    }
+
     /// Returns the metric that the Job measures for an analysis of Argo Rollouts.
     pub(super) fn metric(&self) -> Option<&str> {
         let annotations = self.workload.metadata.annotations.as_ref()?;
@@ -181,7 +185,6 @@ impl Facts {
             releases: Releases {
                 inherited: Inherited::new(started),
                 references: References::default(),
-                before_abort: BeforeAbort::default(),
             },
             resources: Resources::default(),
             finished_jobs: FinishedJobs::default(),
@@ -425,7 +428,7 @@ impl Facts {
     pub fn set_last_lines(&mut self, pod_uid: &str, container: &str, mut lines: Vec<Line>) {
         lines.drain(..lines.len().saturating_sub(LINES));
         for line in &mut lines {
-            line.text = redact::log_line(&line.text);
+            line.text = log_line(&line.text);
         }
         if let Some(fact) = self.pods.get(pod_uid) {
             let of_pod = self.lines.entry(Arc::clone(&fact.object.uid)).or_default();

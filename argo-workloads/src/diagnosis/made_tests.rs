@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
-use super::{EventFact, Facts, Finding, Thresholds, examine};
+use super::{EventFact, Examiner, Facts, Finding, Thresholds};
 use crate::{builtin, describe};
 
 /// Facts that a test makes, by the second of a clock that starts at 1,000.
 pub(crate) struct World {
     pub(crate) facts: Facts,
+    examiner: Examiner,
     tracked: BTreeMap<String, Tracked>,
 }
 
@@ -32,6 +33,7 @@ impl World {
     pub(crate) fn new() -> Self {
         Self {
             facts: Facts::new(at(0)),
+            examiner: Examiner::default(),
             tracked: BTreeMap::new(),
         }
     }
@@ -136,7 +138,8 @@ impl World {
     }
 
     pub(crate) fn findings(&mut self, second: i64) -> Vec<Finding> {
-        examine(&mut self.facts, &Thresholds::default(), at(second))
+        self.examiner
+            .examine(&mut self.facts, &Thresholds::default(), at(second))
     }
 
     /// `code: sentence` of each finding.

@@ -8,8 +8,8 @@ use super::{
     context::{ApplicationView, ContainerView, PodView, WorkloadView},
     facts::Line,
     finding::Severity,
-    redact,
 };
+use crate::message::without_credentials;
 
 mod error_line;
 
@@ -93,7 +93,7 @@ impl Observation {
     }
 
     pub(super) fn evidence(mut self, fact: impl AsRef<str>) -> Self {
-        let fact = redact::clean(fact.as_ref());
+        let fact = without_credentials(fact.as_ref());
         if !fact.is_empty() && !self.evidence.contains(&fact) {
             self.evidence.push(fact);
         }
@@ -114,7 +114,7 @@ impl Observation {
     /// last one.
     pub(super) fn last_log(self, lines: &[Line]) -> Self {
         let last = lines.iter().rev().map(|line| line.text.trim());
-        let last = last.map(|text| cap(&redact::clean(text), 200));
+        let last = last.map(|text| cap(&without_credentials(text), 200));
         let last = last.into_iter().find(|text| !text.is_empty());
         let mut observation = self.log(lines);
         observation.error_line = observation.error_line.or(last);

@@ -414,8 +414,6 @@ pub(super) const RULES: &[Rule] = &[
     ),
 ];
 
-pub(super) use rollouts::is_rollout_kind as is_rollout;
-
 /// True if a rule looks at the pods that may be blamed.
 pub(super) fn is_of_pods(rule: &Rule) -> bool {
     matches!(rule.check, Check::Container(_) | Check::Pod(_))

@@ -5,12 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use argo_core::{
-    AppRef, GroupKind, ObjectRef,
-    resource::{Application, Destination},
-};
+use argo_core::{AppRef, GroupKind, ObjectRef, resource::Application};
 
-use super::{TrackConfig, application, watches::WatchSpec};
+use super::{TrackConfig, application, local_cluster::LocalCluster, watches::WatchSpec};
 use crate::AppSelector;
 
 /// At most this many namespaces of children are watched on the mere chance that their cluster
@@ -34,35 +31,6 @@ pub(crate) struct Applications {
     local: LocalCluster,
     /// True once [`first_root`](Self::first_root) has returned the root.
     is_root_known: bool,
-}
-
-/// The cluster that is watched, and the destinations that certainly mean it. Any other name or
-/// URL may mean it too: objects there that carry the tracking id of an Application show it.
-#[derive(Clone, Debug)]
-pub struct LocalCluster {
-    /// True if Applications live on another cluster than the objects that they deploy. Any
-    /// destination may then be the watched cluster.
-    pub is_apart: bool,
-    /// The URL by which the cluster is reached.
-    pub url: String,
-    /// The origin of the connection, for messages: `context "prod"`.
-    pub described: String,
-}
-
-impl LocalCluster {
-    fn is_destination(&self, destination: &Destination) -> bool {
-        let server = destination.server.as_deref().unwrap_or_default();
-        let same = !server.is_empty() && address(server) == address(&self.url);
-        self.is_apart || destination.is_in_cluster() || same
-    }
-}
-
-/// Returns a URL in the form in which two of them are compared.
-fn address(url: &str) -> String {
-    let url = url.trim().trim_end_matches('/').to_ascii_lowercase();
-    let is_https = url.starts_with("https://");
-    let short = url.strip_suffix(":443").filter(|_| is_https);
-    short.map_or_else(|| url.clone(), str::to_owned)
 }
 
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use argo_core::{AppRef, argocd::Trees};
 
 use self::objects::ApiObjects;
 use super::{
-    TrackConfig, TrackStream, Tracker, access::ARGOCD, applications::LocalCluster,
+    TrackConfig, TrackStream, Tracker, access::ARGOCD, local_cluster::LocalCluster,
     stream::track_from,
 };
 

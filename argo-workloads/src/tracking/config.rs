@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use argo_core::{AppRef, client::Connection};
 use jiff::Timestamp;
 
-use super::applications::LocalCluster;
+use super::local_cluster::LocalCluster;
 use crate::{
     AppSelector, TrackingMethod,
     selector::INSTANCE_LABEL,

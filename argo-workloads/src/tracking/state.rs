@@ -14,10 +14,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{
     Explanation, TrackConfig, application,
-    applications::{Applications, Followed, LocalCluster},
+    applications::{Applications, Followed},
     explain::explain,
     index::{Change, Index, UnknownOwner},
     inferred_owner::infer_owner,
+    local_cluster::LocalCluster,
     nothing_found::NothingFound,
     notices::{self, NoticeKey, Notices},
     owner_reader::Answer,

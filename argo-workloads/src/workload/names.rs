@@ -53,6 +53,11 @@ impl Names {
         GroupKind::new(&self.group, &self.kind)
     }
 
+    /// True if these are the names of `kind`.
+    pub fn is(&self, kind: &GroupKind) -> bool {
+        kind.is(&self.group, &self.kind)
+    }
+
     /// Returns the plural with its group as RBAC names it: `deployments.apps`, `pods`.
     pub fn resource(&self) -> String {
         rbac_name(&self.plural, &self.group)

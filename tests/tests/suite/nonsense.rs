@@ -11,7 +11,7 @@ use argo_events::{EventItem, EventRecord};
 use argo_logs::{Batch, Line};
 use argo_workloads::{
     builtin, describe,
-    diagnosis::{EventFact, Facts, Thresholds, examine},
+    diagnosis::{EventFact, Examiner, Facts, Thresholds, examine},
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -165,6 +165,7 @@ fn cut(number: usize) -> String {
 struct Play {
     session: Session,
     facts: Facts,
+    examiner: Examiner,
     now: Timestamp,
     accepted: usize,
 }
@@ -304,7 +305,7 @@ impl Play {
             Thresholds::settling(),
         ] {
             for now in [self.now, Timestamp::MIN, Timestamp::MAX] {
-                for finding in examine(&mut self.facts, &thresholds, now) {
+                for finding in self.examiner.examine(&mut self.facts, &thresholds, now) {
                     let longest = |texts: &[String]| {
                         texts
                             .iter()
@@ -339,7 +340,7 @@ proptest! {
     #[test]
     fn nonsense_is_survived(steps in prop::collection::vec(prop::collection::vec(any::<u32>().prop_map(|n| n as usize), 24), 1..12)) {
         let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
-        let mut play = Play { session: Session::new(stage::config()), facts: Facts::new(now), now, accepted: 0 };
+        let mut play = Play { session: Session::new(stage::config()), facts: Facts::new(now), examiner: Examiner::default(), now, accepted: 0 };
         for numbers in &steps {
             play.step(numbers);
         }
@@ -354,6 +355,7 @@ fn some_nonsense_is_accepted() {
     let mut play = Play {
         session: Session::new(stage::config()),
         facts: Facts::new(now),
+        examiner: Examiner::default(),
         now,
         accepted: 0,
     };

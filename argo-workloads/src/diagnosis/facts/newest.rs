@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::{Facts, PodFact, WorkloadFact};
 use crate::expectation::RunningImage;
 use crate::rollout::revision;
+use crate::workload::{AnalysisRun, Experiment, Workload};
 
 impl Facts {
     /// Returns the images of the containers of the newest pods, as they are asked for and as
@@ -78,9 +79,10 @@ pub(crate) fn run_of<'a>(facts: &'a Facts, fact: &'a PodFact) -> Option<Run<'a>>
     const REVISION: &str = "rollout.argoproj.io/revision";
     let is_below_root = |owner: &&ObjectRef| owner.uid != fact.root.uid;
     let chain = std::iter::successors(fact.owner.as_ref(), |owner| owner_of(facts, &owner.uid));
-    let runs = chain.take(8).take_while(is_below_root).filter(|owner| {
-        owner.kind.is("argoproj.io", "AnalysisRun") || owner.kind.is("argoproj.io", "Experiment")
-    });
+    let runs = chain
+        .take(8)
+        .take_while(is_below_root)
+        .filter(|owner| AnalysisRun.names().is(&owner.kind) || Experiment.names().is(&owner.kind));
     let object = runs.last()?;
     let annotations = meta_of(facts, &object.uid).and_then(|meta| meta.annotations.as_ref());
     let revision = annotations.and_then(|annotations| annotations.get(REVISION));

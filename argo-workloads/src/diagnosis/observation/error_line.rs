@@ -2,7 +2,8 @@
 
 use argo_core::text::cap;
 
-use crate::diagnosis::{facts::Line, redact};
+use crate::diagnosis::facts::Line;
+use crate::message::without_credentials;
 
 /// Characters above which the line is cut.
 const MAX: usize = 200;
@@ -20,7 +21,7 @@ pub(crate) fn error_line(lines: &[Line]) -> Option<String> {
         .or_else(|| exception(&texts))
         .or_else(|| error(&texts))?;
     let text = message(found.trim());
-    let text = cap(&redact::clean(text), MAX);
+    let text = cap(&without_credentials(text), MAX);
     (!text.is_empty()).then_some(text)
 }
 
@@ -28,7 +29,7 @@ pub(crate) fn error_line(lines: &[Line]) -> Option<String> {
 pub(crate) fn last_line(lines: &[Line]) -> Option<String> {
     let mut texts = lines.iter().rev().map(|line| line.text.as_str());
     let says = |text: &&str| text.chars().any(char::is_alphabetic) && !is_frame(text);
-    let text = redact::clean(message(texts.find(says)?.trim()));
+    let text = without_credentials(message(texts.find(says)?.trim()));
     let text = cap(&text, MAX);
     (!text.is_empty()).then_some(text)
 }

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::diagnosis::{
     context::WorkloadView,
     observation::{Observation, kubectl},
-    redact::clean,
 };
+use crate::message::without_credentials;
 use argo_core::text::similar::without_numbers;
 
 /// Finds a quota that allows no more pods.
@@ -126,18 +126,18 @@ fn exceeded(message: &str) -> Option<(String, String)> {
             .split(',')
             .filter_map(|pair| pair.trim().split_once('='));
         let found = pairs.find(|(name, _)| *name == resource);
-        found.map_or_else(|| "?".to_owned(), |(_, value)| clean(value))
+        found.map_or_else(|| "?".to_owned(), |(_, value)| without_credentials(value))
     };
     let phrases = requested.split(',').filter_map(|pair| {
         let (resource, asks) = pair.trim().split_once('=')?;
         let (limit, used) = (value(limited, resource), value(used, resource));
-        let (resource, asks) = (clean(resource), clean(asks));
+        let (resource, asks) = (without_credentials(resource), without_credentials(asks));
         Some(format!(
             "allows {limit} {resource}, {used} are used and each new pod asks for {asks}"
         ))
     });
     let phrase = phrases.take(4).collect::<Vec<_>>().join(", and ");
-    (!phrase.is_empty()).then(|| (clean(name), phrase))
+    (!phrase.is_empty()).then(|| (without_credentials(name), phrase))
 }
 
 /// Parses `failed quota: compute: must specify limits.cpu for: app`
@@ -145,8 +145,8 @@ fn unspecified(message: &str) -> Option<(String, String)> {
     let (_, rest) = message.split_once("failed quota: ")?;
     let (name, what) = rest.split_once(": must specify ")?;
     Some((
-        clean(name),
-        format!("wants each container to set {}", clean(what)),
+        without_credentials(name),
+        format!("wants each container to set {}", without_credentials(what)),
     ))
 }
 
@@ -154,7 +154,7 @@ fn unspecified(message: &str) -> Option<(String, String)> {
 fn denial(message: &str) -> (String, Option<(&'static str, String)>) {
     let quoted = |after: &str| {
         let (_, rest) = message.split_once(after)?;
-        Some(clean(rest.split('"').next()?))
+        Some(without_credentials(rest.split('"').next()?))
     };
     if message.contains("error looking up service account") {
         let name = quoted("serviceaccount \"").unwrap_or_default();
@@ -162,7 +162,7 @@ fn denial(message: &str) -> (String, Option<(&'static str, String)>) {
         return (phrase, Some(("serviceaccount", name)));
     }
     if let Some((_, rest)) = message.split_once("no PriorityClass with name ") {
-        let name = clean(rest.split(' ').next().unwrap_or_default());
+        let name = without_credentials(rest.split(' ').next().unwrap_or_default());
         return (format!("priority class \"{name}\" does not exist"), None);
     }
     if let Some((_, rest)) = message.split_once("admission webhook \"") {
@@ -172,23 +172,32 @@ fn denial(message: &str) -> (String, Option<(&'static str, String)>) {
             .trim_start_matches(": ");
         let phrase = format!(
             "admission webhook {} refuses the pods: {}",
-            clean(name),
-            clean(why)
+            without_credentials(name),
+            without_credentials(why)
         );
         return (phrase, None);
     }
     if let Some(name) = quoted("failed calling webhook \"") {
         let why = message.rsplit(": ").next().unwrap_or_default();
-        let phrase = format!("admission webhook {name} cannot be reached: {}", clean(why));
+        let phrase = format!(
+            "admission webhook {name} cannot be reached: {}",
+            without_credentials(why)
+        );
         return (phrase, None);
     }
     let why = message.split_once("is forbidden: ").map(|(_, why)| why);
     match why {
         Some(why) => (
-            format!("the API server refuses the pods: {}", clean(why)),
+            format!(
+                "the API server refuses the pods: {}",
+                without_credentials(why)
+            ),
             None,
         ),
-        None => (format!("pods cannot be created: {}", clean(message)), None),
+        None => (
+            format!("pods cannot be created: {}", without_credentials(message)),
+            None,
+        ),
     }
 }
 

@@ -10,16 +10,17 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
-use super::{crashes::exit, job, rollouts::is_rollout};
+use super::{crashes::exit, job};
+use crate::message::without_credentials;
 use crate::{
     diagnosis::{
         context::WorkloadView,
         facts::{Line, WorkloadFact},
         observation::{Observation, rollouts},
-        redact::clean,
         span::{age, secs},
     },
     rollout::revision,
+    workload::{AnalysisRun, Workload},
 };
 
 /// The most characters of a measured value.
@@ -52,7 +53,7 @@ pub(super) struct Described<'a> {
 
 /// Finds the analysis because of which a Rollout has failed.
 pub(super) fn failed(view: WorkloadView<'_>) -> Option<Observation> {
-    if !is_rollout(view) || view.state.complete || view.state.waits_for_a_person() {
+    if !view.fact.is_rollout() || view.state.complete || view.state.waits_for_a_person() {
         return None;
     }
     let found = of_failure(view)?;
@@ -107,7 +108,9 @@ fn of_failure<'a>(view: WorkloadView<'a>) -> Option<Described<'a>> {
     let at = failed.find("Metric \"")?;
     let name = failed[at + 8..].split('"').next().unwrap_or_default();
     Some(Described {
-        words: clean(&failed[at..]).trim_end_matches('.').to_owned(),
+        words: without_credentials(&failed[at..])
+            .trim_end_matches('.')
+            .to_owned(),
         measured: Measured::No,
         lines: &[],
         key: name.to_owned(),
@@ -123,7 +126,7 @@ fn runs<'a>(
 ) -> impl Iterator<Item = &'a WorkloadFact> + 'a {
     let newest = revision(&view.fact.workload);
     let own = view.context.facts.workloads.values().filter(move |fact| {
-        let is_run = fact.object.kind.is("argoproj.io", "AnalysisRun");
+        let is_run = AnalysisRun.names().is(&fact.object.kind);
         is_run && fact.root.uid == view.fact.object.uid
     });
     own.filter(move |fact| {
@@ -151,7 +154,7 @@ fn ended(run: &WorkloadFact) -> Option<Timestamp> {
 
 fn from_status<'a>(run: &CurrentRun) -> Described<'a> {
     Described {
-        words: format!("{}: {}", run.name, clean(&run.message)),
+        words: format!("{}: {}", run.name, without_credentials(&run.message)),
         measured: Measured::No,
         lines: &[],
         key: run.name.clone(),
@@ -170,7 +173,7 @@ fn described<'a>(view: WorkloadView<'a>, run: &'a WorkloadFact) -> Described<'a>
     let Some(first) = bad.first() else {
         let message = status.message.as_deref().unwrap_or(phase);
         return Described {
-            words: clean(message),
+            words: without_credentials(message),
             measured: Measured::No,
             lines: &[],
             key: run.object.name.to_string(),
@@ -201,11 +204,11 @@ fn metric<'a>(
     run: &'a WorkloadFact,
     result: &MetricResult,
 ) -> (String, Measured, &'a [Line]) {
-    let name = clean(&result.name);
+    let name = without_credentials(&result.name);
     let mut last = result.measurements.iter().rev();
     let last = last.find(|measurement| measurement.phase == result.phase);
     if let Some(value) = last.and_then(|last| last.value.as_deref()) {
-        let value = cap(&clean(value), VALUE);
+        let value = cap(&without_credentials(value), VALUE);
         let wanted = wanted(&run.workload, &result.name, &result.phase);
         let words = format!("metric {name} is {value}{wanted}{}", counts(result));
         return (words, Measured::Yes, &[]);
@@ -215,7 +218,7 @@ fn metric<'a>(
     }
     let message = last.and_then(|last| last.message.as_deref());
     let message = message.or(result.message.as_deref()).unwrap_or_default();
-    let why = match clean(message).trim_end_matches('.') {
+    let why = match without_credentials(message).trim_end_matches('.') {
         "" => String::new(),
         message => format!(": {message}"),
     };
@@ -231,7 +234,7 @@ fn metric<'a>(
 fn wanted(run: &WorkloadObject, name: &str, phase: &str) -> String {
     let metric = run.spec.metrics.iter().find(|metric| metric.name == name);
     let condition = |text: Option<&String>| {
-        let text = cap(&clean(text?.trim()), 2 * VALUE);
+        let text = cap(&without_credentials(text?.trim()), 2 * VALUE);
         (!text.is_empty()).then_some(text)
     };
     let success = condition(metric.and_then(|metric| metric.success_condition.as_ref()));

@@ -11,8 +11,8 @@ use crate::diagnosis::{
     context::{ContainerView, PodView},
     facts::StartProblemKind,
     observation::{Observation, kubectl},
-    redact::clean,
 };
+use crate::message::without_credentials;
 
 /// A reference that leads nowhere.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +54,11 @@ impl Missing {
         };
         let key = message.rsplit(" key: ").next().unwrap_or_default();
         Self {
-            cause: format!("{title} \"{}\" has no key \"{}\"", clean(name), clean(key)),
+            cause: format!(
+                "{title} \"{}\" has no key \"{}\"",
+                without_credentials(name),
+                without_credentials(key)
+            ),
             object: Some((kind, name.to_owned())),
         }
     }
@@ -83,7 +87,11 @@ fn key(message: &str) -> Option<Missing> {
         let (kind, name) = rest.split_once(' ')?;
         let name = name.rsplit('/').next().unwrap_or(name);
         let name = name.trim_end_matches([',', '.', '"']);
-        let cause = format!("{kind} \"{}\" has no key \"{}\"", clean(name), clean(key));
+        let cause = format!(
+            "{kind} \"{}\" has no key \"{}\"",
+            without_credentials(name),
+            without_credentials(key)
+        );
         let kind = if kind == "Secret" {
             "secret"
         } else {
@@ -102,7 +110,10 @@ fn key(message: &str) -> Option<Missing> {
         "ConfigMap"
     };
     Some(Missing {
-        cause: format!("a {kind} that a volume uses has no key \"{}\"", clean(key)),
+        cause: format!(
+            "a {kind} that a volume uses has no key \"{}\"",
+            without_credentials(key)
+        ),
         object: None,
     })
 }
@@ -119,7 +130,7 @@ fn object(message: &str) -> Option<Missing> {
         };
         if rest.starts_with(" not found") {
             return Some(Missing {
-                cause: format!("{title} \"{}\" does not exist", clean(name)),
+                cause: format!("{title} \"{}\" does not exist", without_credentials(name)),
                 object: Some((kind, name.to_owned())),
             });
         }
@@ -168,7 +179,7 @@ pub(super) fn runs_as_root(view: &ContainerView<'_>) -> Option<Observation> {
     let cause = format!(
         "{} must not run as root and image {} does",
         view.label(),
-        clean(view.image())
+        without_credentials(view.image())
     );
     let next = kubectl(view.pod.namespace(), &["describe", "pod", view.pod.name()]);
     Some(
@@ -230,7 +241,7 @@ fn config_error<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str)> {
 fn volume(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("for volume \"")?;
     let (name, _) = rest.split_once('"')?;
-    Some(clean(name))
+    Some(without_credentials(name))
 }
 
 fn with_next(observation: Observation, missing: &Missing, pod: PodView<'_>) -> Observation {

@@ -12,9 +12,9 @@ use crate::diagnosis::{
     code::Code,
     context::{ContainerView, Role},
     observation::{Observation, kubectl},
-    redact::clean,
     span::span,
 };
+use crate::message::without_credentials;
 
 /// Returns the restarts allowed to a failure that is the same each time: it needs no third
 /// try, while other crashes may have waited for something.
@@ -46,8 +46,14 @@ pub(super) fn memory_limit(pod: &Pod, container: &Container) -> String {
     let own = container.resources.limits.get("memory");
     let of_pod = pod.spec.resources.limits.get("memory");
     match (own, of_pod) {
-        (Some(limit), _) => format!("at its memory limit of {}", clean(&memory(limit))),
-        (None, Some(limit)) => format!("at the pod's memory limit of {}", clean(&memory(limit))),
+        (Some(limit), _) => format!(
+            "at its memory limit of {}",
+            without_credentials(&memory(limit))
+        ),
+        (None, Some(limit)) => format!(
+            "at the pod's memory limit of {}",
+            without_credentials(&memory(limit))
+        ),
         (None, None) => {
             "for memory although it has no limit (the node or its cgroup ran out)".to_owned()
         }
@@ -58,7 +64,7 @@ pub(super) fn memory_limit(pod: &Pod, container: &Container) -> String {
 /// runtime reports it in the log only (exit 1 or 255).
 pub(super) fn exec_format(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::ExecFormat, allowed_if_certain(view))?;
-    let image = clean(view.image());
+    let image = without_credentials(view.image());
     let label = view.label();
     let cause = format!(
         "{label} cannot run its program: it is for another processor, or a script without #! (exec format error; image {image})"
@@ -110,7 +116,7 @@ pub(super) fn init_hangs(view: &ContainerView<'_>) -> Option<Observation> {
     let ran = span(view.context().age(since));
     let mut cause = format!("{} has not ended after {ran}", view.label());
     if let Some(line) = view.lines().last() {
-        cause = format!("{cause}; last line: {}", clean(&line.text));
+        cause = format!("{cause}; last line: {}", without_credentials(&line.text));
     }
     let (namespace, pod) = (view.pod.namespace(), view.pod.name());
     let observation = Observation::suspicious(since, cause)

@@ -13,9 +13,9 @@ use crate::diagnosis::{
     facts::{End, EventFact, Line},
     finding::Severity,
     observation::{Observation, kubectl},
-    redact::clean,
     span::{secs, span},
 };
+use crate::message::without_credentials;
 
 /// The ends of a container in this rollout.
 pub(super) struct Crashes<'a> {
@@ -243,7 +243,9 @@ fn end_fact(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> String {
         .message
         .as_deref()
         .filter(|_| !is_start_error(view, end));
-    let message = message.map_or(String::new(), |text| format!(": {}", clean(text)));
+    let message = message.map_or(String::new(), |text| {
+        format!(": {}", without_credentials(text))
+    });
     let time = crashes.last.time().strftime("%H:%M:%S").to_string();
     let (restarts, s) = (restarts(view), if restarts(view) == 1 { "" } else { "s" });
     let code = end.exit_code;
@@ -352,7 +354,7 @@ pub(super) fn start_phrase(text: &str) -> String {
     let rest = &text[start.unwrap_or(0)..];
     let rest = rest.strip_suffix(": unknown").unwrap_or(rest);
     if let Some(words) = super::start_error::words(rest) {
-        return clean(&words);
+        return without_credentials(&words);
     }
     let program = rest
         .strip_prefix("exec: \"")
@@ -364,9 +366,9 @@ pub(super) fn start_phrase(text: &str) -> String {
                 .strip_prefix(&format!("stat {program}: "))
                 .unwrap_or(why);
             let why = why.strip_suffix(": unknown").unwrap_or(why);
-            clean(&format!("{program}: {why}"))
+            without_credentials(&format!("{program}: {why}"))
         }
-        None => clean(rest),
+        None => without_credentials(rest),
     }
 }
 

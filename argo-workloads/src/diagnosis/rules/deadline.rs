@@ -5,8 +5,8 @@ use argo_core::Runs;
 use crate::diagnosis::{
     context::WorkloadView,
     observation::{Observation, kubectl},
-    redact::clean,
 };
+use crate::message::without_credentials;
 
 /// Finds a Deployment past its progress deadline, or a Rollout that is degraded. It is a
 /// symptom: whatever else holds the rollout up is its cause and takes its place. There is no
@@ -31,7 +31,10 @@ pub(super) fn exceeded(view: WorkloadView<'_>) -> Option<Observation> {
         (Some(ready), Some(desired)) => format!("; {ready} of {desired} ready"),
         _ => String::new(),
     };
-    let cause = format!("the controller gave up: {}{counts}", clean(failed));
+    let cause = format!(
+        "the controller gave up: {}{counts}",
+        without_credentials(failed)
+    );
     let kind = view.fact.object.kind.kind.to_ascii_lowercase();
     let next = kubectl(
         &view.fact.object.namespace,

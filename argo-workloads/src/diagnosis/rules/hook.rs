@@ -7,8 +7,8 @@ use crate::diagnosis::{
     context::{ApplicationView, WorkloadView, nothing_deployed, severity, was_terminated},
     facts::WorkloadFact,
     observation::{Observation, kubectl},
-    redact::clean,
 };
+use crate::message::without_credentials;
 
 /// Finds a hook whose Job failed. Its name is part of the cause: the sync stops with it.
 pub(super) fn job_failed(view: WorkloadView<'_>) -> Option<Observation> {
@@ -50,8 +50,11 @@ fn observation(
     operation: &OperationState,
     hook: &ResourceResult,
 ) -> Observation {
-    let phase = clean(hook.hook_type.as_deref().unwrap_or_default());
-    let (kind, name) = (clean(&hook.kind), clean(&hook.name));
+    let phase = without_credentials(hook.hook_type.as_deref().unwrap_or_default());
+    let (kind, name) = (
+        without_credentials(&hook.kind),
+        without_credentials(&hook.name),
+    );
     let mut cause = format!("{phase} hook {kind}/{name} failed");
     if let Some(message) = message(hook) {
         cause = format!("{cause}: {message}");
@@ -88,7 +91,7 @@ fn is_hook(fact: &WorkloadFact, result: &ResourceResult) -> bool {
 
 /// Returns the message of a hook's health, unless it only says that the hook failed.
 fn message(hook: &ResourceResult) -> Option<String> {
-    let message = clean(hook.message.as_deref()?);
+    let message = without_credentials(hook.message.as_deref()?);
     let is_telling =
         !message.is_empty() && message != "Job has reached the specified backoff limit";
     is_telling.then_some(message)

@@ -6,8 +6,8 @@ use crate::diagnosis::{
     context::ContainerView,
     facts::StartProblemKind,
     observation::{Observation, kubectl},
-    redact::clean,
 };
+use crate::message::without_credentials;
 
 use super::pull_error::PullError;
 
@@ -82,7 +82,7 @@ fn image(view: &ContainerView<'_>, message: &str) -> String {
     let references = volumes.filter_map(|volume| volume.image.as_ref()?.reference.as_deref());
     let mut named = references.filter(|reference| *reference != own);
     let quoted = |reference: &&str| message.contains(&format!("\"{reference}\""));
-    clean(named.find(quoted).unwrap_or(own))
+    without_credentials(named.find(quoted).unwrap_or(own))
 }
 
 fn phrase(view: &ContainerView<'_>, error: PullError, image: &str) -> String {
@@ -101,7 +101,7 @@ fn phrase(view: &ContainerView<'_>, error: PullError, image: &str) -> String {
         PullError::DiskFull => {
             let node = view.pod.fact.pod.spec.node_name.as_deref();
             let node = node.map_or("the node".to_owned(), |node| {
-                format!("node {}", clean(node))
+                format!("node {}", without_credentials(node))
             });
             format!("{node} has no disk space left for image {image}")
         }
@@ -115,7 +115,7 @@ fn phrase(view: &ContainerView<'_>, error: PullError, image: &str) -> String {
 /// removed first: a part of one could not be recognized any more.
 fn details(error: PullError, message: &str) -> String {
     let start = message.rfind("dial tcp").unwrap_or(0);
-    let message = clean(&message[start..]);
+    let message = without_credentials(&message[start..]);
     let why = message.rsplit(": ").next().unwrap_or_default();
     match error {
         PullError::DiskFull | PullError::Cancelled | PullError::RateLimited => String::new(),
@@ -130,7 +130,7 @@ fn details(error: PullError, message: &str) -> String {
 /// Returns the rule that an image name breaks, the last part of the runtime's text.
 fn name_rule(message: &str) -> String {
     match message.rsplit_once("invalid reference format: ") {
-        Some((_, rule)) => format!(": {}", clean(rule)),
+        Some((_, rule)) => format!(": {}", without_credentials(rule)),
         None => String::new(),
     }
 }

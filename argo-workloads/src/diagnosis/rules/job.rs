@@ -14,9 +14,9 @@ use crate::diagnosis::{
     context::{ContainerView, PodView, Role, WorkloadView, is_disrupted},
     facts::{Facts, PodFact, WorkloadFact},
     observation::{Observation, kubectl},
-    redact::clean,
     span::span,
 };
+use crate::message::without_credentials;
 
 /// Finds a Job that failed and is no hook.
 pub(super) fn failed(view: WorkloadView<'_>) -> Option<Observation> {
@@ -281,10 +281,10 @@ fn unstarted(facts: &Facts, job: &WorkloadFact) -> Option<String> {
             return None;
         }
         let told = || {
-            let message = clean(status.message.as_deref().unwrap_or_default());
+            let message = without_credentials(status.message.as_deref().unwrap_or_default());
             Some(format!(
                 "was refused ({}): {message}",
-                clean(status.reason.as_deref()?)
+                without_credentials(status.reason.as_deref()?)
             ))
         };
         disruption(&fact.pod).or_else(told)
@@ -306,7 +306,7 @@ pub(super) fn disruption(pod: &Pod) -> Option<String> {
         .as_deref()
         .filter(|text| !text.is_empty());
     let message = condition.and_then(|condition| condition.message.as_deref());
-    let message = clean(own.or(message).unwrap_or_default());
+    let message = without_credentials(own.or(message).unwrap_or_default());
     let message = message.trim_end_matches('.');
     let told = |what: &str| match message {
         "" => what.to_owned(),

@@ -3,9 +3,9 @@
 use crate::diagnosis::{
     context::{PodView, WorkloadView},
     observation::{Observation, kubectl},
-    redact::clean,
     span::{age, secs, span},
 };
+use crate::message::without_credentials;
 
 /// Evictions from which on they are a finding. A single one is everyday life in a cluster:
 /// the pod is replaced.
@@ -28,7 +28,10 @@ pub(super) fn evicted(view: WorkloadView<'_>) -> Option<Observation> {
         created.map(|time| time.0)
     });
     let since = times.min().unwrap_or(view.context.now);
-    let cause = format!("{count} pods were evicted: {}", clean(message));
+    let cause = format!(
+        "{count} pods were evicted: {}",
+        without_credentials(message)
+    );
     let next = kubectl(last.namespace(), &["describe", "pod", last.name()]);
     Some(
         Observation::suspicious(since, cause)
@@ -55,7 +58,7 @@ pub(super) fn lost(view: PodView<'_>) -> Option<Observation> {
         .node_name
         .as_deref()
         .unwrap_or("(unknown)");
-    let cause = format!("node {} does not answer", clean(node));
+    let cause = format!("node {} does not answer", without_credentials(node));
     let next = kubectl("", &["describe", "node", node]);
     is_lost.then(|| {
         Observation::suspicious(since, cause)
@@ -86,7 +89,7 @@ pub(super) fn never_took(view: PodView<'_>) -> Option<Observation> {
     let bound = bound.and_then(|condition| condition.last_transition_time.as_ref());
     let since = bound.or(pod.metadata.creation_timestamp.as_ref())?.0;
     let lasted = span(view.context.age(since));
-    let node_name = clean(node);
+    let node_name = without_credentials(node);
     let cause = format!(
         "node {node_name} has not taken the pod for {lasted}: there is no such node, or its kubelet does not run"
     );
@@ -127,7 +130,7 @@ pub(super) fn stuck(view: PodView<'_>) -> Option<Observation> {
         [first, ..] => {
             format!(
                 "finalizer {} keeps {pod} pod, {overdue} after its grace period",
-                clean(first)
+                without_credentials(first)
             )
         }
     };
@@ -135,7 +138,7 @@ pub(super) fn stuck(view: PodView<'_>) -> Option<Observation> {
     let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
     Some(
         Observation::suspicious(since, cause)
-            .key(clean(&key))
+            .key(without_credentials(&key))
             .next(next),
     )
 }
@@ -192,7 +195,7 @@ pub(super) fn old_pod_blocks(view: PodView<'_>) -> Option<Observation> {
     let lasted = span(age(view.context.now, unready));
     let cause = format!(
         "pod {} of an old revision has not been ready for {lasted}, and the {} replaces no pod before it is",
-        clean(view.name()),
+        without_credentials(view.name()),
         set.object.kind.kind
     );
     let next = kubectl(view.namespace(), &["delete", "pod", view.name()]);

@@ -16,9 +16,9 @@ use crate::diagnosis::{
     context::{ApplicationView, WorkloadView, nothing_deployed, severity, was_terminated},
     facts::Claim,
     observation::{Observation, kubectl},
-    redact::clean,
     span::{age, secs},
 };
+use crate::message::without_credentials;
 
 /// Sync results that are listed as evidence at most.
 const RESULTS: usize = 5;
@@ -80,7 +80,7 @@ fn with_advice(
 /// results.
 fn reasons(refused: &[&ResourceResult]) -> String {
     let reason = |result: &&ResourceResult| {
-        let message = clean(result.message.as_deref().unwrap_or_default());
+        let message = without_credentials(result.message.as_deref().unwrap_or_default());
         without_numbers(&message.replace(&format!("\"{}\"", result.name), "#"))
     };
     let reasons: BTreeSet<String> = refused.iter().map(reason).collect();
@@ -99,7 +99,7 @@ fn sync_phrase(operation: &OperationState, refused: &[&ResourceResult]) -> Strin
     match refused {
         [] => {
             let message = operation.message.as_deref().unwrap_or("no reason is given");
-            format!("{when}: {}", clean(message))
+            format!("{when}: {}", without_credentials(message))
         }
         [one] => format!("{when}: {}", result_phrase(one)),
         [first, rest @ ..] => {
@@ -111,9 +111,12 @@ fn sync_phrase(operation: &OperationState, refused: &[&ResourceResult]) -> Strin
 
 /// Describes a result: `Deployment/web: spec.replicas: Invalid value: -1`
 fn result_phrase(result: &ResourceResult) -> String {
-    let message = clean(result.message.as_deref().unwrap_or_default());
+    let message = without_credentials(result.message.as_deref().unwrap_or_default());
     let is_invalid = format!("\"{}\" is invalid: ", result.name);
-    let (kind, name) = (clean(&result.kind), clean(&result.name));
+    let (kind, name) = (
+        without_credentials(&result.kind),
+        without_credentials(&result.name),
+    );
     match message.split_once(&is_invalid) {
         Some((_, why)) => format!("{kind}/{name} is invalid: {}", cap(why, 200)),
         None => format!("{kind}/{name}: {}", cap(&message, 200)),
@@ -132,7 +135,7 @@ pub(super) fn comparison_error(view: &ApplicationView<'_>) -> Vec<Observation> {
     let observations = errors.take(RESULTS).map(|condition| {
         let since = condition.last_transition_time.as_ref();
         let since = since.map_or(view.context.facts.started, |time| time.0);
-        let message = clean(innermost(&condition.message));
+        let message = without_credentials(innermost(&condition.message));
         let cause = format!("Argo CD cannot work out what to deploy: {message}");
         let next = format!(
             "argocd app get {} --hard-refresh",
@@ -175,7 +178,7 @@ fn warned(messages: &[&str], since: Timestamp) -> Option<Observation> {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    let told = clean(first.trim_end_matches('.'));
+    let told = without_credentials(first.trim_end_matches('.'));
     let cause = format!("{told}{more}: each undoes what the other applies");
     let observation = Observation::suspicious(since, cause);
     let rest = rest.iter().take(RESULTS);
@@ -192,7 +195,7 @@ fn claimed<'a>(claims: impl Iterator<Item = &'a Claim>) -> Option<Observation> {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    let (object, by) = (&first.object, clean(&first.by));
+    let (object, by) = (&first.object, without_credentials(&first.by));
     let cause = if first.came_back {
         format!(
             "{object}{more} carries the tracking id of application {by} in turn with this one's: each undoes what the other applies"
@@ -234,7 +237,7 @@ pub(super) fn suspended(view: &ApplicationView<'_>) -> Vec<Observation> {
 
 /// Finds a Deployment or Job that someone paused.
 pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
-    if !view.state.waits_for_a_person() || super::rollouts::is_rollout(view) {
+    if !view.state.waits_for_a_person() || view.fact.is_rollout() {
         return None;
     }
     let since = ["Progressing", "Suspended"];
@@ -246,9 +249,9 @@ pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
     } else if waiting.is_empty() {
         "it is paused".to_owned()
     } else if waiting.starts_with("paused") {
-        format!("the rollout is {}", clean(waiting))
+        format!("the rollout is {}", without_credentials(waiting))
     } else {
-        format!("the rollout waits for {}", clean(waiting))
+        format!("the rollout waits for {}", without_credentials(waiting))
     };
     let observation = Observation::suspicious(since, cause);
     Some(match &view.fact.traits.resume {
@@ -313,7 +316,7 @@ pub(super) fn already_degraded(view: &ApplicationView<'_>) -> Vec<Observation> {
 fn broken_workloads(view: &ApplicationView<'_>) -> Vec<String> {
     let cron_jobs = view.context.workloads().filter_map(unsuccessful_run);
     let failed = view.context.workloads().filter_map(|workload| {
-        let why = clean(workload.state.failed.as_deref()?);
+        let why = without_credentials(workload.state.failed.as_deref()?);
         let types = ["Failed", "FailureTarget", "Progressing", "ReplicaFailure"];
         let since = types
             .iter()

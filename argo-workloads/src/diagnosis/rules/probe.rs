@@ -13,9 +13,9 @@ use crate::diagnosis::{
     context::{ContainerView, PodView},
     facts::EventFact,
     observation::{Observation, kubectl},
-    redact::clean,
     span::{secs, span},
 };
+use crate::message::without_credentials;
 
 /// Finds a container that is killed for a probe again and again.
 pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
@@ -101,7 +101,7 @@ pub(super) fn gate(view: PodView<'_>) -> Option<Observation> {
         return None;
     }
     let since = ready.last_transition_time.as_ref()?.0;
-    let message = clean(ready.message.as_deref().unwrap_or_default());
+    let message = without_credentials(ready.message.as_deref().unwrap_or_default());
     let cause = format!("containers are ready but a readiness gate is not: {message}");
     let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
     Some(Observation::suspicious(since, cause).next(next))
@@ -169,9 +169,9 @@ fn answer_phrase(probe: Option<&Probe>, message: &str) -> String {
     let asked = probe.map_or_else(|| "the probe".to_owned(), asked);
     let code = answer.strip_prefix("HTTP probe failed with statuscode: ");
     if let Some(code) = code {
-        return format!("{asked} answers {}", clean(code));
+        return format!("{asked} answers {}", without_credentials(code));
     }
-    let said = network(answer).map_or_else(|| clean(answer), str::to_owned);
+    let said = network(answer).map_or_else(|| without_credentials(answer), str::to_owned);
     let is_command = probe.is_some_and(|probe| probe.exec.is_some());
     match (said.is_empty(), is_command) {
         (true, _) => format!("{asked} fails"),
@@ -208,14 +208,14 @@ fn network(answer: &str) -> Option<&'static str> {
 /// may hold a password.
 fn asked(probe: &Probe) -> String {
     let port = |port: &Option<serde_json::Value>| match port {
-        Some(serde_json::Value::String(name)) => format!(" on port {}", clean(name)),
+        Some(serde_json::Value::String(name)) => format!(" on port {}", without_credentials(name)),
         Some(serde_json::Value::Number(number)) => format!(" on port {number}"),
         _ => String::new(),
     };
     if let Some(get) = &probe.http_get {
         let path = get.path.as_deref().unwrap_or("/");
         let path = path.split('?').next().unwrap_or_default();
-        return format!("GET {}{}", clean(path), port(&get.port));
+        return format!("GET {}{}", without_credentials(path), port(&get.port));
     }
     if let Some(socket) = &probe.tcp_socket {
         return format!("a connection{}", port(&socket.port));
@@ -225,7 +225,7 @@ fn asked(probe: &Probe) -> String {
     }
     let program = probe.exec.as_ref().and_then(|exec| exec.command.first());
     match program {
-        Some(program) => format!("command {}", clean(program)),
+        Some(program) => format!("command {}", without_credentials(program)),
         None => "the probe".to_owned(),
     }
 }

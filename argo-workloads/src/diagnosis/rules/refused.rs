@@ -13,8 +13,8 @@ use crate::diagnosis::{
     context::{PodView, WorkloadView},
     finding::Severity,
     observation::{Observation, kubectl},
-    redact::clean,
 };
+use crate::message::without_credentials;
 
 /// Refusals of one workload that are a finding where another pod may fare better. A single one
 /// may be a race of two pods for one place.
@@ -81,7 +81,7 @@ fn observation(
         .filter_map(|pod| pod.fact.pod.spec.node_name.as_deref())
         .collect();
     let who = match nodes.first() {
-        Some(node) if nodes.len() == 1 => format!("node {}", clean(node)),
+        Some(node) if nodes.len() == 1 => format!("node {}", without_credentials(node)),
         _ => format!("{} nodes", nodes.len().max(1)),
     };
     let what = match refused.len() {
@@ -89,7 +89,7 @@ fn observation(
         count => format!("{count} pods"),
     };
     let verb = if nodes.len() > 1 { "refuse" } else { "refuses" };
-    let reason = clean(refusal.reason);
+    let reason = without_credentials(refusal.reason);
     let cause = format!("{who} {verb} {what} ({reason}): {}", refusal.words());
     let since = refused.iter().filter_map(|pod| created(*pod)).min();
     let since = since.unwrap_or(last.context.now);
@@ -146,7 +146,7 @@ impl<'a> Refusal<'a> {
         let told = told.strip_prefix(&named).unwrap_or(told);
         match told {
             "" => "it gives no reason".to_owned(),
-            told => clean(told.trim_end_matches('.')),
+            told => without_credentials(told.trim_end_matches('.')),
         }
     }
 }
@@ -178,7 +178,7 @@ impl<'a> Shortage<'a> {
     fn words(&self) -> String {
         let amount = |value: i64| amount(self.resource, value);
         let (requested, capacity) = (amount(self.requested), amount(self.capacity));
-        let (used, resource) = (amount(self.used), clean(self.resource));
+        let (used, resource) = (amount(self.used), without_credentials(self.resource));
         format!(
             "the pod asks for {requested} {resource}, the node has {capacity} and {used} are in use"
         )

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use crate::diagnosis::{
     context::ResourceView,
     observation::{Observation, kubectl},
-    redact::clean,
     span::{age, secs, span},
 };
+use crate::message::without_credentials;
 use crate::resources::{Health, Live, Wait};
 
 /// Characters of a reason; the rest is evidence.
@@ -92,7 +92,11 @@ fn notes(view: ResourceView<'_>, observation: Observation) -> Observation {
         };
     };
     match view.context.event(uid, |event| event.type_ == "Warning") {
-        Some(event) => observation.evidence(format!("{}: {}", event.reason, clean(&event.message))),
+        Some(event) => observation.evidence(format!(
+            "{}: {}",
+            event.reason,
+            without_credentials(&event.message)
+        )),
         None => observation,
     }
 }

@@ -3,28 +3,18 @@
 //! Phase and message tell (argo-rollouts `utils/rollout/rolloututil.go`); events do not, since
 //! the controller drops most of them.
 
-use argo_core::{ObjectRef, PausedBy};
+use argo_core::PausedBy;
 
 use super::analysis::{self, Measured};
 use crate::diagnosis::{
     context::WorkloadView,
     observation::{Observation, rollouts},
-    redact::clean,
 };
-
-/// True for the kind Rollout of Argo Rollouts.
-pub(crate) fn is_rollout_kind(object: &ObjectRef) -> bool {
-    object.kind.is("argoproj.io", "Rollout")
-}
-
-/// True for a Rollout.
-pub(super) fn is_rollout(view: WorkloadView<'_>) -> bool {
-    is_rollout_kind(&view.fact.object)
-}
+use crate::message::without_credentials;
 
 /// Finds a Rollout that is paused until a person acts.
 pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
-    if !is_rollout(view) || !view.state.waits_for_a_person() {
+    if !view.fact.is_rollout() || !view.state.waits_for_a_person() {
         return None;
     }
     let pause = view.state.pause?;
@@ -61,7 +51,7 @@ pub(super) fn paused(view: WorkloadView<'_>) -> Option<Observation> {
 /// Finds a Rollout that went back to its old revision.
 pub(super) fn aborted(view: WorkloadView<'_>) -> Option<Observation> {
     let failed = view.state.failed.as_deref()?;
-    if !is_rollout(view) || !view.state.aborted || invalid_message(view).is_some() {
+    if !view.fact.is_rollout() || !view.state.aborted || invalid_message(view).is_some() {
         return None;
     }
     let time = view.fact.workload.status.aborted_at.as_ref();
@@ -74,11 +64,17 @@ pub(super) fn aborted(view: WorkloadView<'_>) -> Option<Observation> {
     let (cause, next) = match update.map(|update| update.split_once(": ").ok_or(update)) {
         // The controller names its reason; a person has none.
         Some(Ok((revision, why))) => (
-            format!("the update to {revision} was aborted: {}", clean(why)),
+            format!(
+                "the update to {revision} was aborted: {}",
+                without_credentials(why)
+            ),
             look,
         ),
         Some(Err(revision)) => (format!("someone aborted the update to {revision}"), retry),
-        None => (format!("the update was aborted: {}", clean(message)), look),
+        None => (
+            format!("the update was aborted: {}", without_credentials(message)),
+            look,
+        ),
     };
     let cause = cause.trim_end_matches('.').to_owned();
     let observation = Observation::doomed(since, cause).key("aborted").next(next);
@@ -87,7 +83,7 @@ pub(super) fn aborted(view: WorkloadView<'_>) -> Option<Observation> {
 
 /// Finds a Rollout whose spec the controller refuses.
 pub(super) fn invalid(view: WorkloadView<'_>) -> Option<Observation> {
-    if !is_rollout(view) {
+    if !view.fact.is_rollout() {
         return None;
     }
     let message = invalid_message(view)?;
@@ -99,7 +95,7 @@ pub(super) fn invalid(view: WorkloadView<'_>) -> Option<Observation> {
     let since = time.map_or(view.context.now, |time| time.0);
     let object = &view.fact.object;
     let own = format!("The Rollout \"{}\" is invalid: ", object.name);
-    let message = clean(message);
+    let message = without_credentials(message);
     let why = message.strip_prefix(&own).unwrap_or(&message);
     let cause = format!("the controller refuses the spec: {why}");
     let next = rollouts(object, &["get", "rollout"]);

@@ -9,9 +9,9 @@ use crate::diagnosis::{
     context::PodView,
     finding::Severity,
     observation::{Observation, kubectl},
-    redact::clean,
     span::secs,
 };
+use crate::message::without_credentials;
 use argo_core::{resource::PodSpec, text::similar::without_numbers};
 
 /// Finds a pod without a node. A cluster may be adding a node: kstatus' 15 s are too hasty.
@@ -29,7 +29,7 @@ pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
     let (cause, key) = match &reasons {
         Some(reasons) => (fits_nowhere(view, reasons), reasons.words()),
         None => {
-            let message = clean(message);
+            let message = without_credentials(message);
             (format!("no node takes the pod: {message}"), message)
         }
     };
@@ -76,11 +76,14 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
     });
     let claim = failure.map(|(name, _)| name);
     let claim = named.or(claim).or(claims.first().copied());
-    let name = clean(claim.unwrap_or("(unknown)"));
+    let name = without_credentials(claim.unwrap_or("(unknown)"));
     let gone = named.is_some() && message.contains("not found");
     let cause = match failure {
         _ if gone => format!("claim {name} does not exist"),
-        Some((_, event)) => format!("claim {name} gets no volume: {}", clean(&event.message)),
+        Some((_, event)) => format!(
+            "claim {name} gets no volume: {}",
+            without_credentials(&event.message)
+        ),
         None => format!("claim {name} gets no volume"),
     };
     let next = kubectl(view.namespace(), &["describe", "pvc", claim.unwrap_or("")]);
@@ -129,7 +132,13 @@ const TAINTED: &str = "with a taint that the pod does not tolerate";
 /// Labels and values that a pod's selector and affinity ask of a node.
 fn labels(spec: &PodSpec) -> Vec<String> {
     let selector = spec.node_selector.iter();
-    let selected = selector.map(|(key, value)| format!("{}={}", clean(key), clean(value)));
+    let selected = selector.map(|(key, value)| {
+        format!(
+            "{}={}",
+            without_credentials(key),
+            without_credentials(value)
+        )
+    });
     let terms = spec
         .affinity
         .node_affinity
@@ -138,8 +147,8 @@ fn labels(spec: &PodSpec) -> Vec<String> {
         .iter();
     let expressions = terms.flat_map(|term| &term.match_expressions);
     let affine = expressions.map(|expression| {
-        let values = clean(&expression.values.join(" or "));
-        let key = clean(&expression.key);
+        let values = without_credentials(&expression.values.join(" or "));
+        let key = without_credentials(&expression.key);
         match expression.operator.as_str() {
             "In" => format!("{key}={values}"),
             "NotIn" => format!("{key} not {values}"),
@@ -215,7 +224,7 @@ fn reasons(message: &str) -> Option<Reasons> {
 /// Translates the scheduler's words into plain ones, where they are known.
 fn describe(why: &str) -> String {
     if let Some(resource) = why.strip_prefix("Insufficient ") {
-        return format!("too small ({})", clean(resource));
+        return format!("too small ({})", without_credentials(resource));
     }
     const TEXTS: [(&str, &str); 9] = [
         ("Too many pods", "full of pods"),
@@ -245,11 +254,11 @@ fn describe(why: &str) -> String {
         (Some((_, TAINTED)), Some((taint, _))) => {
             format!(
                 "with a taint that the pod does not tolerate ({})",
-                clean(taint)
+                without_credentials(taint)
             )
         }
         (Some((_, words)), _) => (*words).to_owned(),
-        _ => clean(why),
+        _ => without_credentials(why),
     }
 }
 
@@ -279,7 +288,10 @@ fn requested(view: PodView<'_>, resource: &str) -> Option<String> {
         let amount = resources.requests.get(resource);
         amount.or(resources.limits.get(resource))
     });
-    let amounts: Vec<String> = amounts.take(5).map(|amount| clean(amount)).collect();
+    let amounts: Vec<String> = amounts
+        .take(5)
+        .map(|amount| without_credentials(amount))
+        .collect();
     (!amounts.is_empty()).then(|| amounts.join(" + "))
 }
 

@@ -1,6 +1,5 @@
 //! Controllers that do not look at their objects.
 
-use super::rollouts::is_rollout;
 use crate::{
     diagnosis::{
         context::WorkloadView,
@@ -24,7 +23,7 @@ pub(super) fn has_not_seen(view: WorkloadView<'_>) -> Option<Observation> {
         true => String::new(),
         false => format!(" for {}", span(lasted)),
     };
-    let (who, next) = if is_rollout(view) {
+    let (who, next) = if view.fact.is_rollout() {
         let label = ["-l", "app.kubernetes.io/component=rollouts-controller"];
         let arguments = [&["get", "deployments", "-A"], &label[..]].concat();
         ("the controller of Argo Rollouts", kubectl("", &arguments))

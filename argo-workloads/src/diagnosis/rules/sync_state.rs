@@ -15,9 +15,9 @@ use crate::diagnosis::{
     context::ApplicationView,
     finding::Severity,
     observation::{Observation, quoted},
-    redact::clean,
     span::{age, span},
 };
+use crate::message::without_credentials;
 use crate::resources::{Health, Live};
 
 /// Resources that a sentence names; the rest is counted.
@@ -197,7 +197,7 @@ fn warnings(application: &Application) -> Vec<String> {
     let warnings = conditions.filter(|condition| TYPES.contains(&condition.type_.as_str()));
     warnings
         .take(FACTS)
-        .map(|condition| clean(&condition.message))
+        .map(|condition| without_credentials(&condition.message))
         .collect()
 }
 
@@ -236,7 +236,7 @@ pub(super) fn auto_sync_refused(view: &ApplicationView<'_>) -> Vec<Observation> 
     let found = refused.take(1).map(|condition| {
         let since = condition.last_transition_time.as_ref();
         let since = since.map_or(view.context.facts.started, |time| time.0);
-        let message = clean(&condition.message);
+        let message = without_credentials(&condition.message);
         let cause = format!("Argo CD does not sync by itself: {message}");
         let observation = Observation::suspicious(since, cause);
         match sync_error::advice(&condition.message) {
@@ -275,7 +275,7 @@ pub(super) fn window(view: &ApplicationView<'_>) -> Vec<Observation> {
         Observation::suspicious(began.max(view.context.facts.started), cause)
             .evidence(format!(
                 "the operation has been waiting for {waited}: {}",
-                clean(operation.message.as_deref().unwrap_or_default())
+                without_credentials(operation.message.as_deref().unwrap_or_default())
             ))
             .next(format!("argocd proj windows list {}", quoted(project))),
     ]
@@ -287,7 +287,7 @@ pub(super) fn wave(view: &ApplicationView<'_>) -> Vec<Observation> {
     let Some(operation) = operation.filter(|operation| operation.is_running()) else {
         return Vec::new();
     };
-    let message = clean(operation.message.as_deref().unwrap_or_default());
+    let message = without_credentials(operation.message.as_deref().unwrap_or_default());
     let waits = [
         "waiting for healthy state of ",
         "waiting for completion of hook ",
@@ -357,7 +357,11 @@ fn name(listed: &ResourceStatus) -> ObjectName {
 }
 
 fn short(listed: &ResourceStatus) -> String {
-    format!("{}/{}", clean(&listed.kind), clean(&listed.name))
+    format!(
+        "{}/{}",
+        without_credentials(&listed.kind),
+        without_credentials(&listed.name)
+    )
 }
 
 /// `A, B, C and 2 more`

@@ -5,8 +5,8 @@ use crate::diagnosis::{
     context::PodView,
     facts::EventFact,
     observation::{Observation, kubectl},
-    redact::clean,
 };
+use crate::message::without_credentials;
 
 /// Finds a volume that cannot be attached: above all, one that stays with another node.
 pub(super) fn attach(view: PodView<'_>) -> Option<Observation> {
@@ -15,7 +15,10 @@ pub(super) fn attach(view: PodView<'_>) -> Option<Observation> {
         let volume = quoted(&event.message).unwrap_or_default();
         format!("volume {volume} is still attached to another node")
     } else {
-        format!("volume cannot be attached: {}", clean(&event.message))
+        format!(
+            "volume cannot be attached: {}",
+            without_credentials(&event.message)
+        )
     };
     Some(observation(view, event, cause))
 }
@@ -36,7 +39,7 @@ pub(super) fn mount(view: PodView<'_>) -> Option<Observation> {
         .message
         .split_once(" : ")
         .map_or(&*event.message, |(_, why)| why);
-    let why = clean(why);
+    let why = without_credentials(why);
     let cause = match volume {
         Some(volume) => format!("volume {volume} cannot be mounted: {why}"),
         None => format!("a volume cannot be mounted: {why}"),
@@ -51,7 +54,10 @@ pub(super) fn sandbox(view: PodView<'_>) -> Option<Observation> {
         .message
         .rsplit_once("desc = ")
         .map_or(&*event.message, |(_, why)| why);
-    let cause = format!("sandbox of the pod cannot be made: {}", clean(why));
+    let cause = format!(
+        "sandbox of the pod cannot be made: {}",
+        without_credentials(why)
+    );
     Some(observation(view, event, cause))
 }
 
@@ -67,5 +73,5 @@ fn observation(view: PodView<'_>, event: &EventFact, cause: String) -> Observati
 fn quoted(message: &str) -> Option<String> {
     let (_, rest) = message.split_once('"')?;
     let (name, _) = rest.split_once('"')?;
-    Some(clean(name))
+    Some(without_credentials(name))
 }

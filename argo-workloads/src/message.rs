@@ -1,4 +1,4 @@
-//! Texts of the cluster made fit to be shown in a finding.
+//! Texts of the cluster, made fit to be shown.
 
 use argo_core::text::{
     cap::{cap, head, middle_cut, one_line},
@@ -10,15 +10,15 @@ const MAX: usize = 300;
 /// Bytes of a message that are read; the rest is dropped unread.
 const LOOK: usize = 8 * 1024;
 
-/// Returns a message on one line, without credentials, of at most 300 characters; a longer
-/// one loses its middle.
-pub(super) fn clean(text: &str) -> String {
+/// Formats a message of the cluster on one line, without credentials, of at most 300
+/// characters; a longer one loses its middle.
+pub fn without_credentials(text: &str) -> String {
     middle_cut(&redacted(&one_line(head(text, LOOK))), MAX)
 }
 
 /// Returns a line of a log, bounded and without control characters. Its words stay as the
 /// container wrote them.
-pub(super) fn log_line(text: &str) -> String {
+pub(crate) fn log_line(text: &str) -> String {
     let text = head(text, LOOK).replace(|c: char| c.is_control(), " ");
     cap(text.trim_end(), MAX)
 }
@@ -40,9 +40,12 @@ mod tests {
                 "-----BEGIN PRIVATE KEY-----***-----END PRIVATE KEY-----",
             ),
         ] {
-            assert_eq!(clean(text), expected);
+            assert_eq!(without_credentials(text), expected);
         }
-        assert_eq!(clean(&"ä".repeat(100_000)).chars().count(), MAX);
+        assert_eq!(
+            without_credentials(&"ä".repeat(100_000)).chars().count(),
+            MAX
+        );
         assert_eq!(log_line("password=hunter2\t\n"), "password=hunter2");
     }
 }

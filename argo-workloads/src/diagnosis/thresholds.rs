@@ -1,0 +1,58 @@
+//! The patience of the rules.
+
+use jiff::SignedDuration;
+
+/// The patience of the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// The restarts that a container is allowed: one that ended more often is crashing. A
+    /// container that fails the same way each time (out of memory, no such program) counts
+    /// from its second failure on at the latest.
+    pub allow_restarts: u32,
+    /// Replaces the grace time of every rule.
+    pub grace: Option<SignedDuration>,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            allow_restarts: 2,
+            grace: None,
+        }
+    }
+}
+
+impl Thresholds {
+    /// Returns the thresholds for a single look without waiting: every state counts at once.
+    #[must_use]
+    pub fn one_look() -> Self {
+        Self {
+            allow_restarts: 0,
+            grace: Some(SignedDuration::ZERO),
+        }
+    }
+
+    /// Returns the thresholds for the time after everything was called healthy: the first
+    /// crash counts.
+    #[must_use]
+    pub fn settling() -> Self {
+        Self {
+            allow_restarts: 0,
+            grace: None,
+        }
+    }
+
+    /// Returns the thresholds for the reason that is known so far, before it is certain: a
+    /// state counts as soon as it lasts.
+    #[must_use]
+    pub fn so_far() -> Self {
+        Self {
+            allow_restarts: 0,
+            grace: Some(SignedDuration::from_nanos(1)),
+        }
+    }
+
+    pub(super) fn is_one_look(&self) -> bool {
+        self.grace == Some(SignedDuration::ZERO)
+    }
+}
