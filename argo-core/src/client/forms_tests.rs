@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -86,6 +86,9 @@ impl ClientCertVerifier for Any {
     }
 }
 
+/// What each server was shown, by its port: for programs that do not print the answer.
+static SHOWN: Mutex<Vec<(u16, String)>> = Mutex::new(Vec::new());
+
 /// Answers each request with a version that tells who asked.
 async fn server(certificate: &str) -> u16 {
     let key = certified_key(
@@ -126,6 +129,7 @@ async fn server(certificate: &str) -> u16 {
                     (None, true) => "certificate".to_owned(),
                     (None, false) => "nobody".to_owned(),
                 };
+                SHOWN.lock().unwrap().push((port, who.clone()));
                 let body = format!(
                     r#"{{"major":"1","minor":"34","gitVersion":"{who}","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"","platform":""}}"#
                 );
@@ -543,17 +547,54 @@ async fn kubectl_does_the_same() {
             .await
             .unwrap();
         let ours = seen(&path).await;
-        rows.push_str(&format!(
-            "| {} | {} | {} |\n",
-            form.name,
-            word(&theirs),
-            word(&ours)
-        ));
-        if word(&theirs) != word(&ours) {
-            rows.push_str(&format!("<!-- {theirs} -- {ours} -->\n"));
-        }
+        rows.push_str(&row(form.name, &theirs, &ours));
     }
     std::fs::write(std::env::temp_dir().join("kubeconfig-forms.md"), &rows).unwrap();
+}
+
+/// Returns who another build of the program is to the server on this port.
+fn other_build(program: &str, path: &Path, port: u16) -> String {
+    let mut command = std::process::Command::new("timeout");
+    command.args(["6", program, "explain", "shop", "argocd"]);
+    let output = command.env("KUBECONFIG", path).output().unwrap();
+    let shown = SHOWN.lock().unwrap();
+    let shown = shown.iter().find(|(asked, _)| *asked == port);
+    match shown {
+        Some((_, who)) => who.clone(),
+        None => format!(
+            "refused: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ),
+    }
+}
+
+/// Writes what another build does, for comparisons between versions.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs another build in OTHER_BUILD"]
+async fn another_build_does_the_same() {
+    let Ok(program) = std::env::var("OTHER_BUILD") else {
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let mut rows = String::new();
+    for form in forms() {
+        let (path, port) = (scratch.path().join("config"), server(form.server).await);
+        std::fs::write(&path, kubeconfig(&form, port)).unwrap();
+        let ours = seen(&path).await;
+        SHOWN.lock().unwrap().retain(|(asked, _)| *asked != port);
+        let (program, theirs) = (program.clone(), path.clone());
+        let theirs = tokio::task::spawn_blocking(move || other_build(&program, &theirs, port));
+        rows.push_str(&row(form.name, &theirs.await.unwrap(), &ours));
+    }
+    std::fs::write(std::env::temp_dir().join("kubeconfig-builds.md"), &rows).unwrap();
+}
+
+fn row(name: &str, theirs: &str, ours: &str) -> String {
+    let mut row = format!("| {name} | {} | {} |\n", word(theirs), word(ours));
+    if word(theirs) != word(ours) {
+        row.push_str(&format!("<!-- {theirs} -- {ours} -->\n"));
+    }
+    row
 }
 
 #[test]
@@ -572,3 +613,6 @@ fn each_form_stands_in_the_documentation() {
 fn word(seen: &str) -> &str {
     seen.split(':').next().unwrap_or(seen)
 }
+
+#[path = "proxies_tests.rs"]
+mod proxies;

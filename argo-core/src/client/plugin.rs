@@ -218,7 +218,8 @@ fn one_line(text: &str) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
-/// Values that must not be shown: those of the environment, those of flags, and the token.
+/// Values that must not be shown: those of the environment and of the arguments, and what the
+/// plugin wrote to stdout, whole or in part: a shell's trace repeats any of them.
 fn secrets(stdout: &[u8], exec: &ExecConfig) -> Vec<String> {
     let env = exec
         .env
@@ -231,17 +232,34 @@ fn secrets(stdout: &[u8], exec: &ExecConfig) -> Vec<String> {
     let in_flags = args
         .iter()
         .filter_map(|arg| Some(arg.split_once('=')?.1.to_owned()));
+    let bare = args.iter().filter(|arg| is_random(arg)).cloned();
     let given = given(stdout).ok().into_iter();
     let given = given.flat_map(|given| [given.token, given.certificate.map(|(_, key)| key)]);
-    let all = env
-        .chain(after_flags)
-        .chain(in_flags)
-        .chain(given.flatten());
-    let mut all: Vec<_> = all
+    let stdout = String::from_utf8_lossy(stdout);
+    let words = stdout.split(|c: char| c.is_whitespace() || "\"'{}[],;=".contains(c));
+    let words = words.filter(|word| is_random(word)).map(str::to_owned);
+    let all = env.chain(after_flags).chain(in_flags).chain(bare);
+    let all = all.chain(given.flatten()).chain(words);
+    // The complaint is on one line: a value of several is cut line by line.
+    let lines = all.flat_map(|value| {
+        value
+            .lines()
+            .map(str::trim)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    let mut all: Vec<_> = lines
         .filter(|value| value.len() >= 4 && !value.starts_with('-'))
         .collect();
     all.sort_by_key(|value| std::cmp::Reverse(value.len()));
     all
+}
+
+/// True for a word that may be a password or a token: long, with digits, and no flag.
+fn is_random(word: &str) -> bool {
+    let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
+    let is_long = word.len() >= 8 && (has_digit || word.len() >= 24);
+    is_long && !word.starts_with('-') && !word.contains(char::is_whitespace)
 }
 
 #[cfg(test)]

@@ -85,3 +85,26 @@ async fn a_plugin_is_told_what_it_may_and_gives_a_token() {
     let given = run(&exec(script)).await.unwrap();
     assert_eq!(given.expires.unwrap().to_string(), "2030-01-01T00:00:00Z");
 }
+
+/// A shell's trace repeats its arguments, its environment and what it writes.
+#[tokio::test]
+async fn a_trace_on_stderr_shows_no_secret() {
+    let mut exec = exec("");
+    let script = "set -x; echo \"$1 $KEY\" >&2; echo tok3n-without-json; exit 1";
+    exec.args = Some(
+        ["-c", script, "sh", "p0sitional-secret"]
+            .map(str::to_owned)
+            .into(),
+    );
+    let key = [
+        ("name", "KEY"),
+        ("value", "first line of it\nsecond line of it"),
+    ];
+    let key = key.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    exec.env = Some(vec![key.into()]);
+    let text = run(&exec).await.err().unwrap().to_string();
+    assert!(text.contains("exit code 1"), "{text}");
+    for secret in ["p0sitional", "first line", "second line", "tok3n"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
