@@ -30,6 +30,9 @@ pub struct RolloutState {
     pub ready: Option<i64>,
     /// Pods that have been ready for `minReadySeconds`.
     pub available: Option<i64>,
+    /// Pods of any revision that are about to end, where the controller counts them (Kubernetes
+    /// 1.35 and later).
+    pub terminating: Option<i64>,
     /// True once nothing is left to do for the newest spec.
     pub complete: bool,
     /// The reason for which the controller itself has given up.
@@ -57,6 +60,7 @@ impl RolloutState {
             updated: Some(status.updated_replicas.unwrap_or(0)),
             ready: Some(status.ready_replicas.unwrap_or(0)),
             available: Some(status.available_replicas.unwrap_or(0)),
+            terminating: status.terminating_replicas,
             ..Self::default()
         }
     }

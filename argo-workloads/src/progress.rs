@@ -69,6 +69,18 @@ pub struct Progress {
 /// Crashes of containers so far, by the uid of their pod.
 pub type CrashCounts = BTreeMap<Arc<str>, u32>;
 
+/// Crashes and evictions of pods, which may come again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Setbacks {
+    /// The number of crashes and evictions.
+    pub count: usize,
+    /// The time after which the slowest of them came: the next one may take as long.
+    pub longest: Duration,
+}
+
+/// A kubelet looks every 10 s for pods to evict, and measures their disks now and then.
+const EVICTIONS: Duration = Duration::from_secs(20);
+
 /// Without a readable Application everything must have been complete for this long after the
 /// newest object came: the next one may be about to be applied. Longer than a sync takes
 /// between two objects.
@@ -133,7 +145,7 @@ impl Progress {
         if !self.workloads.contains_key(&uid) {
             self.newest_object = now;
         }
-        let old_terminating = self.old_terminating(&uid);
+        let old_terminating = self.old_terminating(&uid, rollout.terminating);
         let workload = self
             .workloads
             .entry(Arc::clone(&uid))
@@ -197,7 +209,7 @@ impl Progress {
         let mut pods = self
             .pods
             .values()
-            .filter(|pod| *pod.root == *root && pod.is_new && pod.keeps_running());
+            .filter(|pod| *pod.root == *root && pod.is_new && pod.is_awaited());
         let unready = pods.find(|pod| !pod.is_ready())?;
         unready.name().map(Arc::from)
     }
@@ -208,6 +220,13 @@ impl Progress {
             && pod.is_new
         {
             workload.restarts_of_gone += pod.restarts;
+        }
+        let name: Option<&str> = Some(&object.name);
+        for workload in self.workloads.values_mut() {
+            // It was scaled away or replaced: nobody waited for it in the end.
+            if workload.rollout.complete && workload.held_up_by.as_deref() == name {
+                workload.held_up_by = None;
+            }
         }
         if let Some(workload) = self.workloads.get_mut(&object.uid) {
             workload.gone = true;
@@ -344,10 +363,27 @@ impl Progress {
         pods.filter_map(PodProgress::name).collect()
     }
 
-    /// Returns the number of old pods of a workload that are about to end.
-    fn old_terminating(&self, root: &str) -> usize {
-        let pods = self.pods.values().filter(|pod| pod.is_going());
-        pods.filter(|pod| *pod.root == *root && !pod.is_new).count()
+    /// Returns the number of old pods of a workload that are about to end: those that were seen,
+    /// or as many as its controller counts besides the new ones.
+    fn old_terminating(&self, root: &str, counted: Option<i64>) -> usize {
+        let going = self.pods.values().filter(|pod| pod.is_going());
+        let going = going.filter(|pod| *pod.root == *root);
+        let (new, old): (Vec<_>, Vec<_>) = going.partition(|pod| pod.is_new);
+        old.len().max(count(counted).saturating_sub(new.len()))
+    }
+
+    /// Returns the number of pods that are about to end by their controllers' count and were
+    /// not seen here: pods may be hidden from us, or come later than their workload.
+    pub fn terminating_unseen(&self, is_ignored: impl Fn(&ObjectRef) -> bool) -> usize {
+        let workloads = self.workloads.values().filter(|it| !it.gone);
+        let unseen = workloads
+            .filter(|workload| !is_ignored(&workload.object))
+            .map(|workload| {
+                let going = self.pods.values().filter(|pod| pod.is_going());
+                let seen = going.filter(|pod| *pod.root == *workload.object.uid);
+                count(workload.rollout.terminating).saturating_sub(seen.count())
+            });
+        unseen.sum()
     }
 
     /// Returns the number of pods, old and new.
@@ -441,6 +477,23 @@ impl Progress {
             .collect()
     }
 
+    /// Returns the crashes and evictions of new pods so far.
+    pub fn setbacks(&self) -> Setbacks {
+        let pods = || self.pods.values();
+        let crashes: u32 = pods().map(|pod| pod.crashes.sum()).sum();
+        let evicted = pods().filter(|pod| pod.is_evicted()).count();
+        let longest = pods().map(|pod| pod.crashes.longest()).max();
+        let longest = longest.unwrap_or_default();
+        Setbacks {
+            count: crashes as usize + evicted,
+            longest: longest.max(if evicted > 0 {
+                EVICTIONS
+            } else {
+                Duration::ZERO
+            }),
+        }
+    }
+
     /// True if a container of a pod of the `newest` revision has crashed since `before`, and
     /// more often than `allowed` in all or for good. Pods of which the workload `is_ignored`
     /// do not count.
@@ -513,6 +566,12 @@ impl Progress {
             SubjectState::PodsReplaced
         }
     }
+}
+
+fn count(number: Option<i64>) -> usize {
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -219,3 +219,66 @@ fn the_subject_of_a_finding_is_found_by_its_name() {
     remove(&mut progress, &deployment(3, 3));
     assert_eq!(subject(&progress, &[]), SubjectState::Gone);
 }
+
+#[test]
+fn old_pods_that_end_are_seen_or_counted_by_the_controller() {
+    let with = |terminating: Value| {
+        let value = json!({"spec": {"replicas": 3}, "status": {"replicas": 3, "updatedReplicas": 3,
+            "readyReplicas": 3, "availableReplicas": 3, "terminatingReplicas": terminating}});
+        let body = TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap()));
+        tracked(("apps", "Deployment"), "web", body)
+    };
+    let old = |progress: &Progress| progress.workloads()[0].old_terminating;
+    let mut progress = progress();
+    apply(&mut progress, with(json!(null)), 1);
+    assert_eq!(old(&progress), 0);
+    apply(&mut progress, with(json!(2)), 2);
+    assert_eq!(
+        (old(&progress), progress.terminating_unseen(|_| false)),
+        (2, 2)
+    );
+    assert_eq!(progress.terminating_unseen(|_| true), 0, "it is ignored");
+    let mut going = pod(0, false, "2026-01-01T00:00:00Z");
+    if let TrackedBody::Pod(pod) = &mut going.body {
+        let deleted = jiff::Timestamp::UNIX_EPOCH;
+        Arc::make_mut(pod).metadata.deletion_timestamp = Some(
+            k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(deleted),
+        );
+    }
+    // A new pod that was deleted is none of the old ones.
+    apply(&mut progress, going, 3);
+    apply(&mut progress, with(json!(2)), 3);
+    assert_eq!(
+        (old(&progress), progress.terminating_unseen(|_| false)),
+        (1, 1)
+    );
+    apply(&mut progress, with(json!(0)), 4);
+    assert_eq!(
+        (old(&progress), progress.terminating_unseen(|_| false)),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_pod_that_was_scaled_away_held_nothing_up() {
+    let mut progress = progress();
+    let mut unready = pod(0, true, "2026-01-01T00:00:00Z");
+    if let TrackedBody::Pod(pod) = &mut unready.body {
+        Arc::make_mut(pod).status.conditions.clear();
+    }
+    apply(&mut progress, unready.clone(), 1);
+    apply(&mut progress, deployment(2, 2), 1);
+    let held = |progress: &Progress| progress.workloads()[0].held_up_by.clone();
+    assert_eq!(held(&progress).as_deref(), Some("web-1"));
+    apply(&mut progress, deployment(3, 3), 5);
+    assert_eq!(held(&progress).as_deref(), Some("web-1"));
+    remove(&mut progress, &unready);
+    assert_eq!(held(&progress), None);
+    // Nor did one that was evicted: its successor did.
+    if let TrackedBody::Pod(pod) = &mut unready.body {
+        Arc::make_mut(pod).status.phase = Some("Failed".into());
+    }
+    apply(&mut progress, unready, 6);
+    apply(&mut progress, deployment(2, 2), 7);
+    assert_eq!(held(&progress), None);
+}

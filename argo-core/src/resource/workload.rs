@@ -168,6 +168,9 @@ pub struct WorkloadStatus {
     /// Pods that have been ready long enough.
     #[serde(deserialize_with = "integer")]
     pub available_replicas: Option<i64>,
+    /// Pods that are about to end (Deployment, ReplicaSet; Kubernetes 1.35 and later).
+    #[serde(deserialize_with = "integer")]
+    pub terminating_replicas: Option<i64>,
     /// Revision that the old pods have (StatefulSet).
     #[serde(deserialize_with = "lenient")]
     pub current_revision: Option<String>,

@@ -53,6 +53,8 @@ codes! {
     Unschedulable = "unschedulable",
     /// A node refuses a pod that was bound to it.
     PodRejected = "pod-rejected",
+    /// A node cannot give a running pod its new resources.
+    ResizePending = "resize-pending",
     /// A claim has no volume.
     PvcPending = "pvc-pending",
     /// A volume cannot be attached to the node.
@@ -129,6 +131,7 @@ impl Code {
             self,
             Self::ImagePull
                 | Self::ConfigMissing
+                | Self::ResizePending
                 | Self::PvcPending
                 | Self::VolumeAttach
                 | Self::VolumeMount

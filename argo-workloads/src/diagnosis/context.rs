@@ -232,6 +232,12 @@ impl<'a> PodView<'a> {
         self.context.newest.contains(&*self.fact.object.uid)
     }
 
+    /// True unless the pod was deleted.
+    pub(super) fn is_present(self) -> bool {
+        let pods = &self.context.facts.pods;
+        pods.contains_key(&self.fact.object.uid)
+    }
+
     /// True if the pod is being deleted.
     pub(super) fn is_going(self) -> bool {
         self.fact.pod.metadata.deletion_timestamp.is_some()

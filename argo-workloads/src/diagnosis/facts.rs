@@ -7,7 +7,7 @@ use std::{
 
 use argo_core::{
     KindTraits, ObjectName, ObjectRef, RolloutState, TrackEvent, Tracked, TrackedBody,
-    resource::{Application, Pod, WorkloadObject},
+    resource::{Application, ContainerStatus, Pod, WorkloadObject},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -75,7 +75,7 @@ pub struct Facts {
     lines: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
     /// The bytes of lines that have not been turned into `lines` yet.
     last_lines: LastLines,
-    gone: BTreeMap<Arc<str>, VecDeque<GonePod>>,
+    gone: BTreeMap<Arc<str>, GonePods>,
     pub(super) sharing: Sharing,
     pub(super) releases: Releases,
     /// The resources that Argo CD waits for, of any kind.
@@ -134,6 +134,30 @@ pub(super) struct WorkloadFact {
     pub(super) is_gone: bool,
 }
 
+/// Reasons of failed pods that the kubelet had taken, or that node pressure drove away.
+const OTHER_ENDS: [&str; 6] = [
+    "Evicted",
+    "Preempting",
+    "Terminated",
+    "DeadlineExceeded",
+    "NodeLost",
+    "UnexpectedJobFailure",
+];
+
+impl PodFact {
+    /// True if the kubelet refused the pod: it failed with a reason, and none of its containers
+    /// ever ran.
+    pub(super) fn was_refused(&self) -> bool {
+        let status = &self.pod.status;
+        let reason = status.reason.as_deref().unwrap_or_default();
+        let has_ended = self.containers.values().any(|known| !known.ends.is_empty());
+        let runs = |status: &ContainerStatus| status.state.running.is_some();
+        let has_run = has_ended || self.pod.containers().any(|(_, it)| it.is_some_and(runs));
+        let is_other = reason.is_empty() || OTHER_ENDS.contains(&reason);
+        status.phase.as_deref() == Some("Failed") && !has_run && !is_other
+    }
+}
+
 impl WorkloadFact {
     /// True for a Rollout of Argo Rollouts.
     pub(super) fn is_rollout(&self) -> bool {
@@ -156,6 +180,15 @@ impl WorkloadFact {
         let failed = failed.find(|condition| condition.status == "True")?;
         Some(failed.last_transition_time.as_ref()?.0)
     }
+}
+
+/// The deleted pods of a workload.
+#[derive(Clone, Debug, Default)]
+struct GonePods {
+    /// The last ones, oldest first.
+    last: VecDeque<GonePod>,
+    /// The number of those that a node refused, and the time of the first refusal.
+    refused: (usize, Option<Timestamp>),
 }
 
 /// A deleted pod with the facts that a verdict may still need.
@@ -335,7 +368,8 @@ impl Facts {
     }
 
     fn forget_gone_pods(&mut self, root: &str) {
-        for gone in self.gone.remove(root).into_iter().flatten() {
+        let gone = self.gone.remove(root).unwrap_or_default();
+        for gone in gone.last {
             self.last_lines.forget(&gone.fact.object.uid);
         }
     }
@@ -374,9 +408,14 @@ impl Facts {
             return;
         };
         let gone = self.gone.entry(Arc::clone(&fact.root.uid)).or_default();
-        gone.push_back(GonePod { fact, lines });
-        if gone.len() > GONE
-            && let Some(oldest) = gone.pop_front()
+        if fact.is_new && fact.was_refused() {
+            let created = fact.pod.metadata.creation_timestamp.as_ref();
+            gone.refused.0 += 1;
+            gone.refused.1 = gone.refused.1.or(created.map(|time| time.0));
+        }
+        gone.last.push_back(GonePod { fact, lines });
+        if gone.last.len() > GONE
+            && let Some(oldest) = gone.last.pop_front()
         {
             self.last_lines.forget(&oldest.fact.object.uid);
         }
@@ -419,7 +458,7 @@ impl Facts {
 
     /// True if the pod exists, or its end may still matter.
     fn is_remembered(&self, pod_uid: &str) -> bool {
-        let mut gone = self.gone.values().flatten();
+        let mut gone = self.gone.values().flat_map(|gone| &gone.last);
         self.pods.contains_key(pod_uid) || gone.any(|gone| &*gone.fact.object.uid == pod_uid)
     }
 
@@ -435,7 +474,7 @@ impl Facts {
             of_pod.insert(container.to_owned(), lines);
             return;
         }
-        let mut gone = self.gone.values_mut().flatten();
+        let mut gone = self.gone.values_mut().flat_map(|gone| &mut gone.last);
         if let Some(gone) = gone.find(|gone| &*gone.fact.object.uid == pod_uid) {
             gone.lines.insert(container.to_owned(), lines);
         }
@@ -480,9 +519,8 @@ impl Facts {
         let present = present.and_then(|lines| lines.get(container));
         let gone = || {
             let gone = self.gone.get(&pod.root.uid)?;
-            let gone = gone
-                .iter()
-                .find(|gone| gone.fact.object.uid == pod.object.uid)?;
+            let mut gone = gone.last.iter();
+            let gone = gone.find(|gone| gone.fact.object.uid == pod.object.uid)?;
             gone.lines.get(container)
         };
         present.or_else(gone).map_or(&[], Vec::as_slice)
@@ -490,8 +528,14 @@ impl Facts {
 
     /// Returns the deleted pods of a workload, oldest first.
     pub(super) fn gone_of(&self, root: &str) -> impl DoubleEndedIterator<Item = &PodFact> {
-        let gone = self.gone.get(root);
-        gone.into_iter().flatten().map(|gone| &gone.fact)
+        let gone = self.gone.get(root).into_iter();
+        gone.flat_map(|gone| &gone.last).map(|gone| &gone.fact)
+    }
+
+    /// Returns the number of a workload's deleted pods that nodes had refused, and the time of
+    /// the first refusal.
+    pub(super) fn refused_and_gone(&self, root: &str) -> (usize, Option<Timestamp>) {
+        self.gone.get(root).map_or((0, None), |gone| gone.refused)
     }
 }
 

@@ -142,6 +142,16 @@ impl World {
             .examine(&mut self.facts, &Thresholds::default(), at(second))
     }
 
+    /// `code: sentence` of each reason known so far.
+    pub(crate) fn reasons(&mut self, second: i64) -> Vec<String> {
+        let thresholds = Thresholds::default().so_far();
+        let findings = self
+            .examiner
+            .examine(&mut self.facts, &thresholds, at(second));
+        let words = |finding: &Finding| format!("{}: {}", finding.code, finding.sentence);
+        findings.iter().map(words).collect()
+    }
+
     /// `code: sentence` of each finding.
     pub(crate) fn sentences(&mut self, second: i64) -> Vec<String> {
         let findings = self.findings(second);

@@ -1,7 +1,7 @@
 //! Observations: the result of one rule at one pod, container, workload or Application.
 
-use argo_core::ObjectRef;
 use argo_core::text::{cap, similar::without_numbers};
+use argo_core::{ObjectRef, resource::Terminated};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -9,7 +9,7 @@ use super::{
     facts::Line,
     finding::Severity,
 };
-use crate::message::without_credentials;
+use crate::message::{log_line, without_credentials};
 
 mod error_line;
 
@@ -125,6 +125,24 @@ impl Observation {
     pub(super) fn log(mut self, lines: &[Line]) -> Self {
         self.error_line = error_line::error_line(lines);
         self.lines = lines.to_vec();
+        self
+    }
+
+    /// Adds the reason that the program wrote into its termination message, where no line of
+    /// its log looks like the error.
+    pub(super) fn own_words(mut self, end: &Terminated) -> Self {
+        let message = end.message.as_deref().unwrap_or_default();
+        if self.error_line.is_none() && !message.trim().is_empty() {
+            let lines: Vec<Line> = message
+                .lines()
+                .map(|text| Line {
+                    time: self.since,
+                    text: log_line(text),
+                })
+                .collect();
+            let found = error_line::error_line(&lines);
+            self.error_line = found.or_else(|| error_line::last_line(&lines));
+        }
         self
     }
 

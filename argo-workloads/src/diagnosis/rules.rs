@@ -16,6 +16,7 @@ mod crash;
 mod crashes;
 mod deadline;
 mod ended;
+mod ending;
 mod hook;
 mod image;
 mod job;
@@ -24,6 +25,7 @@ mod operation;
 mod probe;
 mod pull_error;
 mod refused;
+mod resize;
 mod resource;
 mod rollouts;
 mod scheduling;
@@ -190,6 +192,18 @@ pub(super) const RULES: &[Rule] = &[
         "at once for a pod that no workload owns",
     ),
     rule(
+        Code::ResizePending,
+        0,
+        Check::Pod(resize::impossible),
+        "at once if the node is too small, or the resize fails",
+    ),
+    rule(
+        Code::ResizePending,
+        60,
+        Check::Pod(resize::deferred),
+        "after 60 s if the node has too little free",
+    ),
+    rule(
         Code::PvcPending,
         60,
         Check::Pod(scheduling::claim_pending),
@@ -345,6 +359,12 @@ pub(super) const RULES: &[Rule] = &[
         30,
         Check::OldPod(node::stuck),
         "30 s after the pod's grace period if the workload is not complete",
+    ),
+    rule(
+        Code::StuckTerminating,
+        600,
+        Check::OldPod(ending::old_pod),
+        "within its grace period only where \"still waiting\" or the verdict names it",
     ),
     rule(
         Code::OldPodBlocks,

@@ -11,6 +11,8 @@ pub struct Thresholds {
     pub allow_restarts: u32,
     /// Replaces the grace time of every rule.
     pub grace: Option<SignedDuration>,
+    /// True to count a container's first end too, and to say how many restarts are allowed.
+    pub is_early: bool,
 }
 
 impl Default for Thresholds {
@@ -18,6 +20,7 @@ impl Default for Thresholds {
         Self {
             allow_restarts: 2,
             grace: None,
+            is_early: false,
         }
     }
 }
@@ -29,6 +32,7 @@ impl Thresholds {
         Self {
             allow_restarts: 0,
             grace: Some(SignedDuration::ZERO),
+            is_early: false,
         }
     }
 
@@ -39,16 +43,27 @@ impl Thresholds {
         Self {
             allow_restarts: 0,
             grace: None,
+            is_early: false,
         }
     }
 
     /// Returns the thresholds for the reason that is known so far, before it is certain: a
     /// state counts as soon as it lasts.
     #[must_use]
-    pub fn so_far() -> Self {
+    pub fn so_far(&self) -> Self {
         Self {
-            allow_restarts: 0,
+            allow_restarts: self.allow_restarts,
             grace: Some(SignedDuration::from_nanos(1)),
+            is_early: true,
+        }
+    }
+
+    /// Returns the number of restarts above which a container counts as failing.
+    pub(super) fn tolerated(&self) -> u32 {
+        if self.is_early {
+            0
+        } else {
+            self.allow_restarts
         }
     }
 

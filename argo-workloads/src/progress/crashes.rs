@@ -4,9 +4,12 @@
 //! drained, its own restart rules want it, its resources are resized in place. Only what is
 //! left is a crash.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use argo_core::resource::{Container, ContainerStatus, Pod, Terminated};
+use argo_core::{
+    resource::{Container, ContainerStatus, Pod, Terminated},
+    text::duration::between,
+};
 
 /// The waiting reason, and the reason of every past end, of a pod that restarts as a whole.
 const RESTARTING_ALL: &str = "RestartingAllContainers";
@@ -19,6 +22,8 @@ pub(super) struct Crashes(BTreeMap<String, Ends>);
 struct Ends {
     all: u32,
     unwanted: u32,
+    /// The longest run that ended so.
+    longest: Duration,
     /// True if the container will not be started again.
     is_final: bool,
 }
@@ -42,6 +47,10 @@ impl Crashes {
             let ends = Ends {
                 all: all.max(known.all),
                 unwanted: known.unwanted + if is_crash { unwanted } else { 0 },
+                longest: match is_crash {
+                    true => known.longest.max(ran_for(status)),
+                    false => known.longest,
+                },
                 is_final: known.is_final || (is_crash && policy(pod, container) == "Never"),
             };
             (container.name.clone(), ends)
@@ -58,6 +67,12 @@ impl Crashes {
     /// Returns the number of crashes of all containers.
     pub(super) fn sum(&self) -> u32 {
         self.0.values().map(|ends| ends.unwanted).sum()
+    }
+
+    /// Returns the longest run that ended in a crash.
+    pub(super) fn longest(&self) -> Duration {
+        let longest = self.0.values().map(|ends| ends.longest);
+        longest.max().unwrap_or_default()
     }
 
     /// True if a container crashed that will not be started again.
@@ -97,6 +112,14 @@ fn ends(status: &ContainerStatus) -> u32 {
         });
     let waits = u32::from(status.state.waiting.is_some() && backs_off);
     u32::try_from(status.restart_count).unwrap_or(0) + ended.max(waits)
+}
+
+/// Returns the time for which the run that ended last lasted.
+fn ran_for(status: &ContainerStatus) -> Duration {
+    let past = status.last_state.terminated.as_ref();
+    let end = status.state.terminated.as_ref().or(past);
+    let times = end.and_then(|end| end.started_at.as_ref().zip(end.finished_at.as_ref()));
+    times.map_or(Duration::ZERO, |(start, end)| between(start.0, end.0))
 }
 
 /// True if the whole pod is ended by somebody: its containers cannot help it.

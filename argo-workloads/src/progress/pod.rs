@@ -38,6 +38,12 @@ impl PodProgress {
         }
     }
 
+    /// True if the pod is a new one that its node drove away: for what it used itself, or for
+    /// want of room.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.is_new && self.pod.status.reason.as_deref() == Some("Evicted")
+    }
+
     /// True if the pod is being deleted and has not ended.
     pub(super) fn is_going(&self) -> bool {
         self.pod.metadata.deletion_timestamp.is_some() && !self.pod.is_finished()
@@ -54,6 +60,12 @@ impl PodProgress {
     /// True if its containers are started again whenever they end.
     pub(super) fn keeps_running(&self) -> bool {
         self.pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always"
+    }
+
+    /// True if the pod is meant to be ready some time and to stay so.
+    pub(super) fn is_awaited(&self) -> bool {
+        let is_going = self.pod.metadata.deletion_timestamp.is_some();
+        self.keeps_running() && !is_going && !self.pod.is_finished()
     }
 
     /// True if the pod is ready, is not being deleted and does not end by itself.

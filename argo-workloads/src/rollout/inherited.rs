@@ -3,13 +3,20 @@
 //! A Rollout stays aborted, and a Deployment past its deadline, until the next release: their
 //! failure says nothing about a release that has not reached them yet.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use argo_core::{
     Tracked, TrackedBody,
-    resource::{Application, OperationState, WorkloadObject},
+    resource::{Application, Condition, OperationState, WorkloadObject},
+    text::duration::later,
 };
 use jiff::Timestamp;
+
+/// A sync that ended this long before the start may be the one that is followed: a pipeline often
+/// syncs first.
+const JUST_SYNCED: Duration = Duration::from_secs(60);
+/// The time in which the next release should be in git.
+const NEXT_RELEASE: Duration = Duration::from_secs(120);
 
 /// Tells the failures of the last release from those of this one.
 #[derive(Clone, Debug)]
@@ -18,6 +25,19 @@ pub(crate) struct Inherited {
     /// The releases that had failed when they were first seen, by the uid of their workload;
     /// nothing for a workload that is judged.
     workloads: BTreeMap<Arc<str>, Option<Release>>,
+    judged: Judged,
+}
+
+/// The failures that the Application shows to be of this release.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Judged {
+    /// None is known to be.
+    #[default]
+    Nothing,
+    /// A spec that the controller refuses: the sync that brought it has just ended.
+    InvalidSpecs,
+    /// Every one.
+    All,
 }
 
 /// The marks by which one release of a workload is told from the next.
@@ -27,6 +47,8 @@ struct Release {
     revision: Option<String>,
     hash: Option<String>,
     template: Option<i64>,
+    /// True if the controller refuses the spec. Other failures come later than the spec.
+    is_invalid: bool,
 }
 
 impl Inherited {
@@ -35,6 +57,7 @@ impl Inherited {
         Self {
             started,
             workloads: BTreeMap::new(),
+            judged: Judged::default(),
         }
     }
 
@@ -64,7 +87,8 @@ impl Inherited {
                 }
             }
             None => {
-                let inherited = has_failed && !tracked.is_new && is_past;
+                let is_judged = release.is_judged(self.judged);
+                let inherited = has_failed && !tracked.is_new && is_past && !is_judged;
                 self.workloads
                     .insert(Arc::clone(uid), inherited.then_some(release));
             }
@@ -72,15 +96,44 @@ impl Inherited {
     }
 
     /// Takes in the Application. A sync since the start, successful or not, brought what it
-    /// had to bring: whatever is broken after it is judged.
+    /// had to bring: whatever is broken after it is judged. So it is if Argo CD finds nothing
+    /// newer in git after a while, and if the spec that was synced last is refused.
     pub(crate) fn application(&mut self, application: &Application) {
-        let operation = application.status.operation_state.as_ref();
-        let is_new = |operation: &OperationState| {
-            let started = operation.started_at.as_ref().map(|time| time.0);
-            started >= Some(self.started) && !operation.is_running()
-        };
-        if operation.is_some_and(is_new) {
-            self.workloads.values_mut().for_each(|known| *known = None);
+        let judged = self.judges(application);
+        if judged == Judged::Nothing {
+            return;
+        }
+        self.judged = judged;
+        let judges =
+            |known: &Option<Release>| known.as_ref().is_some_and(|it| it.is_judged(judged));
+        let known = self.workloads.values_mut();
+        known
+            .filter(|known| judges(known))
+            .for_each(|known| *known = None);
+    }
+
+    fn judges(&self, application: &Application) -> Judged {
+        let status = &application.status;
+        let operation = status.operation_state.as_ref();
+        let is_running = application.operation || operation.is_some_and(OperationState::is_running);
+        if is_running {
+            return Judged::Nothing;
+        }
+        let began = operation.and_then(|operation| operation.started_at.as_ref());
+        let is_synced = status.sync.status.as_deref() == Some("Synced");
+        // Argo CD writes the time at which it compared with the newest commit, not with a
+        // cached one (argo-cd `controller/appcontroller.go`, `CompareWithLatest`).
+        let compared = status.reconciled_at.as_ref().map(|time| time.0);
+        let is_newest = is_synced && compared >= Some(later(self.started, NEXT_RELEASE));
+        if is_newest || began.is_some_and(|began| began.0 >= self.started) {
+            return Judged::All;
+        }
+        let ended = operation.and_then(|operation| operation.finished_at.as_ref());
+        match ended {
+            Some(ended) if is_synced && later(ended.0, JUST_SYNCED) >= self.started => {
+                Judged::InvalidSpecs
+            }
+            _ => Judged::Nothing,
         }
     }
 
@@ -102,6 +155,15 @@ impl Release {
             revision: revision(object).map(str::to_owned),
             hash: object.status.current_pod_hash.clone(),
             template: object.status.workload_observed_generation,
+            is_invalid: refusal(object).is_some(),
+        }
+    }
+
+    fn is_judged(&self, judged: Judged) -> bool {
+        match judged {
+            Judged::Nothing => false,
+            Judged::InvalidSpecs => self.is_invalid,
+            Judged::All => true,
         }
     }
 }
@@ -122,10 +184,14 @@ fn failed_at(object: &WorkloadObject) -> Option<Timestamp> {
     if object.status.abort {
         return Some(object.status.aborted_at.as_ref()?.0);
     }
-    let invalid = object.condition("InvalidSpec");
-    let invalid = invalid.filter(|condition| condition.status == "True");
-    let condition = invalid.or_else(|| object.condition("Progressing"))?;
+    let condition = refusal(object).or_else(|| object.condition("Progressing"))?;
     Some(condition.last_transition_time.as_ref()?.0)
+}
+
+/// Returns the condition by which a controller refuses the spec.
+fn refusal(object: &WorkloadObject) -> Option<&Condition> {
+    let condition = object.condition("InvalidSpec");
+    condition.filter(|condition| condition.status == "True")
 }
 
 #[cfg(test)]
@@ -210,6 +276,65 @@ mod tests {
         inherited.application(&application("Running", "2026-11-28T10:00:02Z"));
         assert!(inherited.is_inherited("u"));
         inherited.application(&application("Succeeded", "2026-11-28T10:00:02Z"));
+        assert!(!inherited.is_inherited("u"));
+    }
+
+    /// As Argo Rollouts 1.10.2 writes it of a spec that it refuses.
+    fn invalid(generation: i64, at: &str) -> Tracked {
+        let condition = json!({"type": "InvalidSpec", "status": "True", "reason": "InvalidSpec",
+            "lastTransitionTime": at});
+        tracked(
+            generation,
+            &json!({"observedGeneration": generation.to_string(), "phase": "Degraded",
+            "message": "InvalidSpec: The Rollout is invalid", "conditions": [condition]}),
+        )
+    }
+
+    fn synced(from: &str, to: &str, compared: &str) -> Application {
+        let operation = json!({"phase": "Succeeded", "startedAt": from, "finishedAt": to});
+        let status = json!({"operationState": operation, "sync": {"status": "Synced"},
+            "reconciledAt": compared});
+        serde_json::from_value(json!({"status": status})).unwrap()
+    }
+
+    #[test]
+    fn a_spec_that_was_synced_a_moment_before_the_start_judges() {
+        let just = synced(
+            "2026-11-28T09:59:28Z",
+            "2026-11-28T09:59:30Z",
+            "2026-11-28T09:59:30Z",
+        );
+        let old = synced(
+            "2026-11-28T09:50:00Z",
+            "2026-11-28T09:50:02Z",
+            "2026-11-28T09:59:30Z",
+        );
+        for (application, is_inherited) in [(&just, false), (&old, true)] {
+            for is_first in [true, false] {
+                let mut inherited = Inherited::new(started());
+                if is_first {
+                    inherited.application(application);
+                }
+                inherited.track(&invalid(4, "2026-11-28T09:59:31Z"));
+                inherited.application(application);
+                assert_eq!(inherited.is_inherited("u"), is_inherited);
+            }
+        }
+        // An abort comes later than the sync of its release, and may wait for a fix.
+        let mut inherited = Inherited::new(started());
+        inherited.track(&aborted(4, "2026-11-28T09:59:58Z"));
+        inherited.application(&just);
+        assert!(inherited.is_inherited("u"));
+    }
+
+    #[test]
+    fn nothing_newer_in_git_judges_after_a_while() {
+        let sync = |compared| synced("2026-11-28T09:50:00Z", "2026-11-28T09:50:02Z", compared);
+        let mut inherited = Inherited::new(started());
+        inherited.track(&aborted(4, "2026-11-28T09:52:00Z"));
+        inherited.application(&sync("2026-11-28T10:01:00Z"));
+        assert!(inherited.is_inherited("u"), "the fix may be on its way");
+        inherited.application(&sync("2026-11-28T10:02:30Z"));
         assert!(!inherited.is_inherited("u"));
     }
 }

@@ -41,6 +41,10 @@ impl Workload for Rollout {
                 state.step = None;
                 state.fails(message().unwrap_or_else(|| "degraded".to_owned()))
             }
+            // Who promotes takes the reasons away; the phase follows when the controller goes on.
+            Some("Paused") if !object.spec.paused && object.status.pause_conditions.is_empty() => {
+                state.waits("the Rollout's controller to go on")
+            }
             Some("Paused") => state.pauses(pause::of_rollout(object)),
             _ => match analysis(object) {
                 Some((what, name)) => state.waits(format!("the {what} {name}")),
@@ -140,6 +144,12 @@ mod tests {
         let paused =
             with(&json!({"phase": "Paused", "pauseConditions": [{"reason": "CanaryPauseStep"}]}));
         assert!(paused.waits_for_a_person() && !paused.complete);
+        let promoted = with(&json!({"phase": "Paused", "controllerPause": true}));
+        assert!(!promoted.waits_for_a_person() && !promoted.complete);
+        assert_eq!(
+            promoted.waiting_for.as_deref(),
+            Some("the Rollout's controller to go on")
+        );
         let degraded = with(&json!({"phase": "Degraded", "message": "aborted", "abort": true}));
         assert_eq!(degraded.failed.as_deref(), Some("aborted"));
         assert!(degraded.aborted);

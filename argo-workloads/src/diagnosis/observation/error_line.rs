@@ -1,5 +1,7 @@
 //! The line of a log that looks like the error.
 
+use std::borrow::Cow;
+
 use argo_core::text::cap;
 
 use crate::diagnosis::facts::Line;
@@ -20,8 +22,7 @@ pub(crate) fn error_line(lines: &[Line]) -> Option<String> {
         .or_else(|| traceback(&texts))
         .or_else(|| exception(&texts))
         .or_else(|| error(&texts))?;
-    let text = message(found.trim());
-    let text = cap(&without_credentials(text), MAX);
+    let text = cap(&without_credentials(&message(found.trim())), MAX);
     (!text.is_empty()).then_some(text)
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn error_line(lines: &[Line]) -> Option<String> {
 pub(crate) fn last_line(lines: &[Line]) -> Option<String> {
     let mut texts = lines.iter().rev().map(|line| line.text.as_str());
     let says = |text: &&str| text.chars().any(char::is_alphabetic) && !is_frame(text);
-    let text = without_credentials(message(texts.find(says)?.trim()));
+    let text = without_credentials(&message(texts.find(says)?.trim()));
     let text = cap(&text, MAX);
     (!text.is_empty()).then_some(text)
 }
@@ -144,22 +145,38 @@ fn has_word(text: &str, word: &str) -> bool {
     })
 }
 
-/// Returns the message of a structured line, of JSON or of `msg="…"`; otherwise the line.
-fn message(line: &str) -> &str {
-    for key in [
-        "\"msg\":\"",
-        "\"message\":\"",
-        "\"msg\": \"",
-        "\"message\": \"",
-        "msg=\"",
-    ] {
-        if let Some(start) = line.find(key) {
-            let rest = &line[start + key.len()..];
-            let end = unescaped_quote(rest);
-            return &rest[..end];
-        }
+/// Returns the message of a structured line, of JSON or of `msg="…"`, with the error that it
+/// names beside it; otherwise the line.
+fn message(line: &str) -> Cow<'_, str> {
+    let Some(message) = field(line, &["msg", "message"]) else {
+        return line.into();
+    };
+    let error = field(line, &["error", "err", "exception", "cause"]);
+    match error.filter(|error| !error.is_empty() && !message.contains(error)) {
+        Some(error) if message.is_empty() => error.into(),
+        Some(error) => format!("{message}: {error}").into(),
+        None => message.into(),
     }
-    line
+}
+
+/// Returns the text of the first field of these names that a structured line has.
+fn field<'a>(line: &'a str, names: &[&str]) -> Option<&'a str> {
+    names.iter().find_map(|name| {
+        let forms = [
+            format!("\"{name}\":\""),
+            format!("\"{name}\": \""),
+            format!("{name}=\""),
+        ];
+        let is_apart = |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let start = forms.iter().find_map(|form| {
+            let mut found = line
+                .match_indices(form.as_str())
+                .filter(|(at, _)| is_apart(*at));
+            found.next().map(|(at, _)| at + form.len())
+        })?;
+        let rest = &line[start..];
+        Some(&rest[..unescaped_quote(rest)])
+    })
 }
 
 fn unescaped_quote(text: &str) -> usize {
@@ -238,6 +255,14 @@ mod tests {
             (
                 "{\"level\":\"info\",\"msg\":\"up\"}\n{\"level\":\"error\",\"msg\":\"no \\\"route\\\"\",\"t\":1}",
                 Some("no \\\"route\\\""),
+            ),
+            (
+                "{\"level\":\"error\",\"msg\":\"cannot open store\",\"error\":\"disk quota exceeded\"}",
+                Some("cannot open store: disk quota exceeded"),
+            ),
+            (
+                "level=error xmsg=\"no\" msg=\"dial: no route\" err=\"no route\"",
+                Some("dial: no route"),
             ),
             (
                 "connecting\ndial tcp: connection refused",

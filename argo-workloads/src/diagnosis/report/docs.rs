@@ -90,6 +90,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "A node refuses a pod that was bound to it: it has too little of a resource, a port is taken, its labels or its system do not fit. The pod is `Failed` at once, and its controller makes another one, again and again. The sentence gives the number of pods and the node's own words.",
             "remove `nodeName` from the pod template so that the scheduler finds a node, or lower the requests; `UnexpectedAdmissionError` and `TopologyAffinityError` come from the node's device and resource managers.",
         ),
+        Code::ResizePending => (
+            "A node cannot give a running pod the resources that it asks for now: it has too little free (`Deferred`), it is too small (`Infeasible`), or the resize fails. The pod runs on with the old ones.",
+            "lower the request, or replace the pod so that the scheduler finds another node.",
+        ),
         Code::PvcPending => (
             "The pod waits for a PersistentVolumeClaim that has no volume or does not exist.",
             "look at the events of the claim: most often its storage class does not exist or its provisioner fails.",

@@ -39,7 +39,8 @@ pub(super) fn denied(view: WorkloadView<'_>) -> Option<Observation> {
     let cause = format!("{phrase}{}", refusal.counts());
     let namespace = &view.fact.object.namespace;
     let next = match object {
-        Some((kind, name)) => kubectl(namespace, &["get", kind, &name]),
+        // The list shows a name that is spelt otherwise.
+        Some(kinds) => kubectl(namespace, &["get", kinds]),
         None => {
             let kind = view.fact.object.kind.kind.to_ascii_lowercase();
             kubectl(namespace, &["describe", &kind, &view.fact.object.name])
@@ -66,7 +67,8 @@ impl Refusal<'_> {
     fn counts(&self) -> String {
         let missing = self.wanted.saturating_sub(self.there).max(1);
         let wanted = self.wanted.max(missing);
-        format!("; {missing} of {wanted} pods cannot be created")
+        let s = if wanted == 1 { "" } else { "s" };
+        format!("; {missing} of {wanted} pod{s} cannot be created")
     }
 }
 
@@ -150,8 +152,8 @@ fn unspecified(message: &str) -> Option<(String, String)> {
     ))
 }
 
-/// Returns the cause in words, and the object to look at.
-fn denial(message: &str) -> (String, Option<(&'static str, String)>) {
+/// Returns the cause in words, and the kind of the object to look for.
+fn denial(message: &str) -> (String, Option<&'static str>) {
     let quoted = |after: &str| {
         let (_, rest) = message.split_once(after)?;
         Some(without_credentials(rest.split('"').next()?))
@@ -159,7 +161,7 @@ fn denial(message: &str) -> (String, Option<(&'static str, String)>) {
     if message.contains("error looking up service account") {
         let name = quoted("serviceaccount \"").unwrap_or_default();
         let phrase = format!("service account \"{name}\" does not exist");
-        return (phrase, Some(("serviceaccount", name)));
+        return (phrase, Some("serviceaccounts"));
     }
     if let Some((_, rest)) = message.split_once("no PriorityClass with name ") {
         let name = without_credentials(rest.split(' ').next().unwrap_or_default());

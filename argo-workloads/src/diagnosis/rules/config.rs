@@ -19,7 +19,8 @@ use crate::message::without_credentials;
 struct Missing {
     /// The cause in words.
     cause: String,
-    /// The object to look at: `configmap` or `secret`, and a name.
+    /// The object to look at: `configmap` or `secret`, and a name; the plural and no name where
+    /// there is no such object.
     object: Option<(&'static str, String)>,
 }
 
@@ -120,7 +121,10 @@ fn key(message: &str) -> Option<Missing> {
 
 /// Parses `configmap "settings" not found`, `secret "token" not found`
 fn object(message: &str) -> Option<Missing> {
-    for (kind, title) in [("configmap", "ConfigMap"), ("secret", "Secret")] {
+    for (kind, kinds, title) in [
+        ("configmap", "configmaps", "ConfigMap"),
+        ("secret", "secrets", "Secret"),
+    ] {
         let quote = format!("{kind} \"");
         let Some((_, rest)) = message.split_once(&quote) else {
             continue;
@@ -131,7 +135,8 @@ fn object(message: &str) -> Option<Missing> {
         if rest.starts_with(" not found") {
             return Some(Missing {
                 cause: format!("{title} \"{}\" does not exist", without_credentials(name)),
-                object: Some((kind, name.to_owned())),
+                // The list shows a name that is spelt otherwise.
+                object: Some((kinds, String::new())),
             });
         }
     }
@@ -246,6 +251,7 @@ fn volume(message: &str) -> Option<String> {
 
 fn with_next(observation: Observation, missing: &Missing, pod: PodView<'_>) -> Observation {
     let command = match &missing.object {
+        Some((kinds, name)) if name.is_empty() => kubectl(pod.namespace(), &["get", kinds]),
         Some((kind, name)) => kubectl(pod.namespace(), &["get", kind, name]),
         None => kubectl(pod.namespace(), &["describe", "pod", pod.name()]),
     };

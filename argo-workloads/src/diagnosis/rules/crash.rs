@@ -19,7 +19,7 @@ use crate::message::without_credentials;
 /// Returns the restarts allowed to a failure that is the same each time: it needs no third
 /// try, while other crashes may have waited for something.
 fn allowed_if_certain(view: &ContainerView<'_>) -> u32 {
-    view.context().thresholds.allow_restarts.min(1)
+    view.context().thresholds.tolerated().min(1)
 }
 
 /// Finds a container killed at its memory limit. The kernel's kill of a child shows as
@@ -27,7 +27,7 @@ fn allowed_if_certain(view: &ContainerView<'_>) -> u32 {
 pub(super) fn oom_killed(view: &ContainerView<'_>) -> Option<Observation> {
     let crashes = crashed_as(view, Code::OomKilled, allowed_if_certain(view))?;
     let limit = memory_limit(&view.pod.fact.pod, view.container);
-    let (label, after, times) = (view.label(), span(crashes.longest), crashes.times());
+    let (label, after, times) = (view.label(), span(crashes.longest), crashes.times(view));
     let cause = format!("{label} is killed {limit}, {after} after its start, {times}");
     let lines = lines_before_end(view.lines(), crashes.last);
     // The limit is part of the key: another container's kill has another cause.
@@ -105,7 +105,7 @@ pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Observation> {
 
 /// Finds an init container that fails, which keeps the pod from starting.
 pub(super) fn init_failed(view: &ContainerView<'_>) -> Option<Observation> {
-    let allowed = view.context().thresholds.allow_restarts;
+    let allowed = view.context().thresholds.tolerated();
     let crashes = crashed_as(view, Code::InitFailed, allowed)?;
     Some(describe(view, &crashes))
 }
@@ -135,14 +135,14 @@ pub(super) fn crash_loop(view: &ContainerView<'_>) -> Option<Observation> {
     if view.restart_policy() == "Never" {
         return None;
     }
-    let allowed = view.context().thresholds.allow_restarts;
+    let allowed = view.context().thresholds.tolerated();
     let crashes = crashed_as(view, Code::CrashLoop, allowed)?;
     Some(describe(view, &crashes))
 }
 
 fn describe(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Observation {
     let end = &crashes.last.terminated;
-    let (label, when, times) = (view.label(), crashes.when(), crashes.times());
+    let (label, when, times) = (view.label(), crashes.when(), crashes.times(view));
     let cause = if end.exit_code == 0 {
         format!("{label} ends {when} with exit code 0 but should keep running ({times})")
     } else {
@@ -150,5 +150,5 @@ fn describe(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Observation {
     };
     let lines = lines_before_end(view.lines(), crashes.last);
     let observation = observation(view, crashes, &exit(end), cause).log(&lines);
-    observation.last_words()
+    observation.own_words(end).last_words()
 }

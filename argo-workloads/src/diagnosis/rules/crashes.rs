@@ -59,8 +59,16 @@ impl<'a> Crashes<'a> {
         self.count > i64::from(allowed) || (is_final && self.count > 0)
     }
 
-    /// Describes the number of ends: `3 times in 55 s`, `once`.
-    pub(super) fn times(&self) -> String {
+    /// Describes the number of ends: `3 times in 55 s`, `once`; while it is not certain yet,
+    /// `1 of 2 allowed restarts`.
+    pub(super) fn times(&self, view: &ContainerView<'_>) -> String {
+        let thresholds = view.context().thresholds;
+        let allowed = thresholds.allow_restarts;
+        let is_restarted = view.restart_policy() != "Never";
+        if thresholds.is_early && is_restarted && self.count <= i64::from(allowed) {
+            let s = if allowed == 1 { "" } else { "s" };
+            return format!("{} of {allowed} allowed restart{s}", self.count);
+        }
         let between = self.last.time().duration_since(self.first);
         match self.count {
             1 => "once".to_owned(),

@@ -35,7 +35,7 @@ pub(super) fn for_good(view: &ContainerView<'_>) -> Option<Observation> {
         .next(kubectl(namespace, &["logs", pod, "-c", view.name()]));
     Some(match end.exit_code {
         0 => observation,
-        _ => observation.log(view.lines()).last_words(),
+        _ => observation.log(view.lines()).own_words(end).last_words(),
     })
 }
 

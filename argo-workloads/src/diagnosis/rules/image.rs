@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::diagnosis::{
     context::ContainerView,
-    facts::StartProblemKind,
+    facts::{EventFact, StartProblemKind},
     observation::{Observation, kubectl},
 };
 use crate::message::without_credentials;
@@ -89,9 +89,13 @@ fn phrase(view: &ContainerView<'_>, error: PullError, image: &str) -> String {
     let host = registry(image);
     match error {
         PullError::NotFound => format!("image {image} does not exist"),
-        PullError::Unauthorised => format!("{host} refuses the credentials for image {image}"),
+        PullError::Unauthorised => {
+            let secret = missing_secret(view);
+            format!("{host} refuses the credentials for image {image}{secret}")
+        }
         PullError::NotFoundOrUnauthorised => {
-            format!("image {image} does not exist, or {host} wants other credentials")
+            let secret = missing_secret(view);
+            format!("image {image} does not exist, or {host} wants other credentials{secret}")
         }
         PullError::Platform => format!("image {image} is not built for the node's processor"),
         PullError::RateLimited => format!("{host} allows no more pulls for now (image {image})"),
@@ -109,6 +113,25 @@ fn phrase(view: &ContainerView<'_>, error: PullError, image: &str) -> String {
         PullError::Damaged => format!("the data of image {image} from {host} is damaged"),
         PullError::Other => format!("image {image} cannot be pulled"),
     }
+}
+
+/// ` (pull secret regcred is missing)`, if the kubelet says so: kubernetes
+/// `pkg/kubelet/kubelet_pods.go`, `getPullSecretsForPod`.
+fn missing_secret(view: &ContainerView<'_>) -> String {
+    let event = pull_secret_event(view);
+    let names = event.and_then(|event| event.message.split_once('(')?.1.split_once(')'));
+    match names {
+        Some((names, _)) if names.contains(',') => {
+            format!(" (pull secrets {} are missing)", without_credentials(names))
+        }
+        Some((name, _)) => format!(" (pull secret {} is missing)", without_credentials(name)),
+        None => String::new(),
+    }
+}
+
+fn pull_secret_event<'a>(view: &ContainerView<'a>) -> Option<&'a EventFact> {
+    let pod = view.pod;
+    pod.event(|event| event.reason == "FailedToRetrieveImagePullSecret")
 }
 
 /// Returns the error of the network or the registry, the end of the message. Credentials are
@@ -150,10 +173,7 @@ fn with_context(observation: Observation, view: &ContainerView<'_>, message: &st
     // The chain of wrappers is long; what counts stands at its end.
     let end = message.rfind("failed to ").unwrap_or(0);
     let observation = observation.evidence(&message[end..]);
-    let secret = view
-        .pod
-        .event(|event| event.reason == "FailedToRetrieveImagePullSecret");
-    let observation = match secret {
+    let observation = match pull_secret_event(view) {
         Some(event) => observation.evidence(&event.message),
         None => observation,
     };

@@ -9,10 +9,10 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
-use super::{crash::memory_limit, crashes::exit};
+use super::{crash::memory_limit, crashes::exit, refused::Refusal};
 use crate::diagnosis::{
     context::{ContainerView, PodView, Role, WorkloadView, is_disrupted},
-    facts::{Facts, PodFact, WorkloadFact},
+    facts::{End, Facts, PodFact, WorkloadFact},
     observation::{Observation, kubectl},
     span::span,
 };
@@ -66,6 +66,12 @@ pub(super) fn pod_failed(view: PodView<'_>) -> Option<Observation> {
                 .next(next),
         );
     }
+    if let Some(why) = overtime(&fact.pod) {
+        let ended = fact.containers.values().filter_map(|it| it.ends.last());
+        let since = ended.map(End::time).max().unwrap_or(view.context.now);
+        let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
+        return Some(Observation::doomed(since, format!("the pod {why}")).next(next));
+    }
     let (container, end, time) = failure(fact)?;
     // A kill for memory has a rule of its own, which names the limit.
     if end.reason.as_deref() == Some("OOMKilled") && fact.is_new {
@@ -78,6 +84,7 @@ pub(super) fn pod_failed(view: PodView<'_>) -> Option<Observation> {
     is_regular.then(|| {
         Observation::doomed(time, cause)
             .log(view.context.facts.lines_of(fact, container))
+            .own_words(end)
             .last_words()
             .next(next)
     })
@@ -212,11 +219,12 @@ pub(super) fn job_observation(
         return observation_of(cause).evidence(message).next(next);
     };
     let is_killed = end.reason.as_deref() == Some("OOMKilled") || is_disrupted(&fact.pod);
+    let is_killed = is_killed || overtime(&fact.pod).is_some();
     let is_own_end = !is_deadline(condition) && !is_killed && !is_stopped(fact, end);
     let how = if is_deadline(condition) {
         // The kubelet killed the container: its exit code is no cause.
         String::new()
-    } else if let Some(why) = disruption(&fact.pod) {
+    } else if let Some(why) = disruption(&fact.pod).or_else(|| overtime(&fact.pod)) {
         format!(": its pod {why}")
     } else if end.reason.as_deref() == Some("OOMKilled") {
         let all = fact
@@ -252,7 +260,7 @@ pub(super) fn job_observation(
         .log(lines);
     // A container that was killed has no last words.
     let observation = if is_own_end {
-        observation.last_words()
+        observation.own_words(end).last_words()
     } else {
         observation
     };
@@ -280,14 +288,15 @@ fn unstarted(facts: &Facts, job: &WorkloadFact) -> Option<String> {
         if owner.uid != job.object.uid || !is_failed {
             return None;
         }
+        let refused = Refusal::of(fact).map(|refusal| refusal.told());
         let told = || {
             let message = without_credentials(status.message.as_deref().unwrap_or_default());
-            Some(format!(
-                "was refused ({}): {message}",
-                without_credentials(status.reason.as_deref()?)
-            ))
+            Some(format!("failed ({}): {message}", status.reason.as_deref()?))
         };
-        disruption(&fact.pod).or_else(told)
+        refused
+            .or_else(|| disruption(&fact.pod))
+            .or_else(|| overtime(&fact.pod))
+            .or_else(told)
     })
 }
 
@@ -324,6 +333,13 @@ pub(super) fn disruption(pod: &Pod) -> Option<String> {
         (_, Some("NodeLost")) => "was lost with its node".to_owned(),
         _ => told("was evicted"),
     })
+}
+
+/// Says that the kubelet ended a pod at its own deadline, if it did (kubernetes
+/// `pkg/kubelet/active_deadline.go`): the way in which its containers ended is no cause then.
+fn overtime(pod: &Pod) -> Option<String> {
+    let is_late = pod.status.reason.as_deref() == Some("DeadlineExceeded");
+    is_late.then(|| "ran longer than its activeDeadlineSeconds allow".to_owned())
 }
 
 fn disrupted_at(fact: &PodFact) -> Option<Timestamp> {

@@ -1,11 +1,16 @@
 //! Nodes that drop pods, and pods that do not go.
 
+use jiff::SignedDuration;
+
 use crate::diagnosis::{
     context::{PodView, WorkloadView},
     observation::{Observation, kubectl},
     span::{age, secs, span},
 };
 use crate::message::without_credentials;
+
+/// The time that a kubelet may take until it says a word about a pod.
+const NODE_TAKES: SignedDuration = secs(10);
 
 /// Evictions from which on they are a finding. A single one is everyday life in a cluster:
 /// the pod is replaced.
@@ -88,6 +93,10 @@ pub(super) fn never_took(view: PodView<'_>) -> Option<Observation> {
     let bound = scheduled.filter(|condition| condition.status == "True");
     let bound = bound.and_then(|condition| condition.last_transition_time.as_ref());
     let since = bound.or(pod.metadata.creation_timestamp.as_ref())?.0;
+    // Also in one look, which has no grace time, a kubelet may take a moment.
+    if view.context.age(since) < NODE_TAKES {
+        return None;
+    }
     let lasted = span(view.context.age(since));
     let node_name = without_credentials(node);
     let cause = format!(

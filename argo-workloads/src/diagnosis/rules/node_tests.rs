@@ -1,6 +1,9 @@
 use serde_json::json;
 
-use crate::diagnosis::made_tests::World;
+use crate::diagnosis::{
+    Thresholds, examine,
+    made_tests::{World, at},
+};
 
 #[test]
 fn pods_that_wait_for_their_deletion_are_counted() {
@@ -42,4 +45,24 @@ fn a_daemon_set_with_one_old_pod() {
     );
     world.apply(2, set("RollingUpdate"));
     assert_eq!(world.sentences(2), [""; 0]);
+}
+
+#[test]
+fn a_kubelet_may_take_a_moment_also_in_one_look() {
+    let mut world = World::with_deployment();
+    world.pod(
+        1,
+        "web-1-a",
+        &json!({"nodeName": "node7", "containers": [{"name": "app"}]}),
+        &json!({"phase": "Pending"}),
+    );
+    let mut codes = |second: i64| -> Vec<&str> {
+        let findings = examine(&mut world.facts, &Thresholds::one_look(), at(second));
+        findings
+            .iter()
+            .map(|finding| finding.code.as_str())
+            .collect()
+    };
+    assert_eq!(codes(5), [""; 0]);
+    assert_eq!(codes(15), ["node-lost"]);
 }

@@ -19,7 +19,7 @@ use crate::message::without_credentials;
 
 /// Finds a container that is killed for a probe again and again.
 pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
-    let allowed = view.context().thresholds.allow_restarts;
+    let allowed = view.context().thresholds.tolerated();
     let crashes = crashed_as(view, Code::ProbeFailing, allowed)?;
     let event = probe_kill(view, crashes.last)?;
     let (kind, probe) = if event.message.contains("startup") {
@@ -29,7 +29,7 @@ pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
     };
     let answer = failed_probe(view, kind).map_or("", |event| event.message.as_str());
     let answer = answer_phrase(probe, answer);
-    let (label, times) = (view.label(), crashes.times());
+    let (label, times) = (view.label(), crashes.times(view));
     let cause = format!("{label} is killed because its {kind} probe fails: {answer}, {times}");
     // Another probe that fails is another cause.
     let key = format!("{kind} {}", probe.map(asked).unwrap_or_default());

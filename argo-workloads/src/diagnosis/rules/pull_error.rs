@@ -131,6 +131,7 @@ const WORDS: [(PullError, &[&str]); 11] = [
             "no match for platform",
             "does not match the specified platform",
             "no matching manifest",
+            "cannot be used on this platform",
             "no image found in image index",
             "no image found in manifest list",
         ],

@@ -7,12 +7,14 @@
 use std::collections::BTreeSet;
 
 use argo_core::text::quantity::bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnosis::{
     context::{PodView, WorkloadView},
+    facts::PodFact,
     finding::Severity,
     observation::{Observation, kubectl},
+    span::secs,
 };
 use crate::message::without_credentials;
 
@@ -20,18 +22,12 @@ use crate::message::without_credentials;
 /// may be a race of two pods for one place.
 const REFUSALS: usize = 2;
 
-/// Reasons of failed pods that the kubelet had taken, or that node pressure drove away.
-const OTHER_ENDS: [&str; 6] = [
-    "Evicted",
-    "Preempting",
-    "Terminated",
-    "DeadlineExceeded",
-    "NodeLost",
-    "UnexpectedJobFailure",
-];
+/// The time for which a refused pod counts that its controller has deleted: a StatefulSet or
+/// DaemonSet makes the next one under way before another is refused.
+const REMEMBERED: SignedDuration = secs(30);
 
 /// The reason for which a kubelet refused a pod.
-struct Refusal<'a> {
+pub(super) struct Refusal<'a> {
     reason: &'a str,
     message: &'a str,
 }
@@ -41,13 +37,21 @@ pub(super) fn of_workload(view: WorkloadView<'_>) -> Option<Observation> {
     if !view.is_root() || view.state.complete {
         return None;
     }
-    let refused: Vec<PodView<'_>> = view
-        .pods()
-        .filter(|pod| pod.fact.is_new && Refusal::of(*pod).is_some())
+    let (gone, first) = view.context.facts.refused_and_gone(&view.fact.root.uid);
+    let refused = view.pods().chain(gone_lately(view));
+    let refused: Vec<PodView<'_>> = refused
+        .filter(|pod| pod.fact.is_new && pod.fact.was_refused())
         .collect();
     let last = *refused.iter().max_by_key(|pod| created(**pod))?;
-    let is_certain = Refusal::of(last)?.is_certain() || last.job().is_some();
-    if refused.len() < REFUSALS && !is_certain {
+    let earliest = refused.iter().filter_map(|pod| created(*pod)).min();
+    let refusals = Refusals {
+        count: gone + refused.iter().filter(|pod| pod.is_present()).count(),
+        since: first.or(earliest),
+        last,
+        nodes: nodes(&refused),
+    };
+    let is_certain = Refusal::of(last.fact)?.is_certain() || last.job().is_some();
+    if refusals.count < REFUSALS && !is_certain {
         return None;
     }
     let is_only_refused = view
@@ -58,7 +62,15 @@ pub(super) fn of_workload(view: WorkloadView<'_>) -> Option<Observation> {
     } else {
         Severity::Suspicious
     };
-    observation(last, &refused, severity)
+    refusals.observation(severity)
+}
+
+/// Returns the pods of a workload that were deleted a moment ago.
+fn gone_lately<'a>(view: WorkloadView<'a>) -> impl Iterator<Item = PodView<'a>> {
+    let context = view.context;
+    let gone = context.facts.gone_of(&view.fact.root.uid);
+    let views = gone.map(move |fact| PodView { context, fact });
+    views.filter(|pod| created(*pod).is_some_and(|time| pod.context.age(time) <= REMEMBERED))
 }
 
 /// Finds a pod that no workload owns and that its kubelet refused.
@@ -67,38 +79,52 @@ pub(super) fn of_bare_pod(view: PodView<'_>) -> Option<Observation> {
     if !is_bare {
         return None;
     }
-    observation(view, &[view], Severity::Doomed)
+    let refusals = Refusals {
+        count: 1,
+        since: created(view),
+        last: view,
+        nodes: nodes(&[view]),
+    };
+    refusals.observation(Severity::Doomed)
 }
 
-fn observation(
-    last: PodView<'_>,
-    refused: &[PodView<'_>],
-    severity: Severity,
-) -> Option<Observation> {
-    let refusal = Refusal::of(last)?;
-    let nodes: BTreeSet<&str> = refused
-        .iter()
+/// The refused pods of one workload.
+struct Refusals<'a> {
+    count: usize,
+    since: Option<Timestamp>,
+    last: PodView<'a>,
+    nodes: BTreeSet<&'a str>,
+}
+
+fn nodes<'a>(pods: &[PodView<'a>]) -> BTreeSet<&'a str> {
+    pods.iter()
         .filter_map(|pod| pod.fact.pod.spec.node_name.as_deref())
-        .collect();
-    let who = match nodes.first() {
-        Some(node) if nodes.len() == 1 => format!("node {}", without_credentials(node)),
-        _ => format!("{} nodes", nodes.len().max(1)),
-    };
-    let what = match refused.len() {
-        1 => "the pod".to_owned(),
-        count => format!("{count} pods"),
-    };
-    let verb = if nodes.len() > 1 { "refuse" } else { "refuses" };
-    let reason = without_credentials(refusal.reason);
-    let cause = format!("{who} {verb} {what} ({reason}): {}", refusal.words());
-    let since = refused.iter().filter_map(|pod| created(*pod)).min();
-    let since = since.unwrap_or(last.context.now);
-    Some(
-        Observation::new(severity, since, cause)
-            .key(format!("refused: {reason}"))
-            .evidence(format!("{}: {reason}: {}", last.name(), refusal.message))
-            .next(kubectl(last.namespace(), &["describe", "pod", last.name()])),
-    )
+        .collect()
+}
+
+impl Refusals<'_> {
+    fn observation(&self, severity: Severity) -> Option<Observation> {
+        let (last, nodes) = (self.last, &self.nodes);
+        let refusal = Refusal::of(last.fact)?;
+        let who = match nodes.first() {
+            Some(node) if nodes.len() == 1 => format!("node {}", without_credentials(node)),
+            _ => format!("{} nodes", nodes.len().max(1)),
+        };
+        let what = match self.count {
+            1 => "the pod".to_owned(),
+            count => format!("{count} pods"),
+        };
+        let verb = if nodes.len() > 1 { "refuse" } else { "refuses" };
+        let reason = without_credentials(refusal.reason);
+        let cause = format!("{who} {verb} {what} ({reason}): {}", refusal.words());
+        let since = self.since.unwrap_or(last.context.now);
+        Some(
+            Observation::new(severity, since, cause)
+                .key(format!("refused: {reason}"))
+                .evidence(format!("{}: {reason}: {}", last.name(), refusal.message))
+                .next(kubectl(last.namespace(), &["describe", "pod", last.name()])),
+        )
+    }
 }
 
 fn created(pod: PodView<'_>) -> Option<Timestamp> {
@@ -108,23 +134,10 @@ fn created(pod: PodView<'_>) -> Option<Timestamp> {
 
 impl<'a> Refusal<'a> {
     /// Reads the refusal of a pod; nothing where one of its containers ever ran.
-    fn of(pod: PodView<'a>) -> Option<Self> {
-        let status = &pod.fact.pod.status;
-        let reason = status
-            .reason
-            .as_deref()
-            .filter(|reason| !reason.is_empty())?;
-        let has_run = pod
-            .fact
-            .containers
-            .values()
-            .any(|known| !known.ends.is_empty())
-            || pod
-                .containers()
-                .any(|container| container.running_since().is_some());
-        let is_refused =
-            status.phase.as_deref() == Some("Failed") && !has_run && !OTHER_ENDS.contains(&reason);
-        is_refused.then_some(Self {
+    pub(super) fn of(pod: &'a PodFact) -> Option<Self> {
+        let status = &pod.pod.status;
+        let reason = status.reason.as_deref()?;
+        pod.was_refused().then_some(Self {
             reason,
             message: status.message.as_deref().unwrap_or_default(),
         })
@@ -134,6 +147,12 @@ impl<'a> Refusal<'a> {
     fn is_certain(&self) -> bool {
         let shortage = Shortage::of(self.message);
         shortage.is_some_and(|shortage| shortage.requested > shortage.capacity)
+    }
+
+    /// `was refused (OutOfcpu): the pod asks for 64 cpu, …`
+    pub(super) fn told(&self) -> String {
+        let reason = without_credentials(self.reason);
+        format!("was refused ({reason}): {}", self.words())
     }
 
     fn words(&self) -> String {
@@ -151,37 +170,42 @@ impl<'a> Refusal<'a> {
     }
 }
 
-/// `Node didn't have enough resource: cpu, requested: 500000, used: 5, capacity: 2000`
-struct Shortage<'a> {
+/// `Node didn't have enough resource: cpu, requested: 500000, used: 5, capacity: 2000`; a resize
+/// says `enough capacity: cpu, requested: 64000, capacity: 2000`.
+pub(super) struct Shortage<'a> {
     resource: &'a str,
     requested: i64,
-    used: i64,
+    used: Option<i64>,
     capacity: i64,
 }
 
 impl<'a> Shortage<'a> {
-    fn of(message: &'a str) -> Option<Self> {
-        let (_, rest) = message.split_once("enough resource: ")?;
+    pub(super) fn of(message: &'a str) -> Option<Self> {
+        let resource = message.split_once("enough resource: ");
+        let (_, rest) = resource.or_else(|| message.split_once("enough capacity: "))?;
         let (resource, rest) = rest.split_once(", requested: ")?;
-        let (requested, rest) = rest.split_once(", used: ")?;
-        let (used, capacity) = rest.split_once(", capacity: ")?;
+        let (rest, capacity) = rest.split_once(", capacity: ")?;
+        let (requested, used) = match rest.split_once(", used: ") {
+            Some((requested, used)) => (requested, Some(used.parse().ok()?)),
+            None => (rest, None),
+        };
         let capacity = capacity.trim_end().trim_end_matches('.');
         Some(Self {
             resource,
             requested: requested.parse().ok()?,
-            used: used.parse().ok()?,
+            used,
             capacity: capacity.parse().ok()?,
         })
     }
 
-    /// Describes the shortage: `asks for 500 cpu; the node has 2, 0.005 in use`
-    fn words(&self) -> String {
+    /// Describes the shortage: `the pod asks for 500 cpu; the node has 2, 0.005 in use`
+    pub(super) fn words(&self) -> String {
         let amount = |value: i64| amount(self.resource, value);
         let (requested, capacity) = (amount(self.requested), amount(self.capacity));
-        let (used, resource) = (amount(self.used), without_credentials(self.resource));
-        format!(
-            "the pod asks for {requested} {resource}, the node has {capacity} and {used} are in use"
-        )
+        let resource = without_credentials(self.resource);
+        let used = self.used.map(amount);
+        let used = used.map_or(String::new(), |used| format!(" and {used} are in use"));
+        format!("the pod asks for {requested} {resource}, the node has {capacity}{used}")
     }
 }
 

@@ -137,3 +137,30 @@ fn a_node_that_never_takes_its_pod_is_named() {
     world.pod(42, "web-1-a", &spec, &taken);
     assert_eq!(world.sentences(99), [""; 0]);
 }
+
+/// A StatefulSet or DaemonSet deletes a refused pod before it makes the next one.
+#[test]
+fn refused_pods_that_were_deleted_still_count() {
+    let cpu = "Pod was rejected: Node didn't have enough resource: cpu, requested: 64000, used: 0, capacity: 2000";
+    let refused = |number: usize| {
+        json!({"kind": "Pod", "owner": "web-1", "metadata": {"name": format!("web-1-{number}")},
+            "spec": {"nodeName": "node1", "containers": [{"name": "app"}]},
+            "status": {"phase": "Failed", "reason": "OutOfcpu", "message": cpu}})
+    };
+    let mut world = World::with_deployment();
+    for number in 0..40 {
+        world.apply(1, refused(number));
+        world.remove(&format!("web-1-{number}"));
+    }
+    let said = |count: usize| {
+        [format!(
+            "pod-rejected: node node1 refuses {count} pods (OutOfcpu): the pod asks for 64 cpu, the node has 2 and 0 are in use"
+        )]
+    };
+    assert_eq!(world.sentences(3), said(40));
+    world.apply(4, refused(40));
+    assert_eq!(world.sentences(5), said(41));
+    world.remove("web-1-40");
+    // Nothing was refused for a while: the controller has stopped, or another node took the pod.
+    assert_eq!(world.sentences(40), [""; 0]);
+}

@@ -86,7 +86,10 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
         ),
         None => format!("claim {name} gets no volume"),
     };
-    let next = kubectl(view.namespace(), &["describe", "pvc", claim.unwrap_or("")]);
+    let next = match claim.filter(|_| !gone) {
+        Some(claim) => kubectl(view.namespace(), &["describe", "pvc", claim]),
+        None => kubectl(view.namespace(), &["get", "pvc"]),
+    };
     Some(
         Observation::suspicious(since, cause)
             .evidence(message)
@@ -226,7 +229,7 @@ fn describe(why: &str) -> String {
     if let Some(resource) = why.strip_prefix("Insufficient ") {
         return format!("too small ({})", without_credentials(resource));
     }
-    const TEXTS: [(&str, &str); 9] = [
+    const TEXTS: [(&str, &str); 11] = [
         ("Too many pods", "full of pods"),
         ("node(s) had untolerated taint", TAINTED),
         ("node(s) had taint", TAINTED),
@@ -234,6 +237,14 @@ fn describe(why: &str) -> String {
         (
             "node(s) didn't match pod anti-affinity",
             "taken by a pod that this one avoids",
+        ),
+        (
+            "node(s) didn't match pod affinity rules",
+            "without a pod that the affinity asks for",
+        ),
+        (
+            "node(s) didn't match pod topology spread constraints (missing required label)",
+            "without the label of the topology spread",
         ),
         (
             "node(s) didn't match pod topology spread",

@@ -219,3 +219,46 @@ fn what_made_an_application_degraded_before_is_named() {
         ]
     );
 }
+
+#[test]
+fn a_reason_so_far_says_how_many_restarts_are_allowed() {
+    let mut world = World::with_deployment();
+    let spec = json!({"containers": [{"name": "app"}]});
+    let ended = |run: i64, second: i64| {
+        json!({"phase": "Running", "containerStatuses": [{"name": "app", "restartCount": run,
+            "state": {"terminated": {"exitCode": 9, "reason": "Error", "containerID": format!("c{run}"),
+                "startedAt": time(second - 1), "finishedAt": time(second)}}}]})
+    };
+    let expected = |times: &str| {
+        [format!(
+            "crash-loop: container app crashes right after its start (exit 9, {times})"
+        )]
+    };
+    world.pod(2, "web-1-a", &spec, &ended(0, 2));
+    assert_eq!(world.sentences(3), [""; 0], "it is allowed");
+    assert_eq!(world.reasons(3), expected("1 of 2 allowed restarts"));
+    world.pod(9, "web-1-a", &spec, &ended(1, 9));
+    assert_eq!(world.reasons(9), expected("2 of 2 allowed restarts"));
+    world.pod(30, "web-1-a", &spec, &ended(2, 30));
+    assert_eq!(world.reasons(31), expected("3 times in 28 s"));
+    assert_eq!(world.sentences(31), expected("3 times in 28 s"));
+}
+
+#[test]
+fn a_pull_secret_that_is_missing_is_named() {
+    let mut world = World::with_deployment();
+    let spec = json!({"containers": [{"name": "app", "image": "reg.example.com/web:1"}]});
+    let message = "failed to pull image \"reg.example.com/web:1\": unexpected status from HEAD request: 401 Unauthorized";
+    let status = json!({"phase": "Pending", "containerStatuses": [{"name": "app",
+        "state": {"waiting": {"reason": "ErrImagePull", "message": message}}}]});
+    world.pod(1, "web-1-a", &spec, &status);
+    let refused =
+        "image-pull: reg.example.com refuses the credentials for image reg.example.com/web:1";
+    assert_eq!(world.sentences(2), [refused]);
+    let missing = "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.";
+    world.event(2, "web-1-a", "FailedToRetrieveImagePullSecret", missing);
+    assert_eq!(
+        world.sentences(3),
+        [format!("{refused} (pull secret regcred is missing)")]
+    );
+}
