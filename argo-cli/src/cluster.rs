@@ -152,7 +152,7 @@ async fn forbidden(connection: &Connection, path: &str) -> Option<String> {
 fn anonymous(described: &str, user: &str) -> String {
     let entry = match user {
         "" => "names no user".to_owned(),
-        user => format!("has the user entry \"{user}\", which holds no credentials"),
+        user => format!("has the user entry \"{user}\", which is missing or holds no credentials"),
     };
     format!(
         "{described} {entry}: the server treats us as system:anonymous (give the entry a token, a client certificate or an exec plugin)"

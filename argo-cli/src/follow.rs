@@ -303,7 +303,7 @@ impl Run {
     fn examine(&mut self, now: Timestamp) {
         let thresholds = Thresholds {
             allow_restarts: self.config.allow_restarts,
-            grace: None,
+            ..Thresholds::default()
         };
         let events = self.observer.examine(&thresholds, now);
         self.items

@@ -364,13 +364,14 @@ impl Session {
             Some(Cause::CrashedAfterSuccess) => Thresholds::settling(),
             _ => Thresholds {
                 allow_restarts: self.config.allow_restarts,
-                grace: None,
+                ..Thresholds::default()
             },
         }
     }
 
     fn heartbeat(&mut self, now: Timestamp) {
-        if !matches!(self.phase, Phase::Waiting | Phase::Expecting { .. }) {
+        let ends = self.awaited_ends();
+        if ends.is_none() && !matches!(self.phase, Phase::Waiting | Phase::Expecting { .. }) {
             return;
         }
         let elapsed = duration::between(self.config.started, now);
@@ -379,10 +380,11 @@ impl Session {
         }
         // A finding says more than a reason that may pass; it comes first.
         let mut reasons = self.findings();
-        reasons.extend(self.observer.reasons(now));
+        reasons.extend(self.observer.reasons(&self.thresholds(), now));
+        let others: Vec<_> = self.others(now).into_iter().chain(ends).collect();
         let line = self
             .heartbeat
-            .beat(elapsed, &self.rows(now), &reasons, &self.others(now));
+            .beat(elapsed, &self.rows(now), &reasons, &others);
         let end = self.end_in_sight(now).unwrap_or_default();
         let line = line.map(|line| line + &end);
         let body = Body::Status(Status::default());

@@ -829,3 +829,9 @@ fn an_argocd_that_waits_for_nothing_that_is_here() {
         .until(3, 4);
     assert_eq!(run.result().1, 0);
 }
+
+#[path = "session_terminated_tests.rs"]
+mod terminated;
+
+#[path = "session_setback_tests.rs"]
+mod setbacks;

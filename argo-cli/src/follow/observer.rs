@@ -92,9 +92,9 @@ impl Observer {
     }
 
     /// Returns the reasons that are known so far, certain or not. Nothing is reported.
-    pub fn reasons(&mut self, now: Timestamp) -> Vec<Finding> {
+    pub fn reasons(&mut self, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
         self.examiner
-            .examine(&mut self.facts, &Thresholds::so_far(), now)
+            .examine(&mut self.facts, &thresholds.so_far(), now)
     }
 
     /// Returns the images that the newest pods run.

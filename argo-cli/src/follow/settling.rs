@@ -6,13 +6,15 @@ use argo_core::{
     ObjectRef,
     text::duration::{between, later},
 };
-use argo_workloads::progress::{CrashCounts, WorkloadProgress};
+use argo_workloads::progress::{CrashCounts, Setbacks, WorkloadProgress};
 use jiff::Timestamp;
 
 use super::Observer;
 
 /// Time by which this program may lag behind a healthy status that is seen elsewhere.
 const CATCH_UP: Duration = Duration::from_secs(2);
+/// The longest time for which a container that crashed is watched for the next crash.
+const NEXT_CRASH: Duration = Duration::from_secs(60);
 /// A shorter incomplete spell is taken for a passing state.
 const BLINK: Duration = Duration::from_secs(1);
 
@@ -34,7 +36,9 @@ pub(crate) struct Patience {
 pub struct Settling {
     until: Timestamp,
     crashes: CrashCounts,
-    crashed: u32,
+    setbacks: usize,
+    /// True once a container was restarted in this watch.
+    has_restarted: bool,
     /// Uids of the workloads that were incomplete at its start, although Argo CD called them
     /// healthy.
     incomplete: BTreeSet<Arc<str>>,
@@ -66,8 +70,10 @@ impl Patience {
         observer: &Observer,
         is_ignored: impl Fn(&ObjectRef) -> bool,
     ) -> bool {
-        let going = || observer.progress().terminating(is_ignored);
-        self.until_terminated && !going().is_empty()
+        let progress = observer.progress();
+        self.until_terminated
+            && (!progress.terminating(&is_ignored).is_empty()
+                || progress.terminating_unseen(&is_ignored) > 0)
     }
 }
 
@@ -84,14 +90,16 @@ impl Settling {
             .iter()
             .map(|workload| Arc::clone(&workload.object.uid))
             .collect();
-        let settle = patience.settle;
-        let is_unproven = observer.may_still_crash(settle, now);
+        let setbacks = observer.progress().setbacks();
+        let settle = long_enough(patience.settle, setbacks);
+        let is_unproven = observer.may_still_crash(patience.settle, now);
         let is_early = patience.is_early(observer, &is_ignored);
         let long = if is_unproven { settle } else { CATCH_UP };
         let crashes = observer.progress().crashes();
         (is_unproven || is_early || !incomplete.is_empty()).then(|| Self {
             until: later(now, long),
-            crashed: crashes.values().sum(),
+            setbacks: setbacks.count,
+            has_restarted: false,
             crashes,
             incomplete,
             lost: None,
@@ -133,7 +141,7 @@ impl Settling {
             }
         }
         self.restarted(observer, patience, now);
-        let is_proven = !observer.may_still_crash(patience.settle, now);
+        let is_proven = !self.has_restarted && !observer.may_still_crash(patience.settle, now);
         let is_over = now >= self.until || (is_proven && self.incomplete.is_empty());
         if is_over && !is_early {
             Settled::Done
@@ -144,11 +152,12 @@ impl Settling {
 
     /// A restart that is allowed starts the time anew.
     fn restarted(&mut self, observer: &Observer, patience: Patience, now: Timestamp) {
-        let crashed = observer.progress().crashes().values().sum();
-        if crashed > self.crashed {
-            self.until = later(now, patience.settle);
+        let setbacks = observer.progress().setbacks();
+        if setbacks.count > self.setbacks {
+            self.until = later(now, long_enough(patience.settle, setbacks));
+            self.has_restarted = true;
         }
-        self.crashed = crashed;
+        self.setbacks = setbacks.count;
     }
 
     fn lost(&mut self, workload: &WorkloadProgress, patience: Patience, now: Timestamp) -> Settled {
@@ -168,6 +177,13 @@ impl Settling {
         }
         Settled::GoOn
     }
+}
+
+/// Returns the time that shows whether a container crashes again: one that ran for 12 s before
+/// its crash has proven nothing after 10 s.
+fn long_enough(settle: Duration, setbacks: Setbacks) -> Duration {
+    let next = setbacks.longest.saturating_mul(3) / 2;
+    settle.max(next.min(NEXT_CRASH.max(settle)))
 }
 
 fn incomplete(

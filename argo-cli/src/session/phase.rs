@@ -258,12 +258,7 @@ impl Session {
             return self.drain(cause, now);
         };
         if patience.is_early(&self.observer, self.is_left_out()) {
-            let going = self.progress().terminating(self.is_left_out());
-            let msg = format!(
-                "complete; waiting for {} to end: {}",
-                counted(going.len(), "pod"),
-                listed(&going)
-            );
+            let msg = format!("complete; waiting for {}", self.ends_of_pods());
             self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
         }
         if self.observer.may_still_crash(settle, now) {
@@ -278,6 +273,29 @@ impl Session {
             self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
         }
         self.phase = Phase::Settling { cause, look };
+    }
+
+    /// `2 pods to end: web-1, web-2`
+    fn ends_of_pods(&self) -> String {
+        let going = self.progress().terminating(self.is_left_out());
+        let unseen = self.progress().terminating_unseen(self.is_left_out());
+        let names = match going.len() {
+            0 => String::new(),
+            _ => format!(": {}", listed(&going)),
+        };
+        format!("{} to end{names}", counted(going.len() + unseen, "pod"))
+    }
+
+    /// Returns the pods whose end is waited for after success.
+    pub(super) fn awaited_ends(&self) -> Option<crate::heartbeat::Other> {
+        let is_settling = matches!(self.phase, Phase::Settling { .. });
+        let patience = self.patience();
+        let is_early = is_settling && patience.is_early(&self.observer, self.is_left_out());
+        is_early.then(|| crate::heartbeat::Other {
+            what: self.ends_of_pods(),
+            why: String::new(),
+            age: None,
+        })
     }
 
     fn patience(&self) -> Patience {

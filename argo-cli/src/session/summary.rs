@@ -57,9 +57,15 @@ impl Session {
     /// Returns the end of the rollout: the time at which everything was healthy, not the end of
     /// settling.
     fn ended_at(&self, now: Timestamp) -> Timestamp {
-        self.healthy_at
-            .filter(|_| self.outcome() == Outcome::Succeeded)
-            .unwrap_or(now)
+        let healthy = self
+            .healthy_at
+            .filter(|_| self.outcome() == Outcome::Succeeded);
+        let Some(healthy) = healthy else { return now };
+        // A workload may have changed again while settling.
+        let workloads = self.progress().workloads().into_iter();
+        let took = workloads.filter_map(|workload| workload.took).max();
+        let last = took.map(|took| duration::later(self.config.started, took));
+        healthy.max(last.unwrap_or(healthy)).min(now)
     }
 
     /// Examines once without grace times and returns the facts for the verdict.
