@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::{NamedTempFile, TempDir, TempPath};
 
 use crate::{
     args::{FileArgs, ReportArgs},
@@ -29,8 +29,11 @@ pub struct Files {
     targets: Targets,
     /// True if the user keeps the recording.
     is_kept: bool,
-    /// An empty folder for logs that the screen has no room for; it goes away if it is not needed.
+    /// A folder for logs that the screen has no room for; it goes away if it is not needed.
     spare: Option<TempDir>,
+    /// The recording in the folder of the logs. It goes away once they are written, and stays if
+    /// this program is killed before.
+    beside_logs: Option<TempPath>,
 }
 
 /// The files that are made from a recording.
@@ -188,6 +191,9 @@ impl Files {
             files.recording = Some(RecordingFile::create(path)?);
             let file = File::open(path);
             files.source = Some(file.map_err(|error| unreadable(path, &error))?);
+        } else if let Some(folder) = files.targets.log_dir.clone() {
+            let made = files.record_in(&folder);
+            made.map_err(|error| unreadable(&folder, &error))?;
         } else if !files.targets.is_empty() {
             let made = files.record_aside();
             made.map_err(|error| unreadable(&std::env::temp_dir(), &error))?;
@@ -200,6 +206,19 @@ impl Files {
         Ok(files)
     }
 
+    /// Records into a file in the folder of the logs, so that a run that is killed leaves them.
+    fn record_in(&mut self, folder: &Path) -> io::Result<()> {
+        let (file, path) = tempfile::Builder::new()
+            .prefix(".argo-assistant-")
+            .suffix(".jsonl")
+            .tempfile_in(folder)?
+            .into_parts();
+        self.source = Some(File::open(&path)?);
+        self.recording = Some(RecordingFile::temporary(file));
+        self.beside_logs = Some(path);
+        Ok(())
+    }
+
     /// Records into a file without a name.
     fn record_aside(&mut self) -> io::Result<()> {
         let file = tempfile::tempfile()?;
@@ -210,14 +229,16 @@ impl Files {
 
     /// Makes sure that there is a place for the logs that the screen has no room for.
     fn make_spare(&mut self) -> io::Result<()> {
-        if self.targets.log_dir.is_none() {
-            let mut folder = tempfile::Builder::new();
-            self.spare = Some(folder.prefix("argo-assistant-logs-").tempdir()?);
+        if self.targets.log_dir.is_some() {
+            return Ok(());
         }
-        match self.recording {
-            Some(_) => Ok(()),
-            None => self.record_aside(),
+        let mut folder = tempfile::Builder::new();
+        let folder = folder.prefix("argo-assistant-logs-").tempdir()?;
+        if !self.is_kept {
+            self.record_in(folder.path())?;
         }
+        self.spare = Some(folder);
+        Ok(())
     }
 
     /// Says in half a sentence where the logs will be that the screen has no room for.
@@ -227,12 +248,19 @@ impl Files {
         }
         match &self.targets.log_dir {
             Some(folder) => format!(
-                "the complete logs will be in {} at the end",
-                folder.display()
+                "the complete logs will be in {} at the end{}",
+                folder.display(),
+                self.until_then()
             ),
             None if self.is_kept => "the recording has everything".to_owned(),
             None => "the rest is not kept".to_owned(),
         }
+    }
+
+    fn until_then(&self) -> String {
+        let name = self.beside_logs.as_deref().and_then(Path::file_name);
+        let name = name.map(|name| format!(" (until then, in its file {})", name.display()));
+        name.unwrap_or_default()
     }
 
     /// Writes the files from the recording, which is closed. Returns a sentence for each that
@@ -244,10 +272,17 @@ impl Files {
         if self.targets.is_empty() {
             return Vec::new();
         }
-        match Reader::of(source) {
+        let mut failed = match Reader::of(source) {
             Ok(reader) => self.targets.write(reader),
             Err(error) => vec![format!("the reports cannot be written: {error}")],
+        };
+        // What could not be made can still be made from it.
+        if let Some(path) = self.beside_logs.filter(|_| !failed.is_empty())
+            && let Ok(kept) = path.keep()
+        {
+            failed.push(format!("the recording of the run is {}", kept.display()));
         }
+        failed
     }
 }
 
@@ -279,6 +314,39 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         assert!(refused(&file.join("run.xml")).contains("file/run.xml: "));
+    }
+
+    #[test]
+    fn a_run_that_is_killed_leaves_its_recording_beside_the_logs() {
+        let recordings = |folder: &Path| {
+            let files = fs::read_dir(folder).unwrap().flatten();
+            files
+                .filter(|file| file.path().extension().is_some_and(|end| end == "jsonl"))
+                .count()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Files {
+            targets: Targets {
+                log_dir: Some(folder.path().to_owned()),
+                ..Targets::default()
+            },
+            ..Files::default()
+        };
+        files.record_in(folder.path()).unwrap();
+        let place = files.place_for_logs();
+        assert!(
+            place.contains("(until then, in its file .argo-assistant-"),
+            "{place}"
+        );
+        assert_eq!(recordings(folder.path()), 1);
+        // It has no header: the logs cannot be made from it, and it stays.
+        let failed = files.write();
+        assert_eq!(failed.len(), 2, "{failed:?}");
+        assert!(
+            failed[1].starts_with("the recording of the run is "),
+            "{failed:?}"
+        );
+        assert_eq!(recordings(folder.path()), 1);
     }
 
     #[test]

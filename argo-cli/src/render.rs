@@ -41,6 +41,8 @@ pub struct Origin<'a> {
     pub workload: Option<&'a dyn Display>,
     /// Name of the pod.
     pub pod: &'a str,
+    /// Uid of the pod.
+    pub uid: &'a str,
     /// Name of the container.
     pub container: &'a str,
     /// Number of restarts of the container before it wrote the line.
@@ -61,8 +63,9 @@ pub struct Renderer {
     runs: HashMap<(u32, u32), Shared>,
     /// The present: the time of lines without a time of their own.
     now: Timestamp,
-    /// True if the bytes of a line that is no UTF-8 are kept beside its text.
-    keeps_bytes: bool,
+    /// True if the JSON has all that any other form needs: the uid of a line's pod, and the bytes
+    /// of a line that is no UTF-8.
+    is_recording: bool,
 }
 
 /// The most runs of containers that are remembered; at this limit all are forgotten.
@@ -95,7 +98,7 @@ impl Renderer {
             json: LogJson::default(),
             runs: HashMap::new(),
             now: started,
-            keeps_bytes: false,
+            is_recording: false,
             settings,
         }
     }
@@ -103,7 +106,7 @@ impl Renderer {
     /// Makes the JSON exact enough to be turned into any other form again.
     #[must_use]
     pub fn recording(mut self) -> Self {
-        self.keeps_bytes = true;
+        self.is_recording = true;
         self
     }
 
@@ -169,7 +172,7 @@ impl Renderer {
                     if line.continues {
                         json::mark_partial(out);
                     }
-                    if self.keeps_bytes {
+                    if self.is_recording {
                         json::keep_bytes(line.text, out);
                     }
                 }
@@ -279,7 +282,7 @@ impl Renderer {
     fn shared(&self, origin: &Origin<'_>) -> Shared {
         let mut around = Vec::new();
         match self.settings.format {
-            Format::Json => around = json::after_message(&self.app, origin),
+            Format::Json => around = json::after_message(&self.app, origin, self.is_recording),
             Format::Text => {
                 push_tag(&format!("{}/{}", origin.pod, origin.container), &mut around);
                 if self.settings.view == View::Terminal && self.settings.colors {

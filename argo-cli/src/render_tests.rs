@@ -37,6 +37,7 @@ const ORIGIN: Origin<'static> = Origin {
     namespace: "shop-prod",
     workload: Some(&"Deployment/web"),
     pod: "web-6d4cf56db-x2x7p",
+    uid: "5f1c",
     container: "app",
     restart: 0,
 };
@@ -100,6 +101,7 @@ pub(super) fn records() -> Vec<Record> {
                 namespace: "shop-prod".into(),
                 workload: Some("Deployment/web".into()),
                 pod: "web-6d4cf56db-x2x7p".into(),
+                uid: None,
                 container: "app".into(),
                 restart: 0,
                 partial: false,
@@ -627,6 +629,7 @@ fn by_serde(origin: &Origin<'_>, nanos: i64, level: Level, text: &[u8]) -> Recor
         namespace: origin.namespace.to_owned(),
         workload: origin.workload.map(ToString::to_string),
         pod: origin.pod.to_owned(),
+        uid: None,
         container: origin.container.to_owned(),
         restart: origin.restart,
         partial: false,

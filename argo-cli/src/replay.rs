@@ -21,7 +21,7 @@ use crate::{
 pub struct Player {
     screen: Screen,
     /// A number for each container, and whether its last line goes on in the next one.
-    containers: HashMap<[String; 4], (u32, bool)>,
+    containers: HashMap<[String; 5], (u32, bool)>,
     has_ended: bool,
 }
 
@@ -87,6 +87,7 @@ impl Player {
         let key = [
             log.namespace.clone(),
             log.pod.clone(),
+            log.uid.clone().unwrap_or_default(),
             log.container.clone(),
             workload,
         ];
@@ -102,6 +103,7 @@ impl Player {
             namespace: &log.namespace,
             workload: log.workload.as_ref().map(|name| name as &dyn Display),
             pod: &log.pod,
+            uid: log.uid.as_deref().unwrap_or_default(),
             container: &log.container,
             restart: log.restart,
         };

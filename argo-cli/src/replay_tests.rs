@@ -201,6 +201,7 @@ fn live(screen: &mut Screen, mut recorder: Option<&mut Recorder>) -> Vec<u8> {
                     namespace: "shop-prod",
                     workload: Some(&"Deployment/web"),
                     pod: &pod,
+                    uid: &pod,
                     container: "app",
                     restart: *restart,
                 };

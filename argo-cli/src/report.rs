@@ -14,7 +14,7 @@ pub use html::html;
 pub use junit::junit;
 pub use log_files::LogFiles;
 pub use markdown::{markdown, markdown_of};
-pub use story::{LogTail, Moment, Story};
+pub use story::{LogTail, Moment, RunKey, Story};
 pub use trace::trace;
 
 #[cfg(test)]

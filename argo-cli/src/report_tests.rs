@@ -60,6 +60,7 @@ fn story(pods: usize, events: usize, lines: usize) -> Story {
                 Body::Log(record::Log {
                     namespace: "shop-prod".to_owned(),
                     pod: format!("web-{number}"),
+                    uid: Some(format!("u{number}")),
                     container: "app".to_owned(),
                     ..record::Log::default()
                 }),
@@ -174,6 +175,28 @@ fn a_log_file_for_each_run_whatever_the_names_are() {
     let read = |name: &str| std::fs::read(folder.path().join("_/.._.._etc").join(name)).unwrap();
     assert_eq!(read("app.log"), b"one\n");
     assert_eq!(read("app.2.log"), b"two\xff\nthree four\n");
+}
+
+#[test]
+fn pods_of_one_name_have_a_folder_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = LogFiles::new(folder.path().to_owned());
+    let mut log = record::Log {
+        namespace: "shop".to_owned(),
+        pod: "db-0".to_owned(),
+        uid: Some("old".to_owned()),
+        container: "app".to_owned(),
+        ..record::Log::default()
+    };
+    files.line(&log, b"going down");
+    log.uid = Some("new".to_owned());
+    files.line(&log, b"up");
+    log.uid = Some("old".to_owned());
+    files.line(&log, b"down");
+    assert_eq!(files.finish(), None);
+    let read = |name: &str| std::fs::read(folder.path().join("shop").join(name)).unwrap();
+    assert_eq!(read("db-0/app.log"), b"going down\ndown\n");
+    assert_eq!(read("db-0~2/app.log"), b"up\n");
 }
 
 /// Returns the page after its script has run, in a real browser; `None` where there is none.

@@ -23,10 +23,14 @@ use crate::{
     output::{Output, OutputBuffer, OutputEvent, overtaking::Source},
     recording::{Fact, Recorder, arrival},
     render::{self, Origin},
-    screen::{Screen, hand_over},
+    sanitize,
+    screen::{Screen, annotate, hand_over},
     session::{Effect, Exited, Input, Session},
     signals::Signals,
+    summary::Summary,
     terminal::{Display, Request, Requests, Table},
+    verdict,
+    view::View,
     way::{JoinEvent, Sources},
 };
 
@@ -214,6 +218,7 @@ impl Run {
             namespace: &origin.pod.namespace,
             workload,
             pod: &origin.pod.name,
+            uid: &origin.pod.uid,
             container: &origin.container,
             restart: u32::try_from(batch.restart()).unwrap_or(0),
         };
@@ -497,7 +502,7 @@ impl Run {
         if let Some(recorder) = &mut self.recorder {
             recorder.write();
         }
-        if let Some(why) = self.recorder.as_ref().and_then(Recorder::failure) {
+        if let Some(why) = self.recorder.as_mut().and_then(Recorder::failure) {
             self.say(
                 Level::Error,
                 format!("the recording is not complete: {why}"),
@@ -549,20 +554,17 @@ impl Run {
         self.requests.suspend();
     }
 
-    /// Writes the verdict, which is the last thing on the screen, and returns the exit code.
+    /// Writes the verdict, which is the last thing on the screen, and then the files, and returns
+    /// the exit code. A CI system that has sent a signal kills soon: the verdict waits for nothing.
     async fn end(mut self) -> i32 {
         let now = self.now();
         let summary = self.session.summary(self.outcome.as_ref(), now);
         self.fact(|session| Some(session.table(Timestamp::now())));
-        if let Some(mut recorder) = self.recorder.take() {
+        if let Some(recorder) = &mut self.recorder {
             recorder.verdict(&summary, now);
-            recorder.end().await;
-        }
-        for failure in std::mem::take(&mut self.files).write() {
-            self.say(Level::Error, failure);
         }
         let variable = |name: &str| std::env::var(name).ok();
-        let (lines, failed) = hand_over(self.screen.view(), &summary, &variable).await;
+        let (lines, failed) = hand_over(self.screen.view(), &summary, &variable);
         for failure in failed {
             self.say(Level::Warning, failure);
         }
@@ -570,14 +572,42 @@ impl Run {
         self.out.last().extend_from_slice(&lines);
         self.screen.verdict(&summary, now, self.out.last());
         self.write();
+        let files = write_files(self.recorder.take(), std::mem::take(&mut self.files));
+        let writes = async {
+            let card = annotate(self.screen.view(), &summary);
+            let (_, mut failed, card) = tokio::join!(self.output.flush(FLUSH), files, card);
+            failed.extend(card);
+            failed
+        };
+        let failed = tokio::select! {
+            failed = writes => failed,
+            // Whoever sends another signal does not want to wait.
+            _ = self.signals.next() => Vec::new(),
+        };
+        self.report_failures(&summary, failed);
         tokio::select! {
             _ = self.output.flush(FLUSH) => {}
-            // Whoever sends another signal does not want to wait for the reader.
             _ = self.signals.next() => {}
         }
-        // A failure of these last writes has not been reported yet.
-        self.write();
         summary.exit
+    }
+
+    /// Reports failures after the verdict, whose last line is then written once more: it is the
+    /// line that people look for.
+    fn report_failures(&mut self, summary: &Summary, failed: Vec<String>) {
+        let has_failed = !failed.is_empty();
+        for failure in failed {
+            self.say(Level::Error, failure);
+        }
+        // A failure of the verdict's own write has not been reported yet.
+        self.write();
+        if has_failed && self.screen.view() != View::Json {
+            let line = verdict::sentence(summary);
+            let out = self.out.last();
+            sanitize::text(line.as_bytes(), out, sanitize::Options::default());
+            out.push(b'\n');
+            self.write();
+        }
     }
 
     /// Ends as quietly as a program that dies of SIGPIPE; argocd is asked to end.
@@ -589,13 +619,27 @@ impl Run {
         let _ = tokio::time::timeout(Duration::from_secs(2), ended).await;
         let now = self.now();
         let summary = self.session.summary(self.outcome.as_ref(), now);
-        if let Some(mut recorder) = self.recorder.take() {
+        if let Some(recorder) = &mut self.recorder {
             recorder.verdict(&summary, now);
-            recorder.end().await;
         }
-        self.files.write();
+        write_files(self.recorder.take(), self.files).await;
         exit::SIGNAL + 13
     }
+}
+
+/// Closes the recording and makes the files from it, on a thread that may wait for a disk.
+async fn write_files(recorder: Option<Recorder>, files: Files) -> Vec<String> {
+    let mut failed = Vec::new();
+    if let Some(recorder) = recorder
+        && let Some(why) = recorder.end().await
+    {
+        failed.push(format!("the recording is not complete: {why}"));
+    }
+    match tokio::task::spawn_blocking(|| files.write()).await {
+        Ok(more) => failed.extend(more),
+        Err(error) => failed.push(format!("the reports were not written: {error}")),
+    }
+    failed
 }
 
 /// Waits until a time; for ever if there is none.

@@ -27,7 +27,7 @@ use crate::{
 
 pub use budget::LogBudget;
 pub use github::step_summary;
-pub use handover::hand_over;
+pub use handover::{annotate, hand_over};
 use pipeline::Pipeline;
 
 /// Writes one form of the output.
@@ -98,6 +98,14 @@ impl Screen {
         let before = out.len();
         self.renderer.at(at);
         self.renderer.lines(origin, level, batch, out);
+        // The line that uses the budget up is the last one, however the lines are batched: a
+        // replay has each of them in a batch of its own.
+        if let Some(left) = self.budget.left()
+            && let Some(last) = out.get(before + left.saturating_sub(1)..)
+            && let Some(end) = memchr::memchr(b'\n', last)
+        {
+            out.truncate(before + left.saturating_sub(1) + end + 1);
+        }
         self.budget.spend(out.len() - before);
     }
 

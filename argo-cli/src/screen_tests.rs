@@ -41,6 +41,42 @@ fn verdict_of(view: View, summary: &Summary) -> String {
     String::from_utf8(out).unwrap()
 }
 
+#[test]
+fn the_line_that_uses_the_budget_up_is_the_last_one() {
+    let origin = Origin {
+        id: 1,
+        namespace: "shop",
+        workload: None,
+        pod: "web-1",
+        uid: "uid-1",
+        container: "app",
+        restart: 0,
+    };
+    let line = |number: i64| (number, format!("line {number}"));
+    let lines: Vec<_> = (0..20).map(line).collect();
+    let shown = |size: usize, budget: u64| {
+        let mut screen = screen(View::Text);
+        screen.budget = LogBudget::new(Some(budget), View::Text);
+        let mut out = Vec::new();
+        for lines in lines.chunks(size) {
+            let lines = lines
+                .iter()
+                .map(|(at, text)| Line::new(Some(*at), text.as_bytes()));
+            let batch = Batch::from_lines("".into(), 0, lines);
+            screen.lines(&origin, |_| Level::Info, &batch, start(), &mut out);
+        }
+        String::from_utf8(out).unwrap()
+    };
+    let whole = shown(20, 1 << 20);
+    for budget in 1..=(whole.len() as u64 + 1) {
+        let one_by_one = shown(1, budget);
+        assert_eq!(shown(20, budget), one_by_one, "{budget}");
+        assert_eq!(shown(7, budget), one_by_one, "{budget}");
+        assert!(whole.starts_with(&one_by_one) && one_by_one.ends_with('\n'));
+    }
+    assert_eq!(shown(20, 1).lines().count(), 1);
+}
+
 fn success() -> Summary {
     let mut summary = replay::tests::summary();
     summary.workloads.truncate(1);
@@ -210,6 +246,7 @@ fn a_container_gives_no_command_in_any_form() {
                 namespace: "n",
                 workload: None,
                 pod: "web-1",
+                uid: "uid-1",
                 container: "app",
                 restart: 0,
             };

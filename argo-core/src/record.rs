@@ -60,6 +60,9 @@ pub struct Log {
     pub workload: Option<String>,
     /// Name of the pod.
     pub pod: String,
+    /// Uid of the pod. Only recordings have it: a StatefulSet gives the next pod the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
     /// Name of the container.
     pub container: String,
     /// The number of restarts of the container before it wrote the line.

@@ -8,9 +8,11 @@ pub mod plural;
 pub mod quantity;
 pub mod redact;
 pub mod similar;
+pub mod suggestion;
 
 pub use cap::{cap, one_line};
 pub use chain::chain;
 pub use listed::listed;
 pub use plural::counted;
 pub use redact::redacted;
+pub use suggestion::suggestion;

@@ -130,6 +130,7 @@ fn origin(pod: &str) -> Origin<'_> {
         namespace: "shop",
         workload: Some(&"Deployment/web"),
         pod,
+        uid: pod,
         container: "app",
         restart: 0,
     }

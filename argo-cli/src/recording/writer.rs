@@ -42,7 +42,8 @@ pub struct RecordingFile {
 }
 
 impl RecordingFile {
-    /// Creates the file, or empties it, readable for its owner only.
+    /// Creates the file, or takes the one that is there, readable for its owner only. What is in
+    /// it stays until the recording begins: a run that cannot start loses nothing.
     ///
     /// # Errors
     ///
@@ -51,7 +52,7 @@ impl RecordingFile {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
-            .truncate(true)
+            .truncate(false)
             .mode(0o600)
             .open(path)
             .and_then(|file| {
@@ -75,11 +76,19 @@ impl RecordingFile {
         }
     }
 
-    /// Takes a file that has no name yet.
+    /// Takes a file that is open already.
     pub fn temporary(file: File) -> Self {
         Self {
             file,
             path: PathBuf::new(),
+        }
+    }
+
+    /// Empties the file; a pipe or a device is left as it is.
+    fn clear(&self) -> io::Result<()> {
+        match self.file.metadata()?.is_file() {
+            true => self.file.set_len(0),
+            false => Ok(()),
         }
     }
 
@@ -94,7 +103,10 @@ pub struct Recorder {
     started: Timestamp,
     renderer: Renderer,
     output: Output,
-    closed: oneshot::Receiver<()>,
+    /// Brings the result of the last bytes, once the file is closed.
+    closed: oneshot::Receiver<io::Result<()>>,
+    /// The reason for which the header could not be written, until it is reported.
+    refused: Option<String>,
     /// Lines that are not handed to the thread yet.
     bytes: Vec<u8>,
     /// Milliseconds of the last clock line.
@@ -116,22 +128,23 @@ impl Recorder {
             Renderer::new(settings, false, header.started, header.app.clone()).recording();
         let (told, closed) = oneshot::channel();
         let compressed = file.is_compressed();
+        let cleared = file.clear();
         let mut writer = Closing {
-            writer: writer(file.file, compressed),
+            sink: Some(cleared.and_then(|()| Sink::new(file.file, compressed))),
             told: Some(told),
             flushed: Instant::now(),
         };
         // The header is in the file before anything else happens, so that a file that is cut
-        // anywhere later is still a recording. A disk that refuses it refuses the rest too,
-        // which the output reports.
+        // anywhere later is still a recording.
         let mut first = Vec::new();
         json::append(header, &mut first);
-        let _ = writer.write_all(&first).and_then(|()| writer.flush());
+        let written = writer.write_all(&first).and_then(|()| writer.flush());
         Self {
             started: header.started,
             renderer,
             output: Output::to(Box::new(writer), SpoolLimits::default()),
             closed,
+            refused: written.err().map(|error| error.to_string()),
             bytes: Vec::new(),
             clock: -1,
             facts: HashMap::new(),
@@ -210,7 +223,10 @@ impl Recorder {
     }
 
     /// Returns the reason for which the recording is not complete, once.
-    pub fn failure(&self) -> Option<String> {
+    pub fn failure(&mut self) -> Option<String> {
+        if let Some(why) = self.refused.take() {
+            return Some(why);
+        }
         let events = self.output.take_events().into_iter();
         let mut failures = events.filter_map(|event| match event {
             OutputEvent::WriteFailed(why) => Some(why),
@@ -219,11 +235,19 @@ impl Recorder {
         failures.next()
     }
 
-    /// Writes the rest and closes the file.
-    pub async fn end(mut self) {
+    /// Writes the rest and closes the file. Returns the reason for which the recording is not
+    /// complete, unless it was returned before.
+    pub async fn end(mut self) -> Option<String> {
         self.write();
+        let within = self.output.flush(LAST).await;
+        let failure = self.failure();
         drop(self.output);
-        let _ = tokio::time::timeout(LAST, self.closed).await;
+        let closed = tokio::time::timeout(LAST, self.closed).await;
+        failure.or_else(|| match closed {
+            Ok(Ok(Err(error))) => Some(error.to_string()),
+            Ok(_) if within => None,
+            _ => Some("its last lines could not be written in time".to_owned()),
+        })
     }
 
     fn write_full(&mut self) {
@@ -259,40 +283,51 @@ fn subject(fact: &Fact) -> String {
     }
 }
 
-fn writer(file: File, compressed: bool) -> Box<dyn Write + Send> {
-    if !compressed {
-        return Box::new(file);
+/// The file, and the compression before it.
+enum Sink {
+    Plain(File),
+    Zstd(Box<zstd::Encoder<'static, File>>),
+}
+
+impl Sink {
+    fn new(file: File, compressed: bool) -> io::Result<Self> {
+        Ok(match compressed {
+            true => Self::Zstd(Box::new(zstd::Encoder::new(file, 3)?)),
+            false => Self::Plain(file),
+        })
     }
-    match zstd::Encoder::new(file, 3) {
-        Ok(encoder) => Box::new(encoder.auto_finish()),
-        Err(error) => Box::new(Refused(error)),
+
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Plain(mut file) => file.flush(),
+            Self::Zstd(encoder) => encoder.finish()?.flush(),
+        }
     }
 }
 
-/// A writer that could not be made.
-struct Refused(io::Error);
-
-impl Write for Refused {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(io::Error::new(self.0.kind(), self.0.to_string()))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Tells when the writer is closed.
+/// Tells the result once the file is closed.
 struct Closing {
-    writer: Box<dyn Write + Send>,
-    told: Option<oneshot::Sender<()>>,
+    /// The file, or the reason for which it cannot be written; `None` once it is closed.
+    sink: Option<io::Result<Sink>>,
+    told: Option<oneshot::Sender<io::Result<()>>>,
     /// The last time that everything written so far was in the file.
     flushed: Instant,
 }
 
+impl Closing {
+    fn sink(&mut self) -> io::Result<&mut dyn Write> {
+        match &mut self.sink {
+            Some(Ok(Sink::Plain(file))) => Ok(file),
+            Some(Ok(Sink::Zstd(encoder))) => Ok(encoder),
+            Some(Err(error)) => Err(io::Error::new(error.kind(), error.to_string())),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
 impl Write for Closing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.writer.write(bytes)?;
+        let written = self.sink()?.write(bytes)?;
         // While lines never stop, the thread has no quiet moment in which it flushes.
         if self.flushed.elapsed() >= FLUSH {
             self.flush()?;
@@ -302,16 +337,20 @@ impl Write for Closing {
 
     fn flush(&mut self) -> io::Result<()> {
         self.flushed = Instant::now();
-        self.writer.flush()
+        self.sink()?.flush()
     }
 }
 
 impl Drop for Closing {
     fn drop(&mut self) {
         // The file is closed first: whoever waits wants to read it.
-        self.writer = Box::new(io::sink());
+        let result = match self.sink.take() {
+            Some(Ok(sink)) => sink.finish(),
+            // The writes have reported it.
+            Some(Err(_)) | None => Ok(()),
+        };
         if let Some(told) = self.told.take() {
-            let _ = told.send(());
+            let _ = told.send(result);
         }
     }
 }

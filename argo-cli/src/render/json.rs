@@ -63,12 +63,13 @@ impl Formatter for Safe {
 
 /// Returns the part after the message of a log line: `","schema":1,"kind":"log",…}` and a
 /// newline.
-pub(super) fn after_message(app: &str, origin: &Origin<'_>) -> Vec<u8> {
+pub(super) fn after_message(app: &str, origin: &Origin<'_>, with_uid: bool) -> Vec<u8> {
     let body = Body::Log(record::Log {
         app: app.to_owned(),
         namespace: origin.namespace.to_owned(),
         workload: origin.workload.map(ToString::to_string),
         pod: origin.pod.to_owned(),
+        uid: with_uid.then(|| origin.uid.to_owned()),
         container: origin.container.to_owned(),
         restart: origin.restart,
         partial: false,

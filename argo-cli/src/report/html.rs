@@ -12,7 +12,7 @@ use argo_core::{
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{LogTail, Moment, Story};
+use super::{LogTail, Moment, RunKey, Story};
 use crate::render::json;
 use crate::{
     recording::{ContainerFact, PodFact, since},
@@ -237,7 +237,7 @@ fn moments(story: &Story) -> Value {
 
 /// The last lines of the containers, as many as fit.
 struct Tails<'a> {
-    tails: &'a BTreeMap<(String, String, String, u32), LogTail>,
+    tails: &'a BTreeMap<RunKey, LogTail>,
     /// The most lines of a run.
     most: usize,
 }
@@ -260,22 +260,19 @@ impl<'a> Tails<'a> {
     }
 
     fn of_container(&self, story: &Story, pod: &PodFact, container: &str) -> Vec<Value> {
-        let key = |restart| {
-            (
-                pod.namespace.clone(),
-                pod.name.clone(),
-                container.to_owned(),
-                restart,
-            )
+        let key = |restart| RunKey {
+            pod: pod.uid.clone(),
+            container: container.to_owned(),
+            restart,
         };
         let runs = self.tails.range(key(0)..=key(u32::MAX));
-        runs.map(|((.., restart), tail)| {
+        runs.map(|(run, tail)| {
             let skipped = tail.tail.len().saturating_sub(self.most);
             let shown = tail.tail.iter().skip(skipped);
             let lines: Vec<_> = shown
                 .map(|(time, text)| json!([millis(story, *time), printable(text)]))
                 .collect();
-            json!({"n": restart, "lines": tail.lines, "tail": lines})
+            json!({"n": run.restart, "lines": tail.lines, "tail": lines})
         })
         .collect()
     }

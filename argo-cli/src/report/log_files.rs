@@ -13,11 +13,14 @@ use argo_core::record::Log;
 const OPEN: usize = 64;
 
 /// Writes `<folder>/<namespace>/<pod>/<container>.log`, and `<container>.<n>.log` for the run
-/// after the n-th restart. A file that was there before is replaced.
+/// after the n-th restart. The second pod of one name, which a StatefulSet makes, has the folder
+/// `<pod>~2`, and so on. A file that was there before is replaced.
 #[derive(Debug)]
 pub struct LogFiles {
     folder: PathBuf,
     open: HashMap<PathBuf, BufWriter<File>>,
+    /// Uids of the pods of one namespace and name, in the order in which they were seen.
+    pods: HashMap<(String, String), Vec<String>>,
     /// Files that this run has begun.
     begun: std::collections::HashSet<PathBuf>,
     failure: Option<io::Error>,
@@ -29,6 +32,7 @@ impl LogFiles {
         Self {
             folder,
             open: HashMap::new(),
+            pods: HashMap::new(),
             begun: std::collections::HashSet::new(),
             failure: None,
         }
@@ -58,13 +62,29 @@ impl LogFiles {
         Ok(())
     }
 
-    fn path(&self, log: &Log) -> PathBuf {
+    fn path(&mut self, log: &Log) -> PathBuf {
         let name = match log.restart {
             0 => format!("{}.log", safe(&log.container)),
             restart => format!("{}.{restart}.log", safe(&log.container)),
         };
         let folder = self.folder.join(safe(&log.namespace));
-        folder.join(safe(&log.pod)).join(name)
+        folder.join(self.pod(log)).join(name)
+    }
+
+    /// Returns the folder of a pod. No pod can have a `~` in its name.
+    fn pod(&mut self, log: &Log) -> String {
+        let uid = log.uid.clone().unwrap_or_default();
+        let name = (log.namespace.clone(), log.pod.clone());
+        let uids = self.pods.entry(name).or_default();
+        let number = uids.iter().position(|own| *own == uid);
+        let number = number.unwrap_or_else(|| {
+            uids.push(uid);
+            uids.len() - 1
+        });
+        match number {
+            0 => safe(&log.pod),
+            number => format!("{}~{}", safe(&log.pod), number + 1),
+        }
     }
 
     fn file(&mut self, path: &Path) -> io::Result<File> {

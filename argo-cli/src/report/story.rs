@@ -50,7 +50,7 @@ pub struct Story {
     /// Number of moments that were left out.
     pub left_out: usize,
     /// The last lines of each run of a container.
-    pub tails: BTreeMap<(String, String, String, u32), LogTail>,
+    pub tails: BTreeMap<RunKey, LogTail>,
     /// Number of log lines.
     pub lines: u64,
 }
@@ -72,6 +72,17 @@ pub struct Moment {
     pub reason: String,
     /// The text.
     pub text: String,
+}
+
+/// A run of a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunKey {
+    /// Uid of the pod.
+    pub pod: String,
+    /// Name of the container.
+    pub container: String,
+    /// Number of restarts before the run.
+    pub restart: u32,
 }
 
 /// The last lines of a run of a container.
@@ -211,12 +222,11 @@ impl Story {
         } else {
             TAIL
         };
-        let key = (
-            log.namespace.clone(),
-            log.pod.clone(),
-            log.container.clone(),
-            log.restart,
-        );
+        let key = RunKey {
+            pod: log.uid.clone().unwrap_or_default(),
+            container: log.container.clone(),
+            restart: log.restart,
+        };
         let tail = self.tails.entry(key).or_default();
         tail.lines += 1;
         while tail.tail.len() >= most {

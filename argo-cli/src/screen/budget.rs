@@ -30,6 +30,12 @@ impl LogBudget {
         self.limit
     }
 
+    /// Returns the bytes that are left; `None` without a limit.
+    pub(super) fn left(&self) -> Option<usize> {
+        let left = self.limit?.saturating_sub(self.spent);
+        Some(usize::try_from(left).unwrap_or(usize::MAX))
+    }
+
     /// True if the logs have used up their budget.
     pub fn is_spent(&self) -> bool {
         self.limit.is_some_and(|limit| self.spent >= limit)

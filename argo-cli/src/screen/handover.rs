@@ -19,9 +19,9 @@ const AGENT: Duration = Duration::from_secs(10);
 /// The most characters of the cause among the outputs of a step.
 const CAUSE: usize = 2000;
 
-/// Hands the end of the run to the CI system. Returns lines for the log, and a sentence for each
-/// thing that could not be handed over.
-pub async fn hand_over(
+/// Hands the end of the run to the CI system, without waiting for anything. Returns lines for the
+/// log, and a sentence for each thing that could not be handed over.
+pub fn hand_over(
     view: View,
     summary: &Summary,
     variable: &dyn Fn(&str) -> Option<String>,
@@ -50,7 +50,6 @@ pub async fn hand_over(
             Ok(line) => lines = line,
             Err(error) => failed.push(format!("cannot write the summary of the step: {error}")),
         },
-        View::Buildkite => failed.extend(annotate(summary, &text()).await),
         _ => {}
     }
     (lines, failed)
@@ -88,8 +87,13 @@ fn azure_summary(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> io::R
     Ok(azure::upload(&path.to_string_lossy()))
 }
 
-/// Puts the summary on the page of the build; the card of an earlier run is replaced.
-async fn annotate(summary: &Summary, text: &str) -> Option<String> {
+/// Puts the summary on the page of the build, where the form is Buildkite's; the card of an earlier
+/// run is replaced. Returns a sentence if that failed.
+pub async fn annotate(view: View, summary: &Summary) -> Option<String> {
+    if view != View::Buildkite {
+        return None;
+    }
+    let text = step_summary(&report::markdown_of(summary));
     let style = if summary.outcome.is_failure() {
         "error"
     } else {
@@ -128,8 +132,8 @@ mod tests {
     use super::*;
     use crate::replay;
 
-    #[tokio::test]
-    async fn github_gets_outputs_and_a_summary() {
+    #[test]
+    fn github_gets_outputs_and_a_summary() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         let variable = |name: &str| match name {
@@ -139,7 +143,7 @@ mod tests {
         };
         let mut summary = replay::tests::summary();
         summary.workloads[1].failed = Some("END of the line\nverdict=succeeded".to_owned());
-        let (lines, failed) = hand_over(View::Github, &summary, &variable).await;
+        let (lines, failed) = hand_over(View::Github, &summary, &variable);
         assert!(lines.is_empty() && failed.is_empty(), "{failed:?}");
         let output = std::fs::read_to_string(path("output")).unwrap();
         let lines: Vec<_> = output.lines().collect();
@@ -154,7 +158,7 @@ mod tests {
                 .starts_with("## ❌ shop")
         );
         let nowhere = |name: &str| (name == "GITHUB_OUTPUT").then(|| "/nowhere/x".to_owned());
-        let (_, failed) = hand_over(View::Github, &summary, &nowhere).await;
+        let (_, failed) = hand_over(View::Github, &summary, &nowhere);
         assert!(failed[0].contains("GITHUB_OUTPUT"), "{failed:?}");
     }
 

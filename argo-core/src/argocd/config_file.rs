@@ -8,6 +8,8 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
+use crate::text::suggestion;
+
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,7 +29,7 @@ pub enum ConfigError {
     #[error("argocd's configuration {} has no current-context: argocd context NAME sets it", .0.display())]
     NoContext(PathBuf),
     /// An entry is missing.
-    #[error("argocd's configuration {} has no {what} \"{name}\"", path.display())]
+    #[error("argocd's configuration {} has no {what} \"{name}\"{}", path.display(), suggestion(name, names))]
     Missing {
         /// The file.
         path: PathBuf,
@@ -35,6 +37,8 @@ pub enum ConfigError {
         what: &'static str,
         /// The name.
         name: String,
+        /// The names that there are.
+        names: Vec<String>,
     },
     /// A certificate is not base64.
     #[error("{field} in argocd's configuration {} is not base64", path.display())]
@@ -117,20 +121,24 @@ fn parse(text: &str, path: &Path, context: Option<&str>) -> Result<Context, Conf
     if name.is_empty() {
         return Err(ConfigError::NoContext(path.to_owned()));
     }
-    let missing = |what, name: &str| ConfigError::Missing {
+    let missing = |what, name: &str, names: Vec<&str>| ConfigError::Missing {
         path: path.to_owned(),
         what,
         name: name.to_owned(),
+        names: names.into_iter().map(str::to_owned).collect(),
     };
     let context = file.contexts.iter().find(|found| found.name == name);
-    let context = context.ok_or_else(|| missing("context", name))?;
+    let context = context.ok_or_else(|| {
+        let names = file.contexts.iter().map(|context| &*context.name);
+        missing("context", name, names.collect())
+    })?;
     let server = file
         .servers
         .iter()
         .find(|found| found.server == context.server);
-    let server = server.ok_or_else(|| missing("server", &context.server))?;
+    let server = server.ok_or_else(|| missing("server", &context.server, Vec::new()))?;
     let user = file.users.iter().find(|found| found.name == context.user);
-    let user = user.ok_or_else(|| missing("user", &context.user))?;
+    let user = user.ok_or_else(|| missing("user", &context.user, Vec::new()))?;
     let decoded = |field, data: &str| match data {
         "" => Ok(None),
         data => STANDARD
@@ -208,7 +216,10 @@ users:
     #[test]
     fn missing_entries_are_named() {
         let error = |context| parsed(Some(context)).unwrap_err().to_string();
-        assert_eq!(error("x"), "argocd's configuration /c has no context \"x\"");
+        assert_eq!(
+            error("othr"),
+            "argocd's configuration /c has no context \"othr\": did you mean \"other\"?"
+        );
         assert_eq!(
             error("broken"),
             "argocd's configuration /c has no server \"nowhere\""

@@ -18,6 +18,7 @@ use super::{
     trust::authorities,
     user::{ReadError, User, data_or_file},
 };
+use crate::text::suggestion;
 
 /// The Kubernetes configuration cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ pub enum KubeconfigError {
     #[error("no current-context is set: choose one with --context")]
     NoContext,
     /// A name that nothing has.
-    #[error("there is no {kind} \"{name}\"{}", known(names))]
+    #[error("there is no {kind} \"{name}\"{}", suggestion(name, names))]
     Missing {
         /// `context`, `cluster` or `user`.
         kind: &'static str,
@@ -77,13 +78,6 @@ pub enum KubeconfigError {
     /// A proxy that cannot be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-}
-
-fn known(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        names => format!(" (there are: {})", names.join(", ")),
-    }
 }
 
 /// The entries of one or more files. An entry is read when it is chosen: an unused one may be

@@ -13,6 +13,7 @@ mod docs;
 mod endings;
 mod facade;
 mod faults;
+mod files;
 mod hand_made;
 mod log_choices;
 mod long_lines;

@@ -1,0 +1,118 @@
+//! The files of a run: they are written after the verdict, from the recording.
+
+use std::fs;
+
+use crate::{
+    assistant::{Assistant, Ended, Folder},
+    rollout::Rollout,
+};
+
+const SPEED: f64 = 20.0;
+
+fn last(ended: &Ended) -> &str {
+    ended.stdout.lines().last().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn every_file_of_a_run_and_the_run_again_from_its_recording() {
+    let folder = Folder::new("files");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let names = [
+        "run.jsonl.zst",
+        "run.html",
+        "run.xml",
+        "run.md",
+        "run.json",
+        "logs",
+    ];
+    let [record, report, junit, summary, trace, logs] = names.map(path);
+    let rollout = Rollout::named("shop", SPEED).await.begun().await;
+    let flags = [
+        "--record",
+        &record,
+        "--report",
+        &report,
+        "--junit",
+        &junit,
+        "--summary",
+        &summary,
+        "--trace",
+        &trace,
+        "--log-dir",
+        &logs,
+        "--",
+        "--timeout",
+        "180",
+    ];
+    let ended = rollout.sync(&flags).run().await;
+    assert_eq!(
+        (ended.code(), ended.stderr.as_str()),
+        (Some(20), ""),
+        "{}",
+        ended.stdout
+    );
+
+    let read = |path: &str| fs::read_to_string(path).unwrap();
+    assert!(read(&report).contains("Deployment/banner"));
+    assert!(read(&junit).contains("<failure "));
+    assert!(read(&summary).contains("Deployment/banner"));
+    let trace: serde_json::Value = serde_json::from_str(&read(&trace)).unwrap();
+    assert!(
+        trace["traceEvents"]
+            .as_array()
+            .is_some_and(|events| !events.is_empty())
+    );
+    let log = fs::read_to_string(folder.path().join("logs/shop-prod/db-0/postgres.log")).unwrap();
+    assert!(log.starts_with("starting PostgreSQL 17.2\n"), "{log}");
+
+    let again = Assistant::new(&["replay", &record]).run().await;
+    assert_eq!(again.stdout, ended.stdout);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_reported_after_the_verdict() {
+    let folder = Folder::new("files");
+    let gone = folder.path().join("gone");
+    fs::create_dir(&gone).unwrap();
+    let junit = gone.join("run.xml").to_string_lossy().into_owned();
+    let rollout = Rollout::named("shop", SPEED).await.begun().await;
+    let mut run = rollout
+        .sync(&["--junit", &junit, "--", "--timeout", "180"])
+        .start();
+    run.until("schema is at 0042").await;
+    fs::remove_dir_all(&gone).unwrap();
+    let ended = run.end().await;
+    assert_eq!(ended.code(), Some(20), "{}", ended.stdout);
+    let cause = last(&ended);
+    assert!(
+        cause.starts_with("Deployment/banner: image"),
+        "{}",
+        ended.stdout
+    );
+    let lines: Vec<_> = ended.stdout.lines().rev().skip(1).take(2).collect();
+    assert!(
+        lines[0].contains("ERRO [assistant] cannot write ") && lines[0].contains("run.xml: "),
+        "{lines:?}"
+    );
+    assert_eq!(lines[1], cause, "the verdict did not wait for the file");
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_start_leaves_the_recording_that_was_there() {
+    let folder = Folder::new("files");
+    let record = folder.write("run.jsonl", "the run before\n");
+    let record = record.to_string_lossy();
+    let ended = Assistant::new(&[
+        "follow",
+        "shop",
+        "argocd",
+        "--record",
+        &record,
+        "--kubeconfig",
+        "/nowhere",
+    ])
+    .run()
+    .await;
+    assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
+    assert_eq!(fs::read_to_string(&*record).unwrap(), "the run before\n");
+}
