@@ -13,7 +13,7 @@ mod trace;
 pub use html::html;
 pub use junit::junit;
 pub use log_files::LogFiles;
-pub use markdown::{markdown, markdown_of};
+pub use markdown::{markdown, markdown_of, markdown_of_progress};
 pub use story::{LogTail, Moment, RunKey, Story};
 pub use trace::trace;
 

@@ -23,8 +23,8 @@ use crate::{
     output::{Output, OutputBuffer, OutputEvent, overtaking::Source},
     recording::{Fact, Recorder, arrival},
     render::{self, Origin},
-    sanitize,
-    screen::{Screen, annotate, hand_over},
+    report, sanitize,
+    screen::{Card, Screen, hand_over},
     session::{Effect, Exited, Input, Session},
     signals::Signals,
     summary::Summary,
@@ -75,6 +75,8 @@ pub struct Run {
     pub display: Option<Display>,
     /// Reads argocd's table.
     pub rows: Rows,
+    /// The card on the page of the build.
+    pub card: Card,
 }
 
 /// The next event of the loop.
@@ -104,6 +106,7 @@ impl Run {
                 LoopEvent::ReaderGone => return self.reader_gone().await,
                 LoopEvent::Input(Input::Tick) => {
                     self.fact(|session| Some(session.table(Timestamp::now())));
+                    self.show_progress();
                     self.input(Input::Tick)
                 }
                 LoopEvent::Input(input) => self.input(input),
@@ -294,6 +297,16 @@ impl Run {
                 self.input(Input::Argocd(Exited { exit, degraded }))
             }
         }
+    }
+
+    /// Keeps the card on the page of the build up to date.
+    fn show_progress(&mut self) {
+        let (session, config) = (&self.session, self.session.config());
+        self.card
+            .progress(self.screen.view(), &config.app.name, || {
+                let rows = session.rows(Timestamp::now());
+                report::markdown_of_progress(&config.app.name, config.started, &rows)
+            });
     }
 
     fn command(&self) -> ArgocdCommand {
@@ -573,8 +586,9 @@ impl Run {
         self.screen.verdict(&summary, now, self.out.last());
         self.write();
         let files = write_files(self.recorder.take(), std::mem::take(&mut self.files));
+        let card = std::mem::take(&mut self.card);
         let writes = async {
-            let card = annotate(self.screen.view(), &summary);
+            let card = card.end(self.screen.view(), &summary);
             let (_, mut failed, card) = tokio::join!(self.output.flush(FLUSH), files, card);
             failed.extend(card);
             failed

@@ -7,6 +7,7 @@
 mod azure;
 mod budget;
 mod buildkite;
+mod card;
 mod github;
 mod gitlab;
 mod handover;
@@ -26,8 +27,9 @@ use crate::{
 };
 
 pub use budget::LogBudget;
+pub use card::Card;
 pub use github::step_summary;
-pub use handover::{annotate, hand_over};
+pub use handover::hand_over;
 use pipeline::Pipeline;
 
 /// Writes one form of the output.

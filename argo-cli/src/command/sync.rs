@@ -17,7 +17,7 @@ use crate::{
     recording::{Header, Recorder},
     render::Renderer,
     run::Run,
-    screen::{LogBudget, Screen},
+    screen::{Card, LogBudget, Screen},
     session::{self, ArgocdRun, Session},
     settings::Settings,
     signals::Signals,
@@ -142,6 +142,7 @@ async fn start(
         requests,
         display: has_table.then(|| Display::new(&env)),
         rows: Rows::default(),
+        card: Card::default(),
     };
     if let Some(joined) = joined {
         run.announce(&joined.described, &joined.notes);

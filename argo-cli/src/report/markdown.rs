@@ -2,6 +2,8 @@
 
 use argo_core::text::{cap, duration};
 
+use jiff::Timestamp;
+
 use super::Story;
 use crate::{
     sanitize::printable,
@@ -57,6 +59,16 @@ pub fn markdown_of(summary: &Summary) -> String {
         text.push_str(&format!("… and {} more\n", failures.len() - FAILURES));
     }
     text
+}
+
+/// Returns the progress of a run that began at `started`.
+pub fn markdown_of_progress(app: &str, started: Timestamp, rows: &[Row]) -> String {
+    let since = started.strftime("%H:%M:%S UTC");
+    format!(
+        "## ⏳ {}: rolling out since {since}\n\n{}",
+        escaped(app),
+        table(rows, &[])
+    )
 }
 
 fn table(rows: &[Row], failures: &[Failure]) -> String {

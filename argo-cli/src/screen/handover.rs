@@ -1,21 +1,14 @@
-//! Hands a CI system the results of a run besides the log, in files that it names in
-//! variables, and a card on its page.
+//! Hands a CI system the results of a run besides the log, in files that it names in variables.
 
 use std::{
     fs::OpenOptions,
     io::{self, Write},
     path::Path,
-    process::Stdio,
-    time::Duration,
 };
-
-use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
 use super::{azure, step_summary};
 use crate::{report, summary::Summary, verdict, view::View};
 
-/// Time limit for the agent of the CI system.
-const AGENT: Duration = Duration::from_secs(10);
 /// The most characters of the cause among the outputs of a step.
 const CAUSE: usize = 2000;
 
@@ -85,46 +78,6 @@ fn azure_summary(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> io::R
     file.write_all(text.as_bytes())?;
     let (_, path) = file.keep().map_err(|error| error.error)?;
     Ok(azure::upload(&path.to_string_lossy()))
-}
-
-/// Puts the summary on the page of the build, where the form is Buildkite's; the card of an earlier
-/// run is replaced. Returns a sentence if that failed.
-pub async fn annotate(view: View, summary: &Summary) -> Option<String> {
-    if view != View::Buildkite {
-        return None;
-    }
-    let text = step_summary(&report::markdown_of(summary));
-    let style = if summary.outcome.is_failure() {
-        "error"
-    } else {
-        "success"
-    };
-    let context = format!("argo-assistant-{}", summary.app);
-    let mut command = Command::new("buildkite-agent");
-    command
-        .args(["annotate", "--style", style, "--context", &context])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        // Outside of an agent, where somebody looks at the form.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => return Some(format!("cannot run buildkite-agent annotate: {error}")),
-    };
-    let told = async {
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(text.as_bytes()).await?;
-        }
-        child.wait().await
-    };
-    match timeout(AGENT, told).await {
-        Ok(Ok(status)) if status.success() => None,
-        Ok(Ok(status)) => Some(format!("buildkite-agent annotate failed: {status}")),
-        Ok(Err(error)) => Some(format!("buildkite-agent annotate failed: {error}")),
-        Err(_) => Some("buildkite-agent annotate took longer than 10 s".to_owned()),
-    }
 }
 
 #[cfg(test)]

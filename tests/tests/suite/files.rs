@@ -62,8 +62,18 @@ async fn every_file_of_a_run_and_the_run_again_from_its_recording() {
             .as_array()
             .is_some_and(|events| !events.is_empty())
     );
-    let log = fs::read_to_string(folder.path().join("logs/shop-prod/db-0/postgres.log")).unwrap();
-    assert!(log.starts_with("starting PostgreSQL 17.2\n"), "{log}");
+    // The StatefulSet gives its new pod the name of the old one.
+    let log = |pod: &str| read(&path(&format!("logs/shop-prod/{pod}/postgres.log")));
+    assert!(
+        log("db-0").contains("received fast shutdown request"),
+        "{}",
+        log("db-0")
+    );
+    assert!(
+        log("db-0~2").starts_with("starting PostgreSQL 17.2\n"),
+        "{}",
+        log("db-0~2")
+    );
 
     let again = Assistant::new(&["replay", &record]).run().await;
     assert_eq!(again.stdout, ended.stdout);
