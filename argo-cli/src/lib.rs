@@ -150,3 +150,6 @@ pub mod view;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod way;
+
+#[cfg(all(test, feature = "cli"))]
+mod forms_tests;

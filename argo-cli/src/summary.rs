@@ -84,6 +84,20 @@ pub struct Summary {
     pub exit: i32,
 }
 
+impl Summary {
+    /// True if the reason of the end is no workload's: another sync came first, another revision
+    /// runs, or nothing was found or may be read. Workloads that are not ready explain nothing then.
+    pub fn explains_itself(&self) -> bool {
+        let reasons = [
+            "superseded",
+            "not-as-expected",
+            "no-permission",
+            "nothing-found",
+        ];
+        reasons.contains(&self.reason.as_str())
+    }
+}
+
 /// A workload at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {

@@ -10,6 +10,7 @@ mod display;
 mod keys;
 mod requests;
 mod table;
+mod window;
 
 use std::time::{Duration, Instant};
 

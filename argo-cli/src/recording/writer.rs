@@ -86,10 +86,10 @@ impl RecordingFile {
 
     /// Empties the file; a pipe or a device is left as it is.
     fn clear(&self) -> io::Result<()> {
-        match self.file.metadata()?.is_file() {
-            true => self.file.set_len(0),
-            false => Ok(()),
+        if self.file.metadata()?.is_file() {
+            self.file.set_len(0)?;
         }
+        Ok(())
     }
 
     fn is_compressed(&self) -> bool {
@@ -291,9 +291,10 @@ enum Sink {
 
 impl Sink {
     fn new(file: File, compressed: bool) -> io::Result<Self> {
-        Ok(match compressed {
-            true => Self::Zstd(Box::new(zstd::Encoder::new(file, 3)?)),
-            false => Self::Plain(file),
+        Ok(if compressed {
+            Self::Zstd(Box::new(zstd::Encoder::new(file, 3)?))
+        } else {
+            Self::Plain(file)
         })
     }
 

@@ -113,7 +113,7 @@ impl Story {
         story
     }
 
-    pub(super) fn of(header: Header) -> Self {
+    pub(crate) fn of(header: Header) -> Self {
         Self {
             ended: header.started,
             header,
@@ -130,7 +130,7 @@ impl Story {
         }
     }
 
-    pub(super) fn fact(&mut self, fact: Fact, at: Timestamp) {
+    pub(crate) fn fact(&mut self, fact: Fact, at: Timestamp) {
         match fact {
             Fact::Pod(pod) => self.pod(pod, at),
             Fact::Object(object) => {

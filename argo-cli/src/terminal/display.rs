@@ -1,11 +1,11 @@
-//! The live table of a run: its counts, its terminal and the progress in the task bar.
+//! The live table of a run: its counts and its terminal.
 
 use std::{
     io::{self, IsTerminal},
     time::Instant,
 };
 
-use super::{Counts, Live, Size, Table};
+use super::{Counts, Live, Size, Table, window::Window};
 use crate::{
     output::{Output, SpoolLimits},
     summary::Row,
@@ -21,9 +21,7 @@ pub struct Display {
     live: Live,
     /// The terminal of the table, if stdout is no terminal.
     stderr: Option<Output>,
-    /// True if the terminal shows progress in the task bar.
-    has_task_bar: bool,
-    percent: Option<usize>,
+    window: Window,
     /// Counts since the start.
     pub counts: Counts,
 }
@@ -37,8 +35,11 @@ impl Display {
         Self {
             live: Live::new(is_joined),
             stderr,
-            has_task_bar: is_joined && has_task_bar(variables),
-            percent: None,
+            window: if is_joined {
+                Window::new(variables)
+            } else {
+                Window::default()
+            },
             counts: Counts::default(),
         }
     }
@@ -68,8 +69,9 @@ impl Display {
             table.lines(size)
         };
         let mut frame = self.live.draw(lines, size, Instant::now());
-        if !frame.stdout.is_empty() && self.has_task_bar {
-            self.task_bar(percent(table.rows), &mut frame.stdout);
+        if !frame.stdout.is_empty() {
+            let percent = percent(table.rows);
+            self.window.show(table.app, percent, &mut frame.stdout);
         }
         self.write(frame, output);
     }
@@ -77,17 +79,8 @@ impl Display {
     /// Removes the table; lines that wait are written.
     pub fn clear(&mut self, output: &Output) {
         let mut frame = self.live.clear(Size::of_stderr());
-        if self.percent.take().is_some() {
-            frame.stdout.extend_from_slice(b"\x1b]9;4;0\x1b\\");
-        }
+        self.window.clear(&mut frame.stdout);
         self.write(frame, output);
-    }
-
-    fn task_bar(&mut self, percent: usize, out: &mut Vec<u8>) {
-        if self.percent != Some(percent) {
-            self.percent = Some(percent);
-            out.extend_from_slice(format!("\x1b]9;4;1;{percent}\x1b\\").as_bytes());
-        }
     }
 
     fn write(&self, frame: super::Frame, output: &Output) {
@@ -111,15 +104,4 @@ fn percent(rows: &[Row]) -> usize {
     });
     let (ready, desired) = parts.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
     usize::try_from(ready * 100 / desired.max(1)).unwrap_or(0)
-}
-
-/// True for the terminals that show the progress of a program (OSC 9;4).
-fn has_task_bar(variables: &dyn Fn(&str) -> Option<String>) -> bool {
-    let is = |name: &str, value: &str| variables(name).is_some_and(|own| own == value);
-    let is_multiplexed = variables("TMUX").is_some() || variables("STY").is_some();
-    !is_multiplexed
-        && (variables("WT_SESSION").is_some()
-            || is("ConEmuANSI", "ON")
-            || is("TERM_PROGRAM", "ghostty")
-            || is("TERM_PROGRAM", "WezTerm"))
 }

@@ -52,7 +52,7 @@ pub fn failures(summary: &Summary) -> Vec<Failure> {
             Cause::GivenUp(row) => add(of_row(row, cause.words())),
         }
     }
-    if failures.is_empty() {
+    if failures.is_empty() && !summary.explains_itself() {
         let waiting = summary.workloads.iter().filter(|row| !row.complete);
         failures.extend(waiting.map(|row| {
             of_row(

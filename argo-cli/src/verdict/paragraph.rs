@@ -268,7 +268,8 @@ pub(super) fn nothing_found(summary: &Summary, look: &Look<'_>) -> Vec<String> {
         ALL_EVENTS,
         look,
     );
-    if events.is_empty() && summary.outcome == Outcome::Interrupted {
+    let needs_none = summary.outcome == Outcome::Interrupted || summary.explains_itself();
+    if events.is_empty() && needs_none {
         return Vec::new();
     }
     let mut lines = vec![match events.is_empty() {
