@@ -81,6 +81,7 @@ pub use selector::{AppSelector, INSTANCE_LABEL, Membership, TrackingMethod};
 #[cfg(feature = "argocd-api")]
 pub use tracking::track_argocd;
 pub use tracking::{
-    Clients, Explained, Explanation, TrackConfig, TrackStream, explain, hook_phase, snapshot, track,
+    Clients, Explained, Explanation, SharedWatches, TrackConfig, TrackStream, explain, hook_phase,
+    snapshot, track,
 };
 pub use workload::{Scope, Workload, WorkloadEvent, WorkloadKind, builtin, describe, scan};

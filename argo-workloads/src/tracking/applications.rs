@@ -23,6 +23,8 @@ pub(crate) struct Applications {
     root: AppRef,
     /// Levels below the root that are followed.
     depth: usize,
+    /// Applications below the root that others follow.
+    apart: Vec<AppRef>,
     entries: BTreeMap<Name, Entry>,
     /// Names that an unfinished list has shown so far.
     listed: BTreeMap<WatchSpec, BTreeSet<Name>>,
@@ -72,6 +74,7 @@ impl Applications {
             entries: BTreeMap::from([(name(&root), entry)]),
             root,
             depth,
+            apart: config.apart.clone(),
             listed: BTreeMap::new(),
             by_name: BTreeSet::new(),
             local,
@@ -143,7 +146,8 @@ impl Applications {
         let object = object(found);
         let (level, parent) = (entry.level, entry.parent.clone());
         if level < self.depth {
-            for child in application::children(found) {
+            let children = application::children(found).into_iter();
+            for child in children.filter(|child| !self.apart.contains(child)) {
                 self.entries.entry(name(&child)).or_insert(Entry {
                     app: child,
                     level: level + 1,

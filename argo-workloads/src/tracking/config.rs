@@ -74,6 +74,9 @@ pub struct TrackConfig {
     pub started: Timestamp,
     /// True to follow also the Applications that the Application deploys. Default true.
     pub children: bool,
+    /// Applications that have trackers of their own: where one deploys another of them, its tracker
+    /// leaves that to the other's. Default none.
+    pub apart: Vec<AppRef>,
     /// Levels of deployed Applications that are followed. Default 3.
     pub children_depth: usize,
     /// The kinds to watch besides pods. Default [`builtin`].
@@ -99,6 +102,7 @@ impl Default for TrackConfig {
             installation_id: None,
             started: Timestamp::now(),
             children: true,
+            apart: Vec::new(),
             children_depth: 3,
             kinds: builtin(),
             namespace_limit: 20,

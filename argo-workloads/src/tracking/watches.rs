@@ -11,6 +11,7 @@ use futures::{Stream, StreamExt, stream::BoxStream};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::PersistentVolumeClaim},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{Api, Client, core::PartialObjectMeta};
 use serde::de::DeserializeOwned;
@@ -45,6 +46,24 @@ pub enum Observed {
     Application(Arc<Application>),
     /// An object that may belong to one.
     Object(TrackedBody),
+}
+
+impl Observed {
+    /// Returns the uid of the object.
+    pub(crate) fn uid(&self) -> &str {
+        self.metadata().uid.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.metadata().name.as_deref() == Some(name)
+    }
+
+    fn metadata(&self) -> &ObjectMeta {
+        match self {
+            Self::Application(application) => &application.metadata,
+            Self::Object(body) => body.metadata(),
+        }
+    }
 }
 
 /// Clients and kinds, by which a [`WatchSpec`] becomes a stream or a list.

@@ -81,6 +81,8 @@ struct Parts {
     kubelet: Option<Kubelet>,
     controllers: Option<Controllers>,
     application: Option<ApplicationController>,
+    /// They only have to live.
+    _others: Vec<ApplicationController>,
 }
 
 impl Cluster {
@@ -220,7 +222,10 @@ impl Parts {
         let application = application
             .map(|spec| ApplicationController::start(store.clone(), spec))
             .transpose()?;
+        let others = scenario.others.iter().cloned();
+        let others = others.map(|spec| ApplicationController::start(store.clone(), spec));
         Ok(Self {
+            _others: others.collect::<Result<_, _>>()?,
             store,
             logs,
             kubelet,

@@ -83,6 +83,9 @@ pub struct Scenario {
     /// The Argo CD Application.
     #[serde(default)]
     pub application: Option<ApplicationSpec>,
+    /// Further Applications, whose objects are there at the start; no step syncs them.
+    #[serde(default)]
+    pub others: Vec<ApplicationSpec>,
     /// Objects that exist at the start.
     #[serde(default)]
     pub objects: Manifests,

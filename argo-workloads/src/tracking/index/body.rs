@@ -49,9 +49,11 @@ impl Body {
         body
     }
 
-    /// Packs the body, which is not needed soon.
+    /// Packs the body, which is not needed soon. One that others keep as well takes no memory
+    /// of its own.
     pub(super) fn pack(&mut self) {
         if let Self::Open(body) = self
+            && !is_shared(body)
             && let Some(packed) = Packed::new(body)
         {
             *self = Self::Packed(packed);
@@ -71,6 +73,15 @@ impl Body {
             Self::Packed(packed) => packed.shape == Shape::Pod,
         }
     }
+}
+
+fn is_shared(body: &TrackedBody) -> bool {
+    let owners = match body {
+        TrackedBody::Pod(pod) => Arc::strong_count(pod),
+        TrackedBody::Workload(workload) => Arc::strong_count(workload),
+        TrackedBody::Other(meta) => Arc::strong_count(meta),
+    };
+    owners > 1
 }
 
 impl Packed {
@@ -143,10 +154,21 @@ mod tests {
         }
     }
 
+    fn copied(body: &TrackedBody) -> TrackedBody {
+        match body {
+            TrackedBody::Pod(pod) => TrackedBody::Pod(Arc::new((**pod).clone())),
+            TrackedBody::Workload(it) => TrackedBody::Workload(Arc::new((**it).clone())),
+            TrackedBody::Other(meta) => TrackedBody::Other(Arc::new((**meta).clone())),
+        }
+    }
+
     #[test]
     fn what_was_packed_comes_back_as_it_was() {
         for before in bodies() {
             let mut body = Body::Open(before.clone());
+            body.pack();
+            assert!(matches!(body, Body::Open(_)), "another one keeps it too");
+            let mut body = Body::Open(copied(&before));
             body.pack();
             assert!(matches!(body, Body::Packed(_)));
             assert_eq!(body.is_pod(), matches!(before, TrackedBody::Pod(_)));

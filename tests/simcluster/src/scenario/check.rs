@@ -15,6 +15,9 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
         ));
     }
     behaviours("objects", &scenario.objects.0)?;
+    for other in &scenario.others {
+        behaviours("others.deployed", &other.deployed.0)?;
+    }
     if let Some(application) = &scenario.application {
         behaviours("application.deployed", &application.deployed.0)?;
     }
