@@ -1,11 +1,16 @@
 //! Events over Argo CD's API, by polling: there is no watch (argo-cd issue 9019).
 //!
 //! Each list costs the server a look at the whole tree, so only objects that are new, have
-//! changed or are not healthy are asked about, a few at a time. [`polling`] decides which.
+//! changed or are not healthy are asked about, a few at a time for all applications and
+//! namespaces together. [`polling`] decides which.
 
 mod polling;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use argo_core::{
     AppRef, Degraded, DegradedReason, ObjectRef, WatchEvent,
@@ -21,33 +26,63 @@ use tokio::{
 };
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use self::polling::Polling;
+use self::polling::{Due, Polling};
 use crate::{Event, EventSource, Scope};
 
 /// Lists at one time.
 const CONCURRENT: usize = 3;
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(2);
-/// Lists in one round.
+/// Lists in one round, and one more for each five applications.
 const IN_ROUND: usize = 6;
 
 /// The events of the objects in some trees.
 #[derive(Clone, Debug)]
 pub struct ArgocdEvents {
     trees: Arc<Trees>,
+    watches: Arc<Mutex<Watches>>,
+}
+
+/// The scopes that somebody listens to.
+#[derive(Debug, Default)]
+struct Watches {
+    open: Vec<Watch>,
+    /// True while a task polls for them.
+    is_polled: bool,
+}
+
+#[derive(Debug)]
+struct Watch {
+    scope: Scope,
+    sender: UnboundedSender<WatchEvent<Event>>,
+    is_synced: bool,
+    is_degraded: bool,
 }
 
 impl ArgocdEvents {
     /// Reads the events of the objects in these trees.
     pub fn new(trees: Arc<Trees>) -> Self {
-        Self { trees }
+        Self {
+            trees,
+            watches: Arc::default(),
+        }
     }
 }
 
 impl EventSource for ArgocdEvents {
     fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>> {
         let (sender, events) = mpsc::unbounded_channel();
-        tokio::spawn(poll(Arc::clone(&self.trees), scope.clone(), sender));
+        let _ = sender.send(WatchEvent::Restarted);
+        let mut watches = lock(&self.watches);
+        watches.open.push(Watch {
+            scope: scope.clone(),
+            sender,
+            is_synced: false,
+            is_degraded: false,
+        });
+        if !std::mem::replace(&mut watches.is_polled, true) {
+            tokio::spawn(poll(Arc::clone(&self.trees), Arc::clone(&self.watches)));
+        }
         UnboundedReceiverStream::new(events).boxed()
     }
 
@@ -57,51 +92,72 @@ impl EventSource for ArgocdEvents {
     }
 }
 
-type Sender = UnboundedSender<WatchEvent<Event>>;
+fn lock(watches: &Mutex<Watches>) -> MutexGuard<'_, Watches> {
+    watches.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-/// Polls the objects of a scope until nobody listens.
-async fn poll(trees: Arc<Trees>, scope: Scope, sender: Sender) {
-    let started = Instant::now();
-    let mut polling = Polling::default();
-    let mut is_degraded = false;
-    let _ = sender.send(WatchEvent::Restarted);
-    let mut is_first = true;
-    while !sender.is_closed() {
-        let round = Instant::now();
-        for state in trees.states() {
-            let Some(tree) = &state.tree else { continue };
-            if scope.applications {
-                if *scope.namespace == *state.app.namespace {
-                    polling.application(&state.app, started.elapsed());
-                }
-            } else {
-                polling.tree(&state.app, tree, &scope.namespace, started.elapsed());
-            }
-        }
-        let due = polling.due(started.elapsed(), IN_ROUND);
-        let has_asked = !due.is_empty();
-        let mut answers = stream::iter(due)
-            .map(|(app, object)| list(&trees, app, object))
-            .buffer_unordered(CONCURRENT);
-        while let Some(answer) = answers.next().await {
-            health(&answer, &mut is_degraded, &sender);
-            for event in answer.unwrap_or_default() {
-                // The deduplicator knows what was shown.
-                let _ = sender.send(WatchEvent::Applied(event));
-            }
-        }
-        if has_asked && std::mem::take(&mut is_first) {
-            let _ = sender.send(WatchEvent::Synced);
-        }
-        tokio::select! {
-            () = sleep_until(round + ROUND) => {}
-            () = sender.closed() => return,
-        }
+impl Watches {
+    /// Returns the scopes; `None` once nobody listens any more.
+    fn scopes(&mut self) -> Option<BTreeSet<Scope>> {
+        self.open.retain(|watch| !watch.sender.is_closed());
+        self.is_polled = !self.open.is_empty();
+        let scopes = self.open.iter().map(|watch| watch.scope.clone());
+        self.is_polled.then(|| scopes.collect())
+    }
+
+    fn of(&mut self, due: &Due) -> Option<&mut Watch> {
+        let mut open = self.open.iter_mut();
+        open.find(|watch| due.is_in(&watch.scope))
     }
 }
 
-async fn list(trees: &Trees, app: AppRef, object: Option<ObjectRef>) -> Result<Vec<Event>, Error> {
-    let answer = trees.client().events(&app, object.as_ref()).await;
+/// Polls the objects of all scopes until nobody listens.
+async fn poll(trees: Arc<Trees>, watches: Arc<Mutex<Watches>>) {
+    let started = Instant::now();
+    let mut polling = Polling::default();
+    loop {
+        let round = Instant::now();
+        let Some(scopes) = lock(&watches).scopes() else {
+            return;
+        };
+        let states = trees.states();
+        for state in &states {
+            let Some(tree) = &state.tree else { continue };
+            let now = started.elapsed();
+            if scopes
+                .iter()
+                .any(|scope| scope.applications && *scope.namespace == *state.app.namespace)
+            {
+                polling.application(&state.app, states.len(), now);
+            }
+            let is_wanted = |namespace: &str| {
+                let mut scopes = scopes.iter();
+                scopes.any(|scope| !scope.applications && *scope.namespace == *namespace)
+            };
+            polling.tree(&state.app, tree, is_wanted, now);
+        }
+        let due = polling.due(started.elapsed(), IN_ROUND + states.len() / 5);
+        let mut answers = stream::iter(due)
+            .map(|due| async {
+                let answer = list(&trees, &due.app, due.object.as_ref()).await;
+                (due, answer)
+            })
+            .buffer_unordered(CONCURRENT);
+        while let Some((due, answer)) = answers.next().await {
+            if let Some(watch) = lock(&watches).of(&due) {
+                watch.answered(answer);
+            }
+        }
+        sleep_until(round + ROUND).await;
+    }
+}
+
+async fn list(
+    trees: &Trees,
+    app: &AppRef,
+    object: Option<&ObjectRef>,
+) -> Result<Vec<Event>, Error> {
+    let answer = trees.client().events(app, object).await;
     match answer {
         // The object has left the tree.
         Err(Error::Refused(refused)) if refused.http_code == 400 => Ok(Vec::new()),
@@ -109,18 +165,35 @@ async fn list(trees: &Trees, app: AppRef, object: Option<ObjectRef>) -> Result<V
     }
 }
 
-fn health(answer: &Result<Vec<Event>, Error>, is_degraded: &mut bool, sender: &Sender) {
-    match answer {
-        Ok(_) if std::mem::take(is_degraded) => {
-            let _ = sender.send(WatchEvent::Restored);
+impl Watch {
+    fn answered(&mut self, answer: Result<Vec<Event>, Error>) {
+        self.health(&answer);
+        for event in answer.unwrap_or_default() {
+            // The deduplicator knows what was shown.
+            self.send(WatchEvent::Applied(event));
         }
-        Err(error) if !error.is_no_news() && !std::mem::replace(is_degraded, true) => {
-            let degraded = Degraded {
-                reason: DegradedReason::Unreachable,
-                message: error.to_string(),
-            };
-            let _ = sender.send(WatchEvent::Degraded(degraded));
+        if !std::mem::replace(&mut self.is_synced, true) {
+            self.send(WatchEvent::Synced);
         }
-        _ => {}
+    }
+
+    fn health(&mut self, answer: &Result<Vec<Event>, Error>) {
+        match answer {
+            Ok(_) if std::mem::take(&mut self.is_degraded) => self.send(WatchEvent::Restored),
+            Err(error)
+                if !error.is_no_news() && !std::mem::replace(&mut self.is_degraded, true) =>
+            {
+                self.send(WatchEvent::Degraded(Degraded {
+                    reason: DegradedReason::Unreachable,
+                    message: error.to_string(),
+                }));
+            }
+            _ => {}
+        }
+    }
+
+    fn send(&self, event: WatchEvent<Event>) {
+        // The receiver of a watch that was closed is gone, which is no error.
+        let _ = self.sender.send(event);
     }
 }

@@ -19,6 +19,11 @@ pub struct Address {
 pub struct ParseAddressError(String);
 
 impl Address {
+    /// True if nothing is encrypted.
+    pub(super) fn is_plaintext(&self) -> bool {
+        self.is_plaintext
+    }
+
     /// Reads `HOST` or `HOST:PORT` as argocd writes it; without a port it is the one of the
     /// scheme. A scheme before the host is accepted if it agrees with `is_plaintext`.
     ///

@@ -140,6 +140,15 @@ impl Error {
         }
     }
 
+    /// True if the same call may be answered later: anything but a refusal that is meant.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused(refused) => refused.is_no_news() || refused.http_code >= 500,
+            Self::Redirected { .. } | Self::TooLarge(_) => false,
+            Self::Unreachable(_) | Self::Silent(_) | Self::Undecodable(_) => true,
+        }
+    }
+
     /// True if the error says nothing about the call, only that it has to be made again: a
     /// stream that did not begin, a proxy that gave up, a connection that broke.
     pub fn is_no_news(&self) -> bool {
@@ -168,6 +177,19 @@ mod tests {
         );
         assert!(streamed.is_forbidden() && streamed.grpc_code == 7);
         assert!(streamed.message.starts_with("permission denied: logs, get"));
+    }
+
+    #[test]
+    fn what_is_asked_again_is_anything_but_a_refusal_that_is_meant() {
+        let refused = |code| Error::Refused(Refused::read(code, b"x"));
+        for code in [408, 429, 500, 502, 503, 504] {
+            assert!(refused(code).is_passing(), "{code}");
+        }
+        for code in [400, 401, 403, 404] {
+            assert!(!refused(code).is_passing(), "{code}");
+        }
+        assert!(Error::Silent(Duration::from_secs(60)).is_passing());
+        assert!(Error::Unreachable("connection reset".to_owned()).is_passing());
     }
 
     #[test]

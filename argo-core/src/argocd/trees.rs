@@ -7,7 +7,7 @@ use std::{
 
 use futures::StreamExt;
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, SemaphorePermit, watch},
     task::AbortHandle,
     time::{Instant, sleep, timeout_at},
 };
@@ -23,6 +23,11 @@ const REREAD: Duration = Duration::from_secs(30);
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 /// One failure is no news: servers restart.
 const NEWS: u32 = 3;
+/// A stream that lasts so long has worked: the next failure is the first one again. One that
+/// breaks sooner has not, whatever it said before.
+const LASTING: Duration = Duration::from_secs(20);
+/// Objects that are read at once: each read costs the server a look at the whole tree.
+const READERS: usize = 4;
 
 /// The trees of applications. Clones of the [`Arc`] share them; the tasks end with the last one.
 #[derive(Debug)]
@@ -30,6 +35,7 @@ pub struct Trees {
     client: Client,
     apps: Mutex<Vec<Followed>>,
     changes: watch::Sender<u64>,
+    readers: Semaphore,
 }
 
 #[derive(Debug)]
@@ -56,7 +62,14 @@ impl Trees {
             client,
             apps: Mutex::default(),
             changes: watch::Sender::new(0),
+            readers: Semaphore::new(READERS),
         })
+    }
+
+    /// Waits for the turn of a read of an object. All who read objects of these trees take
+    /// turns, and hold what is returned until they have the answer.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.readers.acquire().await.ok()
     }
 
     /// Returns the client.
@@ -135,15 +148,17 @@ impl Drop for Trees {
 async fn follow(trees: Weak<Trees>, client: Client, app: AppRef) {
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), seed(&app));
     let mut reread = Instant::now();
+    let mut doubt = Doubt::default();
     loop {
         let mut stream = client.watch_tree(&app);
+        let opened = Instant::now();
         let mut second_look = true;
         let failed = loop {
             match timeout_at(reread, stream.next()).await {
                 Ok(Some(Ok(StreamItem::Message(tree)))) => {
-                    backoff.reset();
-                    reread = Instant::now() + REREAD;
-                    if !told(&trees, &app, Ok(tree)) {
+                    let is_believed = doubt.believes(&tree);
+                    reread = Instant::now() + if is_believed { REREAD } else { SECOND_LOOK };
+                    if is_believed && !told(&trees, &app, Ok(tree)) {
                         return;
                     }
                 }
@@ -155,8 +170,10 @@ async fn follow(trees: Weak<Trees>, client: Client, app: AppRef) {
                     reread = Instant::now() + if second_look { SECOND_LOOK } else { REREAD };
                     second_look = false;
                     match answer {
+                        Ok(tree) if !doubt.believes(&tree) => {
+                            reread = Instant::now() + SECOND_LOOK;
+                        }
                         Ok(tree) => {
-                            backoff.reset();
                             if !told(&trees, &app, Ok(tree)) {
                                 return;
                             }
@@ -167,6 +184,12 @@ async fn follow(trees: Weak<Trees>, client: Client, app: AppRef) {
             }
         };
         log::debug!("the tree of {app}: stream ended, {failed:?}");
+        if failed.is_some() {
+            doubt.raise();
+        }
+        if opened.elapsed() >= LASTING {
+            backoff.reset();
+        }
         let delay = backoff.next_delay();
         let is_news = |error: &Error| !error.is_no_news() || backoff.failures() >= NEWS;
         if let Some(error) = failed.filter(is_news)
@@ -176,6 +199,36 @@ async fn follow(trees: Weak<Trees>, client: Client, app: AppRef) {
         }
         sleep(delay).await;
         reread = Instant::now();
+    }
+}
+
+/// Decides whether a tree without any object is believed. A server whose cache has just been
+/// emptied says the same as one whose application has no object left.
+#[derive(Debug, Default)]
+struct Doubt {
+    /// True if the last tree that was believed had objects.
+    has_objects: bool,
+    /// Trees without objects in a row, since the last failure.
+    empty: u32,
+}
+
+impl Doubt {
+    /// Empty trees in a row after which nothing is left.
+    const ENOUGH: u32 = 2;
+
+    /// Takes a failure: what was seen before it proves nothing about what comes after it.
+    fn raise(&mut self) {
+        self.empty = 0;
+    }
+
+    fn believes(&mut self, tree: &ResourceTree) -> bool {
+        let is_empty = tree.nodes.iter().all(|node| node.object.uid.is_empty());
+        self.empty = if is_empty { self.empty + 1 } else { 0 };
+        let is_believed = !is_empty || !self.has_objects || self.empty >= Self::ENOUGH;
+        if is_believed {
+            self.has_objects = !is_empty;
+        }
+        is_believed
     }
 }
 
@@ -192,4 +245,32 @@ fn told(trees: &Weak<Trees>, app: &AppRef, answer: Result<ResourceTree, Error>) 
         Err(error) => state.error = Some(error),
     });
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_tree_is_believed_when_it_comes_again() {
+        let tree = |uids: &[&str]| -> ResourceTree {
+            let nodes = uids
+                .iter()
+                .map(|uid| json!({"kind": "Pod", "name": "p", "uid": uid}));
+            serde_json::from_value(json!({"nodes": nodes.collect::<Vec<_>>()})).unwrap()
+        };
+        let (full, empty) = (tree(&["a"]), tree(&[]));
+        let mut doubt = Doubt::default();
+        assert!(doubt.believes(&empty), "nothing is there yet");
+        assert!(doubt.believes(&full));
+        assert!(!doubt.believes(&empty));
+        assert!(doubt.believes(&full), "it was a mistake");
+        assert!(!doubt.believes(&empty));
+        doubt.raise();
+        assert!(!doubt.believes(&tree(&[""])), "an object to come is none");
+        assert!(doubt.believes(&empty), "it comes again");
+        assert!(doubt.believes(&empty));
+    }
 }

@@ -68,6 +68,16 @@ fn verifier(
         .ok_or_else(|| Error::General("the certificate authority holds no certificate".to_owned()))
 }
 
+/// Makes the configuration for a server that is reached without TLS: no certificate is accepted.
+pub(crate) fn trusting_nobody() -> Result<ClientConfig, String> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| chain(&error))?;
+    Ok(builder
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth())
+}
+
 /// Makes the configuration for a server that is no cluster. The authorities are trusted beside
 /// those of the system, as Go's `SystemCertPool` with `AppendCertsFromPEM` does.
 pub(crate) fn server_config(
@@ -79,14 +89,18 @@ pub(crate) fn server_config(
     let verifier: Arc<dyn ServerCertVerifier> = if insecure {
         Arc::new(Anyone(Arc::clone(&provider)))
     } else {
-        let system = Verifier::new(Arc::clone(&provider)).map_err(|error| chain(&error))?;
+        let system = Verifier::new(Arc::clone(&provider)).map_err(|error| chain(&error));
         match pem {
-            None => Arc::new(system),
+            None => Arc::new(system?),
             Some(pem) => {
                 let given = Authorities::new(authorities(pem), None, Arc::clone(&provider));
                 let given = given.filter(|_| !authorities(pem).is_empty());
                 let given = given.ok_or("the server certificate file holds no certificate")?;
-                Arc::new(Beside { given, system })
+                match system {
+                    Ok(system) => Arc::new(Beside { given, system }),
+                    // A system without authorities, such as an empty image.
+                    Err(_) => Arc::new(given),
+                }
             }
         }
     };

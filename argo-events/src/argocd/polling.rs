@@ -1,11 +1,16 @@
 //! Decides about which objects events are asked, and when. No clock, no client.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use argo_core::{
     AppRef, ObjectRef,
     argocd::{Node, ResourceTree},
 };
+
+use crate::Scope;
 
 /// Events of a change come with it or a moment later.
 const AFTER_CHANGE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
@@ -13,14 +18,34 @@ const AFTER_CHANGE: [Duration; 2] = [Duration::from_millis(500), Duration::from_
 const UNHEALTHY: Duration = Duration::from_secs(6);
 /// The application itself.
 const APPLICATION: Duration = Duration::from_secs(10);
+/// Up to twice as many applications are each asked about at that interval.
+const CROWD: usize = 10;
+
+/// An object to ask about.
+#[derive(Clone, Debug)]
+pub(super) struct Due {
+    pub(super) app: AppRef,
+    /// Absent for the application itself.
+    pub(super) object: Option<ObjectRef>,
+}
+
+impl Due {
+    /// True if the events belong to the scope.
+    pub(super) fn is_in(&self, scope: &Scope) -> bool {
+        match &self.object {
+            Some(object) => !scope.applications && object.namespace == scope.namespace,
+            None => scope.applications && *scope.namespace == *self.app.namespace,
+        }
+    }
+}
 
 /// The objects that may be asked about, by uid.
 #[derive(Debug, Default)]
 pub(super) struct Polling {
     objects: HashMap<String, Object>,
     generation: u64,
-    /// True once a tree was taken: what is healthy at the start has nothing to tell.
-    has_begun: bool,
+    /// Applications whose tree was taken: what is healthy at the start has nothing to tell.
+    begun: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -42,20 +67,21 @@ impl Polling {
         &mut self,
         app: &AppRef,
         tree: &ResourceTree,
-        namespace: &str,
+        is_wanted: impl Fn(&str) -> bool,
         now: Duration,
     ) {
         self.generation += 1;
-        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        let is_first = self.begun.insert(app.to_string());
         for node in &tree.nodes {
-            if node.object.namespace == namespace && !node.object.uid.is_empty() {
+            if !node.object.uid.is_empty() && is_wanted(&node.object.namespace) {
                 self.node(app, node, is_first, now);
             }
         }
         let generation = self.generation;
         // The last events of an object are asked about no more: the server refuses to tell.
-        self.objects
-            .retain(|_, object| object.app != *app || object.seen == generation);
+        self.objects.retain(|_, object| {
+            object.app != *app || object.reference.is_none() || object.seen == generation
+        });
     }
 
     fn node(&mut self, app: &AppRef, node: &Node, is_first: bool, now: Duration) {
@@ -93,8 +119,9 @@ impl Polling {
         }
     }
 
-    /// Takes an application, about which is asked all the time.
-    pub(super) fn application(&mut self, app: &AppRef, now: Duration) {
+    /// Takes an application, about which is asked all the time, and the less often the more there
+    /// are.
+    pub(super) fn application(&mut self, app: &AppRef, apps: usize, now: Duration) {
         let object = self
             .objects
             .entry(app.to_string())
@@ -108,13 +135,14 @@ impl Polling {
                 seen: 0,
             });
         if object.times.is_empty() {
-            object.times.push(now + APPLICATION);
+            let crowd = u32::try_from(apps / CROWD).unwrap_or(u32::MAX).max(1);
+            object.times.push(now + APPLICATION * crowd);
         }
     }
 
     /// Takes the objects to ask about now, at most `most`: pods first, then those that wait
     /// longest.
-    pub(super) fn due(&mut self, now: Duration, most: usize) -> Vec<(AppRef, Option<ObjectRef>)> {
+    pub(super) fn due(&mut self, now: Duration, most: usize) -> Vec<Due> {
         let is_due = |object: &&mut Object| object.times.last().is_some_and(|time| *time <= now);
         let mut due: Vec<&mut Object> = self.objects.values_mut().filter(is_due).collect();
         due.sort_by_key(|object| (!object.is_pod, object.times.last().copied()));
@@ -124,12 +152,15 @@ impl Polling {
 }
 
 impl Object {
-    fn asked(&mut self, now: Duration) -> (AppRef, Option<ObjectRef>) {
+    fn asked(&mut self, now: Duration) -> Due {
         self.times.retain(|time| *time > now);
         if self.times.is_empty() && !self.is_healthy {
             self.times.push(now + UNHEALTHY);
         }
-        (self.app.clone(), self.reference.clone())
+        Due {
+            app: self.app.clone(),
+            object: self.reference.clone(),
+        }
     }
 }
 
@@ -166,7 +197,10 @@ mod tests {
         let due = polling.due(at(now), 10);
         let mut names: Vec<_> = due
             .into_iter()
-            .map(|(app, object)| object.map_or(app.name, |object| object.name.to_string()))
+            .map(|due| {
+                due.object
+                    .map_or(due.app.name, |object| object.name.to_string())
+            })
             .collect();
         names.sort();
         names
@@ -180,7 +214,7 @@ mod tests {
     fn only_what_is_new_has_changed_or_is_not_healthy_is_asked_about() {
         let mut polling = Polling::default();
         let take = |polling: &mut Polling, pods: &[(&str, &str, &str)], now| {
-            polling.tree(&app(), &tree(pods), "n", at(now));
+            polling.tree(&app(), &tree(pods), |namespace| namespace == "n", at(now));
         };
         let old = [("old", "1", "Healthy"), ("bad", "1", "Degraded")];
         take(&mut polling, &old, 0);
@@ -209,9 +243,9 @@ mod tests {
     #[test]
     fn the_application_is_asked_about_every_ten_seconds() {
         let mut polling = Polling::default();
-        polling.application(&app(), at(0));
+        polling.application(&app(), 1, at(0));
         assert_eq!(asked(&mut polling, 0), ["shop"]);
-        polling.application(&app(), at(1));
+        polling.application(&app(), 1, at(1));
         assert_eq!(asked(&mut polling, 2), [""; 0]);
         assert_eq!(asked(&mut polling, 11), ["shop"]);
     }
@@ -224,17 +258,27 @@ mod tests {
             .map(|name| (name.as_str(), "1", "Progressing"))
             .collect();
         let mut polling = Polling::default();
-        polling.tree(&app(), &tree(&pods), "n", at(0));
+        polling.tree(&app(), &tree(&pods), |namespace| namespace == "n", at(0));
         let mut seen = std::collections::BTreeSet::new();
         for now in [1, 1, 1, 1] {
             let due = polling.due(at(now), 6);
             assert!(due.len() <= 6);
             seen.extend(
                 due.into_iter()
-                    .filter_map(|(_, object)| object)
+                    .filter_map(|due| due.object)
                     .map(|object| object.name),
             );
         }
         assert_eq!(seen.len(), 20);
+    }
+
+    #[test]
+    fn many_applications_are_asked_about_less_often() {
+        let mut polling = Polling::default();
+        polling.application(&app(), 50, at(0));
+        assert_eq!(asked(&mut polling, 0), ["shop"]);
+        polling.application(&app(), 50, at(1));
+        assert_eq!(asked(&mut polling, 40), [""; 0]);
+        assert_eq!(asked(&mut polling, 51), ["shop"]);
     }
 }

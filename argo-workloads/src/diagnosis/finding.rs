@@ -78,6 +78,7 @@ impl Finding {
 impl From<&Finding> for record::Finding {
     fn from(finding: &Finding) -> Self {
         Self {
+            app: None,
             code: finding.code.as_str().to_owned(),
             namespace: finding.workload.namespace.to_string(),
             workload: finding.workload.to_string(),

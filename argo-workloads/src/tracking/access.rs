@@ -31,7 +31,7 @@ pub(crate) struct RefusedAccess {
 /// The beginning of the name of a source that is no cluster but Argo CD's API.
 pub(crate) const ARGOCD: &str = "Argo CD ";
 
-fn is_argocd(described: &str) -> bool {
+pub(crate) fn is_argocd(described: &str) -> bool {
     described.starts_with(ARGOCD)
 }
 
@@ -96,21 +96,35 @@ impl RefusedAccess {
         if std::mem::replace(&mut self.is_away, true) {
             return None;
         }
+        self.is_argocd = is_argocd(cluster);
         let failure = match degraded.reason {
+            DegradedReason::Unauthorized if self.is_argocd => "does not accept the token any more",
             DegradedReason::Unauthorized => "refuses the credentials",
+            DegradedReason::Forbidden => "does not show the application any more",
             _ => "cannot be reached",
         };
-        self.is_argocd = is_argocd(cluster);
         let message = if self.is_argocd {
             format!("{cluster} {failure}: {}", degraded.message)
         } else {
             format!("the cluster {failure} ({cluster}): {}", degraded.message)
         };
-        Some(Notice::new(
-            NoticeCode::Unreachable,
-            Level::Warning,
-            message,
-        ))
+        let (code, hint) = match degraded.reason {
+            DegradedReason::Unauthorized if self.is_argocd => (
+                NoticeCode::Unreachable,
+                "set ARGOCD_AUTH_TOKEN to a new token, or log in again with argocd relogin",
+            ),
+            DegradedReason::Forbidden => (
+                NoticeCode::Forbidden,
+                "the policy of the account needs: applications, get, PROJECT/APP, allow",
+            ),
+            _ => (NoticeCode::Unreachable, ""),
+        };
+        let notice = Notice::new(code, Level::Warning, message);
+        Some(if hint.is_empty() {
+            notice
+        } else {
+            notice.hint(hint)
+        })
     }
 
     /// Takes a success. Returns a notice if a failure was reported before.

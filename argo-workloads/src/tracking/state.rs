@@ -13,7 +13,9 @@ use argo_core::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{
-    Explanation, TrackConfig, application,
+    Explanation, TrackConfig,
+    access::is_argocd,
+    application,
     applications::{Applications, Followed},
     explain::explain,
     index::{Change, Index, UnknownOwner},
@@ -512,6 +514,10 @@ impl Tracker {
 
     fn degraded(&mut self, spec: &WatchSpec, degraded: &Degraded) {
         match degraded.reason {
+            // A right that is missing is missing for everything, and may be granted soon.
+            DegradedReason::Forbidden if self.refuses_everything(spec) => {
+                return self.unreachable(spec, degraded);
+            }
             DegradedReason::Forbidden => self.forbidden(spec, &degraded.message),
             DegradedReason::NotServed => self.not_served(spec),
             DegradedReason::Unauthorized | DegradedReason::Unreachable => {
@@ -526,6 +532,12 @@ impl Tracker {
         }
         let changes = self.index.uncover(&spec.kind(&self.kinds), &spec.scope());
         self.report(changes);
+    }
+
+    /// True if a refusal is one of Argo CD's API, which refuses an application and not a kind.
+    fn refuses_everything(&self, spec: &WatchSpec) -> bool {
+        let is_list = matches!(spec, WatchSpec::Applications { name: None, .. });
+        is_argocd(self.applications.cluster()) && !is_list
     }
 
     fn forbidden(&mut self, spec: &WatchSpec, message: &str) {

@@ -21,14 +21,21 @@ use crate::tracking::watches::Observed;
 const REREAD: Duration = Duration::from_secs(60);
 /// One failure is no news: servers restart.
 const NEWS: u32 = 3;
+/// A stream that lasts so long has worked: the next failure is the first one again.
+const LASTING: Duration = Duration::from_secs(20);
+/// The longest wait for the first tree before the controller is asked to compare.
+const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
 type Sender = UnboundedSender<WatchEvent<Observed>>;
 
 /// Watches an Application. `found` is called with each state of it before the watch shows it.
+/// The controller is asked to compare once `known` says that the objects are: what the comparison
+/// changes is then seen as a change.
 pub(super) fn watch(
     client: Client,
     app: AppRef,
     found: impl Fn(&Application) + Send + 'static,
+    known: impl Future<Output = ()> + Send + 'static,
 ) -> impl Stream<Item = WatchEvent<Observed>> + Send {
     let (sender, events) = tokio::sync::mpsc::unbounded_channel();
     let watching = Watching {
@@ -39,7 +46,7 @@ pub(super) fn watch(
         is_degraded: false,
     };
     // Ends when the receiver is gone.
-    tokio::spawn(watching.run());
+    tokio::spawn(watching.run(known));
     UnboundedReceiverStream::new(events)
 }
 
@@ -52,15 +59,28 @@ struct Watching<F> {
 }
 
 impl<F: Fn(&Application) + Send> Watching<F> {
-    async fn run(mut self) {
+    async fn run(mut self, known: impl Future<Output = ()> + Send + 'static) {
         let mut backoff = Backoff::new(
             Duration::from_secs(1),
             Duration::from_secs(30),
             seed(&self.app),
         );
-        tokio::spawn(refresh(self.client.clone(), self.app.clone()));
+        let mut refreshing = Box::pin(refresh(self.client.clone(), self.app.clone(), known));
+        let mut is_refreshed = false;
         while !self.sender.is_closed() {
-            let outcome = self.follow(&mut backoff).await;
+            let began = Instant::now();
+            let outcome = {
+                let mut following = std::pin::pin!(self.follow());
+                loop {
+                    tokio::select! {
+                        outcome = following.as_mut() => break outcome,
+                        () = refreshing.as_mut(), if !is_refreshed => is_refreshed = true,
+                    }
+                }
+            };
+            if began.elapsed() >= LASTING {
+                backoff.reset();
+            }
             let delay = backoff.next_delay();
             if let Err(error) = outcome
                 && (!error.is_no_news() || backoff.failures() >= NEWS)
@@ -75,9 +95,8 @@ impl<F: Fn(&Application) + Send> Watching<F> {
     }
 
     /// Reads the Application, then takes the messages of its stream until that ends.
-    async fn follow(&mut self, backoff: &mut Backoff) -> Result<(), Error> {
+    async fn follow(&mut self) -> Result<(), Error> {
         let first = self.client.application(&self.app, Refresh::No).await?;
-        backoff.reset();
         self.restored();
         self.send(WatchEvent::Restarted);
         self.applied(first);
@@ -139,7 +158,9 @@ impl<F: Fn(&Application) + Send> Watching<F> {
 
 /// Lets the controller compare with git once, as the state may be days old. The stream shows
 /// the outcome, so nobody waits for it.
-async fn refresh(client: Client, app: AppRef) {
+async fn refresh(client: Client, app: AppRef, known: impl Future<Output = ()>) {
+    // Without a tree it is all the more worth while.
+    let _ = tokio::time::timeout(KNOWN_WITHIN, known).await;
     if let Err(error) = client
         .application::<Application>(&app, Refresh::Normal)
         .await
@@ -151,15 +172,13 @@ async fn refresh(client: Client, app: AppRef) {
 /// Words an error for the tracker. A right that is missing is missing for everything, so it is
 /// no matter of one resource.
 pub(super) fn degraded(error: &Error) -> Degraded {
-    let is_unauthorized = error
-        .refused()
-        .is_some_and(|refused| refused.is_unauthorized());
+    let reason = match error.refused() {
+        Some(refused) if refused.is_unauthorized() => DegradedReason::Unauthorized,
+        Some(refused) if refused.is_forbidden() => DegradedReason::Forbidden,
+        _ => DegradedReason::Unreachable,
+    };
     Degraded {
-        reason: if is_unauthorized {
-            DegradedReason::Unauthorized
-        } else {
-            DegradedReason::Unreachable
-        },
+        reason,
         message: error.to_string(),
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use argo_core::{
     AppRef, GroupKind, TrackedBody, WatchEvent,
-    argocd::{Client, Error, TreeState, Trees},
+    argocd::{Error, TreeState, Trees},
     resource::{Application, Pod, WorkloadObject},
 };
 use futures::{
@@ -38,8 +38,12 @@ use crate::{
     workload::{Kinds, Scope},
 };
 
-/// Objects that are read at once: each read costs the server a look at the whole tree.
+/// Objects that are read at once, or wait for their turn.
 const READERS: usize = 4;
+/// The pauses before an object is read again that could not be read: they double.
+const AGAIN: Duration = Duration::from_secs(2);
+/// The longest of these pauses.
+const SELDOM: Duration = Duration::from_secs(60);
 /// Changes that come together are one read.
 const MERGE: Duration = Duration::from_millis(300);
 /// An owner that is newer than the tree is waited for.
@@ -60,8 +64,10 @@ struct Shared(Mutex<State>);
 struct State {
     mirror: Mirror,
     watches: Vec<Watch>,
-    /// The names of applications in tracking ids.
+    /// The followed applications, with their names in tracking ids. Others may share the trees.
     instances: HashMap<String, String>,
+    /// Failed reads of an object in a row.
+    failures: HashMap<String, u32>,
     is_degraded: bool,
 }
 
@@ -80,6 +86,7 @@ impl ApiObjects {
             mirror: Mirror::new(kinds.clone()),
             watches: Vec::new(),
             instances: HashMap::new(),
+            failures: HashMap::new(),
             is_degraded: false,
         })));
         let task = tokio::spawn(feed(Arc::clone(&trees), Arc::downgrade(&shared)));
@@ -96,6 +103,7 @@ impl ApiObjects {
         let app = AppRef::new(name, namespace);
         let (trees, shared) = (Arc::clone(&self.trees), Arc::clone(&self.shared));
         let followed = app.clone();
+        let known = known(Arc::clone(&self.trees), app.clone());
         let found = move |found: &Application| {
             shared
                 .lock()
@@ -103,7 +111,21 @@ impl ApiObjects {
                 .insert(followed.to_string(), instance(&followed, found));
             trees.follow(&followed);
         };
-        application::watch(self.trees.client().clone(), app, found).boxed()
+        application::watch(self.trees.client().clone(), app, found, known).boxed()
+    }
+}
+
+/// Waits until the tree of an application is known.
+async fn known(trees: Arc<Trees>, app: AppRef) {
+    let mut changes = trees.changes();
+    loop {
+        let mut states = trees.states().into_iter();
+        if states.any(|state| state.app == app && state.tree.is_some()) {
+            return;
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
     }
 }
 
@@ -202,7 +224,7 @@ impl State {
                 watch.send(WatchEvent::Applied(Observed::Object(body.clone())));
             }
         }
-        watch.synced_if(self.mirror.is_complete(awaited(trees)));
+        watch.synced_if(self.mirror.is_complete(self.awaited(trees)));
         self.watches.push(watch);
         UnboundedReceiverStream::new(events).boxed()
     }
@@ -225,11 +247,33 @@ impl State {
         }
     }
 
+    /// Returns the pause before an object is read again.
+    fn pause(&mut self, uid: &str) -> Duration {
+        let failures = self.failures.entry(uid.to_owned()).or_default();
+        let pause = AGAIN * 2_u32.saturating_pow((*failures).min(5));
+        *failures += 1;
+        pause.min(SELDOM)
+    }
+
     fn complete(&mut self, apps: usize) {
         let is_complete = self.mirror.is_complete(apps);
         self.watches
             .iter_mut()
             .for_each(|watch| watch.synced_if(is_complete));
+    }
+
+    /// Returns the trees of the applications that are followed here.
+    fn own(&self, trees: &Trees) -> Vec<TreeState> {
+        let mut states = trees.states();
+        states.retain(|state| self.instances.contains_key(&state.app.to_string()));
+        states
+    }
+
+    /// Returns the number of trees that a list waits for: those that can be read.
+    fn awaited(&self, trees: &Trees) -> usize {
+        let states = self.own(trees);
+        let unreadable = |state: &&TreeState| state.tree.is_none() && state.error.is_some();
+        states.len() - states.iter().filter(unreadable).count()
     }
 
     /// Tells the watches of a failure that lasts, and of its end.
@@ -276,13 +320,6 @@ impl Watch {
     }
 }
 
-/// Returns the number of trees that a list waits for: those that can be read.
-fn awaited(trees: &Trees) -> usize {
-    let states = trees.states();
-    let unreadable = |state: &&TreeState| state.tree.is_none() && state.error.is_some();
-    states.len() - states.iter().filter(unreadable).count()
-}
-
 /// Takes the trees as they change, and reads the objects that the mirror wants.
 async fn feed(trees: Arc<Trees>, shared: Weak<Shared>) {
     let mut changes = trees.changes();
@@ -298,9 +335,10 @@ async fn feed(trees: Arc<Trees>, shared: Weak<Shared>) {
             while reading.len() < READERS
                 && let Some(wanted) = state.mirror.next_read()
             {
-                reading.push(read(trees.client().clone(), wanted));
+                reading.push(read(&trees, wanted));
             }
-            state.complete(awaited(&trees));
+            let apps = state.awaited(&trees);
+            state.complete(apps);
         }
         tokio::select! {
             changed = changes.changed() => {
@@ -327,7 +365,7 @@ async fn feed(trees: Arc<Trees>, shared: Weak<Shared>) {
 }
 
 fn take_trees(trees: &Trees, state: &mut State) {
-    let states = trees.states();
+    let states = state.own(trees);
     for followed in &states {
         if let Some(tree) = &followed.tree {
             let instance = state.instances.get(&followed.app.to_string());
@@ -344,19 +382,23 @@ fn take_trees(trees: &Trees, state: &mut State) {
 /// Takes the answer to a read. Returns the delay after which the object is to be read again.
 fn take_read(uid: &str, answer: Result<TrackedBody, Error>, state: &mut State) -> Option<Duration> {
     let retry = match &answer {
-        Err(error) if error.is_no_news() => Some(Duration::from_secs(2)),
         Err(error) => {
             log::debug!("object {uid} cannot be read: {error}");
+            error.is_passing().then(|| state.pause(uid))
+        }
+        Ok(_) => {
+            state.failures.remove(uid);
             None
         }
-        Ok(_) => None,
     };
     let (change, is_stale) = state.mirror.read(uid, answer.ok());
     state.changed(change.into_iter().collect());
     retry.or(is_stale.then_some(MERGE))
 }
 
-async fn read(client: Client, wanted: Wanted) -> (String, Result<TrackedBody, Error>) {
+async fn read(trees: &Trees, wanted: Wanted) -> (String, Result<TrackedBody, Error>) {
+    let _turn = trees.turn().await;
+    let client = trees.client();
     let (app, query) = (&wanted.app, &wanted.query);
     let body = if wanted.is_pod {
         let pod = client.resource::<Pod>(app, query).await;
