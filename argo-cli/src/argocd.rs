@@ -96,8 +96,10 @@ pub struct ArgocdConfig {
     pub program: OsString,
     /// The command.
     pub command: ArgocdCommand,
-    /// The application to wait for.
-    pub app: AppRef,
+    /// The applications to wait for.
+    pub apps: Vec<AppRef>,
+    /// The revision to sync to, if that is not the one that the Application names.
+    pub revision: Option<String>,
     /// The form of the application's namespace.
     pub namespace_form: NamespaceForm,
     /// More arguments: those behind `--`.
@@ -114,7 +116,8 @@ impl ArgocdConfig {
         Self {
             program: "argocd".into(),
             command: ArgocdCommand::Wait,
-            app,
+            apps: vec![app],
+            revision: None,
             namespace_form: NamespaceForm::Flag,
             extra: Vec::new(),
             pass_env: Vec::new(),
@@ -319,6 +322,11 @@ impl Argocd {
     /// Takes the line about the variables that a credential plugin gets.
     pub fn take_notice(&mut self) -> Option<String> {
         self.notice.take()
+    }
+
+    /// Returns the application that the exit is about, as far as argocd names it.
+    pub fn about(&self) -> Option<&str> {
+        self.account.app()
     }
 
     /// Returns the meaning of the exit, once [`ArgocdEvent::Exited`] was returned.

@@ -2,6 +2,7 @@
 
 mod kubectl;
 mod logs;
+pub mod names;
 mod output;
 mod target;
 
@@ -78,6 +79,8 @@ LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVE
 
 Examples:
   argo-assistant sync shop argocd -- --timeout 600     wait with argocd, 10 minutes at most
+  argo-assistant sync shop pay argocd                  two applications in one run
+  argo-assistant sync -l team=shop argocd              those with a label
   argo-assistant follow shop argocd --timeout 10m      the same without argocd
   argo-assistant diagnose shop argocd                  what is wrong right now
   argo-assistant explain shop argocd                   why do I see nothing?
@@ -175,7 +178,14 @@ pub struct ExplainArgs {
 impl Command {
     /// Adds kinds of workload to the command, if it looks at a cluster.
     pub fn add_kinds(&mut self, kinds: Vec<Arc<dyn Workload>>) {
-        let target = match self {
+        if let Some(target) = self.target() {
+            target.kinds = kinds;
+        }
+    }
+
+    /// Returns the flags that choose the applications, if the command looks at a cluster.
+    fn target(&mut self) -> Option<&mut TargetArgs> {
+        Some(match self {
             Self::Sync(args) => &mut args.follow.target,
             Self::Follow(args) => &mut args.target,
             Self::Diagnose(args) => &mut args.target,
@@ -185,9 +195,20 @@ impl Command {
             | Self::Version
             | Self::Man
             | Self::Completions { .. }
-            | Self::Bugreport { .. } => return,
-        };
-        target.kinds = kinds;
+            | Self::Bugreport { .. } => return None,
+        })
+    }
+
+    /// Reads the names of the applications.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says what is missing or contradicts.
+    pub fn read_names(&mut self) -> Result<(), String> {
+        if let Some(target) = self.target() {
+            target.apps = target.named()?.apps;
+        }
+        Ok(())
     }
 }
 
@@ -383,9 +404,6 @@ fn object_name(text: &str) -> Result<String, String> {
     if ok && text.len() <= 253 {
         return Ok(text.to_owned());
     }
-    if let Some((namespace, name)) = text.split_once('/') {
-        return Err(format!("give it as two arguments: {name} {namespace}"));
-    }
     Err("expected lower-case letters, digits, '-' and '.'".to_owned())
 }
 
@@ -478,7 +496,7 @@ mod tests {
         assert_eq!(args.follow.logs.tail, 3);
         let all = sync(&["shop", "argocd", "--tail", "-1"]);
         assert_eq!(all.follow.logs.tail, -1);
-        assert_eq!(args.follow.target.app().to_string(), "argocd/shop");
+        assert_eq!(args.follow.target.names, ["shop", "argocd"]);
     }
 
     #[test]
@@ -494,8 +512,8 @@ mod tests {
     fn a_bad_value_says_what_would_be_right() {
         for (args, sentence) in [
             (
-                &["sync", "argocd/shop", "x"][..],
-                "give it as two arguments: shop argocd",
+                &["sync", "Shop", "argocd"][..],
+                "expected lower-case letters",
             ),
             (
                 &["sync", "shop", "argocd", "--timeout", "soon"],

@@ -126,13 +126,15 @@ async fn choose(
 /// Returns the server's refusal if the service account cannot follow the application, as it
 /// may read neither the Application nor pods.
 async fn refusal(connection: &Connection, target: &TargetArgs) -> Option<String> {
+    // Nobody is known before the selector is resolved.
+    let app = target.apps.first()?;
     let path = format!(
         "/apis/argoproj.io/v1alpha1/namespaces/{}/applications/{}",
-        target.app_namespace, target.app
+        app.namespace, app.name
     );
     forbidden(connection, &path).await?;
     let named = target.namespaces.first();
-    let namespace = named.unwrap_or(&target.app_namespace);
+    let namespace = named.unwrap_or(&app.namespace);
     let path = format!("/api/v1/namespaces/{namespace}/pods?limit=1");
     forbidden(connection, &path).await
 }

@@ -126,7 +126,7 @@ fn line(elapsed: Duration, waiting: &[&Row], findings: &[Finding], others: &[Oth
 }
 
 /// `Ingress/web Progressing — no address yet (2 m)`
-fn other(other: &Other) -> String {
+pub(crate) fn other(other: &Other) -> String {
     let mut text = printable(&other.what);
     if !other.why.is_empty() {
         text.push_str(" — ");
@@ -140,6 +140,9 @@ fn other(other: &Other) -> String {
 
 /// `Deployment/web 2/3 ready — container app is not ready`
 pub(crate) fn workload(row: &Row, findings: &[Finding]) -> String {
+    if row.object.is_application() {
+        return application(row);
+    }
     let mut text = printable(&row.object.to_string());
     // A pause says itself how many pods are new.
     if row.runs_once {
@@ -161,6 +164,22 @@ pub(crate) fn workload(row: &Row, findings: &[Finding]) -> String {
         .filter(|missing| !missing.starts_with(&counts));
     if let Some(why) = why.or(row.failed.as_deref()).or(missing) {
         text.push_str(" — ");
+        text.push_str(&cap(&printable(why), CAUSE));
+    }
+    text
+}
+
+/// `shop: 2 of 3 workloads complete; Deployment/web 2/3 ready`
+fn application(row: &Row) -> String {
+    let mut text = format!("{}: ", printable(&row.object.name));
+    match (row.ready, row.desired) {
+        (Some(ready), Some(desired)) if desired > 0 => {
+            text.push_str(&format!("{ready} of {desired} workloads complete"));
+        }
+        _ => text.push_str("no workload yet"),
+    }
+    if let Some(why) = &row.waiting_for {
+        text.push_str("; ");
         text.push_str(&cap(&printable(why), CAUSE));
     }
     text

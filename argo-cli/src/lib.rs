@@ -66,6 +66,9 @@ pub use follow::{
 // decides which records are shown and when the run ends, a screen and an output.
 #[cfg(feature = "cli")]
 #[doc(hidden)]
+pub mod apps;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod argocd;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -123,6 +126,9 @@ pub mod sanitize;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod screen;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod select;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod session;

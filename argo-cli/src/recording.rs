@@ -69,6 +69,15 @@ impl Header {
     }
 }
 
+impl Header {
+    /// Names what the run is about: one application, or several.
+    #[must_use]
+    pub fn of(mut self, title: String) -> Self {
+        self.app = title;
+        self
+    }
+}
+
 /// Returns a time as a recording keeps it: in whole milliseconds after the start.
 pub fn arrival(started: Timestamp, now: Timestamp) -> Timestamp {
     at(started, since(started, now))

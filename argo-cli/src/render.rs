@@ -33,6 +33,8 @@ use self::{json::LogJson, level::Levels, stamp::Stamp};
 /// The container that log lines come from.
 #[derive(Clone, Copy)]
 pub struct Origin<'a> {
+    /// Name of the application, if the run is about several.
+    pub app: Option<&'a str>,
     /// A number that no other container of the run has.
     pub id: u32,
     /// Namespace of the pod.
@@ -224,7 +226,12 @@ impl Renderer {
     pub fn verdict(&mut self, summary: &Summary, time: Timestamp, out: &mut Vec<u8>) {
         let record = verdict::record(summary, time);
         match self.settings.format {
-            Format::Json => json::record(&record, out),
+            Format::Json => {
+                for app in &summary.apps {
+                    json::record(&verdict::record(app, time), out);
+                }
+                json::record(&record, out);
+            }
             Format::Text => {
                 let text = verdict::text(summary, &self.settings);
                 out.extend_from_slice(text.as_bytes());
@@ -234,11 +241,15 @@ impl Renderer {
 
     fn text_record(&mut self, record: &Record, out: &mut Vec<u8>) {
         let tag = record::tag(&record.body);
+        let app = record.app();
         let nanos = stamp::nanos(record.time);
         let message = record::message(record);
         let empty = message.is_empty().then_some("");
         for line in message.lines().chain(empty) {
             self.prefix(nanos, record.level, out);
+            if let Some(app) = app {
+                push_tag(app, out);
+            }
             push_tag(&tag, out);
             self.content(line.as_bytes(), out);
             out.push(b'\n');
@@ -282,8 +293,14 @@ impl Renderer {
     fn shared(&self, origin: &Origin<'_>) -> Shared {
         let mut around = Vec::new();
         match self.settings.format {
-            Format::Json => around = json::after_message(&self.app, origin, self.is_recording),
+            Format::Json => {
+                let app = origin.app.unwrap_or(&self.app);
+                around = json::after_message(app, origin, self.is_recording);
+            }
             Format::Text => {
+                if let Some(app) = origin.app {
+                    push_tag(app, &mut around);
+                }
                 push_tag(&format!("{}/{}", origin.pod, origin.container), &mut around);
                 if self.settings.view == View::Terminal && self.settings.colors {
                     let style = pod_color::style(origin.pod);
@@ -309,6 +326,7 @@ pub fn notice(notice: &Notice) -> Record {
             None => object.to_string(),
         });
     let body = Body::Notice(NoticeBody {
+        app: None,
         code: notice.code,
         object,
         hint: notice.hint.clone(),

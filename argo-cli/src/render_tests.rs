@@ -33,6 +33,7 @@ fn renderer(pairs: &[(&str, &str)]) -> Renderer {
 }
 
 const ORIGIN: Origin<'static> = Origin {
+    app: None,
     id: 0,
     namespace: "shop-prod",
     workload: Some(&"Deployment/web"),
@@ -69,6 +70,7 @@ pub(super) fn records() -> Vec<Record> {
     let at =
         |level, msg: &str, body| Record::at(time("2026-11-23T10:00:08.113Z"), level, msg, body);
     let finding = Finding {
+        app: None,
         code: "crash-loop".into(),
         namespace: "shop-prod".into(),
         workload: "StatefulSet/db".into(),
@@ -119,6 +121,7 @@ pub(super) fn records() -> Vec<Record> {
             Level::Warning,
             "Unhealthy: readiness probe failed: HTTP 503",
             Body::Event(record::Event {
+                app: None,
                 namespace: "shop-prod".into(),
                 object: "Pod/web-6d4cf56db-x2x7p".into(),
                 container: Some("app".into()),
@@ -146,6 +149,7 @@ pub(super) fn records() -> Vec<Record> {
             Level::Info,
             "2/3 ready",
             Body::Status(Status {
+                app: None,
                 namespace: "shop-prod".into(),
                 workload: "Deployment/web".into(),
                 ready: Some(2),
@@ -186,6 +190,7 @@ pub(super) fn records() -> Vec<Record> {
             Level::Warning,
             "lines may be missing",
             Body::Notice(NoticeBody {
+                app: None,
                 code: NoticeCode::LinesMissing,
                 object: Some("web-1/app".into()),
                 hint: None,
@@ -195,6 +200,7 @@ pub(super) fn records() -> Vec<Record> {
             Level::Warning,
             "nothing of application shop found\nin shop-prod",
             Body::Notice(NoticeBody {
+                app: None,
                 code: NoticeCode::NothingFound,
                 object: None,
                 hint: Some("try -n shop-live".into()),
@@ -213,6 +219,11 @@ pub(super) fn records() -> Vec<Record> {
                 next: Some("set ARGOCD_AUTH_TOKEN".into()),
                 findings: vec![finding],
                 workloads: vec![row, record::WorkloadSummary::default()],
+                apps: vec![record::AppVerdict {
+                    app: "shop".into(),
+                    outcome: "failed".into(),
+                    exit: 20,
+                }],
             }),
         ),
         at(
@@ -223,6 +234,28 @@ pub(super) fn records() -> Vec<Record> {
                 ..Verdict::default()
             }),
         ),
+        at(
+            Level::Info,
+            "Created pod: b",
+            Body::Event(record::Event {
+                object: "Job/migrate".into(),
+                ..record::Event::default()
+            }),
+        )
+        .of_app("pay"),
+        at(Level::Info, "waits", Body::Status(Status::default())).of_app("pay"),
+        at(Level::Error, "found", Body::Finding(Finding::default())).of_app("pay"),
+        at(
+            Level::Info,
+            "complete",
+            Body::Notice(NoticeBody {
+                app: None,
+                code: NoticeCode::Other,
+                object: None,
+                hint: None,
+            }),
+        )
+        .of_app("pay"),
     ]
 }
 
@@ -246,6 +279,10 @@ fn every_kind_as_text() {
 2026-11-23 10:00:08 WARN [assistant]     try -n shop-live
 2026-11-23 10:00:08 ERRO [verdict] StatefulSet/db: db-1 crashes
 2026-11-23 10:00:08 INFO [verdict] Rolled out
+2026-11-23 10:00:08 INFO [pay] [Job/migrate] Created pod: b
+2026-11-23 10:00:08 INFO [pay] [status] waits
+2026-11-23 10:00:08 ERRO [pay] [finding] found
+2026-11-23 10:00:08 INFO [pay] [assistant] complete
 ";
     assert!(all == expected, "got:\n{all}");
 }

@@ -23,12 +23,16 @@ pub struct Player {
     /// A number for each container, and whether its last line goes on in the next one.
     containers: HashMap<[String; 5], (u32, bool)>,
     has_ended: bool,
+    /// The application of the run, or how many there are: lines of another name are tagged with
+    /// it.
+    title: String,
 }
 
 impl Player {
-    /// Creates a player.
-    pub fn new(screen: Screen) -> Self {
+    /// Creates a player of a run about this application, or about several.
+    pub fn new(screen: Screen, title: String) -> Self {
         Self {
+            title,
             screen,
             containers: HashMap::new(),
             has_ended: false,
@@ -99,6 +103,7 @@ impl Player {
         let restart = i32::try_from(log.restart).unwrap_or(0);
         let batch = Batch::from_lines("".into(), restart, std::iter::once(line));
         let origin = Origin {
+            app: (log.app != self.title).then_some(log.app.as_str()),
             id: *id,
             namespace: &log.namespace,
             workload: log.workload.as_ref().map(|name| name as &dyn Display),

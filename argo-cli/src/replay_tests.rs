@@ -50,14 +50,14 @@ fn screen(view: View, raw: bool, budget: u64) -> Screen {
 
 /// Something that happens in a run.
 enum Step {
-    Record(Record),
+    Record(Box<Record>),
     Lines(u32, u32, Vec<(Option<i64>, Vec<u8>, bool)>),
     Argo(Vec<u8>, bool),
     Verdict(Box<Summary>),
 }
 
 fn record(level: Level, text: &str, body: Body) -> Step {
-    Step::Record(Record::at(at(start(), 1500), level, text, body))
+    Step::Record(Box::new(Record::at(at(start(), 1500), level, text, body)))
 }
 
 pub(crate) fn summary() -> Summary {
@@ -98,12 +98,14 @@ pub(crate) fn summary() -> Summary {
 fn steps() -> Vec<Step> {
     let notice = |object: Option<&str>, hint: Option<&str>| {
         Body::Notice(NoticeBody {
+            app: None,
             code: NoticeCode::Other,
             object: object.map(str::to_owned),
             hint: hint.map(str::to_owned),
         })
     };
     let event = Event {
+        app: None,
         namespace: "n".into(),
         object: "Pod/web-1".into(),
         container: Some("app".into()),
@@ -197,6 +199,7 @@ fn live(screen: &mut Screen, mut recorder: Option<&mut Recorder>) -> Vec<u8> {
             Step::Lines(id, restart, lines) => {
                 let pod = format!("web-{id}");
                 let origin = Origin {
+                    app: None,
                     id: *id,
                     namespace: "shop-prod",
                     workload: Some(&"Deployment/web"),
@@ -252,7 +255,7 @@ fn reader(bytes: &[u8]) -> Reader {
 
 fn replayed(bytes: &[u8], screen: Screen) -> Vec<u8> {
     let mut reader = reader(bytes);
-    let mut player = Player::new(screen);
+    let mut player = Player::new(screen, "shop".to_owned());
     let mut out = Vec::new();
     while let Some((at, entry)) = reader.next_entry() {
         player.play(entry, at, &mut out);

@@ -1,4 +1,4 @@
-//! The loop of a run: waits for the next event, lets the [`Session`] decide, and carries out
+//! The loop of a run: waits for the next event, lets the [`Apps`] decide, and carries out
 //! its effects.
 
 use std::{
@@ -7,13 +7,16 @@ use std::{
     time::Duration,
 };
 
-use argo_core::{Level, Notice, NoticeCode, Record, record::Body, text::duration};
+use argo_core::{
+    AppRef, Level, Notice, NoticeCode, Record, TrackEvent, record::Body, text::duration,
+};
 use argo_logs::{Lines, LogEvent, level::detect};
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
+    apps::{About, Apps},
     argocd::{
         Argocd, ArgocdCommand, ArgocdConfig, ArgocdEvent, ArgocdExit, ArgocdOutcome, NamespaceForm,
         Signal, Stream, rows::Rows,
@@ -25,7 +28,7 @@ use crate::{
     render::{self, Origin},
     report, sanitize,
     screen::{Card, Screen, hand_over},
-    session::{Effect, Exited, Input, Session},
+    session::{Effect, Exited, Input},
     signals::Signals,
     summary::Summary,
     terminal::{Display, Request, Requests, Table},
@@ -43,12 +46,12 @@ const FLUSH: Duration = Duration::from_secs(30);
 
 /// The parts of a run.
 pub struct Run {
-    /// Decides which records are shown, and when the run ends.
-    pub session: Session,
+    /// The applications: decide which records are shown, and when the run ends.
+    pub apps: Apps,
     /// The command line and environment of argocd; `None` for `follow`.
     pub argocd_config: Option<ArgocdConfig>,
     /// Commands of argocd that are still to be run before it waits, the next one last.
-    pub before: Vec<ArgocdCommand>,
+    pub before: Vec<Before>,
     /// argocd, while it runs.
     pub argocd: Option<Argocd>,
     /// Signals that ask the run to end.
@@ -79,10 +82,19 @@ pub struct Run {
     pub card: Card,
 }
 
+/// A command of argocd that is run before it waits.
+#[derive(Clone, Debug)]
+pub struct Before {
+    /// The command.
+    pub command: ArgocdCommand,
+    /// The applications that it is about.
+    pub apps: Vec<AppRef>,
+}
+
 /// The next event of the loop.
-#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 enum LoopEvent {
     Input(Input),
+    Tracked(usize, TrackEvent),
     Logs(LogEvent),
     Argocd(ArgocdEvent),
     Joined(JoinEvent),
@@ -105,14 +117,18 @@ impl Run {
             let over = match event {
                 LoopEvent::ReaderGone => return self.reader_gone().await,
                 LoopEvent::Input(Input::Tick) => {
-                    self.fact(|session| Some(session.table(Timestamp::now())));
+                    self.fact(|apps| Some(apps.table(Timestamp::now())));
                     self.show_progress();
                     self.input(Input::Tick)
                 }
                 LoopEvent::Input(input) => self.input(input),
+                LoopEvent::Tracked(app, event) => {
+                    let effects = self.apps.tracked(app, event, Timestamp::now());
+                    self.carry_out(effects)
+                }
                 LoopEvent::Draw => false,
                 LoopEvent::Request(Request::Status) => {
-                    self.record(&self.session.status_now(Timestamp::now()));
+                    self.record(&self.apps.status_now(Timestamp::now()));
                     false
                 }
                 LoopEvent::Request(Request::Quit) => self.input(Input::Signal(Signal::SIGINT)),
@@ -159,19 +175,16 @@ impl Run {
             () = at(due) => LoopEvent::Draw,
             event = self.sources.joining.next() => LoopEvent::Joined(event),
             event = next_of(&mut self.argocd), if !is_holding => LoopEvent::Argocd(event),
-            answer = self.sources.streams.resources.next() => LoopEvent::Input(Input::Resource(answer)),
-            event = self.sources.streams.tracked.next() => LoopEvent::Input(match event {
-                Some(event) => Input::Track(event),
-                None => Input::Tick,
-            }),
-            item = self.sources.streams.events.next(), if *events_open => LoopEvent::Input(match item {
+            answer = self.sources.streams.shared.resources.next() => LoopEvent::Input(Input::Resource(answer)),
+            (app, event) = self.sources.streams.tracked.next() => LoopEvent::Tracked(app, event),
+            item = self.sources.streams.shared.events.next(), if *events_open => LoopEvent::Input(match item {
                 Some(item) => Input::Event(item),
                 None => {
                     *events_open = false;
                     Input::EventsEnded
                 }
             }),
-            event = async { self.output.ready().await; self.sources.streams.logs.next().await }, if *logs_open => {
+            event = async { self.output.ready().await; self.sources.streams.shared.logs.next().await }, if *logs_open => {
                 match event {
                     Some(event) => LoopEvent::Logs(event),
                     None => {
@@ -186,7 +199,7 @@ impl Run {
     /// Takes the log events that are ready: many small batches make one write.
     fn more_logs(&mut self, logs_open: &mut bool) -> bool {
         while self.out.len() < BATCH {
-            match self.sources.streams.logs.next().now_or_never() {
+            match self.sources.streams.shared.logs.next().now_or_never() {
                 Some(Some(event)) => self.logs(event),
                 Some(None) => {
                     *logs_open = false;
@@ -213,10 +226,11 @@ impl Run {
 
     fn lines(&mut self, lines: &Lines) {
         let (origin, batch) = (&lines.origin, &lines.batch);
-        self.session
-            .lines(&origin.pod.uid, &origin.container, batch);
+        let at = self.now();
+        let app = self.apps.lines(&origin.pod.uid, &origin.container, batch);
         let workload = origin.workload.as_ref().map(|w| w as &dyn fmt::Display);
         let shown = Origin {
+            app,
             id: origin.id,
             namespace: &origin.pod.namespace,
             workload,
@@ -225,7 +239,6 @@ impl Run {
             container: &origin.container,
             restart: u32::try_from(batch.restart()).unwrap_or(0),
         };
-        let at = self.now();
         if let Some(display) = &mut self.display {
             display.counts.lines += batch.len() as u64;
         }
@@ -249,13 +262,13 @@ impl Run {
 
     /// Returns the present as a recording keeps it.
     fn now(&self) -> Timestamp {
-        arrival(self.session.config().started, Timestamp::now())
+        arrival(self.apps.config().started, Timestamp::now())
     }
 
-    fn fact(&mut self, fact: impl FnOnce(&Session) -> Option<Fact>) {
+    fn fact(&mut self, fact: impl FnOnce(&Apps) -> Option<Fact>) {
         let at = self.now();
         if let Some(recorder) = &mut self.recorder
-            && let Some(fact) = fact(&self.session)
+            && let Some(fact) = fact(&self.apps)
         {
             recorder.fact(fact, at);
         }
@@ -289,24 +302,26 @@ impl Run {
                 if argocd.as_ref().is_some_and(Argocd::refuses_namespace_flag) {
                     return self.restart_without_namespace_flag();
                 }
-                self.outcome = argocd.and_then(|argocd| argocd.outcome());
+                self.outcome = argocd.as_ref().and_then(Argocd::outcome);
                 if self.goes_on(exit) {
                     return self.next_command();
                 }
+                let about = about(argocd.as_ref(), self.outcome.as_ref());
                 let degraded = matches!(self.outcome, Some(ArgocdOutcome::Degraded { .. }));
-                self.input(Input::Argocd(Exited { exit, degraded }))
+                let exited = Exited { exit, degraded };
+                let effects = self.apps.argocd(exited, &about, Timestamp::now());
+                self.carry_out(effects)
             }
         }
     }
 
     /// Keeps the card on the page of the build up to date.
     fn show_progress(&mut self) {
-        let (session, config) = (&self.session, self.session.config());
-        self.card
-            .progress(self.screen.view(), &config.app.name, || {
-                let rows = session.rows(Timestamp::now());
-                report::markdown_of_progress(&config.app.name, config.started, &rows)
-            });
+        let (apps, title) = (&self.apps, self.apps.title());
+        self.card.progress(self.screen.view(), &title, || {
+            let rows = apps.rows(Timestamp::now());
+            report::markdown_of_progress(&title, apps.config().started, &rows)
+        });
     }
 
     fn command(&self) -> ArgocdCommand {
@@ -319,9 +334,9 @@ impl Run {
     fn goes_on(&mut self, exit: ArgocdExit) -> bool {
         let succeeded = exit == ArgocdExit::Code(0);
         match self.command() {
-            _ if self.session.cause().is_some() => false,
+            _ if self.apps.are_decided() => false,
             ArgocdCommand::Wait => false,
-            ArgocdCommand::Sync => succeeded,
+            ArgocdCommand::Sync => succeeded || self.syncs_to_its_own_revision(),
             ArgocdCommand::Refresh => {
                 if let Some(outcome) = self.outcome.take().filter(|_| !succeeded) {
                     self.say(
@@ -335,11 +350,47 @@ impl Run {
     }
 
     fn next_command(&mut self) -> bool {
-        let next = self.before.pop().unwrap_or_default();
+        let next = self.before.pop().unwrap_or_else(|| Before {
+            command: ArgocdCommand::Wait,
+            apps: self.apps.waiting(),
+        });
         if let Some(config) = &mut self.argocd_config {
-            config.command = next;
+            config.command = next.command;
+            config.apps = next.apps;
         }
         self.restart_argocd()
+    }
+
+    /// True if Argo CD refused to sync to the wanted revision because the application syncs by
+    /// itself to the one that it names: then that is asked for.
+    fn syncs_to_its_own_revision(&mut self) -> bool {
+        let is_refused = self
+            .outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.to_string().contains("auto-sync currently set to"));
+        let revision = self
+            .argocd_config
+            .as_mut()
+            .filter(|_| is_refused)
+            .and_then(|config| config.revision.take());
+        let Some(revision) = revision else {
+            return false;
+        };
+        let apps = self
+            .argocd_config
+            .as_ref()
+            .map(|config| config.apps.clone());
+        self.say(
+            Level::Info,
+            format!(
+                "Argo CD syncs by itself and takes no other revision; asking for the one that the Application names instead of {revision}"
+            ),
+        );
+        self.before.push(Before {
+            command: ArgocdCommand::Sync,
+            apps: apps.unwrap_or_default(),
+        });
+        true
     }
 
     fn argocd_line(&mut self, stream: Stream, text: &[u8], continues: bool) {
@@ -371,20 +422,39 @@ impl Run {
             });
     }
 
-    /// Lets the session decide and carries out its effects. Returns true if the run is over.
+    /// Lets the applications decide and carries out what they want. Returns true if the run is
+    /// over.
     fn input(&mut self, input: Input) -> bool {
+        let now = Timestamp::now();
+        let effects = match input {
+            Input::Tick => self.apps.tick(now),
+            Input::Signal(signal) => self.apps.signal(signal, now),
+            Input::Event(item) => self.apps.event(item, now),
+            Input::Notice(notice) => self.apps.notice(&notice, now),
+            Input::Report(report) => self.apps.report(&report, now),
+            Input::Resource(answer) => self.apps.answer(&answer, now),
+            Input::LogsEnded => self.apps.all(|| Input::LogsEnded, now),
+            Input::EventsEnded => self.apps.all(|| Input::EventsEnded, now),
+            Input::Refused => self.apps.all(|| Input::Refused, now),
+            // They come with their application, or with what they are about.
+            Input::Track(_) | Input::Argocd(_) | Input::Elsewhere => Vec::new(),
+        };
+        self.carry_out(effects)
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> bool {
         let mut over = false;
-        for effect in self.session.handle(input, Timestamp::now()) {
+        for effect in effects {
             match effect {
                 Effect::Show(record) => self.record(&record),
                 Effect::Forward(event) => {
                     self.fact(|_| Fact::of(&event));
-                    self.sources.streams.forward(event);
+                    self.sources.streams.shared.forward(event);
                 }
-                Effect::Read(requests) => self.sources.streams.read(requests),
+                Effect::Read(requests) => self.sources.streams.shared.read(requests),
                 Effect::Interrupt(signal) => self.interrupt(signal),
                 Effect::Kill => self.kill(),
-                Effect::RestartArgocd => over |= self.restart_argocd(),
+                Effect::RestartArgocd => over |= self.next_command(),
                 Effect::Drain => self.sources.streams.drain(),
                 Effect::End => over = true,
             }
@@ -407,10 +477,11 @@ impl Run {
     fn restart_without_namespace_flag(&mut self) -> bool {
         if let Some(config) = &mut self.argocd_config {
             config.namespace_form = NamespaceForm::QualifiedName;
+            let names: Vec<String> = config.apps.iter().map(AppRef::to_string).collect();
             let msg = format!(
                 "this argocd does not know --app-namespace (it is older than 2.11); running it again as \
                  argocd app wait {}",
-                config.app
+                names.join(" ")
             );
             self.say(Level::Info, msg);
         }
@@ -435,7 +506,8 @@ impl Run {
                     exit: ArgocdExit::Code(failure.code),
                     degraded: false,
                 };
-                self.input(Input::Argocd(exited))
+                let effects = self.apps.argocd(exited, &About::Nothing, Timestamp::now());
+                self.carry_out(effects)
             }
         }
     }
@@ -449,6 +521,7 @@ impl Run {
                 }
                 self.say(level, message);
             }
+            JoinEvent::Refused => drop(self.input(Input::Refused)),
             JoinEvent::Joined(joined) => {
                 self.announce(&joined.described, &joined.notes);
                 self.sources.take(joined.streams);
@@ -458,20 +531,20 @@ impl Run {
 
     /// Shows the first lines of the run: the application, the cluster and any notes on argocd.
     pub fn announce(&mut self, cluster: &str, notes: &[String]) {
-        let config = self.session.config();
+        let config = self.apps.config();
         let with = if config.argocd.is_some() {
             "Waiting with argocd for"
         } else {
             "Following"
         };
-        let msg = format!("{with} application {} ({cluster})", config.app);
+        let msg = format!("{with} {} ({cluster})", self.apps.described());
         self.say(Level::Info, msg);
         for note in notes {
             self.say(Level::Warning, note.clone());
         }
         let notices = [
             self.argocd.as_mut().and_then(Argocd::take_notice),
-            self.session
+            self.apps
                 .config()
                 .argocd
                 .as_ref()
@@ -533,16 +606,15 @@ impl Run {
             return;
         }
         let now = Timestamp::now();
-        let (rows, findings) = (self.session.rows(now), self.session.findings());
-        let config = self.session.config();
-        let application = self.session.application();
+        let (rows, findings) = (self.apps.rows(now), self.apps.findings());
+        let config = self.apps.config();
         display.draw(
             &Table {
-                app: &config.app.name,
+                app: &self.apps.title(),
                 elapsed: duration::between(config.started, Timestamp::now()),
                 rows: &rows,
                 findings: &findings,
-                argocd: application.and_then(|app| app.status.health.status.clone()),
+                argocd: self.apps.health(),
                 counts: display.counts,
                 colors: self.screen.settings().colors,
             },
@@ -571,8 +643,8 @@ impl Run {
     /// the exit code. A CI system that has sent a signal kills soon: the verdict waits for nothing.
     async fn end(mut self) -> i32 {
         let now = self.now();
-        let summary = self.session.summary(self.outcome.as_ref(), now);
-        self.fact(|session| Some(session.table(Timestamp::now())));
+        let summary = self.apps.summary(self.outcome.as_ref(), now);
+        self.fact(|apps| Some(apps.table(Timestamp::now())));
         if let Some(recorder) = &mut self.recorder {
             recorder.verdict(&summary, now);
         }
@@ -632,7 +704,7 @@ impl Run {
             async { while !matches!(next_of(&mut self.argocd).await, ArgocdEvent::Exited(_)) {} };
         let _ = tokio::time::timeout(Duration::from_secs(2), ended).await;
         let now = self.now();
-        let summary = self.session.summary(self.outcome.as_ref(), now);
+        let summary = self.apps.summary(self.outcome.as_ref(), now);
         if let Some(recorder) = &mut self.recorder {
             recorder.verdict(&summary, now);
         }
@@ -668,6 +740,17 @@ async fn next_of(argocd: &mut Option<Argocd>) -> ArgocdEvent {
     match argocd {
         Some(argocd) => argocd.next().await,
         None => std::future::pending().await,
+    }
+}
+
+/// Returns what argocd's exit is about.
+fn about(argocd: Option<&Argocd>, outcome: Option<&ArgocdOutcome>) -> About {
+    match (argocd.and_then(Argocd::about), outcome) {
+        (Some(app), _) => About::App(app.to_owned()),
+        (None, Some(ArgocdOutcome::PermissionDenied(_) | ArgocdOutcome::NotFound(_))) => {
+            About::Unseen
+        }
+        _ => About::Nothing,
     }
 }
 

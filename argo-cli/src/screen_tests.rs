@@ -44,6 +44,7 @@ fn verdict_of(view: View, summary: &Summary) -> String {
 #[test]
 fn the_line_that_uses_the_budget_up_is_the_last_one() {
     let origin = Origin {
+        app: None,
         id: 1,
         namespace: "shop",
         workload: None,
@@ -242,6 +243,7 @@ fn a_container_gives_no_command_in_any_form() {
             let mut screen = screen(view);
             let mut out = Vec::new();
             let origin = Origin {
+                app: None,
                 id: 1,
                 namespace: "n",
                 workload: None,
@@ -255,6 +257,7 @@ fn a_container_gives_no_command_in_any_form() {
             screen.lines(&origin, |_| Level::Info, &batch, start(), &mut out);
             screen.argo(Stream::Stderr, text.as_bytes(), false, start(), &mut out);
             let body = Body::Notice(NoticeBody {
+                app: None,
                 code: NoticeCode::Other,
                 object: Some(text.to_owned()),
                 hint: Some(text.to_owned()),
@@ -300,6 +303,7 @@ fn quiet_shows_argocd_findings_and_the_verdict() {
     let mut out = Vec::new();
     let body = |code| {
         Body::Notice(NoticeBody {
+            app: None,
             code,
             object: None,
             hint: None,

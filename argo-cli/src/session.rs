@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use argo_core::text::counted;
 use argo_core::text::duration;
 use argo_core::{
-    AppRef, Level, Notice, NoticeCode, ObjectRef, Record, TrackEvent,
+    AppRef, Level, Notice, NoticeCode, ObjectName, ObjectRef, Record, TrackEvent,
     record::{Body, Status},
     resource::Application,
 };
@@ -73,6 +73,8 @@ pub struct Config {
     pub on_paused: Option<OnPaused>,
     /// The revision and images that must run before success counts.
     pub expectation: Expectation,
+    /// True if the run is about more applications, so that one line tells of all of them.
+    pub is_one_of_several: bool,
 }
 
 /// The argocd of a run.
@@ -111,6 +113,10 @@ pub enum Input {
     Resource(Answer),
     /// argocd ended.
     Argocd(Exited),
+    /// argocd, or the run, ended because of another application.
+    Elsewhere,
+    /// The Application may not be read.
+    Refused,
     /// The log stream ended.
     LogsEnded,
     /// The event stream ended.
@@ -160,6 +166,8 @@ pub struct Session {
     expected: Expected,
     /// True if the Application, or all objects of a kind, may not be read.
     is_refused: bool,
+    /// True if Argo CD's API does not show the application to us.
+    is_shut_out: bool,
     /// True once the tracker has looked for a while and found nothing.
     is_told_nothing: bool,
     streams: Streams,
@@ -203,6 +211,7 @@ impl Session {
             healthy_at: None,
             expected: Expected::new(config.expectation.clone()),
             is_refused: false,
+            is_shut_out: false,
             is_told_nothing: false,
             streams: Streams {
                 argocd: config.argocd.is_some(),
@@ -228,6 +237,8 @@ impl Session {
                 self.effects.extend(event.map(Effect::Forward));
             }
             Input::Argocd(exited) => self.argocd_ended(exited, now),
+            Input::Elsewhere => self.ended_elsewhere(now),
+            Input::Refused => self.is_shut_out = true,
             Input::LogsEnded => self.streams.logs = false,
             Input::EventsEnded => self.streams.events = false,
             Input::Signal(signal) => self.signal(signal, now),
@@ -371,7 +382,8 @@ impl Session {
 
     fn heartbeat(&mut self, now: Timestamp) {
         let ends = self.awaited_ends();
-        if ends.is_none() && !matches!(self.phase, Phase::Waiting | Phase::Expecting { .. }) {
+        let waits = matches!(self.phase, Phase::Waiting | Phase::Expecting { .. });
+        if (ends.is_none() && !waits) || self.config.is_one_of_several {
             return;
         }
         let elapsed = duration::between(self.config.started, now);
@@ -399,6 +411,31 @@ impl Session {
     /// Returns the exit of argocd, once it has ended.
     pub fn argocd(&self) -> Option<Exited> {
         self.argocd.exited
+    }
+
+    /// Returns the phase of the run.
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// True once the first lists are complete.
+    pub(crate) fn knows_its_objects(&self) -> bool {
+        self.progress().is_synced()
+    }
+
+    /// True while the exit of argocd is still to come.
+    pub(crate) fn runs_child(&self) -> bool {
+        self.streams.argocd
+    }
+
+    /// True if the Application has this object among its manifests.
+    pub(crate) fn deploys(&self, object: &ObjectName) -> bool {
+        let resources = self.application().map(|app| &app.status.resources);
+        resources.into_iter().flatten().any(|resource| {
+            object.kind.is(&resource.group, &resource.kind)
+                && *resource.name == *object.name
+                && *resource.namespace == *object.namespace
+        })
     }
 
     /// True if argocd waits for this object. Other objects neither end the run nor count as

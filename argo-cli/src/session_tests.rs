@@ -26,6 +26,7 @@ fn config() -> Config {
         wait_terminated: false,
         on_paused: None,
         expectation: Expectation::default(),
+        is_one_of_several: false,
     }
 }
 

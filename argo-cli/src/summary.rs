@@ -1,5 +1,7 @@
 //! The results of a run, before they are put into words.
 
+mod together;
+
 use std::time::Duration;
 
 use argo_core::{Level, ObjectRef};
@@ -9,6 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::argocd::Wait;
+
+pub use together::together;
 
 /// The outcome of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +86,9 @@ pub struct Summary {
     pub doomed_for: Option<Duration>,
     /// The exit code of this program.
     pub exit: i32,
+    /// The results of each application, if the run is about several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<Summary>,
 }
 
 impl Summary {

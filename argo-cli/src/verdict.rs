@@ -10,6 +10,7 @@ mod cause;
 mod failure;
 mod paragraph;
 pub(crate) mod prose;
+mod several;
 mod table;
 
 use std::time::Duration;
@@ -87,9 +88,10 @@ pub fn text(summary: &Summary, settings: &Settings) -> String {
         colors: settings.colors,
         namespaces: has_several_namespaces(summary),
     };
-    let lines = match summary.outcome {
-        Outcome::Succeeded => success(summary, &look),
-        _ => failure(summary, &look),
+    let lines = if summary.apps.is_empty() {
+        block(summary, &look)
+    } else {
+        several::lines(summary, &look)
     };
     let lines = match settings.verdict_lines {
         Some(most) => within(lines, most),
@@ -103,6 +105,14 @@ pub fn text(summary: &Summary, settings: &Settings) -> String {
         out.push(b'\n');
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Returns the block of one application.
+fn block(summary: &Summary, look: &Look<'_>) -> Vec<String> {
+    match summary.outcome {
+        Outcome::Succeeded => success(summary, look),
+        _ => failure(summary, look),
+    }
 }
 
 /// Returns the block in at most so many lines. The last one, which is the cause, and the header
@@ -127,7 +137,12 @@ pub fn record(summary: &Summary, time: Timestamp) -> Record {
         Outcome::Interrupted | Outcome::Waiting | Outcome::Paused => Level::Warning,
         Outcome::Failed | Outcome::TimedOut => Level::Error,
     };
+    if !summary.apps.is_empty() {
+        let body = Body::Verdict(several::verdict(summary));
+        return Record::at(time, level, sentence(summary), body);
+    }
     let body = record::Verdict {
+        apps: Vec::new(),
         app: summary.app.clone(),
         outcome: summary.outcome.name().to_owned(),
         reason: summary.reason.clone(),
@@ -143,6 +158,9 @@ pub fn record(summary: &Summary, time: Timestamp) -> Record {
 
 /// Returns the end in one sentence.
 pub fn sentence(summary: &Summary) -> String {
+    if !summary.apps.is_empty() {
+        return several::sentence(summary);
+    }
     match summary.outcome {
         Outcome::Succeeded => rolled_out(summary),
         _ => last_line(summary, &cause::causes(summary)),
@@ -401,14 +419,7 @@ fn argocd_next<'a>(summary: &'a Summary, causes: &[Cause<'_>]) -> Option<&'a str
 
 /// `FAILED  shop  after 5 m: StatefulSet/db crash-loop  (timeout; argocd exit 20)`
 fn header(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> String {
-    let (word, color) = match summary.outcome {
-        Outcome::Succeeded => ("ROLLED OUT", AnsiColor::Green),
-        Outcome::Failed => ("FAILED", AnsiColor::Red),
-        Outcome::TimedOut => ("TIMED OUT", AnsiColor::Red),
-        Outcome::Interrupted => ("INTERRUPTED", AnsiColor::Yellow),
-        Outcome::Waiting => ("NOT READY", AnsiColor::Yellow),
-        Outcome::Paused => ("PAUSED", AnsiColor::Yellow),
-    };
+    let (word, color) = word(summary.outcome);
     let mut facts = Vec::new();
     if !summary.reason.is_empty() && summary.outcome != Outcome::Paused {
         facts.push(end(summary));
@@ -430,6 +441,17 @@ fn header(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> String {
         text.push_str(&format!("  ({})", facts.join("; ")));
     }
     text
+}
+
+fn word(outcome: Outcome) -> (&'static str, AnsiColor) {
+    match outcome {
+        Outcome::Succeeded => ("ROLLED OUT", AnsiColor::Green),
+        Outcome::Failed => ("FAILED", AnsiColor::Red),
+        Outcome::TimedOut => ("TIMED OUT", AnsiColor::Red),
+        Outcome::Interrupted => ("INTERRUPTED", AnsiColor::Yellow),
+        Outcome::Waiting => ("NOT READY", AnsiColor::Yellow),
+        Outcome::Paused => ("PAUSED", AnsiColor::Yellow),
+    }
 }
 
 /// Returns the cause of the end in a few words.
@@ -590,6 +612,7 @@ fn reason(summary: &Summary) -> &'static str {
         "fail-fast" => "it could not succeed any more",
         "settle" => "a container crashed after success",
         "look" => "this was one look",
+        "another-application" => "the run ended because of another application",
         _ => "argocd ended",
     }
 }

@@ -6,6 +6,7 @@
 //! never read over both.
 
 mod api;
+mod app_streams;
 mod join;
 mod same_cluster;
 mod sources;
@@ -24,10 +25,10 @@ use crate::{
     args::{TargetArgs, Via},
     cluster::{self, Clusters},
     error::Failure,
-    follow::Streams,
     lookup::Lookup,
 };
 
+pub use app_streams::AppStreams;
 pub use join::{JoinEvent, Joining, join_once};
 pub use sources::Sources;
 
@@ -52,8 +53,8 @@ pub enum Way {
 pub struct Api {
     /// The trees, of which none is followed yet.
     pub trees: Arc<Trees>,
-    /// The application in the namespace that it was found in.
-    pub app: AppRef,
+    /// The applications, each in the namespace that it was found in.
+    pub apps: Vec<AppRef>,
     /// True if logs may be read.
     pub may_read_logs: bool,
     /// Sentences for the reader.
@@ -63,7 +64,7 @@ pub struct Api {
 /// The streams of a way that works.
 pub struct Joined {
     /// The streams.
-    pub streams: Streams,
+    pub streams: AppStreams,
     /// The way in words: `context "prod"`.
     pub described: String,
     /// Sentences for the reader.
@@ -124,6 +125,11 @@ pub fn needs_cluster(target: &TargetArgs) -> Result<(), Failure> {
     if target.via == Via::Argocd {
         let message =
             "--via argocd works with sync and follow; diagnose and explain read the cluster";
+        return Err(Failure::usage(message));
+    }
+    if target.is_selecting() {
+        let message =
+            "--selector and --project work with sync and follow; name the applications here";
         return Err(Failure::usage(message));
     }
     Ok(())

@@ -26,6 +26,14 @@ impl AppRef {
         }
     }
 
+    /// True if a text names the application: `shop`, or `argocd/shop`.
+    pub fn is_called(&self, text: &str) -> bool {
+        match text.split_once('/') {
+            Some((namespace, name)) => self.namespace == namespace && self.name == name,
+            None => self.name == text,
+        }
+    }
+
     /// Returns the instance name of an application outside the control plane's namespace:
     /// `<namespace>_<name>` (Argo CD `util/argo/argo.go`, `AppInstanceName`).
     pub fn qualified(&self) -> String {

@@ -76,6 +76,9 @@ pub struct Log {
 /// The subject of an event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Event {
+    /// Name of the application, if the run is about several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
     /// Namespace of the object.
     pub namespace: String,
     /// `<Kind>/<name>` of the object.
@@ -102,6 +105,9 @@ pub struct Argo {
 /// The progress of a workload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
+    /// Name of the application, if the run is about several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
     /// Namespace of the workload; empty for a summary of all.
     pub namespace: String,
     /// `<Kind>/<name>`; empty for a summary of all.
@@ -119,6 +125,9 @@ pub struct Status {
 /// A cause of failure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
+    /// Name of the application, if the run is about several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
     /// Stable code (`crash-loop`, `image-pull`…).
     pub code: String,
     /// Namespace of the workload.
@@ -154,6 +163,9 @@ pub struct LastLine {
 /// A notice of the tool about itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoticeBody {
+    /// Name of the application, if the run is about several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
     /// Stable code.
     pub code: NoticeCode,
     /// `<Kind>/<name>` of the object it is about, or `<pod>/<container>`.
@@ -187,6 +199,20 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// Every workload.
     pub workloads: Vec<WorkloadSummary>,
+    /// Each application, in the verdict on all of a run about several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<AppVerdict>,
+}
+
+/// The verdict on one application of several, in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppVerdict {
+    /// Name of the application.
+    pub app: String,
+    /// `succeeded`, `failed`, `timeout`, `interrupted`, `waiting` or `paused`.
+    pub outcome: String,
+    /// The exit code that a run about this application alone would have had.
+    pub exit: i32,
 }
 
 /// One row of the final table.
@@ -224,6 +250,32 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Record {
+    /// Returns the application that the record is about, where the record says it.
+    pub fn app(&self) -> Option<&str> {
+        match &self.body {
+            Body::Event(event) => event.app.as_deref(),
+            Body::Status(status) => status.app.as_deref(),
+            Body::Finding(finding) => finding.app.as_deref(),
+            Body::Notice(notice) => notice.app.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Names the application that the record is about. Log lines and verdicts have its name in
+    /// any case.
+    #[must_use]
+    pub fn of_app(mut self, app: &str) -> Self {
+        let own = match &mut self.body {
+            Body::Event(event) => &mut event.app,
+            Body::Status(status) => &mut status.app,
+            Body::Finding(finding) => &mut finding.app,
+            Body::Notice(notice) => &mut notice.app,
+            _ => return self,
+        };
+        *own = Some(app.to_owned());
+        self
+    }
+
     /// Creates a record of the present time.
     pub fn now(level: Level, msg: impl Into<String>, body: Body) -> Self {
         Self::at(Timestamp::now(), level, msg, body)

@@ -66,6 +66,7 @@ impl From<EventRecord> for Record {
             msg.push_str(&format!(" (×{})", event.count));
         }
         let body = Body::Event(record::Event {
+            app: None,
             namespace: event.object.namespace.to_string(),
             object: event.object.to_string(),
             container: event.container.as_deref().map(str::to_owned),

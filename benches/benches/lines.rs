@@ -126,6 +126,7 @@ fn renderer(format: &str) -> Option<Renderer> {
 
 fn origin(pod: &str) -> Origin<'_> {
     Origin {
+        app: None,
         id: u32::from(pod != "web-1"),
         namespace: "shop",
         workload: Some(&"Deployment/web"),

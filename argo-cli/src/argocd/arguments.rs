@@ -2,34 +2,40 @@
 
 use std::ffi::OsString;
 
+use argo_core::AppRef;
+
 use super::{
     ArgocdCommand, ArgocdConfig, NamespaceForm, Wait,
     flags::{Flag, flags, without},
 };
 
-/// Returns `app wait <APP>` with the conditions of the wait, then the user's own flags: of a
+/// Returns `app wait <APP>…` with the conditions of the wait, then the user's own flags: of a
 /// flag given twice argocd takes the last.
 ///
 /// `--operation` makes argocd wait for PostSync hooks. `--grpc-web` works against every
 /// server, and with `--core`, where argocd talks to a server inside itself.
 pub fn arguments(config: &ArgocdConfig) -> Vec<OsString> {
-    let app = &config.app;
     let verb = match config.command {
         ArgocdCommand::Wait => "wait",
         ArgocdCommand::Sync => "sync",
         ArgocdCommand::Refresh => "get",
     };
     let mut arguments: Vec<OsString> = vec!["app".into(), verb.into()];
-    match config.namespace_form {
-        NamespaceForm::Flag => {
-            arguments.push(OsString::from(&app.name));
-            arguments.push(format!("{NAMESPACE_FLAG}={}", app.namespace).into());
+    let one = one_namespace(&config.apps);
+    match one.filter(|_| config.namespace_form == NamespaceForm::Flag) {
+        Some(namespace) => {
+            arguments.extend(config.apps.iter().map(|app| OsString::from(&app.name)));
+            arguments.push(format!("{NAMESPACE_FLAG}={namespace}").into());
         }
-        NamespaceForm::QualifiedName => arguments.push(app.to_string().into()),
+        None => arguments.extend(config.apps.iter().map(|app| app.to_string().into())),
     }
     match config.command {
         ArgocdCommand::Wait => arguments.extend(Wait::of(&config.extra).arguments()),
-        ArgocdCommand::Sync => arguments.push("--async".into()),
+        ArgocdCommand::Sync => {
+            arguments.push("--async".into());
+            let revision = config.revision.as_ref();
+            arguments.extend(revision.map(|revision| format!("--revision={revision}").into()));
+        }
         ArgocdCommand::Refresh => arguments.extend(["--refresh".into(), "--output=name".into()]),
     }
     arguments.push("--grpc-web".into());
@@ -41,6 +47,13 @@ pub fn arguments(config: &ArgocdConfig) -> Vec<OsString> {
         }
     }
     arguments
+}
+
+/// Returns the namespace of all the applications, if it is one.
+fn one_namespace(apps: &[AppRef]) -> Option<&str> {
+    let first = apps.first()?;
+    let is_same = |app: &AppRef| app.namespace == first.namespace;
+    apps.iter().all(is_same).then_some(&first.namespace)
 }
 
 /// Flags of `argocd app wait` that no other command takes, or that mean something else there.
@@ -88,8 +101,6 @@ pub fn time_limit(extra: &[OsString]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use argo_core::AppRef;
-
     use super::*;
 
     fn os(texts: &[&str]) -> Vec<OsString> {
@@ -132,6 +143,33 @@ mod tests {
         config.namespace_form = NamespaceForm::QualifiedName;
         config.extra = os(&["--suspended"]);
         assert_eq!(line(&config), "app wait team-a/shop --grpc-web --suspended");
+    }
+
+    #[test]
+    fn several_applications_are_one_argocd() {
+        let mut config = ArgocdConfig::new(AppRef::new("shop", "argocd"));
+        config.apps.push(AppRef::new("pay", "argocd"));
+        config.extra = os(&["--health"]);
+        let line = |config: &ArgocdConfig| {
+            let arguments = arguments(config);
+            let texts: Vec<_> = arguments.iter().map(|a| a.to_string_lossy()).collect();
+            texts.join(" ")
+        };
+        assert_eq!(
+            line(&config),
+            "app wait shop pay --app-namespace=argocd --grpc-web --health"
+        );
+        config.apps.push(AppRef::new("cart", "team-a"));
+        assert_eq!(
+            line(&config),
+            "app wait argocd/shop argocd/pay team-a/cart --grpc-web --health"
+        );
+        config.command = ArgocdCommand::Sync;
+        config.revision = Some("abc1234".to_owned());
+        assert_eq!(
+            line(&config),
+            "app sync argocd/shop argocd/pay team-a/cart --async --revision=abc1234 --grpc-web"
+        );
     }
 
     #[test]

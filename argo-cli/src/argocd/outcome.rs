@@ -89,6 +89,16 @@ impl Account {
         }
     }
 
+    /// Returns the application that the reason names.
+    pub fn app(&self) -> Option<&str> {
+        let message = self.fatal.as_deref()?;
+        let (_, rest) = match message.strip_prefix("application '") {
+            Some(rest) => ("", rest),
+            None => message.split_once("waiting for app \"")?,
+        };
+        rest.split(['\'', '"']).next()
+    }
+
     /// Returns the meaning of the exit, given the lines seen so far. `signalled` is the last
     /// signal that was sent to argocd: version 3.6 catches it and reports a timeout, and
     /// `--core` panics.

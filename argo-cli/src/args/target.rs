@@ -6,7 +6,11 @@ use argo_core::AppRef;
 use argo_workloads::Workload;
 use clap::{Args, ValueEnum, builder::BoolishValueParser};
 
-use super::{KubectlArgs, object_name};
+use super::{
+    KubectlArgs,
+    names::{self, Named},
+    object_name,
+};
 
 /// The flags that choose the application and its cluster.
 #[derive(Debug, Args)]
@@ -15,14 +19,37 @@ pub struct TargetArgs {
     #[arg(skip)]
     pub kinds: Vec<Arc<dyn Workload>>,
 
-    /// Name of the Argo CD application
-    #[arg(value_name = "APP", value_parser = object_name)]
-    pub app: String,
+    /// The applications, once they are known: those that are named, and those that are selected.
+    #[arg(skip)]
+    pub apps: Vec<AppRef>,
 
-    /// Namespace of the Application resource (argocd, or team-a for apps in any namespace), or
-    /// the namespace that it deploys to
-    #[arg(value_name = "APP_NAMESPACE", value_parser = object_name)]
-    pub app_namespace: String,
+    /// Argo CD applications, and last the namespace of their Application resources (argocd, or
+    /// team-a for apps in any namespace) or the one that they deploy to. NAMESPACE/APP names an
+    /// application in another one
+    #[arg(value_name = "APP... APP_NAMESPACE", value_parser = names::name)]
+    pub names: Vec<String>,
+
+    /// Add the applications with these labels, as kubectl and argocd take them: team=shop,
+    /// 'tier in (web, api)'
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "SELECTOR",
+        env = "ARGO_ASSISTANT_SELECTOR",
+        help_heading = "Target"
+    )]
+    pub selector: Option<String>,
+
+    /// Add the applications of this project (repeatable); with --selector those that have the
+    /// labels and belong to the project
+    #[arg(
+        long = "project",
+        value_name = "PROJECT",
+        value_delimiter = ',',
+        env = "ARGO_ASSISTANT_PROJECT",
+        help_heading = "Target"
+    )]
+    pub projects: Vec<String>,
 
     /// Look for the application's objects in this namespace (repeatable) besides those that
     /// the Application names
@@ -125,9 +152,28 @@ pub struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// Returns the application named on the command line.
+    /// Reads the names on the command line.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says what is missing or contradicts.
+    pub fn named(&self) -> Result<Named, String> {
+        let named = names::named(&self.names, self.is_selecting())?;
+        if named.apps.is_empty() && !self.is_selecting() {
+            return Err("no application is named: APP... APP_NAMESPACE, or --selector".to_owned());
+        }
+        Ok(named)
+    }
+
+    /// True if applications are chosen by what they are and not by name.
+    pub fn is_selecting(&self) -> bool {
+        self.selector.as_ref().is_some_and(|text| !text.is_empty()) || !self.projects.is_empty()
+    }
+
+    /// Returns the first application.
     pub fn app(&self) -> AppRef {
-        AppRef::new(&self.app, &self.app_namespace)
+        let first = self.apps.first().cloned();
+        first.unwrap_or_else(|| AppRef::new("", ""))
     }
 }
 

@@ -10,9 +10,43 @@ use crate::{args::Cli, caller::Caller};
 ///
 /// When the help was asked for, or the command line is wrong.
 pub fn parse() -> Result<Cli, clap::Error> {
-    let mut command = Cli::command().bin_name(Caller::current().typed());
-    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
-    parsed(&mut matches).map_err(|error| error.format(&mut command))
+    parse_from(Caller::current(), std::env::args_os())
+}
+
+fn parse_from(
+    caller: Caller,
+    line: impl IntoIterator<Item = std::ffi::OsString>,
+) -> Result<Cli, clap::Error> {
+    let mut command = usage(Cli::command(), caller.typed());
+    let mut matches = command.try_get_matches_from_mut(line)?;
+    let name = matches.subcommand_name().unwrap_or_default().to_owned();
+    let mut cli = parsed(&mut matches).map_err(|error| error.format(&mut command))?;
+    cli.command.read_names().map_err(|message| {
+        let own = command.find_subcommand_mut(&name);
+        let kind = clap::error::ErrorKind::MissingRequiredArgument;
+        match own {
+            Some(own) => own.error(kind, message),
+            None => command.error(kind, message),
+        }
+    })?;
+    Ok(cli)
+}
+
+/// Writes the names as people read them; clap knows one list of names.
+fn usage(command: clap::Command, typed: &str) -> clap::Command {
+    let with = |command: clap::Command, name: &'static str, names: &str| {
+        let text = format!("{typed} {name} [OPTIONS] {names}");
+        command.mut_subcommand(name, |own| own.override_usage(text))
+    };
+    let command = command.bin_name(typed);
+    let command = with(
+        command,
+        "sync",
+        "<APP>... <APP_NAMESPACE> [-- <ARGOCD_FLAGS>...]",
+    );
+    let command = with(command, "follow", "<APP>... <APP_NAMESPACE>");
+    let command = with(command, "diagnose", "<APP>... <APP_NAMESPACE>");
+    with(command, "explain", "<APP> <APP_NAMESPACE>")
 }
 
 fn parsed(matches: &mut ArgMatches) -> Result<Cli, clap::Error> {
@@ -39,10 +73,8 @@ mod tests {
 
     #[test]
     fn usage_shows_the_words_typed() {
-        let mut command = Cli::command().bin_name(Caller::Argocd.typed());
-        let error = command
-            .try_get_matches_from_mut(["argocd-assistant", "sync", "shop"])
-            .unwrap_err();
+        let line = ["argocd-assistant", "sync", "shop"].map(Into::into);
+        let error = parse_from(Caller::Argocd, line).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("Usage: argocd assistant sync"), "{text}");
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use argo_core::{
-    Notice, TrackEvent,
+    AppRef, Notice, TrackEvent,
     text::{chain, duration},
 };
 use argo_events::{EventConfig, EventItem};
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use super::{env, warn};
 use crate::{
     args::{DiagnoseArgs, Events},
-    cluster,
+    cluster::{self, Clusters},
     error::Failure,
     follow::event_source,
     render::Renderer,
@@ -26,6 +26,7 @@ use crate::{
     session::{Config, Effect, Input, Session},
     settings::Settings,
     streams::{clients, track_config},
+    summary::{Summary, together},
     way,
 };
 
@@ -40,19 +41,40 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
     way::needs_cluster(&args.target)?;
     let clusters = cluster::connect(&args.target, &env).await?;
     warn(&clusters.notes);
+    let (mut summaries, mut notices) = (Vec::new(), Vec::new());
+    for app in &args.target.apps {
+        let (summary, more) = look(&args, &clusters, app, started).await?;
+        summaries.push(summary);
+        notices.extend(more);
+    }
+    let summary = match summaries.len() {
+        1 => summaries.swap_remove(0),
+        _ => together(summaries, None),
+    };
+    show(&args, settings, &summary, &mut notices)?;
+    Ok(summary.exit)
+}
+
+/// Looks at one application.
+async fn look(
+    args: &DiagnoseArgs,
+    clusters: &Clusters,
+    app: &AppRef,
+    started: Timestamp,
+) -> Result<(Summary, Vec<Notice>), Failure> {
     let config = track_config(&args.target, started);
-    let objects = snapshot(clients(&clusters), args.target.app(), config)
+    let objects = snapshot(clients(clusters), app.clone(), config)
         .await
         .map_err(|error| Failure::usage(chain(&error)))?;
     let (events, (lines, unread)) = tokio::join!(
         argo_events::snapshot(
-            event_source(&clients(&clusters)),
+            event_source(&clients(clusters)),
             &objects,
             EventConfig::default().since(started)
         ),
         last_lines::read(&clusters.workloads, &objects)
     );
-    let mut session = Session::new(config_of(&args, started));
+    let mut session = Session::new(config_of(args, app, started));
     let mut notices = told(&mut session, objects, started);
     notices.extend(unread);
     for item in events {
@@ -64,10 +86,8 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
     for (pod, container, batch) in &lines {
         session.lines(pod, container, batch);
     }
-    read_resources(&mut session, clients(&clusters), started).await;
-    let summary = session.look_once(Timestamp::now());
-    show(&args, settings, &summary, &mut notices)?;
-    Ok(summary.exit)
+    read_resources(&mut session, clients(clusters), started).await;
+    Ok((session.look_once(Timestamp::now()), notices))
 }
 
 /// Reads the resources that hold the application up.
@@ -107,14 +127,14 @@ fn told(session: &mut Session, objects: Vec<TrackEvent>, now: Timestamp) -> Vec<
 fn show(
     args: &DiagnoseArgs,
     settings: Settings,
-    summary: &crate::summary::Summary,
+    summary: &Summary,
     notices: &mut Vec<Notice>,
 ) -> Result<(), Failure> {
     let now = Timestamp::now();
     let terminal = settings
         .view
         .is_read_on_terminal(io::stdout().is_terminal(), &env);
-    let renderer = Renderer::new(settings, false, now, args.target.app.clone()).terminal(terminal);
+    let renderer = Renderer::new(settings, false, now, args.target.app().name).terminal(terminal);
     let mut screen = Screen::new(renderer, args.view.quiet, LogBudget::default());
     let mut out = Vec::new();
     for notice in notices.drain(..) {
@@ -131,9 +151,10 @@ fn show(
 
 /// Returns the configuration of a single look. It reports everything that is wrong now,
 /// because it cannot tell old problems from new ones.
-fn config_of(args: &DiagnoseArgs, started: Timestamp) -> Config {
+fn config_of(args: &DiagnoseArgs, app: &AppRef, started: Timestamp) -> Config {
     Config {
-        app: args.target.app(),
+        app: app.clone(),
+        is_one_of_several: args.target.apps.len() > 1,
         started,
         argocd: None,
         events: Events::None,

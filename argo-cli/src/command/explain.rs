@@ -20,6 +20,9 @@ use crate::{
 /// Prints for each object in the application's namespaces whether it is followed, and why.
 pub(super) async fn explain(args: ExplainArgs, settings: Settings) -> Result<i32, Failure> {
     way::needs_cluster(&args.target)?;
+    if args.target.apps.len() > 1 {
+        return Err(Failure::usage("explain is about one application at a time"));
+    }
     let clusters = cluster::connect(&args.target, &env).await?;
     warn(&clusters.notes);
     let config = track_config(&args.target, Timestamp::now());

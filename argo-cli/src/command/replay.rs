@@ -30,8 +30,9 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<i32, Failure> {
     let terminal = settings
         .view
         .is_read_on_terminal(io::stdout().is_terminal(), &env);
+    let title = header.app.clone();
     let renderer = Renderer::new(settings, args.raw, header.started, header.app).terminal(terminal);
-    let mut player = Player::new(Screen::new(renderer, args.view.quiet, budget));
+    let mut player = Player::new(Screen::new(renderer, args.view.quiet, budget), title);
     let mut out = Vec::new();
     let mut clock = header.started;
     while let Some((at, entry)) = reader.next_entry() {

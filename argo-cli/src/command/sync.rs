@@ -2,49 +2,47 @@
 
 use std::{ffi::OsString, io::IsTerminal, sync::Arc, time::Duration};
 
+use argo_core::AppRef;
 use argo_workloads::expectation::Expectation;
 use jiff::Timestamp;
 
 use super::env;
 use crate::{
+    apps::Apps,
     argocd::{Argocd, ArgocdCommand, ArgocdConfig, Wait, rows::Rows, time_limit},
     args::{FollowArgs, OnDegraded, SyncArgs},
     error::Failure,
     exit,
     files::Files,
-    follow::Streams,
     output::{Output, OutputBuffer, SpoolLimits},
     recording::{Header, Recorder},
     render::Renderer,
-    run::Run,
+    run::{Before, Run},
     screen::{Card, LogBudget, Screen},
-    session::{self, ArgocdRun, Session},
+    select::select,
+    session::{self, ArgocdRun},
     settings::Settings,
     signals::Signals,
     terminal::{Display, Requests},
     view::View,
-    way::{self, Joining, Sources, Ways},
+    way::{self, AppStreams, Joining, Sources, Ways},
 };
 
 /// Runs `sync`, which ends when argocd does.
 pub(super) async fn sync(args: SyncArgs, settings: Settings) -> Result<i32, Failure> {
+    let expectation = expectation(&args.follow);
     let config = ArgocdConfig {
+        revision: args.follow.wait.revision.clone(),
         program: std::env::var_os("ARGOCD").unwrap_or_else(|| OsString::from("argocd")),
         extra: args.argocd.argocd_flags.clone(),
         pass_env: args.argocd.argocd_env.clone(),
         ..ArgocdConfig::new(args.follow.target.app())
     };
     let on_degraded = args.argocd.on_degraded;
-    let mut before = Vec::new();
-    if args.argocd.sync {
-        before.push(ArgocdCommand::Sync);
-    }
-    if !expectation(&args.follow).is_empty() {
-        before.push(ArgocdCommand::Refresh);
-    }
     let child = Waits {
         config,
-        before,
+        syncs: args.argocd.sync,
+        refreshes: !expectation.is_empty(),
         on_degraded,
     };
     start(args.follow, Some(child), settings).await
@@ -58,8 +56,10 @@ pub(super) async fn follow(args: FollowArgs, settings: Settings) -> Result<i32, 
 /// The argocd of a run.
 struct Waits {
     config: ArgocdConfig,
-    /// The commands before it waits, the first one last.
-    before: Vec<ArgocdCommand>,
+    /// True if a sync is requested before it waits.
+    syncs: bool,
+    /// True if Argo CD looks at git again before that.
+    refreshes: bool,
     on_degraded: OnDegraded,
 }
 
@@ -68,8 +68,27 @@ fn expectation(args: &FollowArgs) -> Expectation {
     Expectation::new(args.wait.revision.clone(), args.wait.images.clone())
 }
 
+impl Waits {
+    /// Returns the commands before it waits, the first one last. A refresh takes one application.
+    fn before(&self, apps: &[AppRef]) -> Vec<Before> {
+        let of = |command, apps: &[AppRef]| Before {
+            command,
+            apps: apps.to_vec(),
+        };
+        let mut before = Vec::new();
+        if self.syncs {
+            before.push(of(ArgocdCommand::Sync, apps));
+        }
+        if self.refreshes {
+            let apps = apps.iter().rev();
+            before.extend(apps.map(|app| of(ArgocdCommand::Refresh, std::slice::from_ref(app))));
+        }
+        before
+    }
+}
+
 async fn start(
-    args: FollowArgs,
+    mut args: FollowArgs,
     argocd: Option<Waits>,
     settings: Settings,
 ) -> Result<i32, Failure> {
@@ -81,6 +100,13 @@ async fn start(
     let mut files = Files::prepare(&args.files, &mut screen)?;
     let extra = argocd.as_ref().map(|waits| waits.config.extra.as_slice());
     let ways = Ways::find(&args.target, &env, extra.unwrap_or_default())?;
+    if args.target.is_selecting() {
+        args.target.apps = tokio::select! {
+            apps = select(&args.target, &ways, &env) => apps?,
+            signal = signals.next() => return Ok(exit::SIGNAL + signal as i32),
+        };
+    }
+    let apps = args.target.apps.clone();
     let args = Arc::new(args);
     // Without argocd there is nothing to wait for until there is a way.
     let joined = if argocd.is_none() {
@@ -94,15 +120,21 @@ async fn start(
     };
     let run = argocd.as_ref().map(|waits| ArgocdRun {
         wait: Wait::of(&waits.config.extra),
-        timeout: time_limit(&waits.config.extra).map(Duration::from_secs),
+        // argocd waits for one application after the other, for each as long as its limit says.
+        timeout: time_limit(&waits.config.extra)
+            .map(|seconds| Duration::from_secs(seconds.saturating_mul(apps.len() as u64))),
         on_degraded: waits.on_degraded,
     });
     let mut before = Vec::new();
     let argocd = argocd.map(|waits| {
-        before = waits.before;
-        let command = before.pop().unwrap_or_default();
+        before = waits.before(&apps);
+        let first = before.pop().unwrap_or_else(|| Before {
+            command: ArgocdCommand::Wait,
+            apps: apps.clone(),
+        });
         ArgocdConfig {
-            command,
+            command: first.command,
+            apps: first.apps,
             ..waits.config
         }
     });
@@ -110,15 +142,21 @@ async fn start(
         .as_ref()
         .map(|config| Argocd::spawn(config, std::env::vars_os()));
     let child = child.transpose()?;
-    let config = session_config(&args, run, started);
-    let header = Header::new(&args.target.app(), started);
+    let configs = apps
+        .iter()
+        .map(|app| session_config(app, &args, run.clone(), started));
+    let apps = Apps::new(configs.collect());
+    let header = Header::new(&args.target.app(), started).of(apps.title());
     let recording = files.recording.take();
     let recorder = recording.map(|file| Recorder::begin(file, &header));
     let requests = Requests::listen(has_table)
         .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
     let mut joined = joined;
     let sources = match &mut joined {
-        Some(joined) => Sources::open(std::mem::replace(&mut joined.streams, Streams::pending())),
+        Some(joined) => Sources::open(std::mem::replace(
+            &mut joined.streams,
+            AppStreams::pending(),
+        )),
         None => Sources::search(Joining::start(ways, Arc::clone(&args), started)),
     };
     let output = Output::stdout(SpoolLimits {
@@ -126,7 +164,7 @@ async fn start(
         ..SpoolLimits::default()
     });
     let mut run = Run {
-        session: Session::new(config),
+        apps,
         argocd_config: argocd,
         before,
         argocd: child,
@@ -156,18 +194,20 @@ fn screen(args: &FollowArgs, settings: Settings, started: Timestamp) -> Screen {
         .is_read_on_terminal(std::io::stdout().is_terminal(), &env);
     let budget = LogBudget::new(args.files.log_budget, settings.view);
     let renderer =
-        Renderer::new(settings, args.logs.raw, started, args.target.app.clone()).terminal(terminal);
+        Renderer::new(settings, args.logs.raw, started, args.target.app().name).terminal(terminal);
     Screen::new(renderer, args.view.quiet, budget)
 }
 
 fn session_config(
+    app: &AppRef,
     args: &FollowArgs,
     argocd: Option<ArgocdRun>,
     started: Timestamp,
 ) -> session::Config {
     let wait = &args.wait;
     session::Config {
-        app: args.target.app(),
+        app: app.clone(),
+        is_one_of_several: args.target.apps.len() > 1,
         started,
         argocd,
         events: args.events.events,

@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// Returns what the heartbeat names beside the workloads.
-    pub(super) fn others(&self, now: Timestamp) -> Vec<Other> {
+    pub(crate) fn others(&self, now: Timestamp) -> Vec<Other> {
         let mut others: Vec<Other> = self
             .waits(now)
             .into_iter()

@@ -108,6 +108,8 @@ pub enum Cause {
     NotAsExpected(String),
     /// The Application cannot be read, so that nobody can tell what runs.
     CannotTell,
+    /// argocd, or the run, ended because of another application.
+    Elsewhere,
     /// A signal asked us to end.
     Signal(Signal),
 }
@@ -132,6 +134,9 @@ impl Session {
     pub fn exit_code(&self) -> i32 {
         match self.cause() {
             None | Some(Cause::Complete) => exit::OK,
+            Some(Cause::Argocd(exited)) if exited.is_success() && self.is_kept_out() => {
+                exit::NO_PERMISSION
+            }
             // Whoever may not look finds nothing either, and argocd has seen more than we.
             Some(Cause::Argocd(exited))
                 if exited.is_success() && self.is_told_nothing && self.found_nothing() =>
@@ -154,9 +159,40 @@ impl Session {
                 exit::FAILED
             }
             Some(Cause::Paused) => self.paused_code(),
-            Some(Cause::Timeout | Cause::ArgocdOverdue) => exit::TIMEOUT,
+            Some(Cause::Timeout | Cause::ArgocdOverdue | Cause::Elsewhere) => exit::TIMEOUT,
             Some(Cause::Signal(signal)) => exit::SIGNAL + *signal as i32,
         }
+    }
+
+    /// True if the Application may not be read, and nothing else of it was found: nobody can
+    /// tell what argocd has waited for.
+    fn is_kept_out(&self) -> bool {
+        let has_nothing = self.is_refused && self.found_nothing();
+        self.application().is_none() && (self.is_shut_out || has_nothing)
+    }
+
+    /// True if everything is rolled out, and what is expected runs.
+    pub(crate) fn is_done(&self, now: Timestamp) -> bool {
+        self.progress().is_rolled_out(now) && self.expected.instead.is_none()
+    }
+
+    /// True if the run has ended well for this application.
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.cause().is_some_and(is_success)
+    }
+
+    /// Takes the end of the run, which another application has brought about.
+    pub(super) fn ended_elsewhere(&mut self, now: Timestamp) {
+        self.streams.argocd = false;
+        if matches!(self.phase, Phase::Draining { .. } | Phase::Over(_)) {
+            return;
+        }
+        let cause = if self.is_done(now) {
+            Cause::Complete
+        } else {
+            Cause::Elsewhere
+        };
+        self.drain(cause, now);
     }
 
     /// Returns the exit code of a run that ends because of a pause.

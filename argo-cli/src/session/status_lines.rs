@@ -127,6 +127,7 @@ fn record(workload: &WorkloadProgress, words: &str, now: Timestamp) -> Record {
         Level::Info
     };
     let body = Body::Status(Status {
+        app: None,
         namespace: workload.object.namespace.to_string(),
         workload: workload.object.to_string(),
         ready: rollout.ready,

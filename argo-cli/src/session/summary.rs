@@ -17,7 +17,6 @@ use super::{Cause, Exited, Session, phase::OVERDUE};
 use crate::{
     argocd::{ArgocdExit, ArgocdOutcome},
     exit, heartbeat,
-    recording::Fact,
     summary::{self, Outcome, Summary},
 };
 
@@ -40,6 +39,7 @@ impl Session {
             events: self.events.values().map(Into::into).collect(),
             doomed_for: self.doomed_for(now),
             exit: self.exit_code(),
+            apps: Vec::new(),
         }
     }
 
@@ -97,13 +97,6 @@ impl Session {
                 .incomplete()
                 .iter()
                 .any(|workload| workload.rollout.failed.is_some())
-    }
-
-    /// Returns the rows as a fact for the recording.
-    pub(crate) fn table(&self, now: Timestamp) -> Fact {
-        Fact::Rows {
-            rows: self.rows(now),
-        }
     }
 
     /// Returns the status of everything, because somebody asks for it.
@@ -173,10 +166,11 @@ impl Session {
             Some(Cause::Signal(_)) => Outcome::Interrupted,
             Some(Cause::Timeout | Cause::ArgocdOverdue) => Outcome::TimedOut,
             Some(Cause::Complete) => Outcome::Succeeded,
+            Some(Cause::Elsewhere) => Outcome::Waiting,
             Some(Cause::Paused) => Outcome::Paused,
             Some(Cause::Argocd(exited)) if exited.is_success() && !self.operation_failed() => {
                 match self.exit_code() {
-                    exit::NOTHING_FOUND => Outcome::Failed,
+                    exit::NOTHING_FOUND | exit::NO_PERMISSION => Outcome::Failed,
                     _ => Outcome::Succeeded,
                 }
             }
@@ -196,6 +190,8 @@ impl Session {
         match self.cause() {
             None => "look",
             Some(_) if self.exit_code() == exit::NOTHING_FOUND => "nothing-found",
+            Some(Cause::Argocd(_)) if self.exit_code() == exit::NO_PERMISSION => "no-permission",
+            Some(Cause::Elsewhere) => "another-application",
             Some(Cause::Argocd(_)) => argocd.map_or("argocd", of_argocd),
             Some(Cause::Superseded(_)) => "superseded",
             Some(Cause::NotAsExpected(_)) => "not-as-expected",
@@ -279,6 +275,9 @@ impl Session {
             Cause::NotAsExpected(instead) => Some(instead.clone()),
             Cause::CannotTell => Some(format!(
                 "the Application {app} cannot be read, so nobody can tell whether the expected revision runs"
+            )),
+            Cause::Argocd(_) if self.exit_code() == exit::NO_PERMISSION => Some(format!(
+                "argocd reports success, but the Application {app} may not be read, so nobody can tell what was rolled out"
             )),
             _ if self.exit_code() == exit::NOTHING_FOUND => Some(format!(
                 "neither the Application {app} nor any object of it was found in this cluster"

@@ -7,6 +7,7 @@ use argo_core::{
     argocd::{Client, Error, Refresh, Trees, UserInfo},
     resource::Application,
 };
+use futures::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -14,6 +15,10 @@ use super::Api;
 use crate::{args::TargetArgs, error::Failure, exit};
 
 const FIRST_ANSWER: Duration = Duration::from_secs(15);
+/// Applications that are asked about at once.
+const CONCURRENT: usize = 8;
+/// Applications without logs that get a sentence each.
+const SILENT: usize = 3;
 
 /// The project of an application, which names it in policies.
 #[derive(Deserialize, Default)]
@@ -39,29 +44,67 @@ async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
         .version()
         .await
         .map_err(|error| unreachable(client, &error))?;
-    let found = find(client, &target.app()).await;
+    let asked = stream::iter(target.apps.clone())
+        .map(|app| {
+            let client = client.clone();
+            async move {
+                let found = find(&client, &app).await;
+                (app, found)
+            }
+        })
+        .buffered(CONCURRENT);
+    let found: Vec<_> = asked.collect().await;
     // An account that may do nothing is still told who it is.
     let user = client.user_info().await.unwrap_or_default();
-    let (app, found) = found.map_err(|error| refused(client, &user, target, &error))?;
-    let project: Project = client
-        .application(&app, Refresh::No)
-        .await
-        .unwrap_or_default();
-    let object = policy_object(&app, &found, &project.spec.project);
-    let may = client.can_i("get", "logs", &object).await;
+    let is_any = found.iter().any(|(_, found)| found.is_ok());
+    let mut api = Api {
+        trees: Trees::new(client.clone()),
+        apps: Vec::new(),
+        may_read_logs: false,
+        notes: Vec::new(),
+    };
     // Before 3.0 a setting decides whether the right is needed, so the log itself will tell.
     let is_enforced = version.major_minor().is_none_or(|(major, _)| major >= 3);
-    let may_read_logs = !is_enforced || may.unwrap_or(true);
-    let mut notes = Vec::new();
-    if !may_read_logs {
-        notes.push(no_logs(&user, &object));
+    let mut silent = Vec::new();
+    for (named, found) in found {
+        match found {
+            Ok((app, found)) => {
+                let may = may_read_logs(client, &app, &found).await;
+                match may {
+                    Err(object) if is_enforced => silent.push(object),
+                    _ => api.may_read_logs = true,
+                }
+                api.apps.push(app);
+            }
+            Err(error) if !is_any => return Err(refused(client, &user, &named, &error)),
+            Err(error) => {
+                let failure = refused(client, &user, &named, &error);
+                api.notes.push(failure.message);
+                api.apps.push(named);
+            }
+        }
     }
-    Ok(Api {
-        trees: Trees::new(client.clone()),
-        app,
-        may_read_logs,
-        notes,
-    })
+    let few = silent.iter().take(SILENT);
+    api.notes.extend(few.map(|object| no_logs(&user, object)));
+    if silent.len() > SILENT {
+        let more = silent.len() - SILENT;
+        api.notes
+            .push(format!("nor the logs of {more} more applications"));
+    }
+    Ok(api)
+}
+
+/// Returns the name of the application in policies if its logs may not be read.
+async fn may_read_logs(client: &Client, app: &AppRef, found: &Application) -> Result<(), String> {
+    let project: Project = client
+        .application(app, Refresh::No)
+        .await
+        .unwrap_or_default();
+    let object = policy_object(app, found, &project.spec.project);
+    match client.can_i("get", "logs", &object).await {
+        Ok(false) => Err(object),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the application in the namespace that was named. That may be the one that it deploys
@@ -134,7 +177,7 @@ fn unreachable(client: &Client, error: &Error) -> Failure {
     }
 }
 
-fn refused(client: &Client, user: &UserInfo, target: &TargetArgs, error: &Error) -> Failure {
+fn refused(client: &Client, user: &UserInfo, app: &AppRef, error: &Error) -> Failure {
     let at = client.address().authority();
     let Some(refused) = error.refused() else {
         return unreachable(client, error);
@@ -148,7 +191,6 @@ fn refused(client: &Client, user: &UserInfo, target: &TargetArgs, error: &Error)
         let failure = Failure::usage(format!("Argo CD at {at} {what}: {refused}"));
         return failure.hint("set ARGOCD_AUTH_TOKEN, or log in again with argocd relogin");
     }
-    let app = target.app();
     let failure = Failure::usage(format!(
         "Argo CD at {at} does not show application {app} to {}: {refused}; it does not exist, or the right is missing",
         named(user)

@@ -11,10 +11,10 @@ use tokio::{
 };
 
 use super::{
-    Joined, Way, Ways, api,
+    Joined, Way, Ways, api, app_streams,
     same_cluster::{Match, compare},
 };
-use crate::{args::FollowArgs, cluster, error::Failure, follow::Streams, streams};
+use crate::{args::FollowArgs, cluster, error::Failure, exit};
 
 /// argocd's first lines wait so long for the first lines of the run.
 const HOLD: Duration = Duration::from_secs(1);
@@ -27,6 +27,8 @@ const LONG: Duration = Duration::from_secs(3);
 pub enum JoinEvent {
     /// A sentence.
     Notice(Level, String),
+    /// Argo CD's API does not show the application to us.
+    Refused,
     /// A way works.
     Joined(Box<Joined>),
 }
@@ -103,6 +105,9 @@ async fn search(
                 return;
             }
             Err(failure) => {
+                if failure.code == exit::NO_PERMISSION {
+                    let _ = sender.send(JoinEvent::Refused);
+                }
                 if told != failure.message {
                     let message = format!(
                         "{}; argocd is running, and this is tried again",
@@ -136,26 +141,10 @@ pub async fn join_once(
         ),
     };
     Ok(Joined {
-        streams: open(args, &way, started),
+        streams: app_streams::open(args, &way, started),
         described,
         notes,
     })
-}
-
-/// Opens the streams; they ask nothing of the cluster before they are polled.
-fn open(args: &FollowArgs, way: &Way, started: Timestamp) -> Streams {
-    let mut config = streams::stream_config(args, started);
-    match way {
-        Way::Cluster(clusters) => {
-            Streams::open(streams::clients(clusters), args.target.app(), config)
-        }
-        Way::Argocd(api) => {
-            if !api.may_read_logs {
-                config.logs = None;
-            }
-            Streams::open_argocd(&api.trees, api.app.clone(), config)
-        }
-    }
 }
 
 async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<String>), Failure> {

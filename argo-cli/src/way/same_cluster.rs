@@ -28,7 +28,10 @@ pub(super) enum Match {
 
 /// Looks for an object of Argo CD's tree on the cluster, and asks for pods in its namespace.
 pub(super) async fn compare(connection: &Connection, api: &Api, client: &Client) -> Match {
-    let Ok(Ok(tree)) = timeout(ANSWER, client.tree(&api.app)).await else {
+    let Some(app) = api.apps.first() else {
+        return Match::Same;
+    };
+    let Ok(Ok(tree)) = timeout(ANSWER, client.tree(app)).await else {
         return Match::Same;
     };
     let known = tree

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{JoinEvent, Joining};
-use crate::{argocd::ArgocdExit, follow::Streams};
+use super::{AppStreams, JoinEvent, Joining};
+use crate::argocd::ArgocdExit;
 
 /// The exit of an argocd that had nothing to wait for is told when the objects are known, or
 /// after this time since the start.
@@ -14,7 +14,7 @@ const EXIT_WITHIN: Duration = Duration::from_secs(8);
 /// The streams, and the search for a way to them.
 pub struct Sources {
     /// The streams; pending while the search goes on.
-    pub streams: Streams,
+    pub streams: AppStreams,
     /// The search, while it goes on.
     pub joining: Search,
     held: Option<ArgocdExit>,
@@ -37,7 +37,7 @@ impl Search {
 
 impl Sources {
     /// Takes streams that are open.
-    pub fn open(streams: Streams) -> Self {
+    pub fn open(streams: AppStreams) -> Self {
         Self {
             streams,
             joining: Search(None),
@@ -50,12 +50,12 @@ impl Sources {
     pub fn search(joining: Joining) -> Self {
         Self {
             joining: Search(Some(joining)),
-            ..Self::open(Streams::pending())
+            ..Self::open(AppStreams::pending())
         }
     }
 
     /// Takes the streams that the search has found.
-    pub fn take(&mut self, streams: Streams) {
+    pub fn take(&mut self, streams: AppStreams) {
         self.joining = Search(None);
         self.streams = streams;
     }

@@ -47,10 +47,18 @@ async fn flags_and_values_that_are_none() {
             ["'soon'", "such as 30s"],
         ),
         (
-            &["sync", "argocd/shop", "argocd"],
-            ["two arguments", "shop argocd"],
+            &["sync", "argocd/shop", "shop"],
+            ["shop is taken for a namespace", "NAMESPACE/shop"],
         ),
-        (&["sync", "shop"], ["<APP_NAMESPACE>", "Usage:"]),
+        (
+            &["sync", "shop"],
+            ["the namespace of application shop is missing", "Usage:"],
+        ),
+        (&["sync"], ["no application is named", "Usage:"]),
+        (
+            &["sync", "shop/", "argocd"],
+            ["'shop/'", "lower-case letters"],
+        ),
         (&["sink", "shop", "argocd"], ["'sink'", "--help"]),
     ] {
         let ended = Assistant::new(args).run().await;
@@ -147,7 +155,7 @@ async fn a_server_that_does_not_answer() {
     let kubeconfig = rollout.cluster.kubeconfig();
     let url = rollout.cluster.url();
     rollout.cluster.api_mut().stop().await;
-    // `sync` goes on with argocd: see `cluster_away`.
+    // `sync` goes on with argocd, which knows more than we.
     for command in ["follow", "diagnose", "explain"] {
         let run = Assistant::new(&[command, "shop", "argocd"]).kubeconfig(&kubeconfig);
         let parts = [

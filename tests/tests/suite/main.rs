@@ -32,6 +32,7 @@ mod recorded_events;
 mod recorded_objects;
 mod requests;
 mod rollout;
+mod several;
 mod shapes;
 mod signals;
 mod stage;

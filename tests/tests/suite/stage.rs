@@ -103,6 +103,7 @@ pub(crate) fn config() -> Config {
         wait_terminated: false,
         on_paused: None,
         expectation: argo_workloads::expectation::Expectation::default(),
+        is_one_of_several: false,
     }
 }
 
