@@ -78,6 +78,8 @@ const FIRST_LISTS: Duration = Duration::from_secs(3);
 pub enum About {
     /// The application that argocd names, with or without its namespace.
     App(String),
+    /// Perhaps this application, unless it is done.
+    Perhaps(AppRef),
     /// An application that it may not see or that is not there; argocd does not say which.
     Unseen,
     /// Nothing in particular.
@@ -311,6 +313,9 @@ impl Apps {
         }
         let named = match about {
             About::App(name) => of(&|member| member.session.config().app.is_called(name)),
+            About::Perhaps(app) => {
+                of(&|member| member.session.config().app == *app && !member.session.is_done(now))
+            }
             About::Unseen => of(&|member| member.session.application().is_none()),
             About::Nothing => Vec::new(),
         };

@@ -222,6 +222,18 @@ fn who_is_unseen_is_known_only_after_the_first_lists() {
 }
 
 #[test]
+fn when_its_time_is_over_argocd_was_waiting_for_one() {
+    let mut run = Run::new(|_| {});
+    run.deployment(0, 2, 1);
+    run.deployment(1, 1, 1);
+    run.deployment(2, 1, 1);
+    let pay = About::Perhaps(AppRef::new("pay", "argocd"));
+    run.argocd(exited(20), &pay, 2);
+    run.tick(3);
+    assert_eq!(outcomes(&run.end(4)), ["succeeded", "failed", "waiting"]);
+}
+
+#[test]
 fn a_failure_about_nothing_in_particular_is_one_of_all_that_are_not_done() {
     let mut run = Run::new(|_| {});
     run.deployment(0, 2, 1);

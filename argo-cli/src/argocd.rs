@@ -324,6 +324,11 @@ impl Argocd {
         self.notice.take()
     }
 
+    /// Returns the application that argocd waited for last, by what it has printed.
+    pub fn waits_for<'a>(&self, apps: &'a [AppRef]) -> Option<&'a AppRef> {
+        self.account.waits_for(apps)
+    }
+
     /// Returns the application that the exit is about, as far as argocd names it.
     pub fn about(&self) -> Option<&str> {
         self.account.app()

@@ -306,7 +306,9 @@ impl Run {
                 if self.goes_on(exit) {
                     return self.next_command();
                 }
-                let about = about(argocd.as_ref(), self.outcome.as_ref());
+                let apps = self.argocd_config.as_ref();
+                let apps = apps.map_or(&[][..], |config| &config.apps);
+                let about = about(argocd.as_ref(), self.outcome.as_ref(), apps);
                 let degraded = matches!(self.outcome, Some(ArgocdOutcome::Degraded { .. }));
                 let exited = Exited { exit, degraded };
                 let effects = self.apps.argocd(exited, &about, Timestamp::now());
@@ -744,11 +746,15 @@ async fn next_of(argocd: &mut Option<Argocd>) -> ArgocdEvent {
 }
 
 /// Returns what argocd's exit is about.
-fn about(argocd: Option<&Argocd>, outcome: Option<&ArgocdOutcome>) -> About {
+fn about(argocd: Option<&Argocd>, outcome: Option<&ArgocdOutcome>, apps: &[AppRef]) -> About {
+    let waited_for = || argocd.and_then(|argocd| argocd.waits_for(apps));
     match (argocd.and_then(Argocd::about), outcome) {
         (Some(app), _) => About::App(app.to_owned()),
         (None, Some(ArgocdOutcome::PermissionDenied(_) | ArgocdOutcome::NotFound(_))) => {
             About::Unseen
+        }
+        (None, Some(ArgocdOutcome::TimedOut)) => {
+            waited_for().map_or(About::Nothing, |app| About::Perhaps(app.clone()))
         }
         _ => About::Nothing,
     }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use argo_core::AppRef;
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 
@@ -65,6 +66,8 @@ pub struct Account {
     /// The panic message that Go prints before a stack trace.
     panic: Option<String>,
     timed_out: bool,
+    /// The applications whose state it has printed, in order: it waits for one after the other.
+    printed: Vec<String>,
 }
 
 /// The most bytes of a line that may hold a reason; longer lines are ignored, since argocd
@@ -86,7 +89,19 @@ impl Account {
             self.panic = Some(line.trim().to_owned());
         } else if line.starts_with("This is the state of the app after wait timed out") {
             self.timed_out = true;
+        } else if let Some(name) = line.strip_prefix("Name: ") {
+            self.printed.push(name.trim().to_owned());
         }
+    }
+
+    /// Returns the first of the applications whose state was not printed as that of one that is
+    /// done. With several applications argocd 3.2 names none when its time is over.
+    pub fn waits_for<'a>(&self, apps: &'a [AppRef]) -> Option<&'a AppRef> {
+        let is_printed = |app: &AppRef| self.printed.iter().any(|name| app.is_called(name));
+        let last = self.printed.last().filter(|_| self.timed_out);
+        let is_last = |app: &&AppRef| last.is_some_and(|name| app.is_called(name));
+        let first = apps.iter().find(|app| !is_printed(app));
+        first.or_else(|| apps.iter().find(is_last))
     }
 
     /// Returns the application that the reason names.

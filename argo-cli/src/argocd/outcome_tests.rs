@@ -301,3 +301,27 @@ fn the_next_step_fits_the_reason() {
     }
     assert_eq!(outcome("sigterm").next_step(), None);
 }
+
+#[test]
+fn of_several_applications_the_one_that_is_waited_for_is_known() {
+    let apps = ["shop", "pay", "search"].map(|name| argo_core::AppRef::new(name, "argocd"));
+    let waited = |lines: &[&str]| {
+        let mut account = Account::default();
+        lines.iter().for_each(|line| account.line(line.as_bytes()));
+        let named = account.app().map(str::to_owned);
+        (account.waits_for(&apps).map(|app| app.name.clone()), named)
+    };
+    let shop = "Name:               argocd/shop";
+    let over = "This is the state of the app after wait timed out:";
+    let canceled =
+        r#"{"level":"fatal","msg":"rpc error: code = Canceled desc = context canceled"}"#;
+    assert_eq!(waited(&[]), (Some("shop".to_owned()), None));
+    assert_eq!(
+        waited(&[shop, over, canceled]),
+        (Some("pay".to_owned()), None)
+    );
+    let named = r#"{"level":"fatal","msg":"timed out (60s) waiting for app \"argocd/pay\" match desired state"}"#;
+    assert_eq!(waited(&[named]).1.as_deref(), Some("argocd/pay"));
+    let degraded = r#"{"level":"fatal","msg":"application 'argocd/pay' health state has transitioned from Progressing to Degraded"}"#;
+    assert_eq!(waited(&[degraded]).1.as_deref(), Some("argocd/pay"));
+}
