@@ -7,8 +7,10 @@
 
 mod application;
 mod convert;
+mod cut;
 mod lenient;
 mod meta;
+mod packed;
 mod pod;
 mod rollout;
 mod workload;
@@ -20,6 +22,7 @@ pub use application::{
 };
 pub use convert::ConvertPodError;
 pub use meta::{Condition, slim_metadata};
+pub use packed::{PackedPod, PodHead};
 pub use pod::{
     ClaimSource, Container, ContainerState, ContainerStatus, Exec, ExitCodes, HttpGet, Pod,
     PodSpec, PodStatus, Probe, Resources, RestartRule, Running, TcpSocket, Terminated, Volume,

@@ -28,7 +28,7 @@ pub struct Condition {
 
 /// The last-applied configuration is a second copy of the whole object, with all its
 /// environment values.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]

@@ -42,12 +42,11 @@ pub(crate) fn explain(index: &Index, selectors: &Selectors) -> Vec<Explanation> 
 }
 
 fn why(index: &Index, selectors: &Selectors, node: &Node) -> String {
-    let body = node.body.get();
-    let meta = body.metadata();
-    let membership = selectors.membership(&node.object.kind, meta);
+    let meta = node.body.metadata();
+    let membership = selectors.membership(&node.object.kind, &meta);
     match &node.place {
         Some(place) if place.parent.is_some() => format!("owned by {}", chain(index, node)),
-        Some(_) => match annotation(meta, TrackingId::ANNOTATION) {
+        Some(_) => match annotation(&meta, TrackingId::ANNOTATION) {
             Some(id) if membership == Membership::Own => format!("tracking id {id}"),
             _ => "its label names the application".to_owned(),
         },
@@ -80,8 +79,8 @@ fn ignored(node: &Node, membership: Membership, selectors: &Selectors) -> String
         (Membership::OtherInstallation(None), _) => "carries no installation id".to_owned(),
         (Membership::LabelOnly, _) => {
             let key = selectors.label_key();
-            let body = node.body.get();
-            let value = body.metadata().labels.as_ref().and_then(|all| all.get(key));
+            let meta = node.body.metadata();
+            let value = meta.labels.as_ref().and_then(|all| all.get(key));
             let value = value.map_or("", String::as_str);
             format!("no tracking id; label {key}={value} (use --tracking label)")
         }

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use argo_core::{GroupKind, ObjectRef, Tracked, TrackedBody};
+use argo_core::{
+    GroupKind, ObjectRef, Tracked, TrackedBody,
+    resource::{PackedPod, PodHead},
+};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -101,8 +104,24 @@ impl Index {
     /// Takes an object that is there or has changed; `own` if it belongs to the application
     /// by its own marks. An object without a uid is ignored.
     pub fn apply(&mut self, kind: &GroupKind, body: TrackedBody, own: bool) -> Vec<Change> {
+        self.take(Node::new(kind, body, own, self.generation))
+    }
+
+    /// Takes a pod as [`apply`](Self::apply) does.
+    pub fn apply_pod(&mut self, pod: &Arc<PackedPod>, head: &PodHead, own: bool) -> Vec<Change> {
+        self.take(Node::packed(pod, head, own, self.generation))
+    }
+
+    /// Takes a change of a pod that belongs to nobody and still does. Returns false, and takes
+    /// nothing, if that may have changed.
+    pub fn refresh_pod(&mut self, pod: &Arc<PackedPod>) -> bool {
+        let generation = self.generation;
+        let node = self.nodes.get_mut(pod.uid());
+        node.is_some_and(|node| node.refresh(pod, generation))
+    }
+
+    fn take(&mut self, node: Node) -> Vec<Change> {
         let mut changes = Vec::new();
-        let node = Node::new(kind, body, own, self.generation);
         if node.object.uid.is_empty() {
             log::debug!("ignoring {}, which has no uid", node.object);
             return changes;
@@ -202,7 +221,7 @@ impl Index {
     pub fn reselect(&mut self, own: impl Fn(&ObjectRef, &ObjectMeta) -> bool) -> Vec<Change> {
         let mut changed = Vec::new();
         for node in self.nodes.values_mut() {
-            let now = own(&node.object, node.body.get().metadata());
+            let now = own(&node.object, &node.body.metadata());
             if now != node.own {
                 node.own = now;
                 changed.push(node.object.clone());

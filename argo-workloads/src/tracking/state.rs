@@ -8,7 +8,8 @@ use std::{
 
 use argo_core::{
     AppRef, Degraded, DegradedReason, GroupKind, KindTraits, Notice, ObjectRef, TrackEvent,
-    Tracked, TrackedBody, WatchEvent, resource::Application,
+    Tracked, TrackedBody, WatchEvent,
+    resource::{Application, PackedPod},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -166,6 +167,7 @@ impl Tracker {
             WatchEvent::Restarted => self.list_begins(spec),
             WatchEvent::Applied(Observed::Application(found)) => self.application(spec, &found),
             WatchEvent::Applied(Observed::Object(body)) => self.applied(spec, body),
+            WatchEvent::Applied(Observed::Pod(pod)) => self.applied_pod(&pod),
             WatchEvent::Deleted(Observed::Application(gone)) => {
                 let gone = self.applications.deleted(&gone);
                 gone.into_iter()
@@ -174,6 +176,10 @@ impl Tracker {
             WatchEvent::Deleted(Observed::Object(body)) => {
                 let uid = body.metadata().uid.as_deref().unwrap_or_default();
                 let changes = self.index.delete(uid);
+                self.report(changes);
+            }
+            WatchEvent::Deleted(Observed::Pod(pod)) => {
+                let changes = self.index.delete(pod.uid());
                 self.report(changes);
             }
             WatchEvent::Synced => self.list_ends(spec),
@@ -238,6 +244,21 @@ impl Tracker {
         // Until the first lists are complete, their ends are soon enough.
         if is_synced && matches!(spec, WatchSpec::Kind(..)) && self.owners.has_unreadable() {
             self.infer_owners();
+        }
+    }
+
+    fn applied_pod(&mut self, pod: &Arc<PackedPod>) {
+        if !self.index.refresh_pod(pod) {
+            let (kind, head) = (GroupKind::new("", "Pod"), pod.head());
+            let own = self.selectors.own(&kind, &head.metadata);
+            if !own {
+                self.report_claim(&kind, &head.metadata);
+            }
+            let changes = self.index.apply_pod(pod, &head, own);
+            self.report(changes);
+        }
+        if self.phase == Phase::Synced {
+            self.recheck_owners(pod.uid());
         }
     }
 
@@ -451,8 +472,8 @@ impl Tracker {
     fn report_children_elsewhere(&mut self) {
         for (found, selector) in self.applications.children_elsewhere(&self.config) {
             let is_here = self.index.present().any(|node| {
-                let body = node.body.get();
-                node.place.is_some() && selector.matches(&node.object.kind, body.metadata())
+                let kind = &node.object.kind;
+                node.place.is_some() && selector.matches(kind, &node.body.metadata())
             });
             let cluster = self.applications.other_cluster(&found);
             if let Some(cluster) = cluster.filter(|_| !is_here) {

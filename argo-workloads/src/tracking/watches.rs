@@ -4,14 +4,13 @@ use std::{fmt::Debug, sync::Arc};
 
 use argo_core::{
     GroupKind, TrackedBody, WatchConfig, WatchEvent,
-    resource::{Application, Pod, WorkloadObject},
+    resource::{Application, PackedPod, WorkloadObject},
     watch,
 };
 use futures::{Stream, StreamExt, stream::BoxStream};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::PersistentVolumeClaim},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{Api, Client, core::PartialObjectMeta};
 use serde::de::DeserializeOwned;
@@ -46,22 +45,26 @@ pub enum Observed {
     Application(Arc<Application>),
     /// An object that may belong to one.
     Object(TrackedBody),
+    /// A pod that may belong to one. Most do not, so it is not decoded yet.
+    Pod(Arc<PackedPod>),
 }
 
 impl Observed {
     /// Returns the uid of the object.
     pub(crate) fn uid(&self) -> &str {
-        self.metadata().uid.as_deref().unwrap_or_default()
-    }
-
-    pub(crate) fn is_named(&self, name: &str) -> bool {
-        self.metadata().name.as_deref() == Some(name)
-    }
-
-    fn metadata(&self) -> &ObjectMeta {
-        match self {
+        let meta = match self {
             Self::Application(application) => &application.metadata,
             Self::Object(body) => body.metadata(),
+            Self::Pod(pod) => return pod.uid(),
+        };
+        meta.uid.as_deref().unwrap_or_default()
+    }
+
+    /// True if this is the Application of that name.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        match self {
+            Self::Application(found) => found.metadata.name.as_deref() == Some(name),
+            Self::Object(_) | Self::Pod(_) => false,
         }
     }
 }
@@ -245,8 +248,8 @@ fn application(found: Application) -> Observed {
     Observed::Application(Arc::new(found))
 }
 
-fn pod(found: Pod) -> Observed {
-    Observed::Object(TrackedBody::Pod(Arc::new(found)))
+fn pod(found: PackedPod) -> Observed {
+    Observed::Pod(Arc::new(found))
 }
 
 fn workload(found: WorkloadObject) -> Observed {

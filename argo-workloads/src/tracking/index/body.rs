@@ -1,9 +1,13 @@
 //! The body of an object, kept as small as its use allows.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use argo_core::TrackedBody;
-use serde::{Serialize, de::DeserializeOwned};
+use argo_core::{
+    TrackedBody,
+    resource::{PackedPod, slim_metadata},
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The body of an object.
 ///
@@ -15,6 +19,8 @@ pub(crate) enum Body {
     Open(TrackedBody),
     /// As JSON.
     Packed(Packed),
+    /// A pod as its watch delivered it.
+    Pod(Arc<PackedPod>),
 }
 
 #[derive(Clone, Debug)]
@@ -37,13 +43,23 @@ impl Body {
         match self {
             Self::Open(body) => body.clone(),
             Self::Packed(packed) => packed.unpack(),
+            Self::Pod(pod) => TrackedBody::Pod(Arc::new(pod.pod())),
+        }
+    }
+
+    /// Returns the metadata, which alone is unpacked.
+    pub(crate) fn metadata(&self) -> Cow<'_, ObjectMeta> {
+        match self {
+            Self::Open(body) => Cow::Borrowed(body.metadata()),
+            Self::Packed(packed) => Cow::Owned(packed.metadata()),
+            Self::Pod(pod) => Cow::Owned(pod.metadata()),
         }
     }
 
     /// Returns the body and leaves it unpacked.
     pub(super) fn open(&mut self) -> TrackedBody {
         let body = self.get();
-        if let Self::Packed(_) = self {
+        if !matches!(self, Self::Open(_)) {
             *self = Self::Open(body.clone());
         }
         body
@@ -64,6 +80,7 @@ impl Body {
         match self {
             Self::Open(body) => body.metadata().resource_version.as_deref(),
             Self::Packed(packed) => packed.version.as_deref(),
+            Self::Pod(pod) => pod.resource_version(),
         }
     }
 
@@ -71,6 +88,7 @@ impl Body {
         match self {
             Self::Open(body) => matches!(body, TrackedBody::Pod(_)),
             Self::Packed(packed) => packed.shape == Shape::Pod,
+            Self::Pod(_) => true,
         }
     }
 }
@@ -106,6 +124,20 @@ impl Packed {
             Shape::Other => TrackedBody::Other(object(&self.json)),
         }
     }
+
+    fn metadata(&self) -> ObjectMeta {
+        match self.shape {
+            Shape::Other => Arc::unwrap_or_clone(object(&self.json)),
+            _ => Arc::unwrap_or_clone(object::<Headed>(&self.json)).metadata,
+        }
+    }
+}
+
+/// An object of which only the metadata is read.
+#[derive(Clone, Default, Deserialize)]
+struct Headed {
+    #[serde(deserialize_with = "slim_metadata")]
+    metadata: ObjectMeta,
 }
 
 fn json(of: &impl Serialize) -> Option<Box<[u8]>> {
@@ -175,6 +207,7 @@ mod tests {
             let version = before.metadata().resource_version.as_deref();
             assert_eq!(body.resource_version(), version);
             assert!(same(&before, &body.get()), "{before:#?}\n{:#?}", body.get());
+            assert_eq!(*body.metadata(), *before.metadata());
             assert!(same(&before, &body.open()));
             assert!(matches!(body, Body::Open(_)));
         }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use argo_core::{GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody, resource::Pod};
+use argo_core::{
+    GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody,
+    resource::{PackedPod, PodHead},
+};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
@@ -84,24 +87,61 @@ impl Place {
 impl Node {
     pub(super) fn new(kind: &GroupKind, body: TrackedBody, own: bool, seen: u64) -> Self {
         let meta = body.metadata();
+        let mut node = Self::of(kind, meta, Body::Open(body.clone()), seen);
+        node.own = own;
+        if let TrackedBody::Pod(pod) = &body {
+            let volumes = pod.spec.volumes.iter();
+            let claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+            node.uses = claims.map(|claim| node.claim(&claim.claim_name)).collect();
+        }
+        node
+    }
+
+    /// Makes a node of a pod of which only the head is decoded.
+    pub(super) fn packed(pod: &Arc<PackedPod>, head: &PodHead, own: bool, seen: u64) -> Self {
+        let body = Body::Pod(Arc::clone(pod));
+        let mut node = Self::of(&GroupKind::new("", "Pod"), &head.metadata, body, seen);
+        node.own = own;
+        node.uses = head.claims.iter().map(|claim| node.claim(claim)).collect();
+        node
+    }
+
+    fn of(kind: &GroupKind, meta: &ObjectMeta, body: Body, seen: u64) -> Self {
         let object = ObjectRef::from_meta(kind.clone(), meta);
         Self {
             owners: owners(&object, meta),
-            uses: match &body {
-                TrackedBody::Pod(pod) => claims(&object, pod),
-                _ => Vec::new(),
-            },
+            uses: Vec::new(),
             hook: hook_phase(meta),
             created: meta.creation_timestamp.as_ref().map(|time| time.0),
             object,
-            own,
+            own: false,
             is_new: false,
             state: State::Present,
             reported: false,
             seen,
             place: None,
-            body: Body::Open(body),
+            body,
         }
+    }
+
+    fn claim(&self, name: &str) -> Name {
+        let kind = GroupKind::new("", "PersistentVolumeClaim");
+        (kind, Arc::clone(&self.object.namespace), name.into())
+    }
+
+    /// Takes a change of a pod that is nobody's, if the change does not touch what decides
+    /// whose it is: its metadata. The volumes of a pod never change.
+    pub(super) fn refresh(&mut self, pod: &Arc<PackedPod>, seen: u64) -> bool {
+        let Body::Pod(before) = &self.body else {
+            return false;
+        };
+        let is_nobodys = self.place.is_none() && self.state == State::Present;
+        if !is_nobodys || !before.has_metadata_of(pod) {
+            return false;
+        }
+        self.body = Body::Pod(Arc::clone(pod));
+        self.seen = seen;
+        true
     }
 
     pub(super) fn name(&self) -> Name {
@@ -161,16 +201,4 @@ fn owners(object: &ObjectRef, meta: &ObjectMeta) -> Vec<UnknownOwner> {
     let mut references: Vec<_> = references.filter(|owner| !owner.uid.is_empty()).collect();
     references.sort_by_key(|owner| owner.controller != Some(true));
     references.into_iter().map(unknown).collect()
-}
-
-fn claims(object: &ObjectRef, pod: &Pod) -> Vec<Name> {
-    let kind = GroupKind::new("", "PersistentVolumeClaim");
-    let volumes = pod.spec.volumes.iter();
-    let claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
-    claims
-        .map(|claim| {
-            let namespace = Arc::clone(&object.namespace);
-            (kind.clone(), namespace, claim.claim_name.as_str().into())
-        })
-        .collect()
 }
