@@ -4,7 +4,11 @@
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-use argo_core::{GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent};
+use argo_benches::crowd;
+use argo_core::{
+    GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
+    resource::{PackedPod, Pod},
+};
 use argo_events::{Event, EventConfig, Scope, engine::Follower};
 use argo_workloads::engine::Index;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -75,6 +79,59 @@ fn index(c: &mut Criterion) {
     group.finish();
 }
 
+/// The lines of a watch, and a pod in each that belongs to another application.
+fn foreign(c: &mut Criterion) {
+    let lines = [1, 2].map(|version: u64| {
+        let mut pod = crowd::pod(1, 1);
+        pod["metadata"]["uid"] = "u-1".into();
+        pod["metadata"]["resourceVersion"] = version.to_string().into();
+        json!({"type": "MODIFIED", "object": pod}).to_string()
+    });
+    // serde_json sorts the fields, a server does not.
+    let lines = lines.map(|line| {
+        let object = line.trim_start_matches("{\"object\":");
+        let object = object.trim_end_matches(",\"type\":\"MODIFIED\"}");
+        format!("{{\"type\":\"MODIFIED\",\"object\":{object}}}")
+    });
+    let kind = GroupKind::new("", "Pod");
+    let mut group = c.benchmark_group("a change of another application's pod");
+    group.throughput(Throughput::Bytes(lines[0].len() as u64));
+    let mut index = Index::new(Timestamp::UNIX_EPOCH);
+    let mut turns = lines.iter().cycle();
+    group.bench_function("decoded at once", |b| {
+        b.iter(|| {
+            let event = turns.next().map(|line| serde_json::from_str(line));
+            if let Some(Ok(kube::core::WatchEvent::<Pod>::Modified(pod))) = event {
+                let body = TrackedBody::Pod(Arc::new(pod));
+                black_box(index.apply(&kind, body, false));
+            }
+        });
+    });
+    let mut index = Index::new(Timestamp::UNIX_EPOCH);
+    group.bench_function("packed", |b| {
+        b.iter(|| {
+            let event = turns.next().map(|line| serde_json::from_str(line));
+            if let Some(Ok(kube::core::WatchEvent::<PackedPod>::Modified(pod))) = event {
+                let pod = Arc::new(pod);
+                if !index.refresh_pod(&pod) {
+                    black_box(index.apply_pod(&pod, &pod.head(), false));
+                }
+            }
+        });
+    });
+    group.bench_function("packed, seen for the first time", |b| {
+        b.iter(|| {
+            let mut index = Index::new(Timestamp::UNIX_EPOCH);
+            let event = turns.next().map(|line| serde_json::from_str(line));
+            if let Some(Ok(kube::core::WatchEvent::<PackedPod>::Modified(pod))) = event {
+                let pod = Arc::new(pod);
+                black_box(index.apply_pod(&pod, &pod.head(), false));
+            }
+        });
+    });
+    group.finish();
+}
+
 fn event(n: u64) -> Option<Event> {
     serde_json::from_value(json!({
         "metadata": {"name": format!("e{n}"), "namespace": "shop", "uid": format!("e{n}"), "resourceVersion": n.to_string()},
@@ -126,5 +183,5 @@ fn short() -> Criterion {
         .configure_from_args()
 }
 
-criterion_group! { name = benches; config = short(); targets = index, events }
+criterion_group! { name = benches; config = short(); targets = index, foreign, events }
 criterion_main!(benches);

@@ -7,33 +7,51 @@ use simcluster::{
     store::{Store, StoreError},
 };
 
-pub(crate) const NAMESPACE: &str = "crowd";
-/// Pods of the application.
-pub(crate) const TRACKED: usize = 50;
+/// The namespace of the crowd.
+pub const NAMESPACE: &str = "crowd";
 /// Events of each pod.
-pub(crate) const EVENTS: usize = 4;
+pub const EVENTS: usize = 4;
 
 /// Containers of each pod.
-pub(crate) const CONTAINERS: [&str; 2] = ["app", "proxy"];
+pub const CONTAINERS: [&str; 2] = ["app", "proxy"];
+
+/// The number of pods in the namespace.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// All of them.
+    pub pods: usize,
+    /// Those of the application. They are spread over the whole list, as the last one decides.
+    pub tracked: usize,
+}
+
+impl Size {
+    /// True for a pod of the application.
+    #[must_use]
+    pub fn is_tracked(self, number: usize) -> bool {
+        let every = self.pods / self.tracked;
+        number % every == every - 1
+    }
+}
 
 /// The objects of the crowd besides its pods.
-pub(crate) struct Crowd {
-    pub(crate) replica_sets: usize,
-    pub(crate) events: usize,
+#[derive(Debug)]
+pub struct Crowd {
+    /// Number of ReplicaSets.
+    pub replica_sets: usize,
+    /// Number of events.
+    pub events: usize,
     /// The logs of the application's pods.
     _logs: Vec<LogWriter>,
 }
 
-/// True for a pod of the application. They are spread over the whole list, as the last one
-/// decides.
-pub(crate) fn is_tracked(number: usize, pods: usize) -> bool {
-    let every = pods / TRACKED;
-    number % every == every - 1
-}
-
-/// Fills a store with an application of 50 pods among others. For two pods of theirs there
+/// Fills a store with an application among others. For two pods of theirs there
 /// is a ReplicaSet, most of those old ones without pods; for ten of those a Deployment.
-pub(crate) fn fill(store: &Store, logs: &Logs, pods: usize) -> Result<Crowd, StoreError> {
+///
+/// # Errors
+///
+/// Never: the store is empty.
+pub fn fill(store: &Store, logs: &Logs, size: Size) -> Result<Crowd, StoreError> {
+    let pods = size.pods;
     // A server would have the JSON at hand: it is written now, not while it is waited for.
     let put = |object| store.put_raw(object).inspect(|object| drop(object.json()));
     put(application())?;
@@ -47,7 +65,7 @@ pub(crate) fn fill(store: &Store, logs: &Logs, pods: usize) -> Result<Crowd, Sto
     }
     let mut writers = Vec::new();
     for number in 0..pods {
-        let is_tracked = is_tracked(number, pods);
+        let is_tracked = size.is_tracked(number);
         let deployment = match is_tracked {
             true => 0,
             false => 1 + number % (deployments - 1),
@@ -80,7 +98,9 @@ fn container_id(name: &str, number: usize) -> String {
     format!("containerd://{}{number:08x}", digit.repeat(28))
 }
 
-pub(crate) fn pod_name(number: usize) -> String {
+/// Returns the name of a pod.
+#[must_use]
+pub fn pod_name(number: usize) -> String {
     format!("svc-7d9c5b8f64-{number:05}")
 }
 
@@ -104,11 +124,13 @@ fn deployment(number: usize) -> Value {
         format!("other-{number}")
     };
     let name = format!("svc-{number}");
+    // That of the application is not rolled out, so that a program goes on following it.
+    let ready = if number == 0 { 9 } else { 10 };
     json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": meta(1, number, &name, &application, &name, &Value::Null),
         "spec": {"replicas": 10, "template": template(&name)},
         "status": {"observedGeneration": 1, "replicas": 10, "updatedReplicas": 10,
-            "readyReplicas": 10, "availableReplicas": 10, "conditions": conditions()}})
+            "readyReplicas": ready, "availableReplicas": ready, "conditions": conditions()}})
 }
 
 fn replica_set(number: usize, deployment: usize) -> Value {
@@ -126,7 +148,9 @@ fn replica_set(number: usize, deployment: usize) -> Value {
         "status": {"observedGeneration": 3, "replicas": 0}})
 }
 
-fn pod(number: usize, deployment: usize) -> Value {
+/// Returns a pod of a Deployment.
+#[must_use]
+pub fn pod(number: usize, deployment: usize) -> Value {
     let owned = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet",
         "name": format!("svc-{deployment}-{deployment:010}"), "uid": uid(2, deployment),
         "controller": true, "blockOwnerDeletion": true}]);

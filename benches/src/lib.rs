@@ -6,6 +6,7 @@
 //! reader is. Each program runs under a [`measure`] process, which has no other child, so
 //! that the kernel's figures for its children are those of that program.
 
+pub mod crowd;
 pub mod flood;
 pub mod front;
 pub mod measure;

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use argo_benches::crowd;
 use argo_core::{AppRef, TrackEvent, client};
 use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
 use argo_logs::{LogConfig, LogEvent, LogStream};
@@ -19,14 +20,14 @@ use nix::sys::resource::{UsageWho, getrusage};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use crate::{Result, crowd};
+use crate::Result;
 
 /// Time without news after which everything counts as known.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Prints the cost once everything is known, and after `stop` the cost since `churn`.
-pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
-    let mut seen = Seen::new();
+pub(crate) async fn follow(kubeconfig: PathBuf, tracked: usize) -> Result<()> {
+    let mut seen = Seen::new(tracked);
     let options = client::Options::default().kubeconfig(kubeconfig);
     let connection = client::connect(&options).await?;
     let (to_events, events) = mpsc::unbounded_channel();
@@ -80,6 +81,8 @@ pub(crate) async fn follow(kubeconfig: PathBuf) -> Result<()> {
 /// The things seen so far, and the time from the start until they were.
 struct Seen {
     began: Instant,
+    /// Pods of the application.
+    tracked: usize,
     synced: bool,
     pods: BTreeSet<Arc<str>>,
     logs: usize,
@@ -93,8 +96,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn new() -> Self {
+    fn new(tracked: usize) -> Self {
         Self {
+            tracked,
             began: Instant::now(),
             synced: false,
             pods: BTreeSet::new(),
@@ -140,10 +144,11 @@ impl Seen {
     }
 
     fn say(&self) -> Result<()> {
-        let logs = crowd::TRACKED * crowd::CONTAINERS.len();
-        let all = self.pods.len() == crowd::TRACKED && self.logs == logs;
+        let tracked = self.tracked;
+        let logs = tracked * crowd::CONTAINERS.len();
+        let all = self.pods.len() == tracked && self.logs == logs;
         assert!(
-            all && self.events == crowd::TRACKED * crowd::EVENTS && self.notices == 0,
+            all && self.events == tracked * crowd::EVENTS && self.notices == 0,
             "{} pods, {} logs, {} events, {} notices",
             self.pods.len(),
             self.logs,

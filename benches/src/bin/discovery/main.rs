@@ -8,20 +8,25 @@
 //! and what 200 changes a second of pods that are nobody's business cost.
 //!
 //! `cargo run --release -p argo-benches --bin discovery`
+//!
+//! With `programs PODS TRACKED PROGRAM…` it runs each `argo-assistant` of these paths as a user
+//! does, one after another, `ROUNDS` times (3), and prints their cost beside each other.
 
 #![allow(clippy::print_stdout, reason = "its output is all that it is for")]
 
-mod crowd;
 mod follower;
+mod programs;
 
 use std::{
     collections::BTreeMap,
     error::Error,
     io::{BufRead, BufReader, Write},
+    path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
+use argo_benches::crowd::{self, Size};
 use jiff::Timestamp;
 use simcluster::{
     api::{ApiServer, LoggedRequest},
@@ -31,6 +36,8 @@ use simcluster::{
 };
 use tokio::runtime::Runtime;
 
+/// Pods of the application.
+const TRACKED: usize = 50;
 /// Changes a second while it is churned, and for how long.
 const CHANGES: u32 = 200;
 const CHURN: Duration = Duration::from_secs(10);
@@ -38,8 +45,20 @@ const CHURN: Duration = Duration::from_secs(10);
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    if let Some(kubeconfig) = std::env::args().nth(1) {
-        return runtime()?.block_on(follower::follow(kubeconfig.into()));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments[..] {
+        [] => {}
+        [word, pods, tracked, paths @ ..] if word == "programs" => {
+            let size = Size {
+                pods: pods.parse()?,
+                tracked: tracked.parse()?,
+            };
+            return programs::compare(size, paths);
+        }
+        [kubeconfig, ..] => {
+            let follow = follower::follow(kubeconfig.into(), TRACKED);
+            return runtime()?.block_on(follow);
+        }
     }
     println!(
         "{:>6} {:>12} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>9}",
@@ -56,7 +75,10 @@ fn main() -> Result<()> {
         "requests"
     );
     for pods in [1000, 2000, 5000] {
-        measure(pods)?;
+        measure(Size {
+            pods,
+            tracked: TRACKED,
+        })?;
     }
     Ok(())
 }
@@ -66,28 +88,28 @@ fn runtime() -> Result<Runtime> {
     Ok(builder.enable_all().build()?)
 }
 
-fn measure(pods: usize) -> Result<()> {
+fn measure(size: Size) -> Result<()> {
     // One of its own: with it all objects go, before the next server is measured.
     let runtime = runtime()?;
     let (store, logs) = (Store::new(Clock::new(1.0), 1), Logs::new());
-    let crowd = crowd::fill(&store, &logs, pods)?;
+    let crowd = crowd::fill(&store, &logs, size)?;
     let server = runtime.block_on(ApiServer::builder(store.clone(), logs).start())?;
-    let kubeconfig = std::env::temp_dir().join(format!("argo-discovery-{}", std::process::id()));
-    std::fs::write(&kubeconfig, server.kubeconfig())?;
+    let kubeconfig = kubeconfig(&server)?;
     let started = store.clock().now();
     let mut follower = Follower::start(&kubeconfig)?;
     // The server is served by this thread, so it has to wait within the runtime.
     let known = runtime.block_on(follower.answer())?;
     let requests = server.requests();
-    let open = all_logs_open(&requests, started)?;
+    let open = all_logs_open(&requests, size, started)?;
     follower.say("churn")?;
-    runtime.block_on(churn(&store, pods))?;
+    runtime.block_on(churn(&store, size))?;
     follower.say("stop")?;
     let churned = runtime.block_on(follower.answer())?;
     follower.child.wait()?;
     std::fs::remove_file(&kubeconfig)?;
     println!(
-        "{pods:>6} {:>12} {:>7} {open:>7.2} s {known} {churned} {:>9}",
+        "{:>6} {:>12} {:>7} {open:>7.2} s {known} {churned} {:>9}",
+        size.pods,
         crowd.replica_sets,
         crowd.events,
         requests.len()
@@ -95,32 +117,46 @@ fn measure(pods: usize) -> Result<()> {
     Ok(())
 }
 
+fn kubeconfig(server: &ApiServer) -> Result<PathBuf> {
+    let path = std::env::temp_dir().join(format!("argo-discovery-{}", std::process::id()));
+    std::fs::write(&path, server.kubeconfig())?;
+    Ok(path)
+}
+
 /// Seconds until the log of each container of the application was asked for.
-fn all_logs_open(requests: &[LoggedRequest], started: Timestamp) -> Result<f64> {
-    let is_follow = |it: &&LoggedRequest| it.verb == "log" && it.query.contains("follow=true");
-    let mut first: BTreeMap<_, Timestamp> = BTreeMap::new();
-    for request in requests.iter().filter(is_follow) {
-        let container = (&request.name, &request.container);
-        first.entry(container).or_insert(request.at);
-    }
-    assert_eq!(first.len(), crowd::TRACKED * crowd::CONTAINERS.len());
+fn all_logs_open(requests: &[LoggedRequest], size: Size, started: Timestamp) -> Result<f64> {
+    let first = first_follows(requests);
+    assert_eq!(first.len(), size.tracked * crowd::CONTAINERS.len());
     let last = first.values().max().ok_or("no log was asked for")?;
     Ok(last.duration_since(started).as_secs_f64())
 }
 
+/// The time at which each log was asked for first, by pod and container.
+fn first_follows(requests: &[LoggedRequest]) -> BTreeMap<(&str, &str), Timestamp> {
+    let is_follow = |it: &&LoggedRequest| it.verb == "log" && it.query.contains("follow=true");
+    let mut first = BTreeMap::new();
+    for request in requests.iter().filter(is_follow) {
+        let container = (&*request.name, &*request.container);
+        first.entry(container).or_insert(request.at);
+    }
+    first
+}
+
 /// Changes pods that do not belong to the application, one after another.
-async fn churn(store: &Store, pods: usize) -> Result<()> {
+async fn churn(store: &Store, size: Size) -> Result<()> {
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / CHANGES);
     let changes = CHANGES * u32::try_from(CHURN.as_secs())?;
+    // A change that changes nothing is none: the next round must not repeat this one.
+    let round = usize::try_from(store.resource_version())?;
     for change in 0..changes as usize {
         ticks.tick().await;
-        let mut number = change % pods;
-        if crowd::is_tracked(number, pods) {
+        let mut number = change % size.pods;
+        if size.is_tracked(number) {
             number -= 1;
         }
         store.modify("pods", crowd::NAMESPACE, &crowd::pod_name(number), |pod| {
             let statuses = &mut pod["status"]["containerStatuses"];
-            statuses[0]["restartCount"] = change.into();
+            statuses[0]["restartCount"] = (round + change).into();
         })?;
     }
     Ok(())
