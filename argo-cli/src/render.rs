@@ -73,6 +73,9 @@ pub struct Renderer {
 /// The most runs of containers that are remembered; at this limit all are forgotten.
 const RUNS: usize = 1024;
 
+/// Lines of a container that are looked at together.
+const GROUP: usize = 32;
+
 /// The parts that all lines of one run of a container share.
 #[derive(Debug)]
 struct Shared {
@@ -81,6 +84,10 @@ struct Shared {
     around: Vec<u8>,
     /// The time of the last line that had one.
     nanos: Option<i64>,
+    /// In text everything before a line, and what it was made for: what the time looks like, and
+    /// the level.
+    prefix: Vec<u8>,
+    moment: Option<(i64, Level)>,
 }
 
 impl Renderer {
@@ -160,28 +167,46 @@ impl Renderer {
             runs.clear();
         }
         let shared = runs.entry(run).or_insert_with(|| self.shared(origin));
-        for line in batch.lines() {
-            let nanos = line.nanos().or(shared.nanos);
-            let nanos = nanos.unwrap_or_else(|| stamp::nanos(self.now));
-            shared.nanos = Some(nanos);
-            let level = level(line.text);
-            if !self.shows(level) {
-                continue;
-            }
-            match self.settings.format {
-                Format::Json => {
-                    self.json.line(nanos, level, line.text, &shared.around, out);
-                    if line.continues {
-                        json::mark_partial(out);
-                    }
-                    if self.is_recording {
-                        json::keep_bytes(line.text, out);
-                    }
+        // A buffer that grows in steps is copied at each of them.
+        out.reserve(batch.memory());
+        for group in batch.groups(GROUP) {
+            // One look at many lines costs less than one at each. JSON needs its own anyway.
+            let is_plain = self.settings.format == Format::Text
+                && group.is_split()
+                && sanitize::is_plain(group.bytes());
+            for line in group.lines() {
+                let nanos = line.nanos().or(shared.nanos);
+                let nanos = nanos.unwrap_or_else(|| stamp::nanos(self.now));
+                shared.nanos = Some(nanos);
+                let level = level(line.text);
+                if self.shows(level) {
+                    self.line((nanos, level, is_plain), line, shared, out);
                 }
-                Format::Text => self.text_line(nanos, level, line, &shared.around, out),
             }
         }
         self.runs = runs;
+    }
+
+    #[inline]
+    fn line(
+        &mut self,
+        (nanos, level, is_plain): (i64, Level, bool),
+        line: Line<'_>,
+        shared: &mut Shared,
+        out: &mut Vec<u8>,
+    ) {
+        if self.settings.format == Format::Text {
+            return self.text_line((nanos, level, is_plain), line, shared, out);
+        }
+        self.json.before_message(nanos, level, out);
+        sanitize::json(line.text, out);
+        out.extend_from_slice(&shared.around);
+        if line.continues {
+            json::mark_partial(out);
+        }
+        if self.is_recording {
+            json::keep_bytes(line.text, out);
+        }
     }
 
     /// Appends a line that argocd writes at present, at the level that the line names.
@@ -256,20 +281,29 @@ impl Renderer {
         }
     }
 
+    #[inline]
     fn text_line(
         &mut self,
-        nanos: i64,
-        level: Level,
+        (nanos, level, is_plain): (i64, Level, bool),
         line: Line<'_>,
-        tag: &[u8],
+        shared: &mut Shared,
         out: &mut Vec<u8>,
     ) {
-        self.prefix(nanos, level, out);
-        out.extend_from_slice(tag);
+        let moment = (self.stamp.key(nanos), level);
+        if shared.moment != Some(moment) {
+            shared.moment = Some(moment);
+            shared.prefix.clear();
+            self.prefix(nanos, level, &mut shared.prefix);
+            shared.prefix.extend_from_slice(&shared.around);
+        }
+        out.extend_from_slice(&shared.prefix);
         if line.continuation {
             out.extend_from_slice("… ".as_bytes());
         }
-        self.content(line.text, out);
+        match is_plain {
+            true => out.extend_from_slice(line.text),
+            false => self.content(line.text, out),
+        }
         if line.continues {
             out.extend_from_slice(" …".as_bytes());
         }
@@ -312,6 +346,8 @@ impl Renderer {
         Shared {
             around,
             nanos: None,
+            prefix: Vec::new(),
+            moment: None,
         }
     }
 }

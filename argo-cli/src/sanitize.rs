@@ -60,6 +60,32 @@ pub fn text(line: &[u8], out: &mut Vec<u8>, options: Options) {
     }
 }
 
+/// True if no line among these bytes holds anything dangerous: [`text`] would copy each as it
+/// is. It stops at the first doubt, so it costs little where it does not help.
+pub fn is_plain(lines: &[u8]) -> bool {
+    let is_plain = |bits: Bits| bits.iter().fold(0, |all, bits| all | bits) == 0;
+    let (blocks, rest) = lines.as_chunks::<BLOCK>();
+    let mut last = [b' '; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut pages = blocks.chunks(PAGE);
+    is_plain(doubtful([0; BLOCK], &last))
+        && pages.all(|page| is_plain(page.iter().fold([0; BLOCK], doubtful)))
+}
+
+/// Blocks that are looked at before a doubt counts.
+const PAGE: usize = 32;
+
+/// Records the bytes of a block that are not plain: control characters except line feeds, `#`,
+/// and what is not ASCII. A byte of the last kind is negative, and so below a blank.
+#[inline]
+fn doubtful(mut bits: Bits, block: &[u8; BLOCK]) -> Bits {
+    for (bits, byte) in bits.iter_mut().zip(block) {
+        let is_low = (byte.cast_signed() < 0x20) & (*byte != b'\n');
+        *bits |= u8::from(is_low | (*byte == b'#') | (*byte == 0x7f));
+    }
+    bits
+}
+
 /// Appends the content of a JSON string to `out`, without its quotes: control characters
 /// and markers of pipelines are escaped, so that nothing is lost.
 pub fn json(line: &[u8], out: &mut Vec<u8>) {

@@ -347,3 +347,25 @@ fn clean_lines_are_not_touched() {
         assert_eq!(cleaned(line.as_bytes(), PIPELINE), line);
     }
 }
+
+/// Many lines are looked at together; what they have between them is no doubt.
+#[test]
+fn plain_lines_come_out_as_each_alone() {
+    let mut plain = 0;
+    for line in hostile_lines(60_000) {
+        if line.contains(&b'\n') || !is_plain(&line) {
+            continue;
+        }
+        plain += 1;
+        assert_eq!(cleaned(&line, PIPELINE).as_bytes(), line);
+    }
+    assert!(plain > 1000, "{plain}");
+    for before in [0, 1, 31, 32, 1023, 1024, 1025, 3000] {
+        for byte in 0..=255 {
+            let mut lines = vec![b'x'; before];
+            lines.extend([byte, b'y']);
+            let expected = byte == b'\n' || (matches!(byte, 0x20..0x7f) && byte != b'#');
+            assert_eq!(is_plain(&lines), expected, "{byte:#x} behind {before}");
+        }
+    }
+}

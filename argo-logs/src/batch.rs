@@ -15,6 +15,8 @@ pub struct Batch {
     restart: i32,
     bytes: Bytes,
     lines: Vec<Span>,
+    /// True unless a line may hold a line feed.
+    is_split: bool,
 }
 
 /// The position of a line in the buffer.
@@ -24,6 +26,35 @@ struct Span {
     start: u32,
     end: u32,
     flags: u8,
+}
+
+/// Some lines of a [`Batch`] that follow each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Group<'a> {
+    batch: &'a Batch,
+    lines: &'a [Span],
+}
+
+impl<'a> Group<'a> {
+    /// The bytes from the first line to the last. What stands between the lines of a log is
+    /// among them: line ends, times, and lines that were removed.
+    pub fn bytes(&self) -> &'a [u8] {
+        let (first, last) = (self.lines.first(), self.lines.last());
+        let start = first.map_or(0, |span| span.start as usize);
+        let end = last.map_or(0, |span| span.end as usize);
+        self.batch.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// True unless a line may hold a line feed: those of a log never do.
+    pub fn is_split(&self) -> bool {
+        self.batch.is_split
+    }
+
+    /// The lines in order.
+    pub fn lines(self) -> impl ExactSizeIterator<Item = Line<'a>> {
+        let batch = self.batch;
+        self.lines.iter().map(move |span| batch.line(*span))
+    }
 }
 
 /// One line of a [`Batch`].
@@ -69,6 +100,7 @@ impl Batch {
             restart,
             bytes,
             lines: Vec::new(),
+            is_split: true,
         }
     }
 
@@ -78,8 +110,9 @@ impl Batch {
         restart: i32,
         lines: impl Iterator<Item = Line<'a>>,
     ) -> Self {
-        let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+        let (mut bytes, mut spans, mut is_split) = (Vec::new(), Vec::new(), true);
         for line in lines {
+            is_split &= memchr::memchr(b'\n', line.text).is_none();
             let start = offset(bytes.len());
             bytes.extend_from_slice(line.text);
             spans.push(Span {
@@ -94,6 +127,7 @@ impl Batch {
             restart,
             bytes: bytes.into(),
             lines: spans,
+            is_split,
         }
     }
 
@@ -125,6 +159,13 @@ impl Batch {
     /// The lines in order.
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line<'_>> {
         self.lines.iter().map(|span| self.line(*span))
+    }
+
+    /// The lines in groups of at most `most`.
+    pub fn groups(&self, most: usize) -> impl Iterator<Item = Group<'_>> {
+        self.lines
+            .chunks(most.max(1))
+            .map(|lines| Group { batch: self, lines })
     }
 
     /// Removes the lines for which `keep` returns false.
@@ -203,6 +244,22 @@ mod tests {
             times[2],
             Some("1969-12-31T23:59:59.999999999Z".parse().unwrap())
         );
+    }
+
+    #[test]
+    fn groups_have_every_line_once() {
+        let mut batch = Batch::new("A".into(), 0, Bytes::from_static(b"a\nb\nc\n"));
+        for n in 0..3 {
+            batch.push(None, 2 * n..2 * n + 1, 0);
+        }
+        let bytes: Vec<_> = batch.groups(2).map(|group| group.bytes()).collect();
+        assert_eq!(bytes, [&b"a\nb"[..], b"c"]);
+        let lines: Vec<_> = batch.groups(2).flat_map(|group| group.lines()).collect();
+        assert_eq!(lines, batch.lines().collect::<Vec<_>>());
+        assert!(batch.groups(2).all(|group| group.is_split()));
+        let line = Line::new(None, b"a\n::error::");
+        let copy = Batch::from_lines("A".into(), 0, [line].into_iter());
+        assert!(copy.groups(2).all(|group| !group.is_split()));
     }
 
     #[test]

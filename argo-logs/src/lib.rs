@@ -176,7 +176,7 @@ pub use source::ArgocdLogs;
 #[cfg(feature = "direct")]
 pub use source::DirectSource;
 pub use {
-    batch::{Batch, Line},
+    batch::{Batch, Group, Line},
     config::LogConfig,
     event::{ContainerKind, Lines, LogEvent, Origin},
     source::{

@@ -115,20 +115,12 @@ pub(super) struct LogJson {
 }
 
 impl LogJson {
-    pub(super) fn line(
-        &mut self,
-        nanos: i64,
-        level: Level,
-        text: &[u8],
-        after: &[u8],
-        out: &mut Vec<u8>,
-    ) {
+    /// Appends everything before the message.
+    pub(super) fn before_message(&mut self, nanos: i64, level: Level, out: &mut Vec<u8>) {
         self.head(nanos.div_euclid(SECOND));
         out.extend_from_slice(&self.head);
         push_fraction(nanos.rem_euclid(SECOND), out);
         out.extend_from_slice(after_time(level));
-        sanitize::json(text, out);
-        out.extend_from_slice(after);
     }
 
     fn head(&mut self, second: i64) {

@@ -20,6 +20,8 @@ pub(super) struct Stamp {
 enum Form {
     /// The time, as a layout has it.
     Full(Layout),
+    /// The same, where the second is all that it depends on.
+    Second(Layout),
     /// Seconds since the start, as logrus writes them: `[0012]`.
     Elapsed { started: i64 },
     /// Nothing.
@@ -31,7 +33,11 @@ impl Stamp {
         let form = if !settings.has_stamps {
             Form::None
         } else if settings.full_timestamp {
-            Form::Full(settings.layout.clone())
+            let layout = settings.layout.clone();
+            match layout.has_fraction() {
+                true => Form::Full(layout),
+                false => Form::Second(layout),
+            }
         } else {
             Form::Elapsed {
                 started: nanos(started),
@@ -45,14 +51,20 @@ impl Stamp {
         }
     }
 
-    /// Returns the text of a time, with a blank after it.
-    pub(super) fn of(&mut self, nanos: i64) -> &[u8] {
-        let key = match &self.form {
-            Form::Full(layout) if layout.has_fraction() => nanos,
-            Form::Full(_) => nanos.div_euclid(SECOND),
+    /// Returns a number that is the same for times of the same text.
+    #[inline]
+    pub(super) fn key(&self, nanos: i64) -> i64 {
+        match &self.form {
+            Form::Full(_) => nanos,
+            Form::Second(_) => nanos.div_euclid(SECOND),
             Form::Elapsed { started } => nanos.saturating_sub(*started) / SECOND,
             Form::None => 0,
-        };
+        }
+    }
+
+    /// Returns the text of a time, with a blank after it.
+    pub(super) fn of(&mut self, nanos: i64) -> &[u8] {
+        let key = self.key(nanos);
         if self.key != Some(key) {
             self.key = Some(key);
             self.write(nanos, key);
@@ -63,7 +75,7 @@ impl Stamp {
     fn write(&mut self, nanos: i64, key: i64) {
         let mut text = String::new();
         match &self.form {
-            Form::Full(layout) => {
+            Form::Full(layout) | Form::Second(layout) => {
                 let time = timestamp(nanos).to_zoned(self.zone.clone());
                 layout.write(&time, &mut text);
             }

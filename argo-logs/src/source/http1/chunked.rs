@@ -91,6 +91,10 @@ impl Chunked {
                 self.left -= taken as u64;
                 if self.left == 0 {
                     self.state = State::DataCr;
+                    if let Some((size, len)) = next_size(&read[at..]) {
+                        (self.state, self.left) = (State::Data, size);
+                        at += len;
+                    }
                 }
             } else {
                 self.state = self.step(read[at])?;
@@ -132,6 +136,26 @@ impl Chunked {
             _ => State::Data,
         }
     }
+}
+
+/// Reads what stands between the data of two chunks, where it is whole and plain. Returns the
+/// size of the second chunk, and the number of bytes read.
+#[inline]
+fn next_size(between: &[u8]) -> Option<(u64, usize)> {
+    let digits = between.strip_prefix(b"\r\n")?;
+    let mut size = 0;
+    for (at, byte) in digits.iter().take(9).enumerate() {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'\r' if size > 0 && digits.get(at + 1) == Some(&b'\n') => {
+                return Some((size, at + 4));
+            }
+            _ => return None,
+        };
+        size = size * 16 + u64::from(digit);
+    }
+    None
 }
 
 /// Returns the smaller of `left` and `len`.
@@ -185,11 +209,13 @@ mod tests {
             extension in prop::sample::select(vec!["", ";a=b", " ", ";x=\"y;\""]),
             line_end in prop::sample::select(vec!["\r\n", "\n"]),
             trailer in prop::sample::select(vec!["", "Expires: never\r\n"]),
+            is_upper in any::<bool>(),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
         ) {
             let mut encoded = Vec::new();
             for chunk in &chunks {
-                encoded.extend(format!("{:X}{extension}{line_end}", chunk.len()).into_bytes());
+                let size = if is_upper { format!("{:X}", chunk.len()) } else { format!("{:x}", chunk.len()) };
+                encoded.extend(format!("{size}{extension}{line_end}").into_bytes());
                 encoded.extend_from_slice(chunk);
                 encoded.extend_from_slice(line_end.as_bytes());
             }
