@@ -12,7 +12,8 @@
 //! credentials is returned as it is. The rules know *places* (before the `@` of a URL, after
 //! `password=`, after `Bearer`), *shapes* (`AKIA…`, `ghp_…`, a JWT, a PEM block) and, where a
 //! place is not certain, whether the word there reads like anything that Kubernetes or a
-//! person writes (`is_ordinary`).
+//! person writes (`is_ordinary`). Behind the name of a secret the look does not matter: any
+//! word is one that does not say something about it (`prose`), as in `token: expired`.
 //!
 //! # Limits
 //!
@@ -25,6 +26,7 @@ mod lines;
 mod neighbour;
 mod ordinary;
 mod pem;
+mod prose;
 mod quoted;
 mod secret_name;
 mod shape;

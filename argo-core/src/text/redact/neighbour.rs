@@ -1,10 +1,11 @@
 //! Words that are secret by the word before them: `Bearer …`, `--password …`, `token "…"`.
 
 use super::{
-    Cuts, ordinary,
-    secret_name::{Secrecy, secrecy},
+    Cuts, ordinary, prose,
+    secret_name::{Secrecy, parts, secrecy},
     words::Word,
 };
+use crate::text::similar::is_uid;
 
 /// Authentication schemes of HTTP, in lower case.
 const SCHEMES: [&str; 10] = [
@@ -31,12 +32,21 @@ enum Label {
     /// The next word is a credential unless it reads like a sentence going on: after
     /// `Bearer`, `--password`.
     Scheme,
-    /// The next word is a credential if it is long and random: after `token`.
+    /// The next word is a credential unless it reads like a word: after `Basic`, which base64
+    /// follows.
+    Basic,
+    /// The next word is a credential if it is long and says nothing about one: after
+    /// `password`.
     Prose,
+    /// The next word is a credential if it is long and random: after `key`, and after the name
+    /// of an object such as `db-password`.
+    Name,
     /// The next word is `user:password`, if it has both: after `-u`.
     Login,
     /// The next word is a credential if it looks like one: after `-p`.
     Short,
+    /// The next word is a credential: after `login … -p`.
+    LoginPassword,
 }
 
 /// True for the name of an authentication scheme.
@@ -48,19 +58,25 @@ pub(super) fn is_scheme(word: &str) -> bool {
 pub(super) fn words_after_labels(_: &str, words: &[Word<'_>], cuts: &mut Cuts) {
     let mut label = None;
     let mut is_header = false;
-    for &(at, word) in words {
+    let mut is_login = false;
+    for (number, &(at, word)) in words.iter().enumerate() {
         let inner = bare(word);
         let start = at + word.find(inner).unwrap_or_default();
-        if let Some(range) = label.and_then(|label| credential(label, inner)) {
+        let next = words.get(number + 1).map_or("", |(_, next)| bare(next));
+        if let Some(range) = label.and_then(|label| credential(label, inner, next)) {
             cuts.push(start + range..start + inner.len());
             // The parameters of a digest or a signature follow one another.
             label = label.filter(|label| *label == Label::Header && inner.contains('='));
             continue;
         }
-        let next = label_of(word, inner, is_header);
+        is_login |= is_one_of(&["login", "--username", "-u"], inner);
+        let next = match label_of(word, inner, is_header) {
+            Some(Label::Short) if is_login => Some(Label::LoginPassword),
+            next => next,
+        };
         let is_filler = is_one_of(&FILLERS, inner);
         label = match label {
-            Some(Label::Header | Label::Scheme) if is_filler => Some(Label::Prose),
+            Some(Label::Header | Label::Scheme | Label::Basic) if is_filler => Some(Label::Prose),
             _ => next,
         };
         is_header = is_authorization(word);
@@ -97,35 +113,44 @@ fn label_of(word: &str, inner: &str, is_header: bool) -> Option<Label> {
         "-p" => return Some(Label::Short),
         _ => {}
     }
-    let is_basic = ["bearer", "basic"]
-        .iter()
-        .any(|name| last.eq_ignore_ascii_case(name));
     let secrecy = secrecy(inner).filter(|_| !inner.contains('='));
     match secrecy {
-        _ if is_basic => Some(Label::Scheme),
+        _ if last.eq_ignore_ascii_case("bearer") => Some(Label::Scheme),
+        _ if last.eq_ignore_ascii_case("basic") => Some(Label::Basic),
         Some(Secrecy::Token | Secrecy::Password) if word.starts_with('-') => Some(Label::Scheme),
         // The name of a Secret follows the word.
         Some(Secrecy::Token) if inner.eq_ignore_ascii_case("secret") => None,
-        Some(Secrecy::Token | Secrecy::Password) => Some(Label::Prose),
-        _ if inner.eq_ignore_ascii_case("key") => Some(Label::Prose),
+        Some(Secrecy::Token | Secrecy::Password) if parts(inner).len() == 1 => Some(Label::Prose),
+        Some(Secrecy::Token | Secrecy::Password) => Some(Label::Name),
+        _ if inner.eq_ignore_ascii_case("key") => Some(Label::Name),
         _ => None,
     }
 }
 
 /// Returns the start of the credential within a word that follows a label.
-fn credential(label: Label, word: &str) -> Option<usize> {
+fn credential(label: Label, word: &str, next: &str) -> Option<usize> {
     const LONG: usize = 12;
     let is_parameter = is_plain_parameter(word);
+    let goes_on = !next.is_empty() && prose::is_said(next);
+    let is_said = prose::is_said(word) || (goes_on && prose::is_subject(word));
     let is_credential = match label {
         Label::Header => !FILLERS.contains(&word),
-        Label::Scheme => !is_parameter && word.len() >= 4 && !is_sentence(word),
+        Label::Scheme => {
+            !is_parameter && !word.starts_with('-') && !is_said && !is_one_of(&FILLERS, word)
+        }
+        Label::Basic => !is_parameter && word.len() >= 4 && !ordinary::is_ordinary(word),
         Label::Prose => {
+            let reads_on = is_said || is_noun(word) || is_reference(word);
+            !is_parameter && word.len() >= LONG && !is_address(word) && !reads_on
+        }
+        Label::Name => {
             !is_parameter && word.len() >= LONG && !is_address(word) && ordinary::is_token(word)
         }
+        Label::LoginPassword => !word.starts_with('-'),
         Label::Short => !word.contains([':', '/']) && ordinary::is_token(word),
         Label::Login => {
             let (user, password) = word.split_once(':')?;
-            return ordinary::is_token(password).then_some(user.len() + 1);
+            return (!password.is_empty()).then_some(user.len() + 1);
         }
     };
     is_credential.then_some(0)
@@ -143,15 +168,17 @@ fn is_plain_parameter(word: &str) -> bool {
     })
 }
 
-/// True for a word after which a sentence goes on: `Basic authentication failed`, `--token
-/// must be set`.
-fn is_sentence(word: &str) -> bool {
-    let mut parts = word.split('-');
-    word.starts_with('-')
-        || parts.all(|part| {
-            let rest = part
-                .strip_prefix(|c: char| c.is_ascii_uppercase())
-                .unwrap_or(part);
-            rest.bytes().all(|b| b.is_ascii_lowercase()) && ordinary::is_word(part)
-        })
+/// True for the nouns of a sentence: `password authentication failed`.
+fn is_noun(word: &str) -> bool {
+    const ENDINGS: [&str; 7] = ["tion", "ment", "able", "ible", "ance", "ence", "ness"];
+    word.bytes().all(|b| b.is_ascii_lowercase())
+        && ENDINGS.iter().any(|ending| word.ends_with(ending))
+}
+
+/// True for names with a path: `shop/web`, `/run/secrets/token`, `web.shop.svc`.
+fn is_reference(word: &str) -> bool {
+    word.contains(['/', '.', '-'])
+        && !word.contains('+')
+        && ordinary::is_ordinary(word)
+        && !is_uid(word)
 }

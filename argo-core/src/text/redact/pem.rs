@@ -58,10 +58,16 @@ fn trim_dashes(text: &str, end: usize) -> usize {
 }
 
 fn end_without_beginning(text: &str) -> Option<usize> {
-    let end = text.find(END)?;
-    let label = end + END.len();
-    let is_key = is_private(&text[label..label + label_len(&text[label..])]);
-    (is_key && !text[..end].contains(BEGIN)).then_some(end)
+    let mut from = 0;
+    for (end, _) in text.match_indices(END) {
+        let label = end + END.len();
+        let is_key = is_private(&text[label..label + label_len(&text[label..])]);
+        if is_key && !text[from..end].contains(BEGIN) {
+            return Some(end);
+        }
+        from = label;
+    }
+    None
 }
 
 /// Returns the start of the lines of base64 before the end mark. Only the last of them may be

@@ -38,6 +38,9 @@ const TOKENS: &[&str] = &[
     "connectionstring",
 ];
 
+/// Short words that are parts of other ones, and names of secrets only by themselves.
+const SHORT_TOKENS: &[&str] = &["jwt", "otp", "pat", "psk", "pw", "pwd"];
+
 const POSSIBLE: &[&str] = &[
     "assertion",
     "auth",
@@ -47,15 +50,9 @@ const POSSIBLE: &[&str] = &[
     "cred",
     "creds",
     "hmac",
-    "jwt",
     "key",
     "nonce",
-    "otp",
     "pass",
-    "pat",
-    "psk",
-    "pw",
-    "pwd",
     "sas",
     "session",
     "sessionid",
@@ -75,6 +72,8 @@ const ABOUT: &[&str] = &[
     "dir",
     "enabled",
     "endpoint",
+    "error",
+    "exception",
     "expiration",
     "expires",
     "expiry",
@@ -87,6 +86,8 @@ const ABOUT: &[&str] = &[
     "length",
     "lifetime",
     "limit",
+    "manager",
+    "match",
     "mount",
     "name",
     "names",
@@ -96,10 +97,13 @@ const ABOUT: &[&str] = &[
     "provider",
     "ref",
     "refs",
+    "request",
     "required",
+    "review",
     "size",
     "source",
     "store",
+    "sync",
     "ttl",
     "type",
     "uri",
@@ -122,8 +126,15 @@ pub(super) fn secrecy(name: &str) -> Option<Secrecy> {
         .filter_map(|part| of_part(&part))
         .max()?;
     // The name of a Secret, or the file of a password, may be shown.
-    let is_about = ABOUT.contains(&last.as_str()) && parts.len() > 1;
+    let is_about = (ABOUT.contains(&last.as_str()) && parts.len() > 1) || is_domain(name);
     Some(if is_about { Secrecy::Possible } else { found })
+}
+
+/// True for the groups of Kubernetes: `rbac.authorization.k8s.io`.
+fn is_domain(name: &str) -> bool {
+    [".io", ".com", ".dev"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// True if one of the lists may have a name. Most words of a message leave here.
@@ -161,7 +172,7 @@ fn of_part(part: &str) -> Option<Secrecy> {
     let single = part.strip_suffix('s').filter(|_| is_plural);
     if PASSWORDS.iter().any(|name| part.ends_with(name)) {
         Some(Secrecy::Password)
-    } else if TOKENS.iter().any(|name| part.ends_with(name)) {
+    } else if TOKENS.iter().any(|name| part.ends_with(name)) || SHORT_TOKENS.contains(&part) {
         Some(Secrecy::Token)
     } else if POSSIBLE.contains(&part) || single.is_some_and(|part| of_part(part).is_some()) {
         Some(Secrecy::Possible)
@@ -203,7 +214,12 @@ mod tests {
 
     #[test]
     fn no_name_of_the_lists_leaves_early() {
-        for name in PASSWORDS.iter().chain(TOKENS).chain(POSSIBLE) {
+        for name in PASSWORDS
+            .iter()
+            .chain(TOKENS)
+            .chain(SHORT_TOKENS)
+            .chain(POSSIBLE)
+        {
             assert!(secrecy(name).is_some(), "{name}");
             assert!(secrecy(&name.to_uppercase()).is_some(), "{name}");
         }
@@ -230,6 +246,8 @@ mod tests {
             ("password_file", Some(Possible)),
             ("sig", Some(Possible)),
             ("key", Some(Possible)),
+            ("pwd", Some(Token)),
+            ("rbac.authorization.k8s.io", Some(Possible)),
             ("replicas", None),
             ("monkey", None),
             ("compass", None),

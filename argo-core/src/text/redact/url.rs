@@ -53,7 +53,7 @@ impl Url<'_> {
         };
         // A password may hold a slash: then the host seems to end before the `@`.
         within(self.authority).or_else(|| {
-            let is_password = self.port().is_some_and(|port| !is_number(port));
+            let is_password = self.port().is_some_and(|port| !is_port(port));
             is_password.then(|| within(self.end)).flatten()
         })
     }
@@ -77,8 +77,9 @@ fn is_digest(after: &str) -> bool {
         .any(|name| after.starts_with(name))
 }
 
-fn is_number(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit())
+/// True for the number of a port; a longer number is a password.
+fn is_port(text: &str) -> bool {
+    text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Cuts the user and password before the `@` of a URL, `https://user:password@host` and
@@ -100,7 +101,7 @@ fn truncated_password<'a>(url: &'a Url<'_>) -> Option<&'a str> {
     let is_last = url.text[url.authority..]
         .trim_matches(['.', '…', ' ', '"'])
         .is_empty();
-    let port = url.port().filter(|port| !is_number(port))?;
+    let port = url.port().filter(|port| !is_port(port))?;
     is_last.then_some(port)
 }
 
