@@ -599,8 +599,12 @@ fn row(name: &str, theirs: &str, ours: &str) -> String {
 
 #[test]
 fn each_form_stands_in_the_documentation() {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/kubeconfig.md");
-    let docs = std::fs::read_to_string(docs).unwrap();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    // A published crate stands alone, without the pages of the repository.
+    if !docs.is_dir() {
+        return;
+    }
+    let docs = std::fs::read_to_string(docs.join("kubeconfig.md")).unwrap();
     for form in forms() {
         assert!(
             docs.contains(&format!("| {} |", form.name)),

@@ -11,11 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use futures::{
-    FutureExt,
+    FutureExt, Stream, StreamExt,
     future::{BoxFuture, ready},
+    stream,
 };
 use http::{HeaderMap, Request, Response, StatusCode, Uri, header::PROXY_AUTHORIZATION};
+use http_body_util::{BodyExt, BodyStream, StreamBody, combinators::UnsyncBoxBody};
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use kube::{
     Client, Config,
@@ -32,12 +35,16 @@ use super::{
     user::{Impersonation, User},
 };
 
-type Answer = <legacy::Client<Dialer, Body> as Service<Request<Body>>>::Response;
+type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// The shortest time between two runs of a plugin whose tokens expire at once.
 const STALE_EVERY: Duration = Duration::from_secs(5);
 /// The time that TCP, proxy and TLS may take together; after it the connection fails.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// The time without a byte after which a request that should be answered at once fails. An
+/// API server that hangs behind a load balancer would hold a list for ever, and with it all that
+/// waits for the list.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// The time for which an answer counts that showed the credentials to be good.
 const ACCEPTED_FOR: Duration = Duration::from_secs(60);
 
@@ -53,8 +60,11 @@ pub(super) struct Target {
     pub(super) headers: HeaderMap,
     pub(super) namespace: String,
     pub(super) connect_within: Option<Duration>,
-    /// The head of an answer has to come within this time.
+    /// The head of every answer has to come within this time; by default only that of an answer
+    /// which the server does not hold open.
     pub(super) answer_within: Option<Duration>,
+    /// An answer that the server does not hold open fails after so long without a byte.
+    pub(super) silence: Duration,
 }
 
 /// A way to a cluster: connections, and the credentials for requests on them.
@@ -88,9 +98,12 @@ pub enum TransportError {
     /// The connection broke.
     #[error(transparent)]
     Http(#[from] legacy::Error),
-    /// The time that the user gave a request is over.
+    /// The time of a request is over.
     #[error("no answer within {0:?} (--request-timeout)")]
     Late(Duration),
+    /// The answer began and did not go on.
+    #[error("the answer stopped for {0:?}")]
+    Stalled(Duration),
 }
 
 impl Target {
@@ -106,6 +119,7 @@ impl Target {
             namespace: "default".to_owned(),
             connect_within: Some(CONNECT_WITHIN),
             answer_within: None,
+            silence: ANSWER_WITHIN,
         }
     }
 }
@@ -293,15 +307,17 @@ impl Transport {
             request.headers_mut().append(name, value.clone());
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        let pause = (!is_held_open(&uri)).then_some(self.target.silence);
         let answer = login.http.request(request);
-        let answer = match self.target.answer_within {
+        let answer = match self.target.answer_within.or(pause) {
             Some(within) => timeout(within, answer)
                 .await
                 .map_err(|_| TransportError::Late(within))?,
             None => answer.await,
         }?;
         log::debug!("{method} {uri}: {}", answer.status());
-        Ok(answer)
+        Ok(answer
+            .map(|body| StreamBody::new(unbroken(BodyStream::new(body), pause)).boxed_unsync()))
     }
 }
 
@@ -323,6 +339,28 @@ impl Login {
             http,
         })
     }
+}
+
+/// True for requests whose answer comes bit by bit for as long as somebody reads: watches and logs.
+fn is_held_open(uri: &Uri) -> bool {
+    let mut parameters = uri.query().unwrap_or_default().split('&');
+    let is_log = uri.path().ends_with("/log");
+    is_log || parameters.any(|parameter| matches!(parameter, "watch=true" | "watch=1"))
+}
+
+/// Returns the frames of a body; a pause that is too long is an error and the end.
+fn unbroken<Frame, E: Into<BoxError>>(
+    frames: impl Stream<Item = Result<Frame, E>> + Send + Unpin + 'static,
+    pause: Option<Duration>,
+) -> impl Stream<Item = Result<Frame, BoxError>> + Send {
+    let pause = pause.unwrap_or(Duration::MAX);
+    stream::unfold(Some(frames), move |frames| async move {
+        let mut frames = frames?;
+        match timeout(pause, frames.next()).await {
+            Ok(frame) => Some((frame?.map_err(Into::into), Some(frames))),
+            Err(_) => Some((Err(TransportError::Stalled(pause).into()), None)),
+        }
+    })
 }
 
 /// Returns the path of the pod whose log a path asks for.

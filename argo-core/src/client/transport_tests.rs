@@ -122,3 +122,58 @@ async fn the_user_may_limit_the_time_of_a_request() {
     let error = client(config).send(request).await.unwrap_err();
     assert!(error.to_string().contains("--request-timeout"), "{error}");
 }
+
+/// Takes requests and answers each with these bytes, then holds the connection open.
+async fn silent_server(answer: &'static str) -> Config {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                socket.read_buf(&mut request).await.unwrap();
+            }
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            open.push(socket);
+        }
+    });
+    Config::new(url.parse().unwrap())
+}
+
+/// Asks a server that hangs; its silence is too long after 50 ms.
+async fn text(config: Config, path: &str) -> Result<String, String> {
+    let target = Target {
+        silence: Duration::from_millis(50),
+        ..Target::from(config)
+    };
+    let client = Arc::new(Transport::new(target)).client();
+    let request = Request::get(path).body(Vec::new()).unwrap();
+    let text = client.request_text(request).await;
+    text.map_err(|error| crate::text::chain(&error))
+}
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{";
+
+#[tokio::test]
+async fn a_server_that_hangs_fails_a_list() {
+    for (answer, expected) in [("", "no answer within 50ms"), (HEAD, "stopped for 50ms")] {
+        let config = silent_server(answer).await;
+        let error = text(config, "/api/v1/pods?limit=500").await.unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_watch_or_a_log_may_be_silent() {
+    for path in [
+        "/api/v1/pods?watch=true",
+        "/api/v1/namespaces/shop/pods/web/log?follow=true",
+    ] {
+        for answer in ["", HEAD] {
+            let config = silent_server(answer).await;
+            let within = timeout(Duration::from_millis(500), text(config, path)).await;
+            assert!(within.is_err(), "{path}: {within:?}");
+        }
+    }
+}
