@@ -17,6 +17,8 @@ pub enum NoticeCode {
     NotServed,
     /// The cluster cannot be reached or refuses the credentials. It is retried.
     Unreachable,
+    /// Requests for logs have got no answer for a while. They are retried.
+    Disconnected,
     /// A resource that failed before works again.
     Restored,
     /// Lines of a log may be missing.
@@ -25,6 +27,8 @@ pub enum NoticeCode {
     InstancesLost,
     /// A log cannot be read.
     LogUnreadable,
+    /// A log is read every few seconds, since its node lets nobody follow it.
+    LogPolled,
     /// Output was left out by a limit that the user set.
     Limited,
     /// Nothing of the application was found so far.

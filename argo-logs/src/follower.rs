@@ -111,7 +111,10 @@ impl Follower {
         let is_over = self.runs.has_moved();
         match &mut self.phase {
             Phase::Idle => self.decide(now),
+            // After a failure only a run that moved is worth an earlier try: any other status
+            // would undo the growing delays.
             Phase::Pausing { wake, .. } if *wake == Wake::Any || has_changed => self.decide(now),
+            // The response goes on: it may still bring the last lines, but not for ever.
             Phase::Reading(open) if is_over => open.watchdog.run_is_over(now),
             // An answer that is awaited, or the end of the response, decides later.
             _ => {}
@@ -130,8 +133,10 @@ impl Follower {
     pub fn no_answer(&mut self, error: &str, now: Duration) {
         if matches!(self.phase, Phase::Asking) {
             log::debug!("{} {}: {error}", self.config.pod, self.config.container);
-            let delay = self.retry.delay(now).max(Duration::from_millis(500));
-            self.pause(now + delay, Wake::Any);
+            let (report, delay) = self.retry.lost(error, now);
+            self.report_all(report);
+            // A first retry may come at once, but not to a server that does not answer.
+            self.pause(now + delay.max(Duration::from_millis(500)), Wake::Any);
         }
     }
 
@@ -139,6 +144,7 @@ impl Follower {
     pub fn opened(&mut self, date: Option<Timestamp>, now: Duration) {
         if let Some(open) = self.phase.open_mut() {
             open.begin(date, self.printed.window().newest(), now);
+            self.retry.answered();
             if self.reports.restore() {
                 self.report(&Report::Restored);
             }
@@ -212,12 +218,13 @@ impl Follower {
         if self.phase.is_done() || self.finishing.is_some() {
             return;
         }
+        // Another request would bring another refusal, which is reported already.
         if self.reports.is_forbidden() {
             return self.done();
         }
         self.finishing = Some(now + LAST_READ);
         if let Some(open) = self.phase.open() {
-            // A read that does not follow ends by itself.
+            // A read that does not follow ends by itself, within the time for the last read.
             if !open.params.follow {
                 return;
             }
@@ -243,6 +250,7 @@ impl Follower {
     /// Chooses the next step while no response is open.
     fn decide(&mut self, now: Duration) {
         self.phase = Phase::Idle;
+        // First, since runs of a pod that is gone cannot be read, complete or not.
         if self.runs.pod_is_gone() {
             return self.pod_is_gone();
         }
@@ -299,6 +307,8 @@ impl Follower {
         run.begin_response(checkpoint);
         let (looked_at, last_words) = (run.looked_at, run.last_words());
         let started = run.run.started_at.filter(|_| run.tail.is_none()).map(nanos);
+        // A follow has no end of its own: at the end of the deploy only a plain read has one, and
+        // a node that does not let anybody follow ends each follow at once.
         let can_follow = !self.retry.is_polling() && self.finishing.is_none();
         let follow = can_follow && !run.has_ended();
         let Some(mut request) = self.request(follow) else {
@@ -352,6 +362,7 @@ impl Follower {
         // A message instead of the log tells nothing of the run, unless it ends a follow.
         let is_void = message.is_some() && open.reader.lines() == 0 && !(is_gone && follow);
         self.count(open, is_void, now);
+        // Held, since the next response may bring the lines and fill the gap.
         if was_rotated {
             self.hold(Gap::without_times(false));
         }
@@ -368,6 +379,7 @@ impl Follower {
         match (end, message) {
             (End::Refused(refused), _) => self.refused(&refused, now),
             (End::Lost(error), None) => self.failed(Failure::Lost(&error), now),
+            // The one read after the end of the deploy is not repeated, whatever it brought.
             _ if self.finishing.is_some() => self.read_last(now),
             (_, Some((message, text))) => self.failed(Failure::Message(message, &text), now),
             (End::Clean, None) if follow => {
@@ -480,6 +492,7 @@ impl Follower {
     /// Drops a response of which nothing is to be expected any more.
     fn break_off(&mut self, now: Duration) {
         self.actions.push_back(Action::Close);
+        // One early look for a run: the next response must not be doubted early as well.
         let mut looked_at = None;
         if let Some(open) = self.phase.take_open() {
             looked_at = open.watchdog.is_early().then_some(now);
@@ -545,6 +558,7 @@ impl Follower {
     }
 
     fn ask(&mut self, now: Duration) {
+        // At the end of the deploy there is no time to ask the pod first.
         if self.finishing.is_some() {
             return self.decide(now);
         }

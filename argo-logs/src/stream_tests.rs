@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -29,6 +29,8 @@ struct Cluster {
     answers: Semaphore,
     waiting: watch::Sender<usize>,
     bodies: Arc<AtomicUsize>,
+    /// Nothing can be reached.
+    is_down: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -79,6 +81,7 @@ impl Cluster {
             answers: Semaphore::new(Semaphore::MAX_PERMITS),
             waiting: watch::Sender::new(0),
             bodies: Arc::default(),
+            is_down: AtomicBool::new(false),
         })
     }
 
@@ -202,6 +205,9 @@ impl Drop for Guard {
 impl LogSource for Arc<Cluster> {
     async fn open(&self, pod: &ObjectRef, params: &OpenParams) -> Result<LogResponse, OpenError> {
         let name = pod.name.to_string();
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(OpenError::Lost("connection refused".to_owned()));
+        }
         self.opened
             .lock()
             .unwrap()
@@ -223,6 +229,9 @@ impl LogSource for Arc<Cluster> {
     }
 
     async fn pod(&self, pod: &ObjectRef) -> Result<Option<Pod>, AskError> {
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(AskError("connection refused".to_owned()));
+        }
         Ok(self.get(&pod.name).map(|found| found.pod(&pod.name)))
     }
 }
@@ -291,6 +300,30 @@ async fn a_connection_that_breaks_again_and_again_loses_and_repeats_nothing() {
     let expected: Vec<_> = (0..20).map(|n| format!("web/{n}")).collect();
     assert_eq!(take(&mut stream, 20).await, expected);
     assert!(cluster.opened() > 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_stays_lost_is_one_notice_and_its_return_another() {
+    let cluster = Cluster::new();
+    let (feed, pods) = pods();
+    for name in ["web-1", "web-2"] {
+        cluster.write(name, 0..5);
+        cluster.change(name, |pod| pod.breaks_after = Some(5));
+        feed.unbounded_send(cluster.event(name)).unwrap();
+    }
+    let mut stream = cluster.stream(pods);
+    take(&mut stream, 10).await;
+    cluster.is_down.store(true, Ordering::Relaxed);
+    let lost = Instant::now();
+    assert_eq!(
+        take(&mut stream, 1).await,
+        ["the logs cannot be read now: connection refused"]
+    );
+    assert!((30..60).contains(&lost.elapsed().as_secs()));
+    let more = tokio::time::timeout(Duration::from_secs(600), stream.next()).await;
+    assert!(more.is_err(), "{more:?}");
+    cluster.is_down.store(false, Ordering::Relaxed);
+    assert_eq!(take(&mut stream, 1).await, ["the logs can be read again"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
 //! Merges the notices about logs that a node does not give: one a node, not one a container.
+//! A lost connection to the API server concerns every log and is one notice.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -21,6 +22,8 @@ const NAMED: usize = 5;
 /// 401 or 500 on as its own. Then every log of the node fails alike.
 #[derive(Debug, Default)]
 pub(crate) struct UnreachableLogs {
+    /// Containers whose requests get no answer at all.
+    lost: Reported<(), (Arc<str>, String)>,
     reported: Reported<Arc<str>, (Arc<str>, String)>,
     /// Nodes whose logs are known to be polled.
     polled: HashSet<Arc<str>>,
@@ -50,17 +53,28 @@ impl UnreachableLogs {
         let (Some(pod), Some(container)) = (&notice.object, &notice.container) else {
             return Some(notice);
         };
+        let key = (Arc::clone(&pod.uid), container.clone());
+        match notice.code {
+            NoticeCode::Disconnected => {
+                let is_first = self.lost.failed(&(), key);
+                return is_first.then(|| disconnected(&notice.message));
+            }
+            NoticeCode::Restored => match self.lost.works(&(), key.clone()) {
+                Recovery::First => return Some(reconnected()),
+                Recovery::Repeated => return None,
+                Recovery::Unrelated => {}
+            },
+            _ => {}
+        }
         let Some(node) = self.nodes.get(&pod.uid) else {
             return Some(notice);
         };
-        let key = (Arc::clone(&pod.uid), container.clone());
         match notice.code {
             NoticeCode::Unreachable => {
                 let is_first = self.reported.failed(node, key);
                 is_first.then(|| unreachable(node, &notice.message))
             }
-            // A follower's only notice without a code of its own: the log is polled.
-            NoticeCode::Other => {
+            NoticeCode::LogPolled => {
                 let is_first = self.polled.insert(Arc::clone(node));
                 is_first.then(|| polled(node, &notice.message))
             }
@@ -129,7 +143,17 @@ fn unreachable(node: &str, message: &str) -> Notice {
 
 fn polled(node: &str, message: &str) -> Notice {
     let message = format!("logs of node {node}: {message}");
-    Notice::new(NoticeCode::Other, Level::Info, message)
+    Notice::new(NoticeCode::LogPolled, Level::Info, message)
+}
+
+fn disconnected(message: &str) -> Notice {
+    let message = message.replace("the log cannot", "the logs cannot");
+    Notice::new(NoticeCode::Disconnected, Level::Warning, message)
+}
+
+fn reconnected() -> Notice {
+    let message = "the logs can be read again";
+    Notice::new(NoticeCode::Restored, Level::Info, message)
 }
 
 fn restored(node: &str) -> Notice {
@@ -193,13 +217,31 @@ mod tests {
             "logs of node one can be read again"
         );
         assert_eq!(merge(NoticeCode::Restored, "a", "app"), None);
-        assert!(merge(NoticeCode::Other, "a", "app").is_some());
+        assert!(merge(NoticeCode::LogPolled, "a", "app").is_some());
         assert_eq!(
-            merge(NoticeCode::Other, "b", "app"),
+            merge(NoticeCode::LogPolled, "b", "app"),
             None,
             "of the same node"
         );
         assert!(merge(NoticeCode::LinesMissing, "a", "app").is_some());
+    }
+
+    #[test]
+    fn a_lost_connection_is_one_notice_for_all_nodes() {
+        let mut logs = UnreachableLogs::default();
+        logs.pod(&pod("a", "one"));
+        let mut merge = |code, pod| {
+            let merged = logs.merge(notice(code, pod, "app"));
+            merged.map(|notice| (notice.code, notice.message))
+        };
+        let (code, message) = merge(NoticeCode::Disconnected, "a").unwrap();
+        assert_eq!(code, NoticeCode::Disconnected);
+        assert_eq!(message, "the logs cannot be read now: No agent available");
+        assert_eq!(merge(NoticeCode::Disconnected, "b"), None);
+        let (_, message) = merge(NoticeCode::Restored, "b").unwrap();
+        assert_eq!(message, "the logs can be read again");
+        assert_eq!(merge(NoticeCode::Restored, "a"), None);
+        assert!(merge(NoticeCode::Disconnected, "a").is_some());
     }
 
     #[test]

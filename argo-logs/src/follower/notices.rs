@@ -49,6 +49,8 @@ pub(super) enum Trouble {
     Unauthorized,
     Forbidden,
     Unavailable,
+    /// The API server cannot be reached.
+    Lost,
     Unreadable,
     Polling,
 }
@@ -73,7 +75,7 @@ impl Reports {
 
     /// True while a report says that the log cannot be read at the moment.
     fn is_unreachable(&self) -> bool {
-        [Trouble::Unavailable, Trouble::Unauthorized]
+        [Trouble::Unavailable, Trouble::Unauthorized, Trouble::Lost]
             .iter()
             .any(|trouble| self.reported.contains(trouble))
     }
@@ -110,6 +112,7 @@ impl Reports {
         let over = [
             Trouble::Unavailable,
             Trouble::Unauthorized,
+            Trouble::Lost,
             Trouble::Forbidden,
         ];
         let before = self.reported.len();
@@ -170,7 +173,8 @@ impl Trouble {
             Self::Unauthorized | Self::Unavailable => (NoticeCode::Unreachable, Level::Warning),
             Self::Forbidden => (NoticeCode::Forbidden, Level::Warning),
             Self::Unreadable => (NoticeCode::LogUnreadable, Level::Warning),
-            Self::Polling => (NoticeCode::Other, Level::Info),
+            Self::Lost => (NoticeCode::Disconnected, Level::Warning),
+            Self::Polling => (NoticeCode::LogPolled, Level::Info),
         }
     }
 
@@ -180,7 +184,7 @@ impl Trouble {
         match self {
             Self::Waiting if text.is_empty() => "the pod has no node yet".to_owned(),
             Self::Waiting => text.into_owned(),
-            Self::Unauthorized | Self::Unavailable => {
+            Self::Unauthorized | Self::Unavailable | Self::Lost => {
                 format!("the log cannot be read now: {text}")
             }
             Self::Forbidden => format!("reading the log is forbidden: {text}"),
@@ -309,7 +313,7 @@ mod tests {
 
     #[test]
     fn the_end_of_an_unreachable_log_is_worth_no_second_notice() {
-        for trouble in [Trouble::Unavailable, Trouble::Unauthorized] {
+        for trouble in [Trouble::Unavailable, Trouble::Unauthorized, Trouble::Lost] {
             let mut reports = reports();
             assert!(reports.notice(&Report::EndUnread).is_some());
             let unreachable = Report::Trouble(trouble, "no".to_owned());

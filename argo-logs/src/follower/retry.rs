@@ -45,6 +45,9 @@ const TROUBLE: u32 = 5;
 /// Failures in a row are reported after this time at the latest: a node that is down takes
 /// half a minute for each.
 const LONG: Duration = Duration::from_secs(20);
+/// A lost connection is reported after this time; most come back at once, and the tracker
+/// reports the loss of the API server by itself.
+const LOST: Duration = Duration::from_secs(30);
 /// A run that the kubelet denies this often in a row is lost.
 const DENIALS: u32 = 3;
 
@@ -82,6 +85,8 @@ pub(super) struct Retry {
     backoff: Backoff,
     /// The time of the first failure since the log last worked.
     failing_since: Option<Duration>,
+    /// The time of the first request without an answer since a response last began.
+    lost_since: Option<Duration>,
     /// Answers in a row that deny the present run.
     denials: u32,
     /// Answers in a row that the log is not available.
@@ -125,6 +130,7 @@ impl Retry {
         Self {
             backoff: Backoff::new(FIRST, SLOWEST, seed),
             failing_since: None,
+            lost_since: None,
             denials: 0,
             outages: 0,
             messages: 0,
@@ -171,6 +177,20 @@ impl Retry {
         }
     }
 
+    /// Nothing came back. Returns the delay before the next try, and a report once that has
+    /// gone on for long.
+    pub(super) fn lost(&mut self, error: &str, now: Duration) -> (Option<Report>, Duration) {
+        let since = *self.lost_since.get_or_insert(now);
+        let is_long = now >= since + LOST;
+        let report = is_long.then(|| Report::Trouble(Trouble::Lost, error.to_owned()));
+        (report, self.delay(now))
+    }
+
+    /// A response begins. One that breaks off soon has not worked, but there is a connection.
+    pub(super) fn answered(&mut self) {
+        self.lost_since = None;
+    }
+
     /// Begins anew: a response has worked.
     pub(super) fn worked(&mut self) {
         self.backoff.reset();
@@ -190,10 +210,14 @@ impl Retry {
         runs: &Runs,
         now: Duration,
     ) -> (Option<Report>, Next) {
+        if !matches!(failure, Failure::Lost(_)) {
+            self.answered();
+        }
         match failure {
             Failure::Lost(error) => {
                 log::debug!("a log broke off: {error}");
-                (None, Next::Ask(self.delay(now)))
+                let (report, delay) = self.lost(error, now);
+                (report, Next::Ask(delay))
             }
             Failure::Message(KubeletMessage::Removed, _) => (None, self.denied(runs)),
             Failure::Message(KubeletMessage::NoWatches, text) => {
@@ -343,6 +367,22 @@ mod tests {
         assert_eq!(secs([false, false, false, false, true])[4], 6.0);
         let mut polling = Polling::growing(POLLING, POLLING);
         assert_eq!([polling.next(true), polling.next(false)], [POLLING; 2]);
+    }
+
+    #[test]
+    fn a_lost_connection_is_reported_after_half_a_minute() {
+        let (mut retry, runs) = (Retry::new(7), Runs::default());
+        let mut said = |seconds| {
+            let lost = Failure::Lost("connection refused");
+            let after = retry.after(lost, &runs, Duration::from_secs(seconds));
+            after.0.is_some()
+        };
+        assert_eq!(
+            [said(5), said(20), said(34), said(35)],
+            [false, false, false, true]
+        );
+        retry.answered();
+        assert!(retry.lost("refused", Duration::from_secs(90)).0.is_none());
     }
 
     #[test]

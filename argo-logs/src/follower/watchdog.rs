@@ -124,6 +124,7 @@ impl Watchdog {
             return;
         }
         self.is_over = true;
+        // Bytes from before tell nothing of whether the rest is on its way.
         self.has_heard = false;
         if self.look != Look::Taken {
             self.look = Look::Off;

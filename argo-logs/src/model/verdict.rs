@@ -46,7 +46,9 @@ impl Verdict {
         match notice.code {
             NoticeCode::LinesMissing | NoticeCode::InstancesLost => {}
             // Nothing is said of the end of a log that cannot be read since that notice.
-            NoticeCode::Unreachable => return self.is_unreachable = true,
+            NoticeCode::Unreachable | NoticeCode::Disconnected => {
+                return self.is_unreachable = true;
+            }
             NoticeCode::Restored => return self.is_unreachable = false,
             _ => return,
         }

@@ -66,7 +66,11 @@ fn tries_slow_down_and_go_fast_again_after_a_line() {
     let mut last = Duration::ZERO;
     for n in 0..8 {
         story.answer(running());
-        assert_eq!(story.lost(), [""; 0], "{n}");
+        let told = story.lost();
+        assert!(
+            told.iter().all(|told| told == "! Disconnected"),
+            "{n}: {told:?}"
+        );
         let delay = story.follower.deadline().unwrap() - story.now;
         assert!(
             delay > last / 2 && delay <= Duration::from_secs(15),
@@ -102,4 +106,36 @@ fn a_pod_that_cannot_be_asked_is_asked_again() {
             .iter()
             .any(|notice| notice.code == NoticeCode::LinesMissing)
     );
+}
+
+#[test]
+fn a_connection_that_stays_lost_is_reported_once_and_so_is_its_return() {
+    let mut story = reading();
+    assert_eq!(story.lost(), ["ask"]);
+    let mut told = Vec::new();
+    while story.now < Duration::from_secs(300) {
+        story.follower.no_answer("connection refused", story.now);
+        told.extend(story.told());
+        told.extend(story.wait());
+    }
+    told.retain(|told| told != "ask");
+    assert_eq!(told, ["! Disconnected"]);
+    story.answer(running());
+    assert_eq!(story.bytes(TWO)[0], "! Restored");
+}
+
+#[test]
+fn a_connection_that_comes_back_soon_is_not_reported() {
+    let mut story = reading();
+    for _ in 0..20 {
+        story.lost();
+        story.now += Duration::from_secs(10);
+        story.follower.timer(story.now);
+        story.answer(running());
+        story.bytes(TWO);
+        story.now += Duration::from_secs(10);
+    }
+    let told = story.notices.iter().map(|notice| notice.code);
+    assert!(!told.clone().any(|code| code == NoticeCode::Disconnected));
+    assert!(!told.clone().any(|code| code == NoticeCode::Restored));
 }

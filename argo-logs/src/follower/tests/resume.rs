@@ -165,7 +165,7 @@ fn a_rotation_before_the_last_line_shown_lost_nothing() {
 fn a_node_without_inotify_is_polled() {
     let mut story = reading();
     story.bytes("failed to create fsnotify watcher: too many open files");
-    assert_eq!(story.end(End::Clean), ["! Other"]);
+    assert_eq!(story.end(End::Clean), ["! LogPolled"]);
     for _ in 0..2 {
         assert_eq!(story.wait(), ["ask"]);
         assert_eq!(story.answer(running()), ["open since 2026-11-24T00:01:06Z"]);
