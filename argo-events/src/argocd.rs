@@ -27,7 +27,7 @@ use tokio::{
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use self::polling::{Due, Polling};
-use crate::{Event, EventSource, Scope};
+use crate::{Event, EventScope, EventSource};
 
 /// Lists at one time.
 const CONCURRENT: usize = 3;
@@ -53,7 +53,7 @@ struct Watches {
 
 #[derive(Debug)]
 struct Watch {
-    scope: Scope,
+    scope: EventScope,
     sender: UnboundedSender<WatchEvent<Event>>,
     is_synced: bool,
     is_degraded: bool,
@@ -70,7 +70,7 @@ impl ArgocdEvents {
 }
 
 impl EventSource for ArgocdEvents {
-    fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>> {
+    fn watch(&self, scope: &EventScope) -> BoxStream<'static, WatchEvent<Event>> {
         let (sender, events) = mpsc::unbounded_channel();
         let _ = sender.send(WatchEvent::Restarted);
         let mut watches = lock(&self.watches);
@@ -98,7 +98,7 @@ fn lock(watches: &Mutex<Watches>) -> MutexGuard<'_, Watches> {
 
 impl Watches {
     /// Returns the scopes; `None` once nobody listens any more.
-    fn scopes(&mut self) -> Option<BTreeSet<Scope>> {
+    fn scopes(&mut self) -> Option<BTreeSet<EventScope>> {
         self.open.retain(|watch| !watch.sender.is_closed());
         self.is_polled = !self.open.is_empty();
         let scopes = self.open.iter().map(|watch| watch.scope.clone());

@@ -155,11 +155,11 @@ const MESSAGES: &[(&str, &str, Level)] = &[
 
 /// Levels chosen by the user for certain reasons.
 #[derive(Clone, Debug, Default)]
-pub struct Overrides {
+pub struct LevelOverrides {
     levels: HashMap<String, Level>,
 }
 
-impl Overrides {
+impl LevelOverrides {
     /// Sets the level of a reason.
     pub fn set(&mut self, reason: &str, level: Level) {
         self.levels.insert(reason.to_ascii_lowercase(), level);
@@ -171,7 +171,7 @@ impl Overrides {
     }
 }
 
-impl Extend<LevelOverride> for Overrides {
+impl Extend<LevelOverride> for LevelOverrides {
     fn extend<T: IntoIterator<Item = LevelOverride>>(&mut self, overrides: T) {
         for LevelOverride { reason, level } in overrides {
             self.set(&reason, level);
@@ -179,7 +179,7 @@ impl Extend<LevelOverride> for Overrides {
     }
 }
 
-impl FromIterator<LevelOverride> for Overrides {
+impl FromIterator<LevelOverride> for LevelOverrides {
     fn from_iter<T: IntoIterator<Item = LevelOverride>>(overrides: T) -> Self {
         let mut all = Self::default();
         all.extend(overrides);
@@ -233,7 +233,7 @@ impl FromStr for LevelOverride {
 
 /// Returns the level of an event: the user's choice, else by the message, else by the reason,
 /// else (for an unknown reason) by the type.
-pub fn level(type_: &str, reason: &str, message: &str, overrides: &Overrides) -> Level {
+pub fn level(type_: &str, reason: &str, message: &str, overrides: &LevelOverrides) -> Level {
     chosen(reason, overrides)
         .or_else(|| by_message(reason, message))
         .or_else(|| by_reason(reason))
@@ -243,7 +243,7 @@ pub fn level(type_: &str, reason: &str, message: &str, overrides: &Overrides) ->
         })
 }
 
-fn chosen(reason: &str, overrides: &Overrides) -> Option<Level> {
+fn chosen(reason: &str, overrides: &LevelOverrides) -> Option<Level> {
     if overrides.levels.is_empty() {
         return None;
     }
@@ -316,7 +316,7 @@ mod tests {
     use super::*;
 
     fn plain(type_: &str, reason: &str, message: &str) -> Level {
-        level(type_, reason, message, &Overrides::default())
+        level(type_, reason, message, &LevelOverrides::default())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::Overrides;
+use crate::LevelOverrides;
 
 /// Settings of an [`EventStream`](crate::EventStream) or a [`snapshot`](crate::snapshot()).
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct EventConfig {
     /// [`before_start`](crate::EventRecord::before_start). Default now.
     pub since: Timestamp,
     /// Levels that replace the built-in ones. Default none.
-    pub overrides: Overrides,
+    pub overrides: LevelOverrides,
     /// An event that repeats is reported again after this time at the earliest; repeats in
     /// between are counted. Default one minute.
     pub repeat_after: Duration,
@@ -30,7 +30,7 @@ impl Default for EventConfig {
     fn default() -> Self {
         Self {
             since: Timestamp::now(),
-            overrides: Overrides::default(),
+            overrides: LevelOverrides::default(),
             repeat_after: Duration::from_secs(60),
             wait: Duration::from_secs(30),
             max_pending: 4096,
@@ -48,7 +48,7 @@ impl EventConfig {
 
     /// Sets [`overrides`](Self::overrides).
     #[must_use]
-    pub fn overrides(mut self, overrides: Overrides) -> Self {
+    pub fn overrides(mut self, overrides: LevelOverrides) -> Self {
         self.overrides = overrides;
         self
     }

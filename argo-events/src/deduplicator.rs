@@ -8,7 +8,7 @@ use std::{
 
 use argo_core::text::similar;
 
-use crate::{EventRecord, Scope, classify};
+use crate::{EventRecord, EventScope, classify};
 
 /// An event as one list or one watch message shows it.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Observation {
     /// The count in the event.
     pub count: u32,
     /// The watch that showed it.
-    pub scope: Scope,
+    pub scope: EventScope,
     /// The record to report if the event is new or a repeat.
     pub record: EventRecord,
 }
@@ -42,7 +42,7 @@ pub struct Deduplicator {
     groups: HashMap<Arc<GroupKey>, Group>,
     held: BTreeMap<(Duration, u64), Arc<GroupKey>>,
     holds: u64,
-    lists: HashMap<Scope, u64>,
+    lists: HashMap<EventScope, u64>,
 }
 
 /// The last observation of an event.
@@ -51,7 +51,7 @@ struct Member {
     resource_version: Arc<str>,
     count: u32,
     time: jiff::Timestamp,
-    scope: Scope,
+    scope: EventScope,
     /// Number of the list of the scope in or after which it was last observed.
     list: u64,
     group: Arc<GroupKey>,
@@ -103,7 +103,7 @@ impl Deduplicator {
 
     /// Records that an event was listed again. Returns false if the event is new or newer,
     /// and is to be [admitted](Self::admit).
-    pub fn is_known(&mut self, uid: &str, resource_version: &str, scope: &Scope) -> bool {
+    pub fn is_known(&mut self, uid: &str, resource_version: &str, scope: &EventScope) -> bool {
         let list = self.list(scope);
         let Some(member) = self.members.get_mut(uid) else {
             return false;
@@ -242,12 +242,12 @@ impl Deduplicator {
     }
 
     /// Starts a list of a scope.
-    pub fn restarted(&mut self, scope: &Scope) {
+    pub fn restarted(&mut self, scope: &EventScope) {
         *self.lists.entry(scope.clone()).or_default() += 1;
     }
 
     /// Completes a list of a scope, and forgets the events that were not in it.
-    pub fn synced(&mut self, scope: &Scope) {
+    pub fn synced(&mut self, scope: &EventScope) {
         let list = self.list(scope);
         let gone: Vec<_> = self
             .members
@@ -280,7 +280,7 @@ impl Deduplicator {
         held.into_iter().map(|(_, record)| record).collect()
     }
 
-    fn list(&self, scope: &Scope) -> u64 {
+    fn list(&self, scope: &EventScope) -> u64 {
         self.lists.get(scope).copied().unwrap_or_default()
     }
 }

@@ -8,8 +8,8 @@ use super::*;
 
 const REPEAT_AFTER: u64 = 60;
 
-fn scope() -> Scope {
-    Scope {
+fn scope() -> EventScope {
+    EventScope {
         namespace: "s01".into(),
         applications: false,
         fields: None,

@@ -14,7 +14,7 @@ use argo_core::{
 use jiff::Timestamp;
 
 use crate::{
-    Event, EventConfig, EventItem, EventRecord, Overrides, Scope, classify,
+    Event, EventConfig, EventItem, EventRecord, EventScope, LevelOverrides, classify,
     deduplicator::{Deduplicator, Observation},
     objects::{Known, Objects},
     occurrence::{self, whole_second},
@@ -30,11 +30,11 @@ use crate::{
 #[derive(Debug)]
 pub struct Follower {
     since: Timestamp,
-    overrides: Overrides,
+    overrides: LevelOverrides,
     objects: Objects,
-    pending: PendingEvents<(Scope, Event)>,
+    pending: PendingEvents<(EventScope, Event)>,
     deduplicator: Deduplicator,
-    degraded: Reported<Scope>,
+    degraded: Reported<EventScope>,
     items: VecDeque<EventItem>,
 }
 
@@ -74,7 +74,7 @@ impl Follower {
     }
 
     /// Takes a message of the watch of a scope.
-    pub fn watched(&mut self, scope: &Scope, event: WatchEvent<Event>, now: Duration) {
+    pub fn watched(&mut self, scope: &EventScope, event: WatchEvent<Event>, now: Duration) {
         self.tick(now);
         match event {
             WatchEvent::Applied(event) => self.observed(scope, event, now),
@@ -86,7 +86,7 @@ impl Follower {
         }
     }
 
-    fn observed(&mut self, scope: &Scope, event: Event, now: Duration) {
+    fn observed(&mut self, scope: &EventScope, event: Event, now: Duration) {
         if event.object_uid().is_empty() {
             // Nothing could be tracked by it.
             return;
@@ -152,13 +152,13 @@ impl Follower {
         }
     }
 
-    fn degraded(&mut self, scope: &Scope, degraded: &Degraded) {
+    fn degraded(&mut self, scope: &EventScope, degraded: &Degraded) {
         self.degraded.failed(scope, ());
         self.items
             .push_back(EventItem::Notice(notice(scope, degraded)));
     }
 
-    fn restored(&mut self, scope: &Scope) {
+    fn restored(&mut self, scope: &EventScope) {
         if self.degraded.works(scope, ()) == Recovery::First {
             let message = format!(
                 "events in namespace \"{}\" can be read again",
@@ -194,7 +194,7 @@ impl Follower {
     }
 
     /// Returns the scopes to watch now; watches of all others can be closed.
-    pub fn scopes(&self) -> BTreeSet<Scope> {
+    pub fn scopes(&self) -> BTreeSet<EventScope> {
         self.objects.scopes()
     }
 
@@ -206,7 +206,7 @@ impl Follower {
 
 /// Maps a failing watch to a notice. A lost connection is a detail here, because the tracker
 /// of the objects reports it.
-fn notice(scope: &Scope, degraded: &Degraded) -> Notice {
+fn notice(scope: &EventScope, degraded: &Degraded) -> Notice {
     let (code, level, why) = match degraded.reason {
         DegradedReason::Forbidden => (NoticeCode::Forbidden, Level::Warning, "not allowed to"),
         DegradedReason::NotServed => (

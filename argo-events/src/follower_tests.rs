@@ -13,8 +13,8 @@ fn event() -> Event {
     serde_json::from_value(event).unwrap()
 }
 
-fn scope() -> Scope {
-    Scope {
+fn scope() -> EventScope {
+    EventScope {
         namespace: "s".into(),
         applications: false,
         fields: None,

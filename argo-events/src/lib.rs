@@ -71,10 +71,10 @@ mod stream;
 
 #[cfg(feature = "argocd-api")]
 pub use argocd::ArgocdEvents;
-pub use classify::{LevelOverride, Overrides, ParseLevelOverrideError, level};
+pub use classify::{LevelOverride, LevelOverrides, ParseLevelOverrideError, level};
 pub use config::EventConfig;
 pub use event::{Event, InvolvedObject, Series, Source};
 pub use record::{EventItem, EventRecord};
 pub use snapshot::snapshot;
-pub use source::{ClusterEvents, EventSource, Scope};
+pub use source::{ClusterEvents, EventScope, EventSource};
 pub use stream::EventStream;

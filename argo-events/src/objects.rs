@@ -8,7 +8,7 @@ use std::{
 
 use argo_core::{ObjectRef, Tracked};
 
-use crate::Scope;
+use crate::EventScope;
 
 /// A tracked object, kept for as long as events of it may arrive.
 #[derive(Clone, Debug)]
@@ -101,21 +101,21 @@ impl Objects {
     }
 
     /// Returns the scopes to watch.
-    pub(crate) fn scopes(&self) -> BTreeSet<Scope> {
+    pub(crate) fn scopes(&self) -> BTreeSet<EventScope> {
         let mut scopes = BTreeSet::new();
         for (name, namespace) in &self.namespaces {
             // One watch of the whole namespace shows the Applications too, unless they are
             // on another cluster.
             let mixed = namespace.others > 0 && !self.is_split;
             if !namespace.applications.is_empty() && !mixed {
-                scopes.insert(Scope {
+                scopes.insert(EventScope {
                     namespace: Arc::clone(name),
                     applications: true,
                     fields: Some(fields(&namespace.applications)),
                 });
             }
             if namespace.others > 0 {
-                scopes.insert(Scope {
+                scopes.insert(EventScope {
                     namespace: Arc::clone(name),
                     applications: false,
                     fields: None,

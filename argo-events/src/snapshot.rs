@@ -5,7 +5,7 @@ use std::time::Duration;
 use argo_core::{Level, TrackEvent, WatchEvent};
 use futures::{StreamExt, future::join_all};
 
-use crate::{Event, EventConfig, EventItem, EventSource, Scope, follower::Follower};
+use crate::{Event, EventConfig, EventItem, EventScope, EventSource, follower::Follower};
 
 /// Lists the events that exist now of the objects that `tracked` reports, and does not wait
 /// for more.
@@ -42,7 +42,10 @@ pub async fn snapshot<'a>(
 }
 
 /// Watches a scope until its list is complete or has failed.
-async fn list(source: &impl EventSource, scope: Scope) -> (Scope, Vec<WatchEvent<Event>>) {
+async fn list(
+    source: &impl EventSource,
+    scope: EventScope,
+) -> (EventScope, Vec<WatchEvent<Event>>) {
     let mut watch = source.watch(&scope);
     let mut events = Vec::new();
     while let Some(event) = watch.next().await {

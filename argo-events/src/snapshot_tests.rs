@@ -48,7 +48,7 @@ struct Canned {
 }
 
 impl EventSource for Canned {
-    fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>> {
+    fn watch(&self, scope: &EventScope) -> BoxStream<'static, WatchEvent<Event>> {
         let answer = match (&*scope.namespace, scope.applications) {
             ("shop", false) => vec![
                 WatchEvent::Restarted,

@@ -10,7 +10,7 @@ use crate::Event;
 
 /// The events that one watch covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Scope {
+pub struct EventScope {
     /// The namespace.
     pub namespace: Arc<str>,
     /// True if only events of Applications are wanted.
@@ -22,7 +22,7 @@ pub struct Scope {
 /// A source of events. [`ClusterEvents`] is one; tests bring another.
 pub trait EventSource: Send + Sync {
     /// Watches a scope. The stream never ends and reports failures as items.
-    fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>>;
+    fn watch(&self, scope: &EventScope) -> BoxStream<'static, WatchEvent<Event>>;
 
     /// True if Applications live on another cluster than the objects that they deploy, so
     /// that a namespace of one name is two namespaces.
@@ -32,7 +32,7 @@ pub trait EventSource: Send + Sync {
 }
 
 impl<S: EventSource + ?Sized> EventSource for Arc<S> {
-    fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>> {
+    fn watch(&self, scope: &EventScope) -> BoxStream<'static, WatchEvent<Event>> {
         (**self).watch(scope)
     }
 
@@ -69,7 +69,7 @@ impl ClusterEvents {
         self
     }
 
-    fn client(&self, scope: &Scope) -> &Client {
+    fn client(&self, scope: &EventScope) -> &Client {
         match &self.applications {
             Some(applications) if scope.applications => applications,
             _ => &self.workloads,
@@ -84,7 +84,7 @@ impl From<Connection> for ClusterEvents {
 }
 
 impl EventSource for ClusterEvents {
-    fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>> {
+    fn watch(&self, scope: &EventScope) -> BoxStream<'static, WatchEvent<Event>> {
         let config = WatchConfig {
             fields: scope.fields.as_deref().map(str::to_owned),
             seed: seed(scope),

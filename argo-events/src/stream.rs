@@ -15,7 +15,7 @@ use futures::{
 use tokio::time::Instant;
 use tokio_stream::StreamMap;
 
-use crate::{Event, EventConfig, EventItem, EventSource, Scope, follower::Follower};
+use crate::{Event, EventConfig, EventItem, EventScope, EventSource, follower::Follower};
 
 /// The first watch is opened this long after the first object at the latest, even if the
 /// tracker has not reported [`Synced`](TrackEvent::Synced). A namespace can hold thousands
@@ -77,7 +77,7 @@ struct Running {
     follower: Follower,
     tracked: Fuse<BoxStream<'static, TrackEvent>>,
     source: Box<dyn EventSource>,
-    watches: StreamMap<Scope, BoxStream<'static, WatchEvent<Event>>>,
+    watches: StreamMap<EventScope, BoxStream<'static, WatchEvent<Event>>>,
     hold: Hold,
     started: Instant,
 }
@@ -95,7 +95,7 @@ enum Hold {
 
 enum Input {
     Tracked(Option<TrackEvent>),
-    Watched(Scope, WatchEvent<Event>),
+    Watched(EventScope, WatchEvent<Event>),
     Tick,
 }
 
@@ -161,7 +161,7 @@ impl Running {
         if self.hold != Hold::Over {
             return;
         }
-        let is_unwanted = |scope: &&Scope| !wanted.contains(scope);
+        let is_unwanted = |scope: &&EventScope| !wanted.contains(scope);
         let closed: Vec<_> = self.watches.keys().filter(is_unwanted).cloned().collect();
         for scope in closed {
             log::debug!("no longer watching events in {}", scope.namespace);

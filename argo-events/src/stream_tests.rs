@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    ClusterEvents, Event, EventConfig, EventItem, EventRecord, EventSource, EventStream, Scope,
+    ClusterEvents, Event, EventConfig, EventItem, EventRecord, EventScope, EventSource, EventStream,
 };
 use argo_core::{
     GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent, client::Connection,
@@ -77,7 +77,7 @@ impl Fed {
 }
 
 impl EventSource for Fed {
-    fn watch(&self, scope: &Scope) -> BoxStream<'static, WatchEvent<Event>> {
+    fn watch(&self, scope: &EventScope) -> BoxStream<'static, WatchEvent<Event>> {
         let namespace = scope.namespace.to_string();
         let events = self.ready.lock().unwrap().remove(&namespace);
         self.opened.lock().unwrap().push(namespace);

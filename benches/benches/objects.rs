@@ -9,7 +9,7 @@ use argo_core::{
     GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, WatchEvent,
     resource::{PackedPod, Pod},
 };
-use argo_events::{Event, EventConfig, Scope, engine::Follower};
+use argo_events::{Event, EventConfig, EventScope, engine::Follower};
 use argo_workloads::engine::Index;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
@@ -151,7 +151,7 @@ fn events(c: &mut Criterion) {
         name: format!("p{n}").into(),
         uid: format!("p{n}").into(),
     };
-    let scope = Scope {
+    let scope = EventScope {
         namespace: "shop".into(),
         applications: false,
         fields: None,

@@ -10,7 +10,7 @@ use argo_core::{
     argocd::{Node, ResourceTree},
 };
 
-use crate::Scope;
+use crate::EventScope;
 
 /// Events of a change come with it or a moment later.
 const AFTER_CHANGE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
@@ -31,7 +31,7 @@ pub(super) struct Due {
 
 impl Due {
     /// True if the events belong to the scope.
-    pub(super) fn is_in(&self, scope: &Scope) -> bool {
+    pub(super) fn is_in(&self, scope: &EventScope) -> bool {
         match &self.object {
             Some(object) => !scope.applications && object.namespace == scope.namespace,
             None => scope.applications && *scope.namespace == *self.app.namespace,

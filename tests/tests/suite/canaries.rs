@@ -280,7 +280,7 @@ fn inputs(message: &str, started: Timestamp) -> Vec<Input> {
     }
     let event = json!({"metadata": {"name": "e", "namespace": "shop", "uid": "e", "resourceVersion": "1"}, "type": "Warning", "reason": "Failed", "message": message,
         "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "web-1", "uid": "web-1", "fieldPath": "spec.containers{app}"}, "count": 1, "lastTimestamp": started});
-    let scope = argo_events::Scope {
+    let scope = argo_events::EventScope {
         namespace: "shop".into(),
         applications: false,
         fields: None,

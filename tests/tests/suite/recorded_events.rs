@@ -7,7 +7,7 @@ use argo_core::{
     text::similar::normalised,
 };
 use argo_events::{
-    Event, EventConfig, EventItem, EventRecord, Scope,
+    Event, EventConfig, EventItem, EventRecord, EventScope,
     engine::{self, Follower},
 };
 use jiff::Timestamp;
@@ -40,8 +40,8 @@ fn recording(name: &str) -> Vec<Line> {
         .collect()
 }
 
-fn scope() -> Scope {
-    Scope {
+fn scope() -> EventScope {
+    EventScope {
         namespace: "s".into(),
         applications: false,
         fields: None,

@@ -398,7 +398,7 @@ impl Stage {
 
     fn happened(&mut self, kind: ChangeKind, value: &Value) {
         let event: argo_events::Event = serde_json::from_value(value.clone()).unwrap();
-        let scope = argo_events::Scope {
+        let scope = argo_events::EventScope {
             namespace: value["metadata"]["namespace"].as_str().unwrap().into(),
             applications: false,
             fields: None,

@@ -9,7 +9,7 @@ use argo_core::{
     argocd::{Client, Error, LogQuery, Options, Refresh, StreamItem, Trees},
     resource::{Application, Pod},
 };
-use argo_events::{ArgocdEvents, EventSource, Scope};
+use argo_events::{ArgocdEvents, EventScope, EventSource};
 use argo_logs::{ArgocdLogs, LogConfig, LogEvent, LogStream};
 use argo_tests::fake_argocd::{FakeArgocd, Request, Step, answer, events};
 use argo_workloads::{TrackConfig, track_argocd};
@@ -622,7 +622,7 @@ async fn events_of_many_namespaces_have_one_budget() {
     let trees = Trees::new(client(&fake));
     trees.follow(&app());
     let events = ArgocdEvents::new(trees);
-    let scope = |number: usize| Scope {
+    let scope = |number: usize| EventScope {
         namespace: format!("n{number}").into(),
         applications: false,
         fields: None,
