@@ -320,9 +320,10 @@ fn instead(application: &Application, wanted: &Revision, state: &State) -> Strin
         .iter()
         .map(|revision| short(revision))
         .collect();
-    let has = match has.is_empty() {
-        true => "no revision yet".to_owned(),
-        false => has.join(", "),
+    let has = if has.is_empty() {
+        "no revision yet".to_owned()
+    } else {
+        has.join(", ")
     };
     if wanted.is_in(&state.compared) {
         return format!("Argo CD knows {} and has not synced it", wanted.text());

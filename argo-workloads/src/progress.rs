@@ -152,7 +152,7 @@ impl Progress {
             .or_insert_with(|| WorkloadProgress::new(tracked));
         workload.held_up_by = unready.or(workload.held_up_by.take());
         workload.old_terminating = old_terminating;
-        workload.see(tracked);
+        workload.observe(tracked);
         workload.reported = rollout;
         self.change(&uid, now)
     }
@@ -325,9 +325,10 @@ impl Progress {
         let ready = own.filter(|(_, pod)| pod.root == workload.object.uid && pod.serves());
         let mut counts = PodCounts::default();
         for (uid, _) in ready.filter(|(uid, _)| !left_out.contains(&***uid)) {
-            match newest.contains(&**uid) {
-                true => counts.new += 1,
-                false => counts.old += 1,
+            if newest.contains(&**uid) {
+                counts.new += 1
+            } else {
+                counts.old += 1
             }
         }
         counts

@@ -135,13 +135,13 @@ impl Resources {
         resource.requires_pruning = listed.requires_pruning;
         let health = listed.health.status.as_deref().and_then(Health::parse);
         let message = listed.health.message.clone();
-        resource.see(listed.status.clone(), health, message, now);
+        resource.observe(listed.status.clone(), health, message, now);
     }
 
     /// Takes in a report of argocd or of its API.
     pub fn report(&mut self, report: Report, now: Timestamp) {
         if let Some(resource) = self.entry(report.name, now) {
-            resource.see(report.sync, report.health, report.message, now);
+            resource.observe(report.sync, report.health, report.message, now);
         }
     }
 
@@ -268,7 +268,7 @@ impl Resource {
         }
     }
 
-    fn see(
+    fn observe(
         &mut self,
         sync: Option<String>,
         health: Option<Health>,

@@ -18,11 +18,11 @@ use super::{
     thresholds::Thresholds,
 };
 
-/// The time for which hits that no longer hold are kept: a container that crashed runs again
+/// The time for which causes that no longer hold are kept: a container that crashed runs again
 /// for a while.
 const KEPT: i64 = 5;
 
-/// The last hits of each Rollout that is under way, by its uid.
+/// The last causes of each Rollout that is under way, by its uid.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BeforeAbort(BTreeMap<Arc<str>, Seen>);
 
@@ -32,7 +32,7 @@ struct Seen {
     candidates: Vec<Candidate>,
 }
 
-/// Returns the hits at pods, without patience: an abort may come before it ends.
+/// Returns the causes seen at pods, without patience: an abort may come before it ends.
 fn early(context: &Context<'_>) -> Vec<Candidate> {
     let thresholds = Thresholds {
         allow_restarts: 0,
@@ -55,7 +55,7 @@ fn is_under_way(fact: &WorkloadFact) -> bool {
 }
 
 impl BeforeAbort {
-    /// Remembers the hits of Rollouts that are under way, and returns those of Rollouts that
+    /// Remembers the causes of Rollouts that are under way, and returns those of Rollouts that
     /// were aborted since.
     pub(super) fn recall(
         &mut self,
@@ -104,7 +104,7 @@ impl BeforeAbort {
         self.0.insert(uid, Seen { at, candidates });
     }
 
-    /// Returns the hits that explain the abort of a Rollout. Where its time ran out, anything
+    /// Returns the causes that explain the abort of a Rollout. Where its time ran out, anything
     /// that held it up does; otherwise only what was certain.
     fn of(&self, fact: &WorkloadFact, present: &[Candidate]) -> Vec<Candidate> {
         let message = fact.rollout.failed.as_deref().unwrap_or_default();

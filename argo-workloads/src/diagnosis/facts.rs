@@ -281,7 +281,7 @@ impl Facts {
             let history = containers
                 .entry(container.name.clone())
                 .or_insert_with(|| ContainerHistory::new(status, tracked.is_new));
-            history.see(status, now);
+            history.observe(status, now);
         }
         let fact = PodFact {
             object: tracked.object.clone(),
@@ -346,9 +346,10 @@ impl Facts {
         } else if fact.workload.spec.workload_ref.is_some() {
             fact.rollout = Rollout.rollout(&fact.workload);
         }
-        fact.unseen_since = match fact.rollout.waiting_for.as_deref() == Some(NOT_SEEN) {
-            true => Some(fact.unseen_since.unwrap_or(now)),
-            false => None,
+        fact.unseen_since = if fact.rollout.waiting_for.as_deref() == Some(NOT_SEEN) {
+            Some(fact.unseen_since.unwrap_or(now))
+        } else {
+            None
         };
     }
 
@@ -496,7 +497,7 @@ impl Facts {
             self.failures
                 .entry(Arc::clone(&uid))
                 .or_default()
-                .see(operation);
+                .observe(operation);
         }
         self.sharing.application(&uid, application, now);
         self.deleted.remove(&uid);
@@ -540,61 +541,5 @@ impl Facts {
 }
 
 #[cfg(test)]
-mod tests {
-    use argo_core::GroupKind;
-
-    use super::*;
-
-    #[test]
-    fn its_size_is_bounded() {
-        let mut facts = Facts::new(Timestamp::UNIX_EPOCH);
-        let object = |uid: &str| ObjectRef {
-            kind: GroupKind::new("", "Pod"),
-            namespace: "n".into(),
-            name: uid.into(),
-            uid: uid.into(),
-        };
-        let line = Line {
-            time: Timestamp::UNIX_EPOCH,
-            text: "x".repeat(10_000),
-        };
-        for number in 0..EVENT_OBJECTS + 10 {
-            let uid = number.to_string();
-            facts.event(EventFact {
-                object: object(&uid),
-                container: None,
-                reason: "BackOff".into(),
-                message: String::new(),
-                type_: "Warning".into(),
-                count: 1,
-                first: Timestamp::UNIX_EPOCH,
-                last: Timestamp::UNIX_EPOCH,
-            });
-        }
-        for number in 0..100 {
-            let uid = number.to_string();
-            let tracked = Tracked {
-                object: object(&uid),
-                owner: None,
-                root: object("root"),
-                hook: None,
-                is_new: true,
-                rollout: None,
-                traits: KindTraits::default(),
-                body: TrackedBody::Pod(Arc::default()),
-            };
-            facts.apply(&tracked, Timestamp::UNIX_EPOCH);
-            facts.set_last_lines(&uid, "app", vec![line.clone(); 1000]);
-            let run: Arc<str> = "A".into();
-            let bytes = [(None, &b"x"[..])].into_iter();
-            facts.lines(&tracked.object.uid, &"app".into(), &run, bytes);
-            let kept = facts.lines_of(&facts.pods[&*uid], "app");
-            assert!(kept.len() == LINES && kept[0].text.len() < 1000);
-            facts.remove(&tracked.object, Timestamp::UNIX_EPOCH);
-        }
-        assert_eq!(facts.events.len(), EVENT_OBJECTS);
-        assert_eq!(facts.gone_of("root").count(), GONE);
-        assert!(facts.pods.is_empty() && facts.lines.is_empty());
-        assert_eq!(facts.last_lines.containers(), GONE);
-    }
-}
+#[path = "facts_tests.rs"]
+mod tests;

@@ -21,11 +21,11 @@ pub(super) struct Observation {
     pub(super) since: Timestamp,
     /// The cause with its numbers.
     pub(super) cause: String,
-    /// The cause without numbers: hits with equal keys have one cause.
+    /// The cause without numbers: observations with equal keys have one cause.
     pub(super) key: String,
-    /// The rank among hits with one cause: the heaviest hit gives the sentence.
+    /// The rank among observations with one cause: the heaviest one gives the sentence.
     pub(super) weight: i64,
-    /// The grace time of this hit, where the rule's own does not fit.
+    /// The grace time of this observation, where the rule's own does not fit.
     pub(super) grace: Option<SignedDuration>,
     pub(super) evidence: Vec<String>,
     pub(super) next: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct Observation {
     pub(super) place: Place,
 }
 
-/// The place of a hit.
+/// The place of an observation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     pub(super) workload: Option<ObjectRef>,
@@ -76,7 +76,8 @@ impl Observation {
         Self::new(Severity::Suspicious, since, cause)
     }
 
-    /// Sets the key of the cause: hits with equal keys have one cause, whatever their words.
+    /// Sets the key of the cause: observations with equal keys have one cause, whatever
+    /// their words.
     pub(super) fn key(mut self, key: impl Into<String>) -> Self {
         self.key = key.into();
         self
@@ -204,7 +205,7 @@ impl Observation {
         self
     }
 
-    /// Makes the hit one about `object` rather than about the object that the rule looked at.
+    /// Makes the observation one about `object` rather than about the object that the rule looked at.
     pub(super) fn about(mut self, object: ObjectRef) -> Self {
         self.place.workload = Some(object);
         self

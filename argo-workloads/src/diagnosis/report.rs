@@ -1,5 +1,5 @@
-//! The way from hits to findings: unripe hits and symptoms are dropped, hits with one cause
-//! are merged.
+//! The way from observations to findings: those within their grace time and symptoms are
+//! dropped, and those with one cause are merged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ const LINES: usize = 10;
 const FINDINGS: usize = 200;
 const SENTENCE: usize = 500;
 
-/// A hit with the code of its rule, before it is known to be ripe.
+/// An observation with the code of its rule, and whether it has held for the grace time.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub(super) code: Code,
@@ -38,7 +38,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// Returns the hits of a rule. A hit is ripe once they have held for the grace time.
+    /// Returns the observations of a rule.
     pub(super) fn of<'a>(
         rule: &'a Rule,
         context: &'a Context<'_>,
@@ -75,7 +75,7 @@ impl Candidate {
     }
 }
 
-/// Turns hits into findings, the worst and oldest first.
+/// Turns observations into findings, the worst and oldest first.
 pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) -> Vec<Finding> {
     promote(&mut observations);
     observations.retain(|candidate| candidate.is_past_grace);
@@ -112,7 +112,7 @@ pub(super) fn findings(mut observations: Vec<Candidate>, context: &Context<'_>) 
     findings
 }
 
-/// Makes the hits of a workload ripe and doomed once its controller has given up: the rollout
+/// Waives the grace time of a workload and dooms it once its controller has given up: the rollout
 /// no longer waits for anything to pass.
 fn promote(observations: &mut [Candidate]) {
     let given_up: BTreeMap<ObjectName, Timestamp> = observations
@@ -149,7 +149,7 @@ fn add_deadlines(observations: &mut [Candidate]) {
     }
 }
 
-/// Drops the hits that another hit of the same workload explains.
+/// Drops the observations that another one of the same workload explains.
 fn drop_symptoms(observations: &mut Vec<Candidate>, context: &Context<'_>) {
     let mut codes: BTreeMap<ObjectName, BTreeSet<Code>> = BTreeMap::new();
     let mut all = BTreeSet::new();
@@ -230,7 +230,7 @@ fn finding(
     mut observations: Vec<Observation>,
     context: &Context<'_>,
 ) -> Option<Finding> {
-    // The first hit gives the sentence and the lines: one with lines says most.
+    // The first observation gives the sentence and the lines: one with lines says most.
     observations.sort_by_key(|observation| {
         std::cmp::Reverse((!observation.lines.is_empty(), observation.weight))
     });

@@ -68,8 +68,9 @@ const fn rule(code: Code, grace: i64, check: Check, reported: &'static str) -> R
     }
 }
 
-/// All rules. The grace times are those of `research` of kubedog, krane, skaffold and kstatus, corrected by
-/// recordings; the doc comment of each check says which.
+/// All rules. The grace times begin with those of other tools that wait for rollouts (kubedog
+/// `pkg/tracker`, krane `lib/krane/kubernetes_resource`, skaffold `pkg/diag/validator`, cli-utils
+/// `pkg/kstatus`) and were corrected by recordings; the doc comment of each check says which.
 pub(super) const RULES: &[Rule] = &[
     rule(
         Code::ImagePull,
@@ -440,7 +441,7 @@ pub(super) fn is_of_pods(rule: &Rule) -> bool {
 }
 
 impl Rule {
-    /// Returns everything that this rule finds, ripe or not.
+    /// Returns everything that this rule finds, within its grace time or past it.
     pub(super) fn observations(&self, context: &Context<'_>) -> Vec<Observation> {
         match self.check {
             Check::Container(check) => {

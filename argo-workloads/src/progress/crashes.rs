@@ -47,9 +47,10 @@ impl Crashes {
             let ends = Ends {
                 all: all.max(known.all),
                 unwanted: known.unwanted + if is_crash { unwanted } else { 0 },
-                longest: match is_crash {
-                    true => known.longest.max(ran_for(status)),
-                    false => known.longest,
+                longest: if is_crash {
+                    known.longest.max(ran_for(status))
+                } else {
+                    known.longest
                 },
                 is_final: known.is_final || (is_crash && policy(pod, container) == "Never"),
             };

@@ -155,7 +155,7 @@ impl WorkloadProgress {
     }
 
     /// Compares the generation of the spec with the first one.
-    pub(super) fn see(&mut self, tracked: &Tracked) {
+    pub(super) fn observe(&mut self, tracked: &Tracked) {
         self.changed |= tracked.body.metadata().generation != self.origin.generation;
     }
 

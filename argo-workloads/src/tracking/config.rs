@@ -57,6 +57,7 @@ impl From<Connection> for Clients {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
+#[non_exhaustive]
 pub struct TrackConfig {
     /// Namespaces that are watched besides those that the Application names. Without
     /// either, the namespace of the Application is watched.

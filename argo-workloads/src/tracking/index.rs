@@ -6,7 +6,7 @@ use std::{
 };
 
 use argo_core::{
-    GroupKind, ObjectRef, Tracked, TrackedBody,
+    GroupKind, ObjectName, ObjectRef, Tracked, TrackedBody,
     resource::{PackedPod, PodHead},
 };
 use jiff::Timestamp;
@@ -22,8 +22,6 @@ pub use node::UnknownOwner;
 pub(crate) use node::{Node, Place, State};
 
 type Uid = Arc<str>;
-/// Kind, namespace and name.
-type Name = (GroupKind, Arc<str>, Arc<str>);
 
 /// Deleted owners that are remembered, as their objects may still arrive. Above this the
 /// oldest is dropped.
@@ -62,9 +60,9 @@ pub struct Index {
     nodes: HashMap<Uid, Node>,
     /// Owned objects by the uid of their owner, known or not.
     children: HashMap<Uid, BTreeSet<Uid>>,
-    names: HashMap<Name, Uid>,
+    names: HashMap<ObjectName, Uid>,
     /// Users by the object that they use.
-    users: HashMap<Name, BTreeSet<Uid>>,
+    users: HashMap<ObjectName, BTreeSet<Uid>>,
     /// Unknown owners that were asked for, whatever the answer was.
     asked: HashSet<Uid>,
     covered: BTreeSet<(GroupKind, Scope)>,
@@ -295,7 +293,11 @@ impl Index {
 
     /// Finds an object by name.
     pub(crate) fn named(&self, kind: &GroupKind, namespace: &str, name: &str) -> Option<ObjectRef> {
-        let name = (kind.clone(), namespace.into(), name.into());
+        let name = ObjectName {
+            kind: kind.clone(),
+            namespace: namespace.into(),
+            name: name.into(),
+        };
         let node = self.nodes.get(self.names.get(&name)?)?;
         Some(node.object.clone())
     }

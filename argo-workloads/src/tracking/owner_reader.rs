@@ -1,6 +1,10 @@
 //! Reads owners that no watch delivers, one by one.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use argo_core::Backoff;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -50,12 +54,16 @@ impl Discovered {
     }
 }
 
+/// The answer of discovery about one kind, once there is one. Its lock is held while discovery is
+/// asked: many owners of one kind come at once, and one answer serves them all.
+type Cell = Arc<Mutex<Option<Discovered>>>;
+
 /// Reads the metadata of owners. Discovery is asked once for each kind.
 #[derive(Clone)]
 pub(crate) struct OwnerReader {
     client: Client,
     watched: Kinds,
-    discovered: Arc<Mutex<HashMap<KindName, Discovered>>>,
+    discovered: Arc<std::sync::Mutex<HashMap<KindName, Cell>>>,
 }
 
 impl OwnerReader {
@@ -107,10 +115,9 @@ impl OwnerReader {
     async fn kind(&self, unknown: &UnknownOwner) -> Result<Known, kube::Error> {
         let kind = &unknown.owner.kind;
         let name = (Arc::clone(&unknown.api_version), Arc::clone(&kind.kind));
-        // Held while discovery is asked: many owners of one kind come at once, and one answer
-        // serves them all.
-        let mut discovered = self.discovered.lock().await;
-        if let Some(answer) = discovered.get(&name).filter(|answer| answer.holds()) {
+        let cell = self.cell(name);
+        let mut discovered = cell.lock().await;
+        if let Some(answer) = discovered.as_ref().filter(|answer| answer.holds()) {
             return Ok(answer.known.clone());
         }
         let version = unknown.api_version.rsplit('/').next().unwrap_or_default();
@@ -119,12 +126,17 @@ impl OwnerReader {
             Some(watched) => Some((resource(watched.names(), &kind), KindScope::Namespaced)),
             None => discover(&self.client, &kind).await?,
         };
-        let answer = Discovered {
+        *discovered = Some(Discovered {
             known: known.clone(),
             at: Instant::now(),
-        };
-        discovered.insert(name, answer);
+        });
         Ok(known)
+    }
+
+    fn cell(&self, name: KindName) -> Cell {
+        let cells = self.discovered.lock();
+        let mut cells = cells.unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry(name).or_default())
     }
 }
 

@@ -35,6 +35,10 @@ use crate::{
     workload::{Kinds, Scope},
 };
 
+mod followed;
+mod unknown_owners;
+mod watch_failures;
+
 /// Decides which watches are open and which events followers get.
 ///
 /// Feed it with the events of its [watches](Self::watches) and with the answers of the
@@ -146,6 +150,7 @@ impl Tracker {
         if self.may_give_up() && now >= self.config.nothing_found_after {
             self.give_up(Some(now.as_secs()));
         }
+        // Last, since each step above may have ended what the start still waited for.
         self.check_synced();
     }
 
@@ -309,185 +314,6 @@ impl Tracker {
         }
     }
 
-    // Owners that no watch delivers
-
-    fn want(&mut self, unknown: UnknownOwner) {
-        let namespaces = self.plan.namespaces();
-        // A watch of the whole cluster delivers objects of other namespaces, too.
-        let is_in_scope =
-            self.config.all_namespaces || namespaces.contains(&*unknown.owner.namespace);
-        if let Some(refused) = self.owners.want(unknown, is_in_scope, self.now) {
-            self.owner_refused(refused);
-        }
-    }
-
-    /// Reads an owner of a changed pod again that belongs to no application, if it is time.
-    fn recheck_owners(&mut self, pod: &str) {
-        let owners = self.index.unclaimed_owners(pod);
-        if let Some(due) = self.owners.recheck(owners, self.now) {
-            self.want(due);
-        }
-    }
-
-    /// Reads owners again that belong to no application although the Application lists them:
-    /// they may have got their tracking id by now.
-    fn recheck_listed_owners(&mut self, found: &Application) {
-        for unknown in self.index.all_unclaimed_owners() {
-            if application::lists(found, &unknown.owner) {
-                self.want(unknown);
-            }
-        }
-    }
-
-    fn owner_refused(&mut self, unknown: UnknownOwner) {
-        if self.infer(&unknown) {
-            return;
-        }
-        self.owners.keep_unreadable(unknown);
-        if self.phase == Phase::Synced {
-            self.report_unreadable_owners();
-        }
-    }
-
-    /// Tries again to infer the owners that may not be read, as objects have come that may
-    /// tell.
-    fn infer_owners(&mut self) {
-        for unknown in self.owners.take_unreadable() {
-            let is_needed = self.index.owned_by(&unknown.owner.uid).next().is_some();
-            if is_needed && !self.infer(&unknown) {
-                self.owners.keep_unreadable(unknown);
-            }
-        }
-    }
-
-    /// Puts inferred metadata in the place of an owner's own. True if that is possible.
-    fn infer(&mut self, unknown: &UnknownOwner) -> bool {
-        let inferred = infer_owner(&self.index, &self.selectors, &self.kinds, unknown);
-        let Some(inferred) = inferred else {
-            return false;
-        };
-        let changes = self
-            .index
-            .owner_read(unknown, Some(inferred.meta), inferred.own);
-        self.report(changes);
-        true
-    }
-
-    /// Reports the owners that may not be read, once for each kind in a namespace.
-    fn report_unreadable_owners(&mut self) {
-        for (unknown, message) in self.owners.refusals() {
-            let scope = Scope::Namespace(Arc::clone(&unknown.owner.namespace));
-            let watched = self.kinds.find(&unknown.owner.kind);
-            let resource = watched.map(|kind| kind.names().resource());
-            // Where the kind may not be listed either, its notice covers the owners.
-            let is_covered = resource
-                .is_some_and(|resource| self.notices.access.cover_owners(&scope, &resource));
-            if !is_covered {
-                self.report_unreadable(&unknown, &message);
-            }
-        }
-    }
-
-    fn report_unreadable(&mut self, unknown: &UnknownOwner, message: &str) {
-        let owner = &unknown.owner;
-        let key = NoticeKey::Owner(owner.kind.clone(), Arc::clone(&owner.namespace));
-        self.once(key, notices::owner_unreadable(owner, message));
-    }
-
-    // Applications
-
-    fn application(&mut self, spec: &WatchSpec, found: &Arc<Application>) {
-        let Some(Followed { object, parent }) = self.applications.applied(spec, found) else {
-            return;
-        };
-        let back = self.notices.application_is_back(found, &self.applications);
-        self.notify(back);
-        let tracked = Tracked {
-            root: object.clone(),
-            object,
-            owner: parent,
-            hook: None,
-            is_new: false,
-            rollout: None,
-            traits: KindTraits::default(),
-            body: TrackedBody::Other(Arc::new(found.metadata.clone())),
-        };
-        self.events.push_back(TrackEvent::Applied(tracked));
-        self.events
-            .push_back(TrackEvent::Application(Arc::clone(found)));
-        self.reselect();
-        self.date();
-        if self.phase == Phase::AwaitingApplication {
-            self.watch_everything();
-        } else {
-            self.replan();
-        }
-        self.recheck_listed_owners(found);
-    }
-
-    /// Selects again, as the followed Applications or the form of their ids have changed.
-    fn reselect(&mut self) {
-        let selectors = self.applications.selectors(&self.config);
-        if !self.selectors.replace(selectors) {
-            return;
-        }
-        let selectors = &self.selectors;
-        let changes = self
-            .index
-            .reselect(|object, meta| selectors.own(&object.kind, meta));
-        self.report(changes);
-    }
-
-    /// Moves the time from which on objects are new to the start of the operation, once.
-    fn date(&mut self) {
-        if let Some(root) = self.applications.first_root() {
-            let since = application::new_since(Some(root), self.config.started);
-            let changes = self.index.new_since(since);
-            self.report(changes);
-        }
-    }
-
-    fn applications_listed(&mut self, spec: &WatchSpec) {
-        let missing = self.applications.end_list(spec);
-        for gone in missing.gone {
-            self.application_gone(gone);
-        }
-        for app in missing.apps {
-            let notice = notices::application_missing(&app, &self.fallback(&app));
-            self.once(NoticeKey::Missing(app), notice);
-        }
-        self.watch_everything();
-    }
-
-    fn application_gone(&mut self, gone: ObjectRef) {
-        self.notify(Some(notices::application_deleted(&gone)));
-        // The deletion says that it is missing; only its return is still of interest.
-        let app = AppRef::new(&*gone.name, &*gone.namespace);
-        self.notices.mark(NoticeKey::Missing(app));
-        self.events.push_back(TrackEvent::Removed(gone));
-    }
-
-    /// Reports the children that deploy to another cluster, unless their objects are here:
-    /// then the name or URL is another one of this cluster.
-    fn report_children_elsewhere(&mut self) {
-        for (found, selector) in self.applications.children_elsewhere(&self.config) {
-            let is_here = self.index.present().any(|node| {
-                let kind = &node.object.kind;
-                node.place.is_some() && selector.matches(kind, &node.body.metadata())
-            });
-            let cluster = self.applications.other_cluster(&found);
-            if let Some(cluster) = cluster.filter(|_| !is_here) {
-                let name = found.metadata.name.as_deref().unwrap_or_default();
-                let notice = notices::child_elsewhere(name, cluster);
-                self.once(NoticeKey::OtherCluster(name.to_owned()), notice);
-            }
-        }
-    }
-
-    fn fallback(&self, app: &AppRef) -> String {
-        notices::fallback(app, &self.applications, &self.config)
-    }
-
     // Watches
 
     /// Ends the wait for the Application, if that is still going on.
@@ -531,97 +357,6 @@ impl Tracker {
             let changes = self.index.uncover(&kind, &scope);
             self.report(changes);
         }
-    }
-
-    fn degraded(&mut self, spec: &WatchSpec, degraded: &Degraded) {
-        match degraded.reason {
-            // A right that is missing is missing for everything, and may be granted soon.
-            DegradedReason::Forbidden if self.refuses_everything(spec) => {
-                return self.unreachable(spec, degraded);
-            }
-            DegradedReason::Forbidden => self.forbidden(spec, &degraded.message),
-            DegradedReason::NotServed => self.not_served(spec),
-            DegradedReason::Unauthorized | DegradedReason::Unreachable => {
-                // These may pass soon, so the first list is still awaited.
-                return self.unreachable(spec, degraded);
-            }
-        }
-        self.plan.answered(spec);
-        if let WatchSpec::Applications { .. } = spec {
-            self.watch_everything();
-            return;
-        }
-        let changes = self.index.uncover(&spec.kind(&self.kinds), &spec.scope());
-        self.report(changes);
-    }
-
-    /// True if a refusal is one of Argo CD's API, which refuses an application and not a kind.
-    fn refuses_everything(&self, spec: &WatchSpec) -> bool {
-        let is_list = matches!(spec, WatchSpec::Applications { name: None, .. });
-        is_argocd(self.applications.cluster()) && !is_list
-    }
-
-    fn forbidden(&mut self, spec: &WatchSpec, message: &str) {
-        if let WatchSpec::Applications { namespace, name } = spec {
-            // A role with `resourceNames` allows the read of one Application.
-            if name.is_none() && self.applications.only_by_name(namespace) {
-                return self.replan();
-            }
-            return self.applications_forbidden(spec, namespace, message);
-        }
-        // A role may allow in each namespace a kind that it does not allow in the whole
-        // cluster.
-        if self.plan.try_each_namespace(spec) {
-            return self.replan();
-        }
-        let resource = spec.resource(&self.kinds);
-        let matters = spec.matters(&self.kinds);
-        let access = &mut self.notices.access;
-        access.forbidden(&spec.scope(), &resource, matters, message, self.now);
-    }
-
-    fn applications_forbidden(&mut self, spec: &WatchSpec, namespace: &str, message: &str) {
-        let fallback = self.fallback(self.applications.root());
-        let resource = spec.resource(&self.kinds);
-        let notice = notices::applications_forbidden(
-            namespace,
-            &fallback,
-            &spec.scope(),
-            &resource,
-            message,
-        );
-        self.once(NoticeKey::Forbidden(namespace.to_owned()), notice);
-    }
-
-    fn not_served(&mut self, spec: &WatchSpec) {
-        if let WatchSpec::Applications { .. } = spec {
-            let fallback = self.fallback(self.applications.root());
-            let notice = notices::applications_not_served(&fallback);
-            return self.once(NoticeKey::NotInstalled, notice);
-        }
-        let resource = spec.resource(&self.kinds);
-        if is_part_of_kubernetes(&spec.kind(&self.kinds)) {
-            let notice = notices::not_served(&resource);
-            self.once(NoticeKey::NotServed(resource), notice);
-        } else {
-            // A custom kind that is not installed is nothing to report.
-            log::debug!("the cluster does not serve {resource}");
-        }
-    }
-
-    fn unreachable(&mut self, spec: &WatchSpec, degraded: &Degraded) {
-        let resource = spec.resource(&self.kinds);
-        let cluster = self.applications.cluster();
-        let access = &mut self.notices.access;
-        let notice = access.unreachable(&spec.scope(), &resource, degraded, cluster);
-        self.notify(notice);
-    }
-
-    fn restored(&mut self, spec: &WatchSpec) {
-        let (scope, resource) = (spec.scope(), spec.resource(&self.kinds));
-        self.index.cover(&spec.kind(&self.kinds), &scope);
-        let notice = self.notices.access.restored(&scope, &resource);
-        self.notify(notice);
     }
 
     fn check_synced(&mut self) {

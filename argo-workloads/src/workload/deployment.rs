@@ -33,9 +33,10 @@ impl Workload for Deployment {
         let old = object.status.replicas.unwrap_or(0).saturating_sub(updated);
         if object.spec.paused {
             let state = state.pauses(pause::by_spec(object, None));
-            match updated < desired {
-                true => state.waits(format!("paused at {updated} of {desired} updated")),
-                false => state,
+            if updated < desired {
+                state.waits(format!("paused at {updated} of {desired} updated"))
+            } else {
+                state
             }
         } else if updated < desired {
             state.waits(format!("{updated} of {desired} updated"))

@@ -115,7 +115,7 @@ impl ContainerHistory {
     }
 
     /// Takes in a status.
-    pub(crate) fn see(&mut self, status: &ContainerStatus, now: Timestamp) {
+    pub(crate) fn observe(&mut self, status: &ContainerStatus, now: Timestamp) {
         let run = i64::from(status.restart_count.max(0));
         let now_ended = status.state.terminated.as_ref();
         if let Some(end) = &status.last_state.terminated {
@@ -205,7 +205,7 @@ mod tests {
     fn seen(statuses: &[Value]) -> ContainerHistory {
         let mut history = ContainerHistory::default();
         for (second, status) in (0..).zip(statuses) {
-            history.see(&serde_json::from_value(status.clone()).unwrap(), at(second));
+            history.observe(&serde_json::from_value(status.clone()).unwrap(), at(second));
         }
         history
     }

@@ -14,7 +14,7 @@ pub(crate) struct SyncFailures(Vec<ResourceResult>);
 
 impl SyncFailures {
     /// Takes in the present state of the operation.
-    pub(crate) fn see(&mut self, operation: &OperationState) {
+    pub(crate) fn observe(&mut self, operation: &OperationState) {
         let results = &operation.sync_result.resources;
         // Another operation owes nothing to the one before.
         let is_retry = operation.is_running() && operation.retry_count > Some(0);

@@ -227,6 +227,8 @@ fn words(code: Code) -> (&'static str, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -239,9 +241,14 @@ mod tests {
     /// Run with `UPDATE_DOCS=1` to write the page anew.
     #[test]
     fn the_page_is_up_to_date() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/findings.md");
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        // A published crate stands alone, without the pages of the repository.
+        if !docs.is_dir() {
+            return;
+        }
+        let path = docs.join("findings.md");
         if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, findings_page()).unwrap();
+            std::fs::write(&path, findings_page()).unwrap();
         }
         let written = std::fs::read_to_string(path).unwrap();
         assert!(

@@ -42,9 +42,10 @@ impl Missing {
         let (Some(volume), true) = (volume(message), is_key) else {
             return self;
         };
-        let (kind, title) = match is_secret {
-            true => ("secret", "Secret"),
-            false => ("configmap", "ConfigMap"),
+        let (kind, title) = if is_secret {
+            ("secret", "Secret")
+        } else {
+            ("configmap", "ConfigMap")
         };
         let volumes = view.fact.pod.spec.volumes.iter();
         let mut names = volumes

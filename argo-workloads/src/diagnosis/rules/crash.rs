@@ -95,9 +95,10 @@ pub(super) fn start_failed(view: &ContainerView<'_>) -> Option<Observation> {
     let (namespace, pod) = (view.pod.namespace(), view.pod.name());
     let observation = observation(view, &crashes, &without_numbers(&phrase), cause);
     // The text of a hook repeats its command, whose arguments may be secret.
-    let observation = match text.contains(" lifecycle hook (") {
-        true => observation,
-        false => observation.evidence(text),
+    let observation = if text.contains(" lifecycle hook (") {
+        observation
+    } else {
+        observation.evidence(text)
     };
     // A container that never started has no log.
     Some(observation.next(kubectl(namespace, &["describe", "pod", pod])))

@@ -37,9 +37,10 @@ pub(super) fn sync_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
     }
     let phrase = sync_phrase(operation, &refused);
     let observation = Observation::new(severity(operation), view.failed_since(operation), phrase);
-    let observation = match refused.is_empty() || was_terminated(operation) {
-        true => observation,
-        false => observation.key(reasons(&refused)),
+    let observation = if refused.is_empty() || was_terminated(operation) {
+        observation
+    } else {
+        observation.key(reasons(&refused))
     };
     let observation = refused
         .iter()
@@ -92,9 +93,10 @@ fn sync_phrase(operation: &OperationState, refused: &[&ResourceResult]) -> Strin
     if was_terminated(operation) {
         return "the sync was terminated by someone".to_owned();
     }
-    let when = match nothing_deployed(operation) {
-        true => "sync failed before anything was applied",
-        false => "sync failed",
+    let when = if nothing_deployed(operation) {
+        "sync failed before anything was applied"
+    } else {
+        "sync failed"
     };
     match refused {
         [] => {

@@ -283,9 +283,10 @@ fn fits_nowhere(view: PodView<'_>, reasons: &Reasons) -> String {
     let needs: Vec<String> = short
         .map(|(resource, amount)| format!("{amount} {resource}"))
         .collect();
-    let needs = match needs.is_empty() {
-        true => String::new(),
-        false => format!(" needs {};", needs.join(" and ")),
+    let needs = if needs.is_empty() {
+        String::new()
+    } else {
+        format!(" needs {};", needs.join(" and "))
     };
     let (nodes, s) = (reasons.nodes, if reasons.nodes == 1 { "" } else { "s" });
     format!("no node fits:{needs} {nodes} node{s}: {}", reasons.words())

@@ -19,9 +19,10 @@ pub(super) fn has_not_seen(view: WorkloadView<'_>) -> Option<Observation> {
     }
     let (since, what) = unseen(view).or_else(|| unended(view))?;
     let lasted = view.context.age(since);
-    let lasted = match lasted < secs(1) {
-        true => String::new(),
-        false => format!(" for {}", span(lasted)),
+    let lasted = if lasted < secs(1) {
+        String::new()
+    } else {
+        format!(" for {}", span(lasted))
     };
     let (who, next) = if view.fact.is_rollout() {
         let label = ["-l", "app.kubernetes.io/component=rollouts-controller"];

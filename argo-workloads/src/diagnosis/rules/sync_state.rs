@@ -155,9 +155,11 @@ fn standstill(
         return (told.to_owned(), format!("argocd app sync {app} --prune"));
     }
     let job = only(|why| matches!(why, Why::Taken(_) | Why::JobMissing));
-    let next = match job {
-        true => "make the Job a hook (argocd.argoproj.io/hook: Sync), or leave out ttlSecondsAfterFinished".to_owned(),
-        false => format!("argocd app sync {app}"),
+    let next = if job {
+        "make the Job a hook (argocd.argoproj.io/hook: Sync), or leave out ttlSecondsAfterFinished"
+            .to_owned()
+    } else {
+        format!("argocd app sync {app}")
     };
     let told = if !policy.is_automated() {
         "auto-sync is off, and nobody syncs it".to_owned()
@@ -168,9 +170,10 @@ fn standstill(
     } else {
         "auto-sync has not begun yet".to_owned()
     };
-    let next = match !policy.heals() || job {
-        true => next,
-        false => format!("argocd app diff {app}"),
+    let next = if !policy.heals() || job {
+        next
+    } else {
+        format!("argocd app diff {app}")
     };
     (told, next)
 }
@@ -342,9 +345,10 @@ pub(super) fn deleted(view: &ApplicationView<'_>) -> Option<Observation> {
     let since = meta.deletion_timestamp.as_ref()?.0;
     let finalizers = meta.finalizers.clone().unwrap_or_default();
     let observation = Observation::doomed(since, "somebody is deleting the Application");
-    Some(match finalizers.is_empty() {
-        true => observation,
-        false => observation.evidence(format!("its finalizers: {}", finalizers.join(", "))),
+    Some(if finalizers.is_empty() {
+        observation
+    } else {
+        observation.evidence(format!("its finalizers: {}", finalizers.join(", ")))
     })
 }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use argo_core::{
-    GroupKind, KindTraits, ObjectRef, Tracked, TrackedBody,
+    GroupKind, KindTraits, ObjectName, ObjectRef, Tracked, TrackedBody,
     resource::{PackedPod, PodHead},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use super::{Body, Name};
+use super::Body;
 use crate::tracking::hook::hook_phase;
 
 /// An owner that no watch delivers, as an owner reference names it.
@@ -42,7 +42,7 @@ pub(crate) struct Node {
     pub(crate) owners: Vec<UnknownOwner>,
     /// Objects that this one pulls into the application by naming them: the claims of a
     /// pod.
-    pub(super) uses: Vec<Name>,
+    pub(super) uses: Vec<ObjectName>,
     /// True if the object belongs to the application by its own marks.
     pub(crate) own: bool,
     pub(super) hook: Option<Arc<str>>,
@@ -124,9 +124,12 @@ impl Node {
         }
     }
 
-    fn claim(&self, name: &str) -> Name {
-        let kind = GroupKind::new("", "PersistentVolumeClaim");
-        (kind, Arc::clone(&self.object.namespace), name.into())
+    fn claim(&self, name: &str) -> ObjectName {
+        ObjectName {
+            kind: GroupKind::new("", "PersistentVolumeClaim"),
+            namespace: Arc::clone(&self.object.namespace),
+            name: name.into(),
+        }
     }
 
     /// Takes a change of a pod that is nobody's, if the change does not touch what decides
@@ -144,10 +147,8 @@ impl Node {
         true
     }
 
-    pub(super) fn name(&self) -> Name {
-        let object = &self.object;
-        let (namespace, name) = (Arc::clone(&object.namespace), Arc::clone(&object.name));
-        (object.kind.clone(), namespace, name)
+    pub(super) fn name(&self) -> ObjectName {
+        self.object.name()
     }
 
     pub(crate) fn is_gone(&self) -> bool {
