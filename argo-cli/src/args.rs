@@ -13,6 +13,7 @@ pub use target::{TargetArgs, Tracking, Via};
 
 use std::{ffi::OsString, str::FromStr, sync::Arc, time::Duration};
 
+pub use crate::follow::OnPaused;
 use argo_core::ObjectRef;
 use argo_events::LevelOverride;
 use argo_workloads::{Workload, expectation::WantedImage};
@@ -315,17 +316,6 @@ pub struct PausedArgs {
     /// and diagnose end with 73. A pause with a duration is always waited for
     #[arg(long, value_enum, env = "ARGO_ASSISTANT_ON_PAUSED")]
     pub on_paused: Option<OnPaused>,
-}
-
-/// `--on-paused`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnPaused {
-    /// Wait on
-    Wait,
-    /// End with exit code 0
-    Succeed,
-    /// End with exit code 1
-    Fail,
 }
 
 /// The flags about argocd.

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, io::IsTerminal, path::PathBuf, time::Duration};
 
 use argo_core::client::{self, Connection, LoginSource};
-use argo_core::text::chain;
+use argo_core::{Level, text::chain};
 
 use crate::{
     args::{TargetArgs, Via},
@@ -22,7 +22,7 @@ pub struct Clusters {
     /// The cluster of the Application resource, if that is another.
     pub applications: Option<Connection>,
     /// Sentences on how the cluster was chosen, for the reader.
-    pub notes: Vec<String>,
+    pub notes: Vec<(Level, String)>,
 }
 
 /// Connects to the cluster of the workloads, and to that of the Application where it is
@@ -51,7 +51,7 @@ pub fn connect<'a>(
             is_anonymous: true,
         } = &workloads.login
         {
-            notes.push(anonymous(&workloads.described, name));
+            notes.push((Level::Warning, anonymous(&workloads.described, name)));
         }
         let applications = match &elsewhere {
             Some(options) => Some(connect_to(options).await?),
@@ -97,7 +97,7 @@ fn options(
 async fn choose(
     options: &client::Options,
     target: &TargetArgs,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<(Level, String)>,
 ) -> Result<Connection, Failure> {
     let Some(fallback) = options.fallback() else {
         return connect_to(options).await;
@@ -106,9 +106,10 @@ async fn choose(
     let why = match connect_to(options).await {
         Ok(connection) => match refusal(&connection, target).await {
             None => {
-                notes.push(format!(
+                let note = format!(
                     "using the pod's service account; {files} was ignored (select it with --context or --kubeconfig)"
-                ));
+                );
+                notes.push((Level::Info, note));
                 return Ok(connection);
             }
             Some(why) => why,
@@ -116,10 +117,11 @@ async fn choose(
         Err(failure) => failure.message,
     };
     let connection = connect_to(&fallback).await?;
-    notes.push(format!(
+    let note = format!(
         "the pod's service account cannot read the application ({why}); using {} from {files}",
         connection.described
-    ));
+    );
+    notes.push((Level::Info, note));
     Ok(connection)
 }
 

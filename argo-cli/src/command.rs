@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use argo_core::text::redacted;
+use argo_core::{Level, text::redacted};
 use argo_workloads::Workload;
 use clap::CommandFactory;
 
@@ -134,6 +134,19 @@ fn settings(flags: &ViewArgs) -> Settings {
 }
 
 /// Writes one line each to stderr.
+/// Writes notes about the way to the cluster to stderr.
+fn tell(notes: &[(Level, String)]) {
+    for (level, note) in notes {
+        let word = if *level <= Level::Warning {
+            "warning"
+        } else {
+            "note"
+        };
+        // There is nobody left to tell if stderr is closed.
+        let _ = writeln!(io::stderr(), "{word}: {}", printable(&redacted(note)));
+    }
+}
+
 fn warn(warnings: &[String]) {
     for warning in warnings {
         // There is nobody left to tell if stderr is closed.

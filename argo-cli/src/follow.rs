@@ -11,6 +11,7 @@ use std::{
     collections::VecDeque,
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -29,10 +30,14 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jiff::Timestamp;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::{
+    sync::Notify,
+    time::{Interval, MissedTickBehavior, interval},
+};
 
 pub use config::FollowConfig;
 pub use observer::Observer;
+pub use pausing::OnPaused;
 #[cfg(feature = "cli")]
 pub(crate) use streams::event_source;
 pub use streams::{StreamConfig, Streams};
@@ -48,23 +53,39 @@ const TICK: Duration = Duration::from_millis(250);
 /// it must be polled without long pauses: while it is not, the kubelet may skip rotated log
 /// files.
 pub fn follow(clients: impl Into<Clients>, app: AppRef, config: FollowConfig) -> Follow {
-    let run = Run::new(clients.into(), app, config);
+    let stop = Arc::new(Notify::new());
+    let run = Run::new(clients.into(), app, config, Arc::clone(&stop));
     let items = stream::unfold(run, |mut run| async move {
         let item = run.next().await?;
         Some((item, run))
     });
-    Follow(items.boxed())
+    Follow {
+        items: items.boxed(),
+        stop,
+    }
 }
 
 /// The stream of [`follow`].
 #[must_use = "streams do nothing unless polled"]
-pub struct Follow(BoxStream<'static, FollowEvent>);
+pub struct Follow {
+    items: BoxStream<'static, FollowEvent>,
+    stop: Arc<Notify>,
+}
+
+impl Follow {
+    /// Ends the stream soon: the rest of the logs and events is read, which takes 4 s at most,
+    /// and the last item is a [`FollowEvent::Done`] with [`Outcome::Stopped`], unless the outcome
+    /// was decided before. Go on polling until then; to end at once, drop the stream.
+    pub fn stop(&self) {
+        self.stop.notify_one();
+    }
+}
 
 impl Stream for Follow {
     type Item = FollowEvent;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<FollowEvent>> {
-        self.0.poll_next_unpin(context)
+        self.items.poll_next_unpin(context)
     }
 }
 
@@ -105,6 +126,10 @@ pub enum Outcome {
     TimedOut,
     /// A rollout is paused until a person acts, and nothing else is left to wait for.
     Paused,
+    /// Neither the Application nor any object of it was found.
+    NothingFound,
+    /// [`Follow::stop`] was called.
+    Stopped,
 }
 
 /// The outcome of a deployment and its explanation.
@@ -121,12 +146,19 @@ pub struct Verdict {
     pub workloads: Vec<WorkloadProgress>,
     /// The findings that stand, the worst first.
     pub findings: Vec<Finding>,
+    /// True if [`OnPaused::Succeed`] makes a pause a success.
+    accepts_pause: bool,
 }
 
 impl Verdict {
-    /// True if everything is rolled out.
+    /// True if everything is rolled out, or paused where
+    /// [`on_paused`](FollowConfig::on_paused) says that this is enough.
     pub fn is_success(&self) -> bool {
-        self.outcome == Outcome::RolledOut
+        match self.outcome {
+            Outcome::RolledOut => true,
+            Outcome::Paused => self.accepts_pause,
+            _ => false,
+        }
     }
 
     /// Returns the worst finding, unless everything is well.
@@ -139,9 +171,17 @@ impl Verdict {
 /// One sentence: `rolled out shop in 58 s`, or the cause.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (app, took) = (&self.app, duration::in_words(self.elapsed));
+        let (app, took) = (&self.app.name, duration::in_words(self.elapsed));
         match (self.outcome, self.cause()) {
             (Outcome::RolledOut, _) => write!(f, "rolled out {app} in {took}"),
+            (Outcome::Stopped, _) => write!(f, "{app}: stopped after {took}"),
+            (Outcome::NothingFound, _) => {
+                let namespace = &self.app.namespace;
+                write!(
+                    f,
+                    "nothing of application {app} (Application in {namespace}) was found"
+                )
+            }
             (_, Some(cause)) => write!(f, "{}: {}", cause.workload, cause.sentence),
             (Outcome::Failed, None) => write!(f, "{app} failed after {took}; no cause was found"),
             (Outcome::Paused, None) => write!(f, "{app} is paused after {took}"),
@@ -169,6 +209,7 @@ struct Run {
     ticks: Interval,
     items: VecDeque<FollowEvent>,
     is_over: bool,
+    stop: Arc<Notify>,
 }
 
 /// The next item of the streams or the clock.
@@ -179,10 +220,11 @@ enum Next {
     Event(Option<EventItem>),
     Logs(Option<LogEvent>),
     Resource(Answer),
+    Stop,
 }
 
 impl Run {
-    fn new(clients: Clients, app: AppRef, mut config: FollowConfig) -> Self {
+    fn new(clients: Clients, app: AppRef, mut config: FollowConfig, stop: Arc<Notify>) -> Self {
         config.track.started = config.started;
         config.events.since = config.started;
         let streams = StreamConfig {
@@ -202,6 +244,7 @@ impl Run {
             ticks,
             items: VecDeque::new(),
             is_over: false,
+            stop,
             app,
             config,
         }
@@ -225,6 +268,7 @@ impl Run {
     async fn wait(&mut self) -> Next {
         tokio::select! {
             biased;
+            () = self.stop.notified() => Next::Stop,
             _ = self.ticks.tick() => Next::Tick,
             event = self.streams.tracked.next() => Next::Track(event),
             answer = self.streams.resources.next() => Next::Resource(answer),
@@ -236,6 +280,7 @@ impl Run {
     fn handle(&mut self, next: Next, now: Timestamp) {
         match next {
             Next::Tick => self.tick(now),
+            Next::Stop if self.ending.stop(now) => self.drain(now),
             Next::Track(Some(event)) => self.track(event, now),
             Next::Event(Some(EventItem::Event(event))) => self.event(event),
             Next::Event(Some(EventItem::Notice(notice))) => {
@@ -250,7 +295,7 @@ impl Run {
             Next::Event(None) => self.events_open = false,
             Next::Logs(None) => self.logs_open = false,
             // The tracker never ends, and other items are unknown to this version.
-            Next::Track(None) | Next::Event(Some(_)) => {}
+            Next::Track(None) | Next::Event(Some(_)) | Next::Stop => {}
         }
         if self.ending.outcome().is_some() && !self.logs_open && !self.events_open {
             self.consider(now);
@@ -315,12 +360,14 @@ impl Run {
         let ending = &mut self.ending;
         match ending.consider(&self.observer, &self.config, streams_ended, now) {
             Step::GoOn => {}
-            Step::Drain => {
-                self.decided = Some(now);
-                self.streams.drain();
-            }
+            Step::Drain => self.drain(now),
             Step::End(outcome) => self.end(outcome, now),
         }
+    }
+
+    fn drain(&mut self, now: Timestamp) {
+        self.decided = Some(now);
+        self.streams.drain();
     }
 
     /// Examines a last time and ends the stream. After a failure without a finding, it waives the
@@ -342,6 +389,7 @@ impl Run {
             elapsed: duration::between(self.config.started, decided),
             workloads: workloads.into_iter().cloned().collect(),
             findings: self.observer.findings().to_vec(),
+            accepts_pause: self.config.on_paused == Some(OnPaused::Succeed),
         }));
         self.is_over = true;
     }

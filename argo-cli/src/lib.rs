@@ -58,7 +58,8 @@ mod follow;
 pub use {argo_core, argo_events, argo_logs, argo_workloads, bytes, jiff, k8s_openapi, kube};
 
 pub use follow::{
-    Follow, FollowConfig, FollowEvent, Observer, Outcome, StreamConfig, Streams, Verdict, follow,
+    Follow, FollowConfig, FollowEvent, Observer, OnPaused, Outcome, StreamConfig, Streams, Verdict,
+    follow,
 };
 
 // The program: `command` turns arguments into an exit code. `sync` and `follow` put a `run`
@@ -105,6 +106,8 @@ pub mod lookup;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod output;
+#[cfg(all(test, feature = "cli"))]
+mod pages;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod recording;

@@ -243,9 +243,12 @@ impl Run {
             display.counts.lines += batch.len() as u64;
         }
         let detects = self.detect_level;
-        let level = |line: &[u8]| match detects {
-            true => detect(line).unwrap_or(Level::Info),
-            false => Level::Info,
+        let level = |line: &[u8]| {
+            if detects {
+                detect(line).unwrap_or(Level::Info)
+            } else {
+                Level::Info
+            }
         };
         if let Some(recorder) = &mut self.recorder {
             recorder.lines(&shown, level, batch, at);
@@ -532,7 +535,7 @@ impl Run {
     }
 
     /// Shows the first lines of the run: the application, the cluster and any notes on argocd.
-    pub fn announce(&mut self, cluster: &str, notes: &[String]) {
+    pub fn announce(&mut self, cluster: &str, notes: &[(Level, String)]) {
         let config = self.apps.config();
         let with = if config.argocd.is_some() {
             "Waiting with argocd for"
@@ -541,8 +544,8 @@ impl Run {
         };
         let msg = format!("{with} {} ({cluster})", self.apps.described());
         self.say(Level::Info, msg);
-        for note in notes {
-            self.say(Level::Warning, note.clone());
+        for (level, note) in notes {
+            self.say(*level, note.clone());
         }
         let notices = [
             self.argocd.as_mut().and_then(Argocd::take_notice),

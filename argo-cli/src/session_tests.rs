@@ -7,6 +7,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::argocd::ArgocdOutcome;
 
+#[path = "session_tests/degraded.rs"]
+mod degraded;
+#[path = "session_tests/expected.rs"]
+mod expected;
+#[path = "session_tests/settling.rs"]
+mod settling;
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
@@ -321,107 +328,6 @@ fn a_doomed_workload_ends_the_run_only_if_asked_to() {
     }
 }
 
-#[test]
-fn after_success_a_crash_may_still_come() {
-    for (fail_fast, exit) in [(false, 0), (true, 1)] {
-        let mut run = Run::new(Config {
-            fail_fast,
-            allow_restarts: 0,
-            ..config()
-        });
-        run.tell(deployment(1), 1)
-            .tell(running(0), 1)
-            .tell(Input::Argocd(SUCCESS), 2);
-        run.until(3, 4);
-        assert!(run.done.is_empty());
-        run.tell(crashing(1), 5).until(6, 7);
-        assert_eq!(run.result(), (vec!["drain"], exit));
-        run.streams_end(7);
-        let summary = run.session.summary(None, at(7));
-        assert!(!summary.findings.is_empty(), "the verdict has the crash");
-        assert_eq!(summary.outcome.name(), "failed");
-        assert_eq!(
-            summary.operation[0],
-            "argocd reports Healthy, but a new container crashed after that"
-        );
-    }
-}
-
-#[test]
-fn restarts_that_are_allowed_are_waited_for_after_success() {
-    let mut run = Run::new(config());
-    run.tell(deployment(1), 1)
-        .tell(running(0), 1)
-        .tell(Input::Argocd(SUCCESS), 2);
-    run.tell(crashing(1), 5).tell(deployment(0), 5).until(6, 20);
-    assert!(run.done.is_empty(), "{:?}", run.said);
-    let lost = "no longer complete, waiting again: Deployment/web: 0 of 1 ready";
-    assert!(run.said.iter().any(|said| said == lost), "{:?}", run.said);
-    run.tell(running(1), 21)
-        .tell(deployment(1), 21)
-        .until(21, 30);
-    assert!(run.done.is_empty(), "the time begins anew");
-    run.until(31, 32);
-    assert_eq!(run.result(), (vec!["drain"], 0));
-    assert_eq!(
-        run.session.summary(None, at(32)).outcome.name(),
-        "succeeded"
-    );
-}
-
-#[test]
-fn a_workload_that_stays_incomplete_after_success_is_a_failure() {
-    let mut run = Run::new(config());
-    run.tell(deployment(1), 1)
-        .tell(running(0), 1)
-        .tell(Input::Argocd(SUCCESS), 2)
-        .tell(deployment(0), 5)
-        .until(5, 64);
-    assert!(run.done.is_empty(), "{:?}", run.said);
-    run.until(65, 66).streams_end(66);
-    let summary = run.session.summary(None, at(66));
-    assert_eq!((summary.outcome.name(), summary.exit), ("failed", 0));
-    assert!(
-        summary.operation[0].ends_with("stayed so: Deployment/web: 0 of 1 ready"),
-        "{:?}",
-        summary.operation
-    );
-}
-
-#[test]
-fn a_deleted_pod_is_no_crash_after_success() {
-    let mut run = Run::new(config());
-    run.tell(deployment(1), 1)
-        .tell(running(0), 1)
-        .tell(Input::Argocd(SUCCESS), 2);
-    let ended =
-        json!({"name": "app", "state": {"terminated": {"exitCode": 143, "reason": "Error"}}});
-    let value = json!({"metadata": {"deletionTimestamp": at(4).to_string()},
-        "spec": {"containers": [{"name": "app"}]},
-        "status": {"phase": "Running", "containerStatuses": [ended]}});
-    let root = object(GroupKind::new("apps", "Deployment"), "web");
-    let pod = object(GroupKind::new("", "Pod"), "web-1");
-    let body = TrackedBody::Pod(Arc::new(serde_json::from_value(value).unwrap()));
-    run.tell(applied(pod, root, body), 4).until(5, 12);
-    assert_eq!(run.result(), (vec!["drain"], 0));
-    let summary = run.session.summary(None, at(12));
-    assert_eq!(summary.outcome.name(), "succeeded", "{:?}", run.said);
-}
-
-#[test]
-fn follow_waits_again_for_what_becomes_incomplete() {
-    let mut run = Run::new(Config {
-        argocd: None,
-        ..config()
-    });
-    run.tell(deployment(1), 1).tell(running(0), 1).until(2, 8);
-    assert!(run.said.iter().any(|said| said.starts_with("healthy; ")));
-    run.tell(deployment(0), 9).until(9, 200);
-    assert!(run.done.is_empty(), "{:?}", run.said);
-    run.tell(deployment(1), 201).until(201, 212);
-    assert_eq!(run.result(), (vec!["drain"], 0));
-}
-
 /// A Job that failed.
 fn failed_job() -> Input {
     let condition = json!({"type": "Failed", "status": "True", "message": "it failed",
@@ -577,23 +483,6 @@ fn only_selected_workloads_are_called_failed() {
 }
 
 #[test]
-fn what_is_degraded_may_heal_and_argocd_runs_again() {
-    let degraded = Exited {
-        exit: ArgocdExit::Code(20),
-        degraded: true,
-    };
-    let mut run = Run::new(Config {
-        argocd: recovering(),
-        grace: Duration::from_secs(5),
-        ..config()
-    });
-    run.tell(Input::Argocd(degraded), 1).until(2, 5);
-    assert!(run.done.is_empty());
-    run.tell(Input::Tick, 6).tell(Input::Argocd(SUCCESS), 20);
-    assert_eq!(run.result(), (vec!["again", "drain"], 0));
-}
-
-#[test]
 fn success_with_a_failed_operation_is_none() {
     let application = json!({"metadata": {"name": "shop", "namespace": "argocd"},
         "status": {"operationState": {"phase": "Failed", "message": "one or more synchronization tasks completed unsuccessfully"}}});
@@ -634,50 +523,6 @@ fn without_settling_success_is_the_end() {
         .tell(running(0), 1)
         .tell(Input::Argocd(SUCCESS), 2);
     assert_eq!(run.result(), (vec!["drain"], 0));
-}
-
-const DEGRADED: Exited = Exited {
-    exit: ArgocdExit::Code(20),
-    degraded: true,
-};
-
-#[test]
-fn what_does_not_heal_ends_as_argocd_did() {
-    let mut run = Run::new(Config {
-        argocd: recovering(),
-        grace: Duration::from_secs(5),
-        ..config()
-    });
-    run.tell(deployment(0), 1)
-        .tell(crashing(5), 1)
-        .tell(Input::Argocd(DEGRADED), 2)
-        .until(3, 8);
-    assert_eq!(run.result(), (vec!["drain"], 20));
-}
-
-#[test]
-fn argocd_runs_again_three_times_at_most() {
-    let mut run = Run::new(Config {
-        argocd: recovering(),
-        grace: Duration::from_secs(1),
-        ..config()
-    });
-    for second in [10, 20, 30, 40] {
-        run.tell(Input::Argocd(DEGRADED), second)
-            .until(second + 1, second + 2);
-    }
-    assert_eq!(run.result(), (vec!["again", "again", "again", "drain"], 20));
-}
-
-#[test]
-fn our_own_time_also_ends_what_may_heal() {
-    let mut run = Run::new(Config {
-        argocd: recovering(),
-        timeout: Some(Duration::from_secs(20)),
-        ..config()
-    });
-    run.tell(Input::Argocd(DEGRADED), 10).until(11, 20);
-    assert_eq!(run.result(), (vec!["drain"], 70));
 }
 
 #[test]
@@ -729,106 +574,6 @@ fn a_sync_that_is_tried_again_is_told_once() {
         last.starts_with("Application/shop: resolved after 29 s: sync failed"),
         "{last}"
     );
-}
-
-/// The Application, compared with and synced to a revision.
-fn synced_to(revision: &str) -> Input {
-    let value = json!({"metadata": {"name": "shop", "namespace": "argocd", "uid": "app"},
-        "spec": {"source": {"targetRevision": "main"}},
-        "status": {"sync": {"status": "Synced", "revision": revision}, "health": {"status": "Healthy"},
-            "reconciledAt": at(1).to_string(),
-            "operationState": {"phase": "Succeeded", "startedAt": at(-500).to_string(), "finishedAt": at(-490).to_string(),
-                "operation": {"sync": {"revision": revision}, "initiatedBy": {"automated": true}},
-                "syncResult": {"revision": revision}}}});
-    Input::Track(TrackEvent::Application(Arc::new(
-        serde_json::from_value(value).unwrap(),
-    )))
-}
-
-fn expecting(revision: &str) -> Config {
-    Config {
-        expectation: Expectation::new(Some(revision.to_owned()), Vec::new()),
-        settle: Duration::ZERO,
-        ..config()
-    }
-}
-
-#[test]
-fn a_green_of_another_revision_is_waited_for_and_then_argocd_runs_again() {
-    let mut run = Run::new(expecting("abc1234"));
-    run.tell(synced_to("fff9999"), 1)
-        .tell(Input::Argocd(SUCCESS), 2);
-    assert_eq!(run.done, [""; 0]);
-    let said = "argocd reports success, but Argo CD is at fff9999, not at abc1234; waiting for it for 5 m at most";
-    assert!(run.said.iter().any(|line| line == said), "{:?}", run.said);
-    run.tell(synced_to("abc1234"), 60).tell(Input::Tick, 61);
-    assert_eq!(run.done, ["again"]);
-    run.tell(Input::Argocd(SUCCESS), 70)
-        .streams_end(71)
-        .until(71, 75);
-    assert_eq!(run.result().1, 0);
-}
-
-#[test]
-fn another_revision_ends_with_1_and_a_newer_sync_with_71() {
-    let mut run = Run::new(expecting("abc1234"));
-    run.tell(synced_to("fff9999"), 1)
-        .tell(Input::Argocd(SUCCESS), 2);
-    run.until(3, 303).streams_end(304);
-    assert_eq!(run.result(), (vec!["drain", "end"], 1));
-    let mut run = Run::new(expecting("abc1234"));
-    run.tell(synced_to("abc1234"), 1)
-        .tell(Input::Tick, 2)
-        .tell(synced_to("fff9999"), 3)
-        .tell(Input::Tick, 4);
-    assert_eq!(run.result(), (vec!["interrupt", "drain"], 71));
-    let summary = run.session.summary(None, at(5));
-    assert_eq!(
-        (&*summary.reason, &*summary.operation[0]),
-        (
-            "superseded",
-            "abc1234 was superseded by fff9999 (synced by auto-sync)"
-        )
-    );
-}
-
-#[test]
-fn an_application_that_cannot_be_read_tells_no_revision() {
-    let mut run = Run::new(expecting("abc1234"));
-    run.tell(deployment(1), 1).tell(Input::Argocd(SUCCESS), 2);
-    assert_eq!(run.result(), (vec!["drain"], 77));
-    // A failure of argocd wins.
-    let mut run = Run::new(expecting("abc1234"));
-    let failed = Exited {
-        exit: ArgocdExit::Code(20),
-        degraded: false,
-    };
-    run.tell(deployment(1), 1)
-        .tell(Input::Argocd(failed), 2)
-        .until(3, 5);
-    assert_eq!(run.result().1, 20);
-}
-
-#[test]
-fn an_argocd_that_waits_for_nothing_that_is_here() {
-    let mut run = Run::new(Config {
-        settle: Duration::ZERO,
-        ..config()
-    });
-    let nothing = Notice::new(NoticeCode::NothingFound, Level::Warning, "nothing");
-    run.tell(Input::Track(TrackEvent::Notice(nothing)), 11)
-        .tell(Input::Argocd(SUCCESS), 12)
-        .until(13, 14);
-    assert_eq!(run.result().1, 72);
-    // An application without workloads is a success.
-    let mut run = Run::new(Config {
-        settle: Duration::ZERO,
-        ..config()
-    });
-    run.tell(synced_to("fff9999"), 1)
-        .tell(Input::Argocd(SUCCESS), 2)
-        .until(3, 4);
-    assert_eq!(run.result().1, 0);
 }
 
 #[path = "session_terminated_tests.rs"]

@@ -52,9 +52,10 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: match is_ignored(Signal::SIGHUP) {
-                true => None,
-                false => Some(signal(SignalKind::hangup())?),
+            hang_up: if is_ignored(Signal::SIGHUP) {
+                None
+            } else {
+                Some(signal(SignalKind::hangup())?)
             },
             echoes: Echoes {
                 caller: Caller::current(),

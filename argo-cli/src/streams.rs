@@ -3,7 +3,7 @@
 use argo_core::text::duration;
 use argo_events::EventConfig;
 use argo_logs::LogConfig;
-use argo_workloads::{Clients, TrackConfig, TrackingMethod, builtin};
+use argo_workloads::{Clients, TrackConfig, TrackingMethod};
 use jiff::Timestamp;
 
 use crate::{
@@ -31,21 +31,21 @@ pub fn clients(clusters: &Clusters) -> Clients {
 
 /// Returns the settings of the tracker.
 pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
-    TrackConfig {
-        namespaces: target.namespaces.clone(),
-        all_namespaces: target.all_namespaces,
-        tracking: match target.tracking {
-            Tracking::Annotation => TrackingMethod::Annotation,
-            Tracking::Label => TrackingMethod::Label,
-            Tracking::AnnotationAndLabel => TrackingMethod::AnnotationAndLabel,
-        },
-        label_key: target.tracking_label.clone(),
-        installation_id: target.installation_id.clone(),
-        started,
-        children: !target.no_children,
-        kinds: [builtin(), target.kinds.clone()].concat(),
-        ..TrackConfig::default()
-    }
+    let method = match target.tracking {
+        Tracking::Annotation => TrackingMethod::Annotation,
+        Tracking::Label => TrackingMethod::Label,
+        Tracking::AnnotationAndLabel => TrackingMethod::AnnotationAndLabel,
+    };
+    let mut config = TrackConfig::default()
+        .started(started)
+        .tracking(method)
+        .label_key(&target.tracking_label);
+    config.namespaces.clone_from(&target.namespaces);
+    config.all_namespaces = target.all_namespaces;
+    config.installation_id.clone_from(&target.installation_id);
+    config.children = !target.no_children;
+    config.kinds.extend(target.kinds.clone());
+    config
 }
 
 fn log_config(args: &LogArgs, started: Timestamp) -> LogConfig {

@@ -14,7 +14,7 @@ mod sources;
 use std::{ffi::OsString, sync::Arc};
 
 use argo_core::{
-    AppRef,
+    AppRef, Level,
     argocd::{self, Trees},
     client,
     text::chain,
@@ -58,7 +58,7 @@ pub struct Api {
     /// True if logs may be read.
     pub may_read_logs: bool,
     /// Sentences for the reader.
-    pub notes: Vec<String>,
+    pub notes: Vec<(Level, String)>,
 }
 
 /// The streams of a way that works.
@@ -68,7 +68,7 @@ pub struct Joined {
     /// The way in words: `context "prod"`.
     pub described: String,
     /// Sentences for the reader.
-    pub notes: Vec<String>,
+    pub notes: Vec<(Level, String)>,
 }
 
 impl Ways {

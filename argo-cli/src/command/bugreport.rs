@@ -84,9 +84,10 @@ fn row(text: &mut String, name: &str, value: &str) {
 }
 
 fn this_program() -> String {
-    let linking = match cfg!(target_feature = "crt-static") {
-        true => "static",
-        false => "dynamic",
+    let linking = if cfg!(target_feature = "crt-static") {
+        "static"
+    } else {
+        "dynamic"
     };
     let version = env!("CARGO_PKG_VERSION");
     let profile = if cfg!(debug_assertions) {

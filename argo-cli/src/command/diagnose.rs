@@ -15,7 +15,7 @@ use argo_events::{EventConfig, EventItem};
 use argo_workloads::{Clients, expectation::Expectation, resources::ResourceReader, snapshot};
 use jiff::Timestamp;
 
-use super::{env, warn};
+use super::{env, tell};
 use crate::{
     args::{DiagnoseArgs, Events},
     cluster::{self, Clusters},
@@ -40,7 +40,7 @@ pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i
     let started = Timestamp::now();
     way::needs_cluster(&args.target)?;
     let clusters = cluster::connect(&args.target, &env).await?;
-    warn(&clusters.notes);
+    tell(&clusters.notes);
     let (mut summaries, mut notices) = (Vec::new(), Vec::new());
     for app in &args.target.apps {
         let (summary, more) = look(&args, &clusters, app, started).await?;

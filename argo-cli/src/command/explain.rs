@@ -6,7 +6,7 @@ use argo_core::{Notice, text::chain};
 use argo_workloads::{Explanation, explain as explained};
 use jiff::Timestamp;
 
-use super::{env, print, warn};
+use super::{env, print, tell, warn};
 use crate::{
     args::ExplainArgs,
     cluster,
@@ -24,7 +24,7 @@ pub(super) async fn explain(args: ExplainArgs, settings: Settings) -> Result<i32
         return Err(Failure::usage("explain is about one application at a time"));
     }
     let clusters = cluster::connect(&args.target, &env).await?;
-    warn(&clusters.notes);
+    tell(&clusters.notes);
     let config = track_config(&args.target, Timestamp::now());
     let answer = explained(clients(&clusters), args.target.app(), config)
         .await

@@ -7,6 +7,8 @@ use argo_logs::LogConfig;
 use argo_workloads::TrackConfig;
 use jiff::Timestamp;
 
+use super::pausing::OnPaused;
+
 /// Settings of [`follow`](super::follow()).
 ///
 /// ```
@@ -43,9 +45,14 @@ pub struct FollowConfig {
     pub allow_restarts: u32,
     /// The stream ends after this time. Default never.
     pub timeout: Option<Duration>,
-    /// True to wait on while a rollout is paused until a person acts. Default false: the stream
-    /// ends with [`Outcome::Paused`](super::Outcome::Paused). Timed pauses are always waited for.
-    pub waits_for_people: bool,
+    /// The reaction to a rollout that is paused until a person acts, once nothing else is left to
+    /// wait for. Default `None`: the stream ends with
+    /// [`Outcome::Paused`](super::Outcome::Paused). Timed pauses are always waited for.
+    pub on_paused: Option<OnPaused>,
+    /// The stream ends with [`Outcome::NothingFound`](super::Outcome::NothingFound) if for this
+    /// long neither the Application nor any object of it was found; `None` to wait on. Default
+    /// 60 s.
+    pub nothing_found_after: Option<Duration>,
 }
 
 impl Default for FollowConfig {
@@ -60,7 +67,8 @@ impl Default for FollowConfig {
             wait_terminated: false,
             allow_restarts: 2,
             timeout: None,
-            waits_for_people: false,
+            on_paused: None,
+            nothing_found_after: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -120,9 +128,21 @@ impl FollowConfig {
         self
     }
 
-    /// Waits on while a rollout is paused until a person acts.
-    pub fn wait_for_people(mut self) -> Self {
-        self.waits_for_people = true;
+    /// Sets the reaction to a rollout that is paused until a person acts.
+    pub fn on_paused(mut self, reaction: OnPaused) -> Self {
+        self.on_paused = Some(reaction);
+        self
+    }
+
+    /// Sets the time after which an application without any object ends the stream.
+    pub fn nothing_found_after(mut self, after: Duration) -> Self {
+        self.nothing_found_after = Some(after);
+        self
+    }
+
+    /// Waits for an application that does not exist yet.
+    pub fn wait_for_application(mut self) -> Self {
+        self.nothing_found_after = None;
         self
     }
 

@@ -6,7 +6,7 @@ use argo_core::text::duration;
 use jiff::Timestamp;
 
 use super::{
-    FollowConfig, Observer, Outcome, pausing,
+    FollowConfig, Observer, OnPaused, Outcome, pausing,
     settling::{Patience, Settled, Settling},
 };
 
@@ -30,6 +30,8 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Ending {
     phase: Phase,
+    /// The time since which nothing of the application is found.
+    nothing_since: Option<Timestamp>,
 }
 
 /// The next step of a followed deployment.
@@ -47,7 +49,25 @@ impl Ending {
     pub(super) fn new() -> Self {
         Self {
             phase: Phase::Waiting,
+            nothing_since: None,
         }
+    }
+
+    /// Decides that the deployment is followed no longer. Returns false if its outcome was
+    /// decided before.
+    pub(super) fn stop(&mut self, now: Timestamp) -> bool {
+        let is_first = self.outcome().is_none();
+        if is_first {
+            self.decide(Outcome::Stopped, now);
+        }
+        is_first
+    }
+
+    fn decide(&mut self, outcome: Outcome, now: Timestamp) {
+        self.phase = Phase::Draining {
+            outcome,
+            until: duration::later(now, LAST),
+        };
     }
 
     /// Returns the outcome, once it is decided.
@@ -85,10 +105,7 @@ impl Ending {
         let Some(outcome) = outcome else {
             return Step::GoOn;
         };
-        self.phase = Phase::Draining {
-            outcome,
-            until: duration::later(now, LAST),
-        };
+        self.decide(outcome, now);
         Step::Drain
     }
 
@@ -104,8 +121,16 @@ impl Ending {
         if !observer.doomed(config.grace, now).is_empty() {
             return Some(Outcome::Failed);
         }
-        if !config.waits_for_people && pausing::is_paused(observer, |_| false, now) {
-            return Some(Outcome::Paused);
+        // After the doomed: a finding says more than that nothing is there.
+        if self.is_nothing_found(observer, config, now) {
+            return Some(Outcome::NothingFound);
+        }
+        if config.on_paused != Some(OnPaused::Wait) && pausing::is_paused(observer, |_| false, now)
+        {
+            return Some(match config.on_paused {
+                Some(OnPaused::Fail) => Outcome::Failed,
+                _ => Outcome::Paused,
+            });
         }
         if !observer.progress().is_rolled_out(now) {
             return None;
@@ -117,6 +142,24 @@ impl Ending {
             }
             None => Some(Outcome::RolledOut),
         }
+    }
+}
+
+impl Ending {
+    fn is_nothing_found(
+        &mut self,
+        observer: &Observer,
+        config: &FollowConfig,
+        now: Timestamp,
+    ) -> bool {
+        let since = observer
+            .found_nothing()
+            .then(|| self.nothing_since.unwrap_or(now));
+        self.nothing_since = since;
+        let long = config.nothing_found_after;
+        since
+            .zip(long)
+            .is_some_and(|(since, long)| duration::between(since, now) >= long)
     }
 }
 

@@ -154,6 +154,16 @@ impl Observer {
         waits
     }
 
+    /// True if the first lists are complete, and neither the Application nor an object of it was
+    /// in them.
+    pub fn found_nothing(&self) -> bool {
+        let progress = &self.progress;
+        progress.is_synced()
+            && progress.application().is_none()
+            && progress.workloads().is_empty()
+            && progress.pods() == 0
+    }
+
     /// Returns the progress of the deployment.
     pub fn progress(&self) -> &Progress {
         &self.progress

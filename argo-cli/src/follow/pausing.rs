@@ -8,6 +8,19 @@ use jiff::Timestamp;
 
 use super::Observer;
 
+/// A reaction to a rollout that is paused until a person acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
+pub enum OnPaused {
+    /// Wait on
+    Wait,
+    /// End with exit code 0
+    Succeed,
+    /// End with exit code 1
+    Fail,
+}
+
 /// The time for which a pause must have stood.
 const STANDS: Duration = Duration::from_secs(3);
 /// The time for which a pause must have stood that began before we did: it is that of the last

@@ -121,6 +121,7 @@ impl Settling {
         now: Timestamp,
     ) -> Settled {
         let allowed = patience.allow_restarts;
+        // Before all else: a workload may be complete again at once after a crash.
         if observer.has_crashed_since(&self.crashes, allowed, &is_ignored) {
             return Settled::Crashed;
         }
@@ -134,8 +135,10 @@ impl Settling {
         if let Some(workload) = lost {
             return self.lost(workload, patience, now);
         }
+        // A workload that is back has to stay complete for the whole time.
         if self.lost.take().is_some() {
             self.until = self.until.max(later(now, patience.settle));
+            // A blink was not told, so its end is no news either.
             if std::mem::take(&mut self.is_told) {
                 return Settled::Regained;
             }

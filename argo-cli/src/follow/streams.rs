@@ -36,6 +36,7 @@ pub struct Streams {
 
 /// The settings of the three streams.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct StreamConfig {
     /// The settings of the tracker.
     pub track: TrackConfig,

@@ -176,9 +176,10 @@ impl Story {
             Body::Log(log) => return self.line(&log, time, &text),
             Body::Event(event) => moment("event", event.object, event.namespace, event.reason),
             Body::Finding(finding) => {
-                let code = match finding.resolved {
-                    true => format!("{} resolved", finding.code),
-                    false => finding.code,
+                let code = if finding.resolved {
+                    format!("{} resolved", finding.code)
+                } else {
+                    finding.code
                 };
                 moment("finding", finding.workload, finding.namespace, code)
             }

@@ -117,10 +117,6 @@ impl Session {
 
     /// True if there is neither an Application nor any object of it, as far as may be seen.
     pub(super) fn found_nothing(&self) -> bool {
-        let progress = self.progress();
-        progress.is_synced()
-            && progress.application().is_none()
-            && progress.workloads().is_empty()
-            && progress.pods() == 0
+        self.observer.found_nothing()
     }
 }

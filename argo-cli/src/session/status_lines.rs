@@ -206,9 +206,10 @@ fn waiting(rollout: &RolloutState, counts: String, pods: PodCounts, now: Timesta
             .weight
             .map_or(String::new(), |weight| format!(" (weight {weight})"));
         let waits = rollout.waiting_for.as_deref().unwrap_or_default();
-        let analysis = match is_run(waits) {
-            true => format!(", waiting for {waits}"),
-            false => String::new(),
+        let analysis = if is_run(waits) {
+            format!(", waiting for {waits}")
+        } else {
+            String::new()
         };
         let starting = starting(rollout, pods);
         return format!(

@@ -209,9 +209,10 @@ impl Table<'_> {
     }
 
     fn paint(&self, text: &str, style: Style) -> String {
-        match self.colors {
-            true => format!("{style}{text}{style:#}"),
-            false => text.to_owned(),
+        if self.colors {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
         }
     }
 }

@@ -55,9 +55,10 @@ impl<'a> Cause<'a> {
             self.names(|object| printable(&object.to_string())),
             self.words(),
         );
-        match words.contains(&names) {
-            true => words,
-            false => format!("{names}: {words}"),
+        if words.contains(&names) {
+            words
+        } else {
+            format!("{names}: {words}")
         }
     }
 
@@ -78,7 +79,7 @@ impl<'a> Cause<'a> {
 
     /// True if the workload has this cause.
     pub(super) fn is_of(&self, workload: &ObjectRef) -> bool {
-        self.workloads().iter().any(|own| is_same(own, workload))
+        self.workloads().iter().any(|own| own.same_name(workload))
     }
 
     /// Describes the cause as it concerns one workload, for that workload's row in the table.
@@ -87,7 +88,7 @@ impl<'a> Cause<'a> {
             Self::Found(findings) => {
                 let own = findings
                     .iter()
-                    .find(|finding| is_same(&finding.workload, workload));
+                    .find(|finding| finding.workload.same_name(workload));
                 printable(own.map_or("", |finding| &finding.sentence))
             }
             Self::GivenUp(_) => self.words(),
@@ -127,14 +128,8 @@ fn has_same_cause(findings: &[&Finding], finding: &Finding) -> bool {
     findings.iter().all(|other| {
         other.code == finding.code
             && other.cause == finding.cause
-            && !is_same(&other.workload, &finding.workload)
+            && !other.workload.same_name(&finding.workload)
     })
-}
-
-/// True if both are the same object. The uids do not count, as the Application knows its
-/// hooks only by name.
-pub(super) fn is_same(one: &ObjectRef, other: &ObjectRef) -> bool {
-    one.kind.kind == other.kind.kind && one.namespace == other.namespace && one.name == other.name
 }
 
 /// Returns the sentence of the first workload with the number of all pods instead of its own:

@@ -4,7 +4,7 @@ use argo_core::text::duration::seconds_in_words;
 use argo_workloads::diagnosis::{Finding, Severity};
 
 use super::{
-    cause::{Cause, causes, is_same},
+    cause::{Cause, causes},
     prose::printable,
     sentence,
 };
@@ -107,7 +107,7 @@ pub fn finished(summary: &Summary) -> Vec<String> {
     let is_well = |row: &&Row| {
         let has_cause = failed.iter().any(|cause| {
             let workloads = cause.workloads();
-            workloads.iter().any(|own| is_same(own, &row.object))
+            workloads.iter().any(|own| own.same_name(&row.object))
         });
         row.complete && (!has_cause || summary.outcome == Outcome::Succeeded)
     };

@@ -9,7 +9,7 @@ use argo_workloads::diagnosis::Finding;
 
 use super::{
     Look,
-    cause::{self, Cause, is_same},
+    cause::{self, Cause},
     prose::{printable, wrap},
 };
 use crate::summary::{EventNote, Outcome, Summary};
@@ -193,7 +193,7 @@ fn events(
         event.level <= Level::Warning
             && workloads
                 .iter()
-                .any(|workload| is_same(workload, &event.root))
+                .any(|workload| workload.same_name(&event.root))
             && !repeats(event, told)
     };
     newest(
@@ -261,7 +261,7 @@ pub(super) fn nothing_found(summary: &Summary, look: &Look<'_>) -> Vec<String> {
         return Vec::new();
     };
     let matters = |event: &&EventNote| {
-        event.level <= Level::Warning && waiting.iter().any(|object| is_same(object, &event.root))
+        event.level <= Level::Warning && waiting.iter().any(|object| object.same_name(&event.root))
     };
     let events = newest(
         summary.events.iter().filter(matters).collect(),
@@ -272,9 +272,10 @@ pub(super) fn nothing_found(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     if events.is_empty() && needs_none {
         return Vec::new();
     }
-    let mut lines = vec![match events.is_empty() {
-        true => "No cause found, and no warning among the events.".to_owned(),
-        false => "No cause found. The last warnings:".to_owned(),
+    let mut lines = vec![if events.is_empty() {
+        "No cause found, and no warning among the events.".to_owned()
+    } else {
+        "No cause found. The last warnings:".to_owned()
     }];
     lines.extend(events);
     lines.extend(describe(first));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use argo_core::{
-    AppRef,
+    AppRef, Level,
     argocd::{Client, Error, Refresh, Trees, UserInfo},
     resource::Application,
 };
@@ -79,17 +79,18 @@ async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
             Err(error) if !is_any => return Err(refused(client, &user, &named, &error)),
             Err(error) => {
                 let failure = refused(client, &user, &named, &error);
-                api.notes.push(failure.message);
+                api.notes.push((Level::Warning, failure.message));
                 api.apps.push(named);
             }
         }
     }
     let few = silent.iter().take(SILENT);
-    api.notes.extend(few.map(|object| no_logs(&user, object)));
+    let few = few.map(|object| (Level::Warning, no_logs(&user, object)));
+    api.notes.extend(few);
     if silent.len() > SILENT {
         let more = silent.len() - SILENT;
-        api.notes
-            .push(format!("nor the logs of {more} more applications"));
+        let note = format!("nor the logs of {more} more applications");
+        api.notes.push((Level::Warning, note));
     }
     Ok(api)
 }

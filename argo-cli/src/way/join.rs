@@ -147,7 +147,7 @@ pub async fn join_once(
     })
 }
 
-async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<String>), Failure> {
+async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<(Level, String)>), Failure> {
     let env = |name: &str| std::env::var(name).ok();
     let target = &args.target;
     let cluster = cluster::connect(target, &env);
@@ -178,20 +178,21 @@ async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<String>), Fa
     }
 }
 
-fn of_cluster(mut clusters: cluster::Clusters) -> (Way, Vec<String>) {
+fn of_cluster(mut clusters: cluster::Clusters) -> (Way, Vec<(Level, String)>) {
     let notes = std::mem::take(&mut clusters.notes);
     (Way::Cluster(clusters), notes)
 }
 
-fn of_api(mut api: super::Api) -> (Way, Vec<String>) {
+fn of_api(mut api: super::Api) -> (Way, Vec<(Level, String)>) {
     let notes = std::mem::take(&mut api.notes);
     (Way::Argocd(api), notes)
 }
 
-fn instead((way, mut notes): (Way, Vec<String>), why: &str) -> (Way, Vec<String>) {
-    notes.insert(
-        0,
-        format!("{why}: objects, logs and events come from Argo CD's API"),
-    );
+fn instead(
+    (way, mut notes): (Way, Vec<(Level, String)>),
+    why: &str,
+) -> (Way, Vec<(Level, String)>) {
+    let note = format!("{why}: objects, logs and events come from Argo CD's API");
+    notes.insert(0, (Level::Warning, note));
     (way, notes)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use argo_assistant::{
     FollowConfig, FollowEvent, Outcome, Verdict,
+    argo_core::AppRef,
     argo_workloads::diagnosis::{Code, FindingEvent},
     follow,
 };
@@ -67,4 +68,40 @@ async fn its_time_ends_it_too() {
     let (_, verdict) = followed("crash-loop", config).await;
     assert_eq!(verdict.outcome, Outcome::TimedOut, "{verdict:?}");
     assert!(!verdict.is_success());
+}
+
+#[tokio::test]
+async fn an_application_that_does_not_exist_ends_it() {
+    let rollout = Rollout::named("good", 20.0).await.begun().await;
+    let connection = connection(&rollout.cluster.kubeconfig()).await;
+    let config = FollowConfig::default().nothing_found_after(Duration::from_secs(1));
+    let app = AppRef::new("nobody", "argocd");
+    let all: Vec<_> = follow(connection, app, config).collect().await;
+    let Some(FollowEvent::Done(verdict)) = all.last() else {
+        panic!("no verdict at the end of {} items", all.len());
+    };
+    assert_eq!(verdict.outcome, Outcome::NothingFound, "{verdict:?}");
+    assert!(!verdict.is_success());
+    assert!(
+        verdict.to_string().contains("application nobody "),
+        "{verdict}"
+    );
+}
+
+#[tokio::test]
+async fn its_owner_can_stop_it() {
+    let rollout = Rollout::named("crash-loop", 20.0).await.begun().await;
+    let connection = connection(&rollout.cluster.kubeconfig()).await;
+    let config = FollowConfig::default().grace(Duration::from_secs(600));
+    let mut events = follow(connection, rollout.app(), config);
+    while !matches!(events.next().await, Some(FollowEvent::Lines(_))) {}
+    events.stop();
+    events.stop();
+    let rest: Vec<_> = events.collect().await;
+    let Some(FollowEvent::Done(verdict)) = rest.last() else {
+        panic!("no verdict at the end of {} items", rest.len());
+    };
+    assert_eq!(verdict.outcome, Outcome::Stopped, "{verdict:?}");
+    let done = |event: &&FollowEvent| matches!(event, FollowEvent::Done(_));
+    assert_eq!(rest.iter().filter(done).count(), 1);
 }

@@ -106,11 +106,7 @@ async fn look(
     method: TrackingMethod,
 ) -> (BTreeSet<String>, Told) {
     allow_only(hand, rights);
-    let config = TrackConfig {
-        namespaces: vec!["prod".into()],
-        tracking: method,
-        ..TrackConfig::default()
-    };
+    let config = TrackConfig::default().namespace("prod").tracking(method);
     let mut told = hand.track(&AppRef::new("shop", "argocd"), config).await;
     let followed = told.until_synced().await;
     println!("{name}\n  followed: {followed:?}\n{}", told.said());
