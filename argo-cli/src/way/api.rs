@@ -49,14 +49,18 @@ async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
             let client = client.clone();
             async move {
                 let found = find(&client, &app).await;
-                (app, found)
+                let logs = match &found {
+                    Ok((app, found)) => may_read_logs(&client, app, found).await,
+                    Err(_) => Ok(()),
+                };
+                (app, found, logs)
             }
         })
         .buffered(CONCURRENT);
     let found: Vec<_> = asked.collect().await;
     // An account that may do nothing is still told who it is.
     let user = client.user_info().await.unwrap_or_default();
-    let is_any = found.iter().any(|(_, found)| found.is_ok());
+    let is_any = found.iter().any(|(_, found, _)| found.is_ok());
     let mut api = Api {
         trees: Trees::new(client.clone()),
         apps: Vec::new(),
@@ -66,11 +70,10 @@ async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
     // Before 3.0 a setting decides whether the right is needed, so the log itself will tell.
     let is_enforced = version.major_minor().is_none_or(|(major, _)| major >= 3);
     let mut silent = Vec::new();
-    for (named, found) in found {
+    for (named, found, logs) in found {
         match found {
-            Ok((app, found)) => {
-                let may = may_read_logs(client, &app, &found).await;
-                match may {
+            Ok((app, _)) => {
+                match logs {
                     Err(object) if is_enforced => silent.push(object),
                     _ => api.may_read_logs = true,
                 }
