@@ -12,11 +12,11 @@ fn slow_crash(restarts: i32) -> Input {
     )
 }
 
-fn evicted() -> Input {
+fn evicted(name: &str) -> Input {
     let value = json!({"spec": {"containers": [{"name": "app"}]},
         "status": {"phase": "Failed", "reason": "Evicted"}});
     let root = object(GroupKind::new("apps", "Deployment"), "web");
-    let gone = object(GroupKind::new("", "Pod"), "web-0");
+    let gone = object(GroupKind::new("", "Pod"), name);
     let body = TrackedBody::Pod(Arc::new(serde_json::from_value(value).unwrap()));
     applied(gone, root, body)
 }
@@ -55,9 +55,23 @@ fn an_eviction_while_settling_may_come_again() {
     run.tell(deployment(1), 1)
         .tell(running(0), 1)
         .tell(Input::Argocd(SUCCESS), 4)
-        .tell(evicted(), 8)
+        .tell(evicted("web-0"), 8)
         .until(9, 36);
     assert!(run.done.is_empty(), "a kubelet needs some rounds");
     run.until(37, 40);
     assert_eq!(run.result(), (vec!["drain"], 0));
+}
+
+#[test]
+fn more_evictions_than_restarts_are_allowed_are_a_failure() {
+    let mut run = Run::new(config());
+    run.tell(deployment(1), 1)
+        .tell(running(0), 1)
+        .tell(Input::Argocd(SUCCESS), 4);
+    for (name, second) in [("a", 8), ("b", 18), ("c", 28)] {
+        run.tell(evicted(name), second).until(second, second + 1);
+        let is_over = name == "c";
+        assert_eq!(!run.done.is_empty(), is_over, "{name}: {:?}", run.said);
+    }
+    assert_eq!(run.session.summary(None, at(30)).outcome.name(), "failed");
 }

@@ -610,7 +610,7 @@ fn reason(summary: &Summary) -> &'static str {
         "timeout" => "its time was over",
         "paused" => "it is paused until a person acts",
         "fail-fast" => "it could not succeed any more",
-        "settle" => "a container crashed after success",
+        "settle" => "it did not stay healthy",
         "look" => "this was one look",
         "another-application" => "the run ended because of another application",
         _ => "argocd ended",

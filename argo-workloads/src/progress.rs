@@ -76,6 +76,8 @@ pub struct Setbacks {
     pub count: usize,
     /// The time after which the slowest of them came: the next one may take as long.
     pub longest: Duration,
+    /// The number of pods of one workload that were evicted, the largest there is.
+    pub evicted: usize,
 }
 
 /// A kubelet looks every 10 s for pods to evict, and measures their disks now and then.
@@ -478,11 +480,20 @@ impl Progress {
             .collect()
     }
 
-    /// Returns the crashes and evictions of new pods so far.
-    pub fn setbacks(&self) -> Setbacks {
-        let pods = || self.pods.values();
+    /// Returns the crashes and evictions of new pods so far, those of workloads left out that
+    /// are ignored.
+    pub fn setbacks(&self, is_ignored: impl Fn(&ObjectRef) -> bool) -> Setbacks {
+        let counts = |pod: &&PodProgress| {
+            let workload = self.workloads.get(&pod.root);
+            !workload.is_some_and(|workload| is_ignored(&workload.object))
+        };
+        let pods = || self.pods.values().filter(counts);
         let crashes: u32 = pods().map(|pod| pod.crashes.sum()).sum();
-        let evicted = pods().filter(|pod| pod.is_evicted()).count();
+        let mut evictions: BTreeMap<&str, usize> = BTreeMap::new();
+        for pod in pods().filter(|pod| pod.is_evicted()) {
+            *evictions.entry(&pod.root).or_default() += 1;
+        }
+        let evicted: usize = evictions.values().sum();
         let longest = pods().map(|pod| pod.crashes.longest()).max();
         let longest = longest.unwrap_or_default();
         Setbacks {
@@ -492,6 +503,7 @@ impl Progress {
             } else {
                 Duration::ZERO
             }),
+            evicted: evictions.values().copied().max().unwrap_or(0),
         }
     }
 

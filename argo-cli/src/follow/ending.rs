@@ -188,7 +188,7 @@ fn while_settling(
 ) -> Looked {
     let patience = patience(config);
     match settling.consider(observer, patience, |_| false, now) {
-        Settled::Crashed => Looked::Over(Outcome::Failed),
+        Settled::Crashed | Settled::Evicted(_) => Looked::Over(Outcome::Failed),
         Settled::Lost(_) | Settled::StaysLost(_) => Looked::WaitAgain,
         Settled::Done => Looked::Over(Outcome::RolledOut),
         Settled::GoOn | Settled::Regained if is_timeout(config, now) => {

@@ -37,6 +37,8 @@ pub struct Settling {
     until: Timestamp,
     crashes: CrashCounts,
     setbacks: usize,
+    /// The crashes and evictions before this watch.
+    before: usize,
     /// True once a container was restarted in this watch.
     has_restarted: bool,
     /// Uids of the workloads that were incomplete at its start, although Argo CD called them
@@ -59,6 +61,8 @@ pub(crate) enum Settled {
     StaysLost(String),
     /// A container crashed more often than allowed.
     Crashed,
+    /// So many pods of one workload were evicted: more than restarts are allowed.
+    Evicted(usize),
     /// The watch ended without a failure.
     Done,
 }
@@ -90,7 +94,7 @@ impl Settling {
             .iter()
             .map(|workload| Arc::clone(&workload.object.uid))
             .collect();
-        let setbacks = observer.progress().setbacks();
+        let setbacks = observer.progress().setbacks(&is_ignored);
         let settle = long_enough(patience.settle, setbacks);
         let is_unproven = observer.may_still_crash(patience.settle, now);
         let is_early = patience.is_early(observer, &is_ignored);
@@ -99,6 +103,7 @@ impl Settling {
         (is_unproven || is_early || !incomplete.is_empty()).then(|| Self {
             until: later(now, long),
             setbacks: setbacks.count,
+            before: setbacks.count,
             has_restarted: false,
             crashes,
             incomplete,
@@ -125,6 +130,11 @@ impl Settling {
         if observer.has_crashed_since(&self.crashes, allowed, &is_ignored) {
             return Settled::Crashed;
         }
+        let setbacks = observer.progress().setbacks(&is_ignored);
+        let is_evicted = setbacks.evicted > allowed as usize && setbacks.count > self.before;
+        if is_evicted {
+            return Settled::Evicted(setbacks.evicted);
+        }
         let is_early = patience.is_early(observer, &is_ignored);
         let incomplete = incomplete(observer, is_ignored);
         let is_incomplete = |uid: &Arc<str>| incomplete.iter().any(|w| w.object.uid == *uid);
@@ -143,7 +153,7 @@ impl Settling {
                 return Settled::Regained;
             }
         }
-        self.restarted(observer, patience, now);
+        self.restarted(setbacks, patience, now);
         let is_proven = !self.has_restarted && !observer.may_still_crash(patience.settle, now);
         let is_over = now >= self.until || (is_proven && self.incomplete.is_empty());
         if is_over && !is_early {
@@ -154,8 +164,7 @@ impl Settling {
     }
 
     /// A restart that is allowed starts the time anew.
-    fn restarted(&mut self, observer: &Observer, patience: Patience, now: Timestamp) {
-        let setbacks = observer.progress().setbacks();
+    fn restarted(&mut self, setbacks: Setbacks, patience: Patience, now: Timestamp) {
         if setbacks.count > self.setbacks {
             self.until = later(now, long_enough(patience.settle, setbacks));
             self.has_restarted = true;

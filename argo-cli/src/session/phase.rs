@@ -92,7 +92,8 @@ pub enum Cause {
     Complete,
     /// A new container crashed after success.
     CrashedAfterSuccess,
-    /// This workload became incomplete after success, and stayed so.
+    /// After success something else went wrong: a workload became incomplete and stayed so, or
+    /// its pods are evicted one after the other.
     LostAfterSuccess(String),
     /// Everything that is not complete is paused until a person acts.
     Paused,
@@ -486,10 +487,15 @@ impl Session {
         let settled = look.consider(&self.observer, patience, self.is_left_out(), now);
         match settled {
             Settled::Crashed => return self.drain(Cause::CrashedAfterSuccess, now),
+            Settled::Evicted(pods) => {
+                let what = format!("{pods} pods of one workload were evicted");
+                return self.drain(Cause::LostAfterSuccess(what), now);
+            }
             Settled::Done => return self.drain(cause, now),
             // argocd has ended: nothing else decides any more.
             Settled::StaysLost(state) if self.runs_argocd() => {
-                return self.drain(Cause::LostAfterSuccess(state), now);
+                let what = format!("a workload became incomplete and stayed so: {state}");
+                return self.drain(Cause::LostAfterSuccess(what), now);
             }
             Settled::Lost(state) | Settled::StaysLost(state) => {
                 let msg = format!("no longer complete, waiting again: {state}");

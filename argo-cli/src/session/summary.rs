@@ -228,10 +228,10 @@ impl Session {
         if self.cause() == Some(&Cause::CrashedAfterSuccess) && self.runs_argocd() {
             notes.push("argocd reports Healthy, but a new container crashed after that".to_owned());
         }
-        if let Some(Cause::LostAfterSuccess(state)) = self.cause() {
-            notes.push(format!(
-                "argocd reports Healthy, but after that a workload became incomplete and stayed so: {state}"
-            ));
+        if let Some(Cause::LostAfterSuccess(what)) = self.cause()
+            && self.runs_argocd()
+        {
+            notes.push(format!("argocd reports Healthy, but after that {what}"));
         }
         let failed = self.application().and_then(failed_operation);
         if let Some(failed) = failed {

@@ -430,6 +430,18 @@ pub struct Terminated {
     pub container_id: Option<String>,
 }
 
+impl Terminated {
+    /// True if nobody knows how the container ended: its node was rebooted, or its record is
+    /// lost (kubernetes `pkg/kubelet/kubelet_pods.go`, `ContainerStatusUnknown`; containerd
+    /// `internal/cri/store/container/status.go`, exit code 255 with the reason `Unknown`).
+    pub fn is_unknown(&self) -> bool {
+        matches!(
+            self.reason.as_deref(),
+            Some("ContainerStatusUnknown" | "Unknown")
+        )
+    }
+}
+
 impl Pod {
     /// Returns every container with its status, init containers first.
     pub fn containers(&self) -> impl Iterator<Item = (&Container, Option<&ContainerStatus>)> {

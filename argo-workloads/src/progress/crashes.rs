@@ -148,6 +148,7 @@ fn is_wanted(pod: &Pod, container: &Container, status: &ContainerStatus) -> bool
         return false;
     };
     end.reason.as_deref() == Some(RESTARTING_ALL)
+        || end.is_unknown()
         || is_wanted_by_rule(container, end.exit_code)
         || is_within_policy(policy(pod, container), end)
 }
@@ -221,6 +222,9 @@ mod tests {
             assert_eq!(after(&app, 137, "Error", &holds(condition)), 0);
         }
         assert_eq!(after(&app, 137, RESTARTING_ALL, &json!({})), 0);
+        // The node was rebooted.
+        assert_eq!(after(&app, 255, "Unknown", &json!({})), 0);
+        assert_eq!(after(&app, 137, "ContainerStatusUnknown", &json!({})), 0);
         assert_eq!(after(&app, 137, "Error", &holds("Ready")), 1);
     }
 

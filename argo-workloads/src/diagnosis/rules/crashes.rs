@@ -108,7 +108,8 @@ fn is_failure(view: &ContainerView<'_>, end: &Terminated) -> bool {
         Role::Sidecar => true,
         Role::Regular => view.restart_policy() == "Always",
     };
-    (for_ever || end.exit_code != 0) && !is_wanted(view, end) && !is_bystander(view, end)
+    let is_own = !is_wanted(view, end) && !is_bystander(view, end) && !end.is_unknown();
+    (for_ever || end.exit_code != 0) && is_own
 }
 
 /// True if the spec asked for this end: a restart rule names its exit code, or an in-place

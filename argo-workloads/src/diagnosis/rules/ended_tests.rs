@@ -175,3 +175,15 @@ fn an_eviction_is_no_crash() {
         assert_eq!(world.sentences(9), [format!("job-failed: the pod {words}")]);
     }
 }
+
+#[test]
+fn an_end_that_nobody_saw_is_no_crash() {
+    for (code, reason) in [(255, "Unknown"), (137, "ContainerStatusUnknown")] {
+        let mut world = World::with_deployment();
+        for run in 0..4 {
+            let status = json!({"restartCount": run, "state": ended(code, reason, 5 + run * 9)});
+            see(&mut world, 5 + run * 9, &json!({}), &status);
+        }
+        assert_eq!(world.sentences(40), [""; 0], "{reason}");
+    }
+}

@@ -23,7 +23,9 @@ pub(super) fn old_pod(view: PodView<'_>) -> Option<Observation> {
     let holds_up = strategy == Some("Recreate") || workload.traits.keeps_pod_names;
     let asked = view.context.age(since);
     let is_pending = !workload.rollout.complete && workload.rollout.failed.is_none();
-    if !holds_up || !is_pending || view.is_newest() || asked < SOON {
+    // `Recreate` makes the new ReplicaSet only after that: the old one is the newest until then.
+    let is_old = view.is_older() || !view.is_newest();
+    if !holds_up || !is_pending || !is_old || asked < SOON {
         return None;
     }
     let (asked, grace) = (span(asked), span(secs(grace)));

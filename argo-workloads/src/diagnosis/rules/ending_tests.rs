@@ -15,7 +15,9 @@ fn world(strategy: &str) -> World {
             "annotations": {"deployment.kubernetes.io/revision": revision}}})
     };
     world.apply(0, set("web-1", "1"));
-    world.apply(0, set("web-2", "2"));
+    if strategy != "Recreate" {
+        world.apply(0, set("web-2", "2"));
+    }
     let pod = json!({"kind": "Pod", "owner": "web-1", "metadata": {"name": "web-1-a",
             "labels": {"pod-template-hash": "web-1"}, "creationTimestamp": time(-900),
             "deletionTimestamp": time(81), "deletionGracePeriodSeconds": 80},

@@ -9,6 +9,9 @@ use crate::diagnosis::{
 };
 use crate::message::without_credentials;
 
+/// The longest life of a pod that is evicted again and again.
+const BETWEEN: SignedDuration = secs(120);
+
 /// The time that a kubelet may take until it says a word about a pod.
 const NODE_TAKES: SignedDuration = secs(10);
 
@@ -18,7 +21,7 @@ const EVICTIONS: usize = 3;
 
 /// Pods of one workload that are evicted again and again.
 pub(super) fn evicted(view: WorkloadView<'_>) -> Option<Observation> {
-    if !view.is_root() || view.state.complete {
+    if !view.is_root() {
         return None;
     }
     let pods = view
@@ -26,7 +29,16 @@ pub(super) fn evicted(view: WorkloadView<'_>) -> Option<Observation> {
         .filter(|pod| pod.fact.is_new && pod.fact.pod.status.reason.as_deref() == Some("Evicted"));
     let pods: Vec<PodView<'_>> = pods.collect();
     let count = pods.len();
-    let last = pods.last().filter(|_| count >= EVICTIONS)?;
+    let created = |pod: &&PodView<'_>| pod.fact.pod.metadata.creation_timestamp.clone();
+    let last = pods
+        .iter()
+        .max_by_key(created)
+        .filter(|_| count >= EVICTIONS)?;
+    // Without a readiness probe the next pod counts as ready until it is evicted, too.
+    let is_past = created(&last).is_none_or(|time| view.context.age(time.0) > BETWEEN);
+    if view.state.complete && is_past {
+        return None;
+    }
     let message = last.fact.pod.status.message.as_deref().unwrap_or_default();
     let times = pods.iter().filter_map(|pod| {
         let created = pod.fact.pod.metadata.creation_timestamp.as_ref();

@@ -66,3 +66,33 @@ fn a_kubelet_may_take_a_moment_also_in_one_look() {
     assert_eq!(codes(5), [""; 0]);
     assert_eq!(codes(15), ["node-lost"]);
 }
+
+#[test]
+fn pods_that_are_evicted_one_after_the_other_are_found_between_two_evictions() {
+    let mut world = World::new();
+    let complete = json!({"kind": "Deployment", "metadata": {"name": "web", "generation": 1},
+        "spec": {"replicas": 1}, "status": {"observedGeneration": 1, "replicas": 1,
+            "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}});
+    world.apply(0, complete);
+    world.apply(
+        0,
+        json!({"kind": "ReplicaSet", "owner": "web", "metadata": {"name": "web-1"}}),
+    );
+    let status = json!({"phase": "Failed", "reason": "Evicted",
+        "message": "Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. "});
+    for (second, name) in [(10, "web-1-c"), (20, "web-1-b"), (30, "web-1-a")] {
+        world.pod(
+            second,
+            name,
+            &json!({"containers": [{"name": "app"}]}),
+            &status,
+        );
+    }
+    assert_eq!(
+        world.sentences(40),
+        [
+            "evicted: 3 pods were evicted: Pod ephemeral local storage usage exceeds the total limit of containers 2Mi"
+        ]
+    );
+    assert_eq!(world.sentences(200), [""; 0], "the last one stays");
+}
