@@ -231,6 +231,11 @@ impl Apps {
         self.name(app)
     }
 
+    /// Returns the name of a pod's application, if there are several.
+    pub fn name_for(&self, uid: &str) -> Option<&str> {
+        self.name(self.routes.app_of(uid).unwrap_or_default())
+    }
+
     /// Takes a row of argocd's table. It names no application: those whose manifests hold the
     /// resource are told.
     pub fn report(&mut self, report: &Report, now: Timestamp) -> Vec<Effect> {

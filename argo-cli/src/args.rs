@@ -1,12 +1,14 @@
 //! The command line: what can be typed, and the environment variable of each flag.
 
 mod kubectl;
+mod log_store;
 mod logs;
 pub mod names;
 mod output;
 mod target;
 
 pub use kubectl::KubectlArgs;
+pub use log_store::{LogStoreArgs, LogsFrom, StoreType};
 pub use logs::LogArgs;
 pub use output::{FileArgs, ReplayArgs, ReportArgs, ReportCommandArgs, Timestamps, ViewArgs};
 pub use target::{TargetArgs, Tracking, Via};
@@ -140,6 +142,9 @@ pub struct FollowArgs {
     /// The flags about logs.
     #[command(flatten)]
     pub logs: LogArgs,
+    /// The flags about a log store.
+    #[command(flatten)]
+    pub log_store: LogStoreArgs,
     /// The flags about events.
     #[command(flatten)]
     pub events: EventArgs,

@@ -49,6 +49,8 @@ pub struct Origin<'a> {
     pub container: &'a str,
     /// Number of restarts of the container before it wrote the line.
     pub restart: u32,
+    /// The log store that the lines come from, if they do not come from the cluster.
+    pub store: Option<&'a str>,
 }
 
 /// Turns records, log lines and argocd's output into bytes. Its memory is bounded: it keeps
@@ -62,7 +64,8 @@ pub struct Renderer {
     levels: Levels,
     stamp: Stamp,
     json: LogJson,
-    runs: HashMap<(u32, u32), Shared>,
+    /// By container, restarts, and whether a log store has the lines.
+    runs: HashMap<(u32, u32, bool), Shared>,
     /// The present: the time of lines without a time of their own.
     now: Timestamp,
     /// True if the JSON has all that any other form needs: the uid of a line's pod, and the bytes
@@ -161,7 +164,7 @@ impl Renderer {
         batch: &Batch,
         out: &mut Vec<u8>,
     ) {
-        let run = (origin.id, origin.restart);
+        let run = (origin.id, origin.restart, origin.store.is_some());
         let mut runs = std::mem::take(&mut self.runs);
         if runs.len() >= RUNS {
             runs.clear();
@@ -335,7 +338,8 @@ impl Renderer {
                 if let Some(app) = origin.app {
                     push_tag(app, &mut around);
                 }
-                push_tag(&format!("{}/{}", origin.pod, origin.container), &mut around);
+                let tag = record::container_tag(origin.pod, origin.container, origin.store);
+                push_tag(&tag, &mut around);
                 if self.settings.view == View::Terminal && self.settings.colors {
                     let style = pod_color::style(origin.pod);
                     let tag = String::from_utf8_lossy(&around).trim_end().to_owned();

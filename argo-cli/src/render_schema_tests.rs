@@ -200,6 +200,7 @@ fn codes_are_listed() {
         NoticeCode::InstancesLost,
         NoticeCode::LogUnreadable,
         NoticeCode::LogPolled,
+        NoticeCode::FromStore,
         NoticeCode::Limited,
         NoticeCode::NothingFound,
         NoticeCode::ApplicationUnreadable,

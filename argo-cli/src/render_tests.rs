@@ -46,6 +46,7 @@ const ORIGIN: Origin<'static> = Origin {
     uid: "5f1c",
     container: "app",
     restart: 0,
+    store: None,
 };
 
 const JSON: (&str, &str) = ("LOG_FORMAT", "json");
@@ -88,6 +89,7 @@ pub(super) fn records() -> Vec<Record> {
             text: "FATAL: wrong ownership".into(),
         }],
         next: Some("kubectl logs db-1 --previous".into()),
+        log_query: None,
     };
     let row = record::WorkloadSummary {
         namespace: "shop-prod".into(),
@@ -112,6 +114,7 @@ pub(super) fn records() -> Vec<Record> {
                 container: "app".into(),
                 restart: 0,
                 partial: false,
+                store: None,
             }),
         ),
         at(
@@ -119,6 +122,7 @@ pub(super) fn records() -> Vec<Record> {
             "x",
             Body::Log(Log {
                 partial: true,
+                store: Some("loki".into()),
                 ..Log::default()
             }),
         ),
@@ -222,7 +226,10 @@ pub(super) fn records() -> Vec<Record> {
                 exit: 20,
                 seconds: 300,
                 next: Some("set ARGOCD_AUTH_TOKEN".into()),
-                findings: vec![finding],
+                findings: vec![Finding {
+                    log_query: Some(r#"{namespace="shop-prod", pod="db-1"}"#.into()),
+                    ..finding
+                }],
                 workloads: vec![row, record::WorkloadSummary::default()],
                 apps: vec![record::AppVerdict {
                     app: "shop".into(),

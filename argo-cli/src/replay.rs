@@ -111,6 +111,7 @@ impl Player {
             uid: log.uid.as_deref().unwrap_or_default(),
             container: &log.container,
             restart: log.restart,
+            store: log.store.as_deref(),
         };
         self.screen.lines(&origin, |_| level, &batch, at, out);
     }

@@ -49,6 +49,7 @@ fn screen(view: View, raw: bool, budget: u64) -> Screen {
 }
 
 /// Something that happens in a run.
+#[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
 enum Step {
     Record(Box<Record>),
     Lines(u32, u32, Vec<(Option<i64>, Vec<u8>, bool)>),
@@ -207,6 +208,7 @@ fn live(screen: &mut Screen, mut recorder: Option<&mut Recorder>) -> Vec<u8> {
                     uid: &pod,
                     container: "app",
                     restart: *restart,
+                    store: None,
                 };
                 let lines = batch(*restart, lines, open.entry(*id).or_default());
                 let level = |line: &[u8]| match line.starts_with(b"not") {

@@ -4,13 +4,14 @@
 use std::{
     fmt,
     io::{self, Write as _},
+    sync::Arc,
     time::Duration,
 };
 
 use argo_core::{
     AppRef, Level, Notice, NoticeCode, Record, TrackEvent, record::Body, text::duration,
 };
-use argo_logs::{Lines, LogEvent, level::detect};
+use argo_logs::{Lines, LogEvent, LogStore, StoreClient, StoreKind, level::detect};
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -80,6 +81,8 @@ pub struct Run {
     pub rows: Rows,
     /// The card on the page of the build.
     pub card: Card,
+    /// The log store that is asked, if there is one.
+    pub log_store: Option<Arc<StoreClient>>,
 }
 
 /// A command of argocd that is run before it waits.
@@ -227,7 +230,12 @@ impl Run {
     fn lines(&mut self, lines: &Lines) {
         let (origin, batch) = (&lines.origin, &lines.batch);
         let at = self.now();
-        let app = self.apps.lines(&origin.pod.uid, &origin.container, batch);
+        // Lines of a store that belong before others are no last lines.
+        let app = if lines.store.is_some() && batch.container_id().is_empty() {
+            self.apps.name_for(&origin.pod.uid)
+        } else {
+            self.apps.lines(&origin.pod.uid, &origin.container, batch)
+        };
         let workload = origin.workload.as_ref().map(|w| w as &dyn fmt::Display);
         let shown = Origin {
             app,
@@ -238,6 +246,7 @@ impl Run {
             uid: &origin.pod.uid,
             container: &origin.container,
             restart: u32::try_from(batch.restart()).unwrap_or(0),
+            store: lines.store.map(StoreKind::as_str),
         };
         if let Some(display) = &mut self.display {
             display.counts.lines += batch.len() as u64;
@@ -644,11 +653,21 @@ impl Run {
         self.requests.suspend();
     }
 
+    fn summary(&self, now: Timestamp) -> Summary {
+        let query = self.log_store.as_ref().and_then(|store| store.query());
+        let mut summary = self.apps.summary(self.outcome.as_ref(), now);
+        for app in &mut summary.apps {
+            app.log_store.clone_from(&query);
+        }
+        summary.log_store = query;
+        summary
+    }
+
     /// Writes the verdict, which is the last thing on the screen, and then the files, and returns
     /// the exit code. A CI system that has sent a signal kills soon: the verdict waits for nothing.
     async fn end(mut self) -> i32 {
         let now = self.now();
-        let summary = self.apps.summary(self.outcome.as_ref(), now);
+        let summary = self.summary(now);
         self.fact(|apps| Some(apps.table(Timestamp::now())));
         if let Some(recorder) = &mut self.recorder {
             recorder.verdict(&summary, now);
@@ -709,7 +728,7 @@ impl Run {
             async { while !matches!(next_of(&mut self.argocd).await, ArgocdEvent::Exited(_)) {} };
         let _ = tokio::time::timeout(Duration::from_secs(2), ended).await;
         let now = self.now();
-        let summary = self.apps.summary(self.outcome.as_ref(), now);
+        let summary = self.summary(now);
         if let Some(recorder) = &mut self.recorder {
             recorder.verdict(&summary, now);
         }

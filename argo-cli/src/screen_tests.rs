@@ -52,6 +52,7 @@ fn the_line_that_uses_the_budget_up_is_the_last_one() {
         uid: "uid-1",
         container: "app",
         restart: 0,
+        store: None,
     };
     let line = |number: i64| (number, format!("line {number}"));
     let lines: Vec<_> = (0..20).map(line).collect();
@@ -251,6 +252,7 @@ fn a_container_gives_no_command_in_any_form() {
                 uid: "uid-1",
                 container: "app",
                 restart: 0,
+                store: None,
             };
             let line = Line::new(Some(0), text.as_bytes());
             let batch = Batch::from_lines("".into(), 0, std::iter::once(line));

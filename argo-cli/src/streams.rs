@@ -1,5 +1,7 @@
 //! The settings of the streams of a run, from the flags.
 
+use std::sync::Arc;
+
 use argo_core::text::duration;
 use argo_events::EventConfig;
 use argo_logs::LogConfig;
@@ -7,16 +9,25 @@ use argo_workloads::{Clients, TrackConfig, TrackingMethod};
 use jiff::Timestamp;
 
 use crate::{
-    args::{EventArgs, FollowArgs, LogArgs, TargetArgs, Tracking},
+    args::{EventArgs, FollowArgs, LogArgs, LogsFrom, TargetArgs, Tracking},
     cluster::Clusters,
     follow::StreamConfig,
 };
 
 /// Returns the settings of the streams.
 pub fn stream_config(args: &FollowArgs, started: Timestamp) -> StreamConfig {
+    let mut logs = (!args.logs.no_logs).then(|| log_config(&args.logs, started));
+    if let (Some(logs), Some(client)) = (&mut logs, args.log_store.client()) {
+        let client = Arc::clone(client);
+        if args.log_store.logs_from == LogsFrom::Kubernetes {
+            logs.store = Some(client);
+        } else {
+            logs.instead = Some(client);
+        }
+    }
     StreamConfig {
         track: track_config(&args.target, started),
-        logs: (!args.logs.no_logs).then(|| log_config(&args.logs, started)),
+        logs,
         events: event_config(&args.events, started),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use argo_core::{Level, ObjectRef};
 use argo_events::EventRecord;
+use argo_logs::StoreQuery;
 use argo_workloads::{diagnosis::Finding, progress::PodCounts, rollout::RolloutState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,9 @@ pub struct Summary {
     pub pods: usize,
     /// Every finding that stands, the worst first.
     pub findings: Vec<Finding>,
+    /// The way to ask the log store for lines of a finding, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_store: Option<StoreQuery>,
     /// Sentences on the operation: its phase, hooks and sync.
     pub operation: Vec<String>,
     /// Events that may matter; the verdict takes those of the workloads that failed.

@@ -8,6 +8,7 @@
 
 mod cause;
 mod failure;
+mod log_query;
 mod paragraph;
 pub(crate) mod prose;
 mod several;
@@ -22,6 +23,7 @@ use argo_core::{
     Level, ObjectRef, Record,
     record::{self, Body, WorkloadSummary},
 };
+use argo_workloads::diagnosis::Finding;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
@@ -141,6 +143,10 @@ pub fn record(summary: &Summary, time: Timestamp) -> Record {
         let body = Body::Verdict(several::verdict(summary));
         return Record::at(time, level, sentence(summary), body);
     }
+    let finding_of = |finding: &Finding| record::Finding {
+        log_query: log_query::of(summary, finding),
+        ..finding.into()
+    };
     let body = record::Verdict {
         apps: Vec::new(),
         app: summary.app.clone(),
@@ -150,7 +156,7 @@ pub fn record(summary: &Summary, time: Timestamp) -> Record {
         exit: summary.exit,
         seconds: summary.elapsed.as_secs(),
         next: argocd_next(summary, &cause::causes(summary)).map(str::to_owned),
-        findings: summary.findings.iter().map(Into::into).collect(),
+        findings: summary.findings.iter().map(finding_of).collect(),
         workloads: summary.workloads.iter().map(workload).collect(),
     };
     Record::at(time, level, sentence(summary), Body::Verdict(body))

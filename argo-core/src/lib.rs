@@ -54,6 +54,8 @@ pub mod text;
 mod timer;
 mod tracking_id;
 mod watch;
+#[cfg(feature = "argocd-api")]
+pub mod web;
 
 pub use app::AppRef;
 pub use backoff::Backoff;

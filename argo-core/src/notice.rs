@@ -29,6 +29,8 @@ pub enum NoticeCode {
     LogUnreadable,
     /// A log is read every few seconds, since its node lets nobody follow it.
     LogPolled,
+    /// Lines come from a log store, or it cannot be asked for them.
+    FromStore,
     /// Output was left out by a limit that the user set.
     Limited,
     /// Nothing of the application was found so far.

@@ -71,6 +71,10 @@ pub struct Log {
     /// 1 MiB. Container runtimes call such a line partial, too.
     #[serde(default, skip_serializing_if = "is_false")]
     pub partial: bool,
+    /// The log store that the line comes from (`loki`, `victorialogs`), if it does not come from
+    /// the cluster. A store may lack lines, and keep them in another form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
 }
 
 /// The subject of an event.
@@ -149,6 +153,9 @@ pub struct Finding {
     /// A command or step that helps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// The query that finds the lines of these pods in the log store, in its own language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_query: Option<String>,
 }
 
 /// A line of a log that belongs to a finding.

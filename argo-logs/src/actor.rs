@@ -13,8 +13,11 @@ use tokio::{
 
 use self::response::{Response, ResponseEvent};
 use crate::{
-    Action, AskError, Batch, ContainerView, Follower, FollowerConfig, Lines, LogEvent, Origin,
-    limits::Limits, slots::Priority, source::SharedSource,
+    Action, AskError, Batch, ContainerView, Follower, Lines, LogEvent, Origin, StoreKind,
+    limits::Limits,
+    slots::Priority,
+    source::SharedSource,
+    store::{Filling, Found},
 };
 
 /// A message to an actor. The channel needs no bound, since a container changes its state
@@ -26,11 +29,16 @@ pub(crate) enum Message {
     Finish,
 }
 
+/// Time for a store to answer, once the deploy is over.
+const LAST_ASKED: Duration = Duration::from_secs(2);
+
 /// The task of one container.
 pub(crate) struct Actor {
     origin: Arc<Origin>,
     follower: Follower,
     limits: Limits,
+    /// The second source, if there is one.
+    filling: Option<Filling>,
     source: Arc<SharedSource>,
     priority: Arc<Priority>,
     response: Response,
@@ -39,6 +47,8 @@ pub(crate) struct Actor {
     messages: UnboundedReceiver<Message>,
     output: Sender<LogEvent>,
     started: Instant,
+    /// Time at which the deploy ended.
+    finished: Option<Instant>,
 }
 
 enum Input {
@@ -46,6 +56,7 @@ enum Input {
     Response(ResponseEvent),
     Probe(ResponseEvent),
     Answer(Result<ContainerView, AskError>),
+    Found(Found),
     Timer,
 }
 
@@ -55,23 +66,25 @@ struct Over;
 impl Actor {
     pub(crate) fn new(
         origin: Arc<Origin>,
-        config: FollowerConfig,
-        limits: Limits,
+        (follower, seed): (Follower, u64),
+        (limits, filling): (Limits, Option<Filling>),
         (source, priority): (Arc<SharedSource>, Arc<Priority>),
         (messages, output): (UnboundedReceiver<Message>, Sender<LogEvent>),
     ) -> Self {
         Self {
-            response: Response::new(&source, &origin.pod, &priority, config.seed),
-            probe: Response::new(&source, &origin.pod, &priority, !config.seed),
-            follower: Follower::new(config),
+            response: Response::new(&source, &origin.pod, &priority, seed),
+            probe: Response::new(&source, &origin.pod, &priority, !seed),
+            follower,
             origin,
             limits,
+            filling,
             source,
             priority,
             question: None,
             messages,
             output,
             started: Instant::now(),
+            finished: None,
         }
     }
 
@@ -94,6 +107,11 @@ impl Actor {
                 Action::AskStatus => self.ask(),
                 Action::Emit(batch) => self.emit(batch).await?,
                 Action::Notice(notice) => self.send(LogEvent::Notice(notice)).await?,
+                Action::Missing(hole) => {
+                    if let Some(filling) = &mut self.filling {
+                        filling.add(*hole);
+                    }
+                }
                 Action::Done => {
                     self.end().await?;
                     return Err(Over);
@@ -111,6 +129,7 @@ impl Actor {
             event = self.response.next() => Input::Response(event),
             event = self.probe.next() => Input::Probe(event),
             answer = answer(&mut self.question) => Input::Answer(answer),
+            found = found(&mut self.filling) => Input::Found(found),
             () = sleep_until(deadline.map(|deadline| self.started + deadline)) => Input::Timer,
         }
     }
@@ -119,7 +138,14 @@ impl Actor {
         let now = self.now();
         match input {
             Input::Message(Message::Status(view)) => self.follower.status(*view, now),
-            Input::Message(Message::Finish) => self.follower.finish(now),
+            Input::Message(Message::Finish) => {
+                if let Some(filling) = &mut self.filling {
+                    filling.finish();
+                }
+                self.finished = Some(Instant::now());
+                self.follower.finish(now);
+            }
+            Input::Found(found) => self.found(found).await?,
             Input::Response(ResponseEvent::Opened(date)) => self.follower.opened(date, now),
             Input::Response(ResponseEvent::Bytes(bytes)) => self.follower.bytes(bytes),
             Input::Response(ResponseEvent::End(end)) => self.follower.end(end, now),
@@ -152,11 +178,31 @@ impl Actor {
     }
 
     async fn emit(&mut self, mut batch: Batch) -> Result<(), Over> {
+        if let Some(filling) = &mut self.filling {
+            filling.kubelet_sent(&mut batch);
+        }
+        self.admit(batch, self.source.store()).await
+    }
+
+    async fn found(&mut self, found: Found) -> Result<(), Over> {
+        match found {
+            Found::Lines(batch, store) => self.admit(batch, Some(store)).await,
+            Found::Notice(notice) => self.send(LogEvent::Notice(notice)).await,
+            Found::End => Ok(()),
+        }
+    }
+
+    async fn admit(&mut self, mut batch: Batch, store: Option<StoreKind>) -> Result<(), Over> {
         let now = self.now();
         let said = self.limits.admit(&mut batch, now);
         if !batch.is_empty() {
             let origin = Arc::clone(&self.origin);
-            self.send(LogEvent::Lines(Lines { origin, batch })).await?;
+            let lines = Lines {
+                origin,
+                batch,
+                store,
+            };
+            self.send(LogEvent::Lines(lines)).await?;
         }
         match said {
             Some(message) => self.limited(message).await,
@@ -165,10 +211,40 @@ impl Actor {
     }
 
     async fn end(&mut self) -> Result<(), Over> {
+        self.fill_the_rest().await?;
         for message in self.limits.finish(self.now()) {
             self.limited(message).await?;
         }
         self.send(LogEvent::Ended(Arc::clone(&self.origin))).await
+    }
+
+    /// Waits until the store has told what it has.
+    async fn fill_the_rest(&mut self) -> Result<(), Over> {
+        let mut until = self.finished.map(|at| at + LAST_ASKED);
+        if let Some(filling) = &mut self.filling {
+            filling.source_is_over();
+        }
+        while let Some(filling) = self.filling.as_mut().filter(|filling| filling.is_busy()) {
+            let is_waiting = until.is_none();
+            tokio::select! {
+                biased;
+                found = filling.next() => self.found(found).await?,
+                message = self.messages.recv(), if is_waiting => match message {
+                    Some(Message::Status(_)) => {}
+                    Some(Message::Finish) => {
+                        filling.finish();
+                        until = Some(Instant::now() + LAST_ASKED);
+                    }
+                    None => return Err(Over),
+                },
+                () = sleep_until(until) => {
+                    for notice in filling.give_up() {
+                        self.send(LogEvent::Notice(notice)).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn limited(&mut self, message: String) -> Result<(), Over> {
@@ -186,6 +262,13 @@ impl Actor {
 
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+}
+
+async fn found(filling: &mut Option<Filling>) -> Found {
+    match filling {
+        Some(filling) => filling.next().await,
+        None => pending().await,
     }
 }
 

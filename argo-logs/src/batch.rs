@@ -131,7 +131,8 @@ impl Batch {
         }
     }
 
-    /// The id of the run that wrote the lines.
+    /// The id of the run that wrote the lines; empty where nobody knows it, or where lines come
+    /// from a log store behind newer ones.
     pub fn container_id(&self) -> &Arc<str> {
         &self.container_id
     }

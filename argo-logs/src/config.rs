@@ -1,9 +1,11 @@
 //! The settings of a log stream.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use regex::{Regex, bytes};
+
+use crate::LogStore;
 
 /// Lines shown first of a pod older than the rollout, if nothing else is set.
 const TAIL: i64 = 10;
@@ -50,6 +52,10 @@ pub struct LogConfig {
     /// Time for the last reads of all containers together, once the pods have ended.
     /// Default 3 s.
     pub finish_within: Duration,
+    /// A log store, which is asked for lines that the source does not have (any more).
+    pub store: Option<Arc<dyn LogStore>>,
+    /// A log store from which logs are read in place of the cluster; pods are still read there.
+    pub instead: Option<Arc<dyn LogStore>>,
     /// Seed for the jitter of delays.
     pub seed: u64,
 }
@@ -68,6 +74,8 @@ impl Default for LogConfig {
             replicas: None,
             concurrent_opens: 16,
             finish_within: Duration::from_secs(3),
+            store: None,
+            instead: None,
             seed: 1,
         }
     }
@@ -148,6 +156,20 @@ impl LogConfig {
     #[must_use]
     pub fn finish_within(mut self, time: Duration) -> Self {
         self.finish_within = time;
+        self
+    }
+
+    /// Sets [`store`](Self::store).
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn LogStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Sets [`instead`](Self::instead).
+    #[must_use]
+    pub fn instead(mut self, store: Arc<dyn LogStore>) -> Self {
+        self.instead = Some(store);
         self
     }
 

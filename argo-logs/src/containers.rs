@@ -25,6 +25,8 @@ pub(crate) enum Order {
         config: FollowerConfig,
         view: ContainerView,
         priority: Arc<Priority>,
+        /// Time at which the pod came into being.
+        created: Option<Timestamp>,
     },
     /// Send a follower the new state of its container.
     Update { id: u32, view: ContainerView },
@@ -55,6 +57,16 @@ struct PodEntry {
     object: ObjectRef,
     is_followed: bool,
     containers: HashMap<Arc<str>, ContainerEntry>,
+    /// The pod, while a store may have what was missed of it: it is new, has a node, and not
+    /// every container has told of a run.
+    unseen: Option<Unseen>,
+}
+
+/// A pod of which a container may run before the pod tells of it.
+#[derive(Debug)]
+struct Unseen {
+    pod: Arc<Pod>,
+    workload: Option<ObjectRef>,
 }
 
 /// A container that is followed.
@@ -86,15 +98,17 @@ impl Containers {
                 pod,
                 workload,
                 is_new,
-            } => self.apply(
-                &AppliedPod {
+            } => {
+                let seen = AppliedPod {
                     pod,
                     object: ObjectRef::from_meta(GroupKind::new("", "Pod"), &pod.metadata),
                     workload: workload.as_ref(),
                     is_new: *is_new,
-                },
-                now,
-            ),
+                };
+                let orders = self.apply(&seen, now);
+                self.remember(&seen, pod);
+                orders
+            }
         }
     }
 
@@ -122,9 +136,10 @@ impl Containers {
 
     fn remove(&mut self, uid: &Arc<str>, now: Timestamp) -> Vec<Order> {
         self.release(uid);
-        let Some(entry) = self.pods.remove(uid) else {
+        let Some(mut entry) = self.pods.remove(uid) else {
             return Vec::new();
         };
+        let mut missed = self.missed(&mut entry);
         let name = (entry.object.namespace, entry.object.name);
         if self.names.get(&name) == Some(uid) {
             self.names.remove(&name);
@@ -133,11 +148,68 @@ impl Containers {
             self.left.insert(uid.clone(), now);
         }
         let ids = entry.containers.into_values().map(|known| known.id);
-        ids.map(|id| Order::Update {
+        missed.extend(ids.map(|id| Order::Update {
             id,
             view: ContainerView::gone(),
-        })
-        .collect()
+        }));
+        missed
+    }
+
+    /// Follows the containers of a pod that is gone before they told of a run: a store may have
+    /// their logs.
+    fn missed(&mut self, entry: &mut PodEntry) -> Vec<Order> {
+        let Some(Unseen { pod, workload }) = entry.unseen.take() else {
+            return Vec::new();
+        };
+        let seen = AppliedPod {
+            pod: &pod,
+            object: entry.object.clone(),
+            workload: workload.as_ref(),
+            is_new: true,
+        };
+        let mut orders = Vec::new();
+        for (kind, container) in self.wanted(&seen) {
+            if !entry.containers.contains_key(container) {
+                let origin = Arc::new(seen.origin(container, kind, self.next_id));
+                self.next_id += 1;
+                orders.push(Order::Follow {
+                    config: self.config.follower(&origin, None),
+                    origin,
+                    view: ContainerView::gone(),
+                    priority: Arc::default(),
+                    created: seen.created(),
+                });
+            }
+        }
+        orders
+    }
+
+    /// Returns the containers of a pod that the annotations and the user want.
+    fn wanted<'a>(&self, seen: &AppliedPod<'a>) -> Vec<(ContainerKind, &'a str)> {
+        let none = BTreeMap::new();
+        let annotations = seen.pod.metadata.annotations.as_ref().unwrap_or(&none);
+        let choice = Choice::from_annotations(annotations, seen.is_new);
+        let named = containers(seen.pod).map(|(kind, container)| (kind, container.name.as_str()));
+        named
+            .filter(|(_, name)| choice.admits(name) && self.config.admits(name))
+            .collect()
+    }
+
+    /// Remembers a pod whose containers may run before it tells of them.
+    fn remember(&mut self, seen: &AppliedPod<'_>, pod: &Arc<Pod>) {
+        if self.config.store.is_none() {
+            return;
+        }
+        let is_scheduled = seen.is_new && pod.spec.node_name.is_some();
+        let wanted = self.wanted(seen).len();
+        let Some(entry) = self.pods.get_mut(&seen.object.uid) else {
+            return;
+        };
+        let may_be_missed = is_scheduled && entry.is_followed && entry.containers.len() < wanted;
+        entry.unseen = may_be_missed.then(|| Unseen {
+            pod: Arc::clone(pod),
+            workload: seen.workload.cloned(),
+        });
     }
 
     /// Updates the containers that are followed, and begins to follow wanted ones that run
@@ -172,6 +244,7 @@ impl Containers {
                     origin,
                     view,
                     priority,
+                    created: seen.created(),
                 });
             }
         }
@@ -215,6 +288,11 @@ struct AppliedPod<'a> {
 }
 
 impl AppliedPod<'_> {
+    fn created(&self) -> Option<Timestamp> {
+        let created = self.pod.metadata.creation_timestamp.as_ref();
+        created.map(|created| created.0)
+    }
+
     fn origin(&self, container: &str, kind: ContainerKind, id: u32) -> Origin {
         Origin {
             pod: self.object.clone(),
@@ -260,6 +338,7 @@ impl PodEntry {
             object,
             is_followed: false,
             containers: HashMap::new(),
+            unseen: None,
         }
     }
 }

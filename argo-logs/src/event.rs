@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use argo_core::{Notice, ObjectRef};
 
-use crate::Batch;
+use crate::{Batch, StoreKind};
 
 /// An item of a log stream.
 #[derive(Clone, Debug)]
@@ -26,6 +26,9 @@ pub struct Lines {
     pub origin: Arc<Origin>,
     /// The lines.
     pub batch: Batch,
+    /// The log store that the lines come from; `None` for lines of the cluster. A store is not
+    /// exact: it may lack lines, and have others in another form.
+    pub store: Option<StoreKind>,
 }
 
 /// The container of a pod that lines come from.

@@ -4,6 +4,7 @@ mod action;
 mod checkpoints;
 mod drain;
 mod gap;
+mod hole;
 mod notices;
 mod phase;
 mod printed;
@@ -21,11 +22,15 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use self::action::{Action, End, FollowerConfig};
 pub(crate) use self::notices::END_UNREAD;
+pub use self::{
+    action::{Action, End, FollowerConfig},
+    hole::Hole,
+};
 use self::{
     drain::{Drain, DrainPass, PassLines},
     gap::Gap,
+    hole::SecondSource,
     notices::{Report, Reports, Trouble},
     phase::Phase,
     printed::Printed,
@@ -63,6 +68,8 @@ pub struct Follower {
     retry: Retry,
     /// Time at which the last reads are given up, once the deploy is over.
     finishing: Option<Duration>,
+    /// Set if another source may have what this one lacks.
+    second: Option<SecondSource>,
 }
 
 impl Follower {
@@ -76,6 +83,7 @@ impl Follower {
             reports: Reports::new(&config),
             retry: Retry::new(config.seed),
             finishing: None,
+            second: None,
             config,
         }
     }
@@ -537,6 +545,8 @@ impl Follower {
             && run.last.is_cut()
         {
             self.report(&run.end_lost());
+        } else if let Some(hole) = self.never_read() {
+            self.actions.push_back(Action::Missing(Box::new(hole)));
         }
         self.flush();
         self.done();

@@ -100,9 +100,18 @@
 //! copied for a line. [`KubeSource`] goes through kube's client, where a proxy stands in
 //! between. [`LogStream::from_source`] takes a source of your own.
 //!
+//! # A second source
+//!
+//! Collectors often copy logs into a store. A [`LogStore`] ([`LogConfig::store`]) is asked for
+//! what the cluster lacks: lines that were rotated away, runs that are gone, pods that left
+//! before they were read, and logs of nodes that refuse. The follower alone decides what that
+//! is. Lines of a store are marked ([`Lines::store`]), a hole that they fill is reported with
+//! one notice, and a store that does not answer with one, too. A store is never exact.
+//!
 //! # Features
 //!
 //! - `direct` (default): `DirectSource`. Without it, logs are read through kube's client.
+//! - `log-store`: `StoreClient` for Loki and VictoriaLogs.
 //! - `unstable-engine`: the module `engine` with the state machine. It may change in any
 //!   release.
 //!
@@ -167,6 +176,8 @@ mod model;
 mod reader;
 mod slots;
 mod source;
+mod store;
+mod store_kind;
 mod stream;
 mod tail;
 mod unreachable;
@@ -175,6 +186,8 @@ mod unreachable;
 pub use source::ArgocdLogs;
 #[cfg(feature = "direct")]
 pub use source::DirectSource;
+#[cfg(feature = "log-store")]
+pub use store::{StoreClient, StoreOptions, StoreOptionsError, StoreUrl};
 pub use {
     batch::{Batch, Group, Line},
     config::LogConfig,
@@ -183,6 +196,11 @@ pub use {
         AskError, KubeSource, LogBody, LogResponse, LogSource, Lost, OpenError, OpenParams,
         Refusal, Refused,
     },
+    store::{
+        LabelNames, LogStore, StoreError, StoreLine, StoreLogs, StorePage, StoreQuery, StoreRange,
+        StoreRun,
+    },
+    store_kind::StoreKind,
     stream::LogStream,
     tail::{Tail, TailTarget, tail, tail_from, unread},
 };
@@ -198,6 +216,6 @@ pub(crate) use {
 pub mod engine {
     pub use crate::{
         container_view::{ContainerView, PodState, Run},
-        follower::{Action, End, Follower, FollowerConfig},
+        follower::{Action, End, Follower, FollowerConfig, Hole},
     };
 }

@@ -152,6 +152,7 @@ impl Play {
                 }
                 Action::Emit(batch) => self.emit(&batch),
                 Action::Notice(notice) => self.verdict.notice(&notice),
+                Action::Missing(_) => unreachable!("there is no second source"),
                 Action::Done => self.is_done = true,
             }
         }

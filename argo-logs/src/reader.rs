@@ -16,14 +16,14 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 pub(crate) use self::{
     entry::Entry,
+    hash::hash,
     kubelet_messages::KubeletMessage,
     overlap::Start,
     positions::{Beginning, Positions, PrintedBeginnings},
     timestamp::{TimestampParser, nanos},
-    window::Window,
+    window::{SeenLines, Window},
 };
 use self::{
-    hash::hash,
     kubelet_messages::split_message,
     overlap::{Comparison, Overlap},
     pieced_lines::{LONG, is_rest},

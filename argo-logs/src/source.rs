@@ -28,6 +28,7 @@ pub use self::{
     kube::KubeSource,
     status_response::{Refusal, Refused},
 };
+use crate::StoreKind;
 
 /// A request is given up after this: an API server waits up to 30 s for a kubelet before it
 /// answers for it.
@@ -69,6 +70,11 @@ pub trait LogSource: Send + Sync {
     ///
     /// If the pod cannot be read at the moment.
     async fn pod(&self, pod: &ObjectRef) -> Result<Option<Pod>, AskError>;
+
+    /// Returns the kind of log store that the lines come from, for a source that is one.
+    fn store(&self) -> Option<StoreKind> {
+        None
+    }
 }
 
 /// The head of an answer, and a body that is on its way.

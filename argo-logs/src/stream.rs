@@ -11,6 +11,7 @@ use std::{
 use argo_core::{Level, Notice, NoticeCode, PodEvent, client::Connection, sleep_until};
 use futures::{
     Stream, StreamExt,
+    future::BoxFuture,
     stream::{BoxStream, Fuse, SelectAll},
 };
 use jiff::Timestamp;
@@ -22,13 +23,15 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
-    ContainerView, FollowerConfig, LogConfig, LogEvent, LogSource, Origin,
+    ContainerView, Follower, FollowerConfig, LogConfig, LogEvent, LogSource, Origin, StoreError,
+    StoreLogs,
     actor::{Actor, Message},
     containers::{Containers, Order},
     forbidden::ForbiddenLogs,
     limits::Limits,
     slots::Priority,
     source::{SharedSource, of_cluster},
+    store::{Filling, Shared},
     unreachable::UnreachableLogs,
 };
 
@@ -68,10 +71,19 @@ impl LogStream {
         pods: impl Stream<Item = PodEvent> + Send + 'static,
         config: LogConfig,
     ) -> Self {
+        let source = match config.instead.clone() {
+            Some(store) => Arc::new(StoreLogs::new(store, source)),
+            None => source,
+        };
         let source = SharedSource::new(source, config.concurrent_opens.max(1));
         let running = Running {
             pods: pods.boxed().fuse(),
             source: Arc::new(source),
+            store: config
+                .store
+                .clone()
+                .map(|store| Arc::new(Shared::new(store))),
+            introduced: introduced(&config),
             containers: Containers::new(config.clone()),
             config,
             actors: HashMap::new(),
@@ -108,6 +120,9 @@ struct Running {
     config: LogConfig,
     pods: Fuse<BoxStream<'static, PodEvent>>,
     source: Arc<SharedSource>,
+    store: Option<Arc<Shared>>,
+    /// What is found out about a log store.
+    introduced: Option<BoxFuture<'static, Result<String, StoreError>>>,
     containers: Containers,
     actors: HashMap<u32, (Arc<Origin>, UnboundedSender<Message>)>,
     /// Dropping the set ends the tasks.
@@ -123,6 +138,7 @@ struct Running {
 }
 
 enum Input {
+    Introduced(Result<String, StoreError>),
     Pod(Option<PodEvent>),
     Output(Option<LogEvent>),
     Stopped(Result<(), JoinError>),
@@ -140,6 +156,7 @@ impl Running {
                 return self.notices.pop_front().map(LogEvent::Notice);
             }
             match self.input().await {
+                Input::Introduced(answer) => self.introduce(answer),
                 Input::Pod(Some(event)) => {
                     self.unreachable.pod(&event);
                     self.pod(&event);
@@ -170,6 +187,10 @@ impl Running {
         tokio::select! {
             biased;
             event = self.pods.next(), if !self.pods.is_done() => Input::Pod(event),
+            answer = answer(&mut self.introduced), if self.introduced.is_some() => {
+                self.introduced = None;
+                Input::Introduced(answer)
+            }
             () = sleep_until(self.deadline) => Input::Deadline,
             stopped = self.tasks.join_next(), if !self.tasks.is_empty() => {
                 Input::Stopped(stopped.unwrap_or(Ok(())))
@@ -177,6 +198,21 @@ impl Running {
             // `None` once the last of them has ended.
             event = self.outputs.next(), if !self.outputs.is_empty() => Input::Output(event),
         }
+    }
+
+    /// Tells which store is asked, or that it does not answer.
+    fn introduce(&mut self, answer: Result<String, StoreError>) {
+        let notice = match (answer, &self.store) {
+            (Ok(store), Some(_)) => {
+                format!("lines that the cluster lacks are looked for in {store}")
+            }
+            (Ok(store), None) => format!("logs are read from {store}, not from the cluster"),
+            (Err(error), Some(shared)) => return self.notices.extend(shared.failed(&error)),
+            // Each log is opened again and again, and says so.
+            (Err(error), None) => return log::debug!("{error}"),
+        };
+        let notice = Notice::new(NoticeCode::FromStore, Level::Info, notice);
+        self.notices.push_back(notice);
     }
 
     fn pod(&mut self, event: &PodEvent) {
@@ -187,7 +223,8 @@ impl Running {
                     config,
                     view,
                     priority,
-                } => self.follow(origin, config, (view, priority)),
+                    created,
+                } => self.follow(origin, (config, created), (view, priority)),
                 Order::Update { id, view } => {
                     if let Some((_, actor)) = self.actors.get(&id) {
                         // A follower that is done does not listen any more.
@@ -202,7 +239,7 @@ impl Running {
     fn follow(
         &mut self,
         origin: Arc<Origin>,
-        config: FollowerConfig,
+        (config, created): (FollowerConfig, Option<Timestamp>),
         (view, priority): (ContainerView, Arc<Priority>),
     ) {
         log::debug!("following {} {}", origin.pod, origin.container);
@@ -211,7 +248,21 @@ impl Running {
         let limits = Limits::new(&self.config);
         let shared = (Arc::clone(&self.source), priority);
         let channels = (messages, output);
-        let actor = Actor::new(Arc::clone(&origin), config, limits, shared, channels);
+        let seed = config.seed;
+        let mut follower = Follower::new(config);
+        let store = self.store.clone();
+        let filling = store.map(|store| Filling::new(store, Arc::clone(&origin)));
+        if filling.is_some() {
+            follower = follower.with_second_source(created);
+        }
+        let rules = (limits, filling);
+        let actor = Actor::new(
+            Arc::clone(&origin),
+            (follower, seed),
+            rules,
+            shared,
+            channels,
+        );
         let _ = sender.send(Message::Status(Box::new(view)));
         self.tasks.spawn(actor.run());
         self.outputs.push(ReceiverStream::new(events));
@@ -248,6 +299,20 @@ impl Running {
             let notice = Notice::new(NoticeCode::LogUnreadable, Level::Error, message);
             self.notices.push_back(notice);
         }
+    }
+}
+
+/// Begins to look for the log store of a stream.
+fn introduced(config: &LogConfig) -> Option<BoxFuture<'static, Result<String, StoreError>>> {
+    let store = config.store.clone().or_else(|| config.instead.clone())?;
+    Some(Box::pin(async move { store.describe().await }))
+}
+
+/// Waits for an answer that is on its way, forever if there is none.
+async fn answer<T>(asked: &mut Option<BoxFuture<'static, T>>) -> T {
+    match asked {
+        Some(asked) => asked.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -246,7 +246,7 @@ fn pods() -> (
 /// An item in short: `web/3`, a message, or `web ended`.
 fn told(event: &LogEvent) -> Vec<String> {
     match event {
-        LogEvent::Lines(Lines { origin, batch }) => batch
+        LogEvent::Lines(Lines { origin, batch, .. }) => batch
             .lines()
             .map(|line| format!("{}/{}", origin.pod.name, String::from_utf8_lossy(line.text)))
             .collect(),

@@ -134,6 +134,7 @@ fn origin(pod: &str) -> Origin<'_> {
         uid: pod,
         container: "app",
         restart: 0,
+        store: None,
     }
 }
 

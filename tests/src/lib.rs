@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod fake_argocd;
+pub mod fake_store;
 pub mod scripted_argocd;
 
 /// The embedding example of the README compiles.

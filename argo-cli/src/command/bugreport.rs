@@ -45,6 +45,11 @@ const SHOWN: &[&str] = &["CI", "COLUMNS", "NO_COLOR", "TERM", "TZ"];
 /// Flags of ours that name a system or a person; their variables are not shown.
 const PRIVATE: &[&str] = &[
     "TOKEN",
+    "LOG_STORE",
+    "LOG_STORE_HEADER",
+    "LOG_STORE_PASSWORD",
+    "LOG_STORE_TOKEN",
+    "LOG_STORE_USER",
     "SERVER",
     "AS",
     "AS_GROUP",

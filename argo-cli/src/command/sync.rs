@@ -100,6 +100,7 @@ async fn start(
     let mut files = Files::prepare(&args.files, &mut screen)?;
     let extra = argocd.as_ref().map(|waits| waits.config.extra.as_slice());
     let ways = Ways::find(&args.target, &env, extra.unwrap_or_default())?;
+    args.log_store.prepare(&env)?;
     if args.target.is_selecting() {
         args.target.apps = tokio::select! {
             apps = select(&args.target, &ways, &env) => apps?,
@@ -181,6 +182,7 @@ async fn start(
         display: has_table.then(|| Display::new(&env)),
         rows: Rows::default(),
         card: Card::default(),
+        log_store: args.log_store.client().cloned(),
     };
     if let Some(joined) = joined {
         run.announce(&joined.described, &joined.notes);

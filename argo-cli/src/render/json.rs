@@ -73,6 +73,7 @@ pub(super) fn after_message(app: &str, origin: &Origin<'_>, with_uid: bool) -> V
         container: origin.container.to_owned(),
         restart: origin.restart,
         partial: false,
+        store: origin.store.map(str::to_owned),
     });
     let mut whole = Vec::new();
     record(

@@ -7,7 +7,7 @@ use argo_core::{Record, record::Body};
 /// Returns the tag, which names the source or the subject of the line.
 pub(super) fn tag(body: &Body) -> Cow<'_, str> {
     match body {
-        Body::Log(log) => format!("{}/{}", log.pod, log.container).into(),
+        Body::Log(log) => container_tag(&log.pod, &log.container, log.store.as_deref()).into(),
         Body::Event(event) => event.object.as_str().into(),
         Body::Argo(_) => "argo".into(),
         Body::Status(_) => "status".into(),
@@ -15,6 +15,14 @@ pub(super) fn tag(body: &Body) -> Cow<'_, str> {
         Body::Verdict(_) => "verdict".into(),
         Body::Notice(notice) => notice.object.as_deref().unwrap_or("assistant").into(),
         _ => "assistant".into(),
+    }
+}
+
+/// Returns `<pod>/<container>`, and the log store that has the line.
+pub(super) fn container_tag(pod: &str, container: &str, store: Option<&str>) -> String {
+    match store {
+        Some(store) => format!("{pod}/{container} from {store}"),
+        None => format!("{pod}/{container}"),
     }
 }
 

@@ -13,6 +13,7 @@ fn by_serde(origin: &Origin<'_>, nanos: i64, level: Level, text: &[u8]) -> Recor
         container: origin.container.to_owned(),
         restart: origin.restart,
         partial: false,
+        store: None,
     });
     let text = String::from_utf8_lossy(text);
     Record::at(stamp::timestamp(nanos), level, text, body)

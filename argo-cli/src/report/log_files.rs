@@ -13,8 +13,9 @@ use argo_core::record::Log;
 const OPEN: usize = 64;
 
 /// Writes `<folder>/<namespace>/<pod>/<container>.log`, and `<container>.<n>.log` for the run
-/// after the n-th restart. The second pod of one name, which a StatefulSet makes, has the folder
-/// `<pod>~2`, and so on. A file that was there before is replaced.
+/// after the n-th restart; lines of a log store go to files of their own, such as
+/// `<container>.from-loki.log`. The second pod of one name, which a StatefulSet makes, has the
+/// folder `<pod>~2`, and so on. A file that was there before is replaced.
 #[derive(Debug)]
 pub struct LogFiles {
     folder: PathBuf,
@@ -63,10 +64,15 @@ impl LogFiles {
     }
 
     fn path(&mut self, log: &Log) -> PathBuf {
-        let name = match log.restart {
-            0 => format!("{}.log", safe(&log.container)),
-            restart => format!("{}.{restart}.log", safe(&log.container)),
+        let restart = match log.restart {
+            0 => String::new(),
+            restart => format!(".{restart}"),
         };
+        // Lines of a store are not mixed with those of the kubelet, which are complete or said
+        // not to be.
+        let store = log.store.as_deref();
+        let store = store.map_or_else(String::new, |store| format!(".from-{}", safe(store)));
+        let name = format!("{}{restart}{store}.log", safe(&log.container));
         let folder = self.folder.join(safe(&log.namespace));
         folder.join(self.pod(log)).join(name)
     }

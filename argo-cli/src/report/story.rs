@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use argo_core::{
     Level, Record,
     record::{Body, Log},
+    text::cap,
 };
 use jiff::Timestamp;
 
@@ -233,8 +234,11 @@ impl Story {
         while tail.tail.len() >= most {
             tail.tail.pop_front();
         }
-        tail.tail
-            .push_back((time, argo_core::text::cap(text, LINE)));
+        let text = match &log.store {
+            Some(store) => cap(&format!("[from {store}] {text}"), LINE),
+            None => cap(text, LINE),
+        };
+        tail.tail.push_back((time, text));
     }
 
     /// Returns the wave of a root object.

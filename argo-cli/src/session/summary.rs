@@ -35,6 +35,7 @@ impl Session {
             workloads: self.rows(now),
             pods: self.progress().new_pods(),
             findings: self.findings(),
+            log_store: None,
             operation: self.operation(),
             events: self.events.values().map(Into::into).collect(),
             doomed_for: self.doomed_for(now),

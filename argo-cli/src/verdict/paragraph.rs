@@ -10,6 +10,7 @@ use argo_workloads::diagnosis::Finding;
 use super::{
     Look,
     cause::{self, Cause},
+    log_query,
     prose::{printable, wrap},
 };
 use crate::summary::{EventNote, Outcome, Summary};
@@ -62,6 +63,7 @@ struct Parts {
     events: Vec<String>,
     lines: Vec<String>,
     next: Option<String>,
+    logs: Option<String>,
 }
 
 impl Parts {
@@ -71,6 +73,7 @@ impl Parts {
             + self.events.len()
             + self.lines.len()
             + usize::from(self.next.is_some())
+            + usize::from(self.logs.is_some())
     }
 
     /// Leaves out the least informative parts until the rest fits: old events, old lines, more
@@ -93,11 +96,13 @@ impl Parts {
             events,
             lines,
             next,
+            logs,
         } = self;
         [head, evidence, events, lines]
             .into_iter()
             .flatten()
             .chain(next)
+            .chain(logs)
             .collect()
     }
 }
@@ -147,6 +152,7 @@ fn found(cause: &Cause<'_>, findings: &[&Finding], summary: &Summary, look: &Loo
             .next
             .as_ref()
             .map(|next| format!("  Next: {}", printable(next))),
+        logs: log_query::line(summary, first),
     }
 }
 

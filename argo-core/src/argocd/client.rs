@@ -12,7 +12,7 @@ use std::{
 use futures::{StreamExt, TryStreamExt};
 use http::{HeaderMap, StatusCode, header};
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
-use reqwest::{Response, redirect::Policy};
+use reqwest::Response;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -28,9 +28,12 @@ use super::{
     stream::{ApiStream, Opened},
     tls,
 };
-use crate::{AppRef, ObjectRef, text::chain};
+use crate::{
+    AppRef, ObjectRef,
+    text::chain,
+    web::{self, CONNECT_WITHIN},
+};
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// A refresh compares with git, which takes its time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// A stream may be quiet from its beginning; it is opened anew after this time.
@@ -344,24 +347,8 @@ impl fmt::Debug for Client {
 }
 
 fn http_client(options: &Options, target: &Target) -> Result<reqwest::Client, OptionsError> {
-    let proxy = options.proxies.proxy_for(&target.address.uri());
-    let proxy = proxy.map_err(|error| OptionsError::Tls(chain(&error)))?;
-    let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::config(&options.tls, target)?)
-        .http1_only()
-        .redirect(Policy::none())
-        .referer(false)
-        .connect_timeout(CONNECT_WITHIN)
-        .tcp_keepalive(Duration::from_secs(15))
-        .user_agent(concat!("argo-assistant/", env!("CARGO_PKG_VERSION")))
-        .no_proxy();
-    if let Some(proxy) = proxy {
-        let proxy = reqwest::Proxy::all(proxy.to_string());
-        builder = builder.proxy(proxy.map_err(|error| OptionsError::Tls(chain(&error)))?);
-    }
-    builder
-        .build()
-        .map_err(|error| OptionsError::Tls(chain(&error)))
+    let tls = tls::config(&options.tls, target)?;
+    web::build(tls, &target.address.uri(), &options.proxies).map_err(OptionsError::Tls)
 }
 
 /// Names the place without its path and query, which may hold a secret.

@@ -64,6 +64,13 @@ pub struct TlsFiles {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
+impl Secret {
+    /// Returns the text, for the request that carries it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<String> for Secret {
     fn from(text: String) -> Self {
         Self(text)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use argo_core::{Notice, ObjectRef};
 use jiff::Timestamp;
 
+use super::Hole;
 use crate::{Batch, OpenParams, Refused};
 
 /// The container to be followed, and the settings for it.
@@ -56,6 +57,9 @@ pub enum Action {
     Emit(Batch),
     /// Hand out a notice.
     Notice(Notice),
+    /// Look for lines in the second source. Comes only after
+    /// [`with_second_source`](super::Follower::with_second_source).
+    Missing(Box<Hole>),
     /// Nothing will come any more; drop any response and probe.
     Done,
 }

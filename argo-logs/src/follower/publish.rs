@@ -1,6 +1,6 @@
 //! Turns what a response brought into actions.
 
-use super::{Action, Follower, gap::Gap, notices::Report};
+use super::{Action, Follower, Hole, gap::Gap, notices::Report};
 use crate::reader::ReadItem;
 
 impl Follower {
@@ -28,8 +28,16 @@ impl Follower {
     }
 
     pub(super) fn report(&mut self, report: &Report) {
-        let notice = self.reports.notice(report);
-        self.actions.extend(notice.map(Action::Notice));
+        let Some(notice) = self.reports.notice(report) else {
+            return;
+        };
+        self.actions.push_back(match self.hole(report) {
+            Some(hole) => Action::Missing(Box::new(Hole {
+                notice: Some(notice),
+                ..hole
+            })),
+            None => Action::Notice(notice),
+        });
     }
 
     pub(super) fn report_all(&mut self, reports: impl IntoIterator<Item = Report>) {

@@ -95,6 +95,11 @@ impl Runs {
         self.view.runs().next().is_none()
     }
 
+    /// True if the pod never told of any run.
+    pub(super) fn were_never_known(&self) -> bool {
+        self.seen.is_empty()
+    }
+
     /// Takes over what the pod says. Returns false if the pod said something later before:
     /// the watch and the answers overtake each other.
     pub(super) fn learn(&mut self, view: ContainerView) -> bool {

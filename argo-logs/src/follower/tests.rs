@@ -2,6 +2,7 @@
 
 mod finish;
 mod go_original;
+mod holes;
 mod lines;
 mod polled;
 mod refusals;
@@ -68,6 +69,7 @@ impl Story {
                     told.push(format!("! {:?}", notice.code));
                     self.notices.push(notice);
                 }
+                Action::Missing(hole) => told.push(missing(&hole)),
                 Action::Done => told.push("done".to_owned()),
             }
         }
@@ -135,6 +137,25 @@ impl Story {
         }
         self.told()
     }
+}
+
+/// `? 00:01:07.1 to 00:01:15 of 0`
+fn missing(hole: &Hole) -> String {
+    let time = |nanos: i64| {
+        Timestamp::from_nanosecond(nanos.into())
+            .unwrap()
+            .to_string()
+    };
+    let until = hole.until.map_or_else(|| "now".to_owned(), time);
+    let open = if hole.is_open { " open" } else { "" };
+    let code = hole.notice.as_ref().map(|notice| notice.code);
+    let code = code.map_or_else(String::new, |code| format!(" {code:?}"));
+    let line = format!(
+        "?{open} {} to {until} of {}{code}",
+        time(hole.from),
+        hole.restart
+    );
+    line.replace("2026-11-24T", "")
 }
 
 fn query(params: &OpenParams) -> String {

@@ -18,7 +18,7 @@ use std::{
     sync::Arc,
 };
 
-pub(super) use self::seen_lines::SeenLines;
+pub(crate) use self::seen_lines::SeenLines;
 use super::{entry::Entry, pieced_lines::PiecedLines};
 
 const SECOND: i64 = 1_000_000_000;

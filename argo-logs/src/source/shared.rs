@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::{AskError, LogResponse, LogSource, OpenError, OpenParams};
 use crate::{
-    ContainerView,
+    ContainerView, StoreKind,
     slots::{OpenSlots, Priority},
 };
 
@@ -42,6 +42,11 @@ impl SharedSource {
             open: AtomicUsize::new(0),
             is_shortage_reported: AtomicBool::new(false),
         }
+    }
+
+    /// Returns the kind of log store, if the source is one.
+    pub(crate) fn store(&self) -> Option<StoreKind> {
+        self.source.store()
     }
 
     /// Reads what the pod says of a container now.

@@ -88,6 +88,7 @@ impl From<&Finding> for record::Finding {
             evidence: finding.evidence.clone(),
             lines: finding.last_lines.iter().map(last_line).collect(),
             next: finding.next.clone(),
+            log_query: None,
         }
     }
 }

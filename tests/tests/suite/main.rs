@@ -16,6 +16,7 @@ mod faults;
 mod files;
 mod hand_made;
 mod log_choices;
+mod log_stores;
 mod long_lines;
 mod matrix;
 mod misses;
