@@ -73,7 +73,7 @@ struct Failed {
 /// Time limit for the first lists if argocd fails at once.
 const FIRST_LISTS: Duration = Duration::from_secs(3);
 
-/// What argocd's exit is about.
+/// The subject of argocd's exit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum About {
     /// The application that argocd names, with or without its namespace.

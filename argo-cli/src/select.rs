@@ -22,7 +22,7 @@ const PAGE: u32 = 250;
 /// The annotation by which Argo CD orders the objects of a sync.
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
-/// What is needed of an Application.
+/// The parts of an Application that a selection needs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Listed {
@@ -58,7 +58,7 @@ struct PageMetadata {
     next: String,
 }
 
-/// What to choose by.
+/// The criteria of a selection.
 #[derive(Clone, Debug)]
 struct Choice {
     selector: String,

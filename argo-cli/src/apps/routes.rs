@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use argo_core::{ObjectName, TrackEvent};
 use argo_workloads::resources::ReadRequest;
 
-/// Which application tracks an object, for the streams that all applications share.
+/// Finds the application that tracks an object, for the streams that all applications share.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     /// The applications that track an object now, the first one first.

@@ -61,7 +61,7 @@ pub(crate) enum Settled {
     StaysLost(String),
     /// A container crashed more often than allowed.
     Crashed,
-    /// So many pods of one workload were evicted: more than restarts are allowed.
+    /// More pods of one workload were evicted than restarts are allowed; holds their number.
     Evicted(usize),
     /// The watch ended without a failure.
     Done,

@@ -20,7 +20,7 @@ pub(super) struct Stamp {
 enum Form {
     /// The time, as a layout has it.
     Full(Layout),
-    /// The same, where the second is all that it depends on.
+    /// The time, where the second is all that it depends on.
     Second(Layout),
     /// Seconds since the start, as logrus writes them: `[0012]`.
     Elapsed { started: i64 },

@@ -2,7 +2,7 @@
 
 use crate::sanitize::printable;
 
-/// What the terminal's window shows, as far as the terminal can.
+/// The title and progress that the terminal's window shows, as far as the terminal can.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     /// True if the terminal shows progress in the task bar (OSC 9;4).

@@ -31,7 +31,7 @@ pub(crate) struct Inherited {
 /// The failures that the Application shows to be of this release.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Judged {
-    /// None is known to be.
+    /// No failure is known to be inherited.
     #[default]
     Nothing,
     /// A spec that the controller refuses: the sync that brought it has just ended.

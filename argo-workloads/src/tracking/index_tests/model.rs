@@ -94,7 +94,7 @@ impl Model {
             .any(|fact| fact.owners.contains(&object))
     }
 
-    /// What was read goes when nothing refers to it.
+    /// Forgets objects that were read once nothing refers to them.
     fn forget(&mut self) {
         for object in WATCHED..WATCHED + 2 {
             if !self.is_referred_to(object) {
@@ -134,7 +134,7 @@ fn body(object: usize, fact: &Fact) -> TrackedBody {
 struct Run {
     index: Index,
     model: Model,
-    /// What a follower believes: the last that it was told of each object.
+    /// The belief of a follower: the last event about each object.
     view: BTreeMap<usize, (String, usize)>,
 }
 
@@ -320,7 +320,7 @@ impl Run {
         );
     }
 
-    /// Where owners go round in circles nothing can come before everything.
+    /// True if owners go round in circles: nothing can come before everything then.
     fn is_in_circle(&self, object: usize) -> bool {
         let owners = |object: &usize| {
             self.model

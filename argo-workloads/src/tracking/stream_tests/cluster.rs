@@ -210,7 +210,7 @@ pub(super) fn object(kind: &str, namespace: &str, name: &str) -> Value {
         "creationTimestamp": "2026-11-23T22:00:00Z"}})
 }
 
-/// The same with a tracking id of an application.
+/// Adds the tracking id of an application.
 pub(super) fn of(app: &str, mut object: Value) -> Value {
     let kind = object["kind"].as_str().unwrap();
     let group = api_version(kind)
@@ -229,7 +229,7 @@ pub(super) fn of(app: &str, mut object: Value) -> Value {
     object
 }
 
-/// The same, owned.
+/// Adds an owner.
 pub(super) fn owned(mut object: Value, kind: &str, name: &str) -> Value {
     object["metadata"]["ownerReferences"] = json!([{"apiVersion": api_version(kind),
         "kind": kind, "name": name, "uid": format!("{kind}-{name}"), "controller": true}]);
