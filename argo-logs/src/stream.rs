@@ -121,7 +121,7 @@ struct Running {
     pods: Fuse<BoxStream<'static, PodEvent>>,
     source: Arc<SharedSource>,
     store: Option<Arc<Shared>>,
-    /// What is found out about a log store.
+    /// A discovery about a log store.
     introduced: Option<BoxFuture<'static, Result<String, StoreError>>>,
     containers: Containers,
     actors: HashMap<u32, (Arc<Origin>, UnboundedSender<Message>)>,

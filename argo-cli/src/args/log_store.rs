@@ -22,7 +22,7 @@ const PASSWORD: &str = "ARGO_ASSISTANT_LOG_STORE_PASSWORD";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Log store")]
 pub struct LogStoreArgs {
-    /// Where logs are followed: in the cluster, or in the log store
+    /// The place where logs are followed: the cluster, or the log store
     #[arg(
         long,
         value_enum,

@@ -1,4 +1,4 @@
-//! What a second source is asked for.
+//! The requests to a second source.
 
 use super::*;
 
