@@ -276,7 +276,7 @@ fn every_kind_as_text() {
     let all: String = records().iter().map(|record| shown(record, &[])).collect();
     let expected = "\
 2026-11-23 10:00:08 INFO [web-6d4cf56db-x2x7p/app] listening on :8080
-2026-11-23 10:00:08 INFO [/] x
+2026-11-23 10:00:08 INFO [/ from loki] x
 2026-11-23 10:00:08 WARN [Pod/web-6d4cf56db-x2x7p] Unhealthy: readiness probe failed: HTTP 503 (app)
 2026-11-23 10:00:08 INFO [Job/migrate] Created pod: a
 2026-11-23 10:00:08 INFO [argo] Health Status: Healthy
