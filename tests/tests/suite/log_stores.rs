@@ -557,7 +557,11 @@ async fn every_output_marks_the_lines_of_the_store() {
         let fake = FakeStore::start(Kind::Loki).await.unwrap();
         fake.add(("other", "x", "y"), nanos(minute_ago()), "of another pod");
         let url = fake.url().replace("http://", "http://me:hunter2@");
-        let run = rollout.watched(&["--log-store", &url, "--allow-restarts", "0"]);
+        // A failed end, whose block has the query.
+        let script = format!("steps: [{{await: {:?}}}, {{exit: 20}}]", rollout.go());
+        let run = rollout
+            .watched(&["--log-store", &url, "--allow-restarts", "0"])
+            .script(&script);
         let run = if json {
             run.env("LOG_FORMAT", "json")
         } else {

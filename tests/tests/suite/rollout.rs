@@ -92,7 +92,8 @@ impl Rollout {
         self.sync(flags).script(&script)
     }
 
-    fn go(&self) -> PathBuf {
+    /// The file for which the argocd of [`watched`](Self::watched) waits.
+    pub(crate) fn go(&self) -> PathBuf {
         self.folder.path().join("go")
     }
 
