@@ -328,9 +328,9 @@ impl Progress {
         let mut counts = PodCounts::default();
         for (uid, _) in ready.filter(|(uid, _)| !left_out.contains(&***uid)) {
             if newest.contains(&**uid) {
-                counts.new += 1
+                counts.new += 1;
             } else {
-                counts.old += 1
+                counts.old += 1;
             }
         }
         counts

@@ -101,8 +101,9 @@ impl Index {
 
     /// Takes an object that is there or has changed; `own` if it belongs to the application
     /// by its own marks. An object without a uid is ignored.
+    #[expect(clippy::needless_pass_by_value, reason = "the index keeps the body")]
     pub fn apply(&mut self, kind: &GroupKind, body: TrackedBody, own: bool) -> Vec<Change> {
-        self.take(Node::new(kind, body, own, self.generation))
+        self.take(Node::new(kind, &body, own, self.generation))
     }
 
     /// Takes a pod as [`apply`](Self::apply) does.
@@ -209,7 +210,7 @@ impl Index {
             return changes;
         };
         let body = TrackedBody::Other(Arc::new(meta));
-        let mut node = Node::new(&unknown.owner.kind, body, own, self.generation);
+        let mut node = Node::new(&unknown.owner.kind, &body, own, self.generation);
         node.state = State::Read;
         self.insert(node, &mut changes);
         changes

@@ -85,11 +85,11 @@ impl Place {
 }
 
 impl Node {
-    pub(super) fn new(kind: &GroupKind, body: TrackedBody, own: bool, seen: u64) -> Self {
+    pub(super) fn new(kind: &GroupKind, body: &TrackedBody, own: bool, seen: u64) -> Self {
         let meta = body.metadata();
         let mut node = Self::of(kind, meta, Body::Open(body.clone()), seen);
         node.own = own;
-        if let TrackedBody::Pod(pod) = &body {
+        if let TrackedBody::Pod(pod) = body {
             let volumes = pod.spec.volumes.iter();
             let claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
             node.uses = claims.map(|claim| node.claim(&claim.claim_name)).collect();
