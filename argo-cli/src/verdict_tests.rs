@@ -674,3 +674,31 @@ fn success_is_not_said_of_a_workload_that_is_incomplete() {
     summary.workloads[last].holds_up = false;
     assert!(sentence(&summary).starts_with("Rolled out"));
 }
+
+#[test]
+fn a_log_store_is_asked_by_a_query_that_is_ready() {
+    let names = argo_logs::LabelNames::new("namespace", "pod", "container");
+    let indexed = names_of(&["namespace", "pod", "container"]);
+    let query = argo_logs::StoreQuery::new(argo_logs::StoreKind::Loki, names, indexed);
+    let summary = Summary {
+        log_store: Some(query),
+        ..crash_loop()
+    };
+    let wanted = r#"{namespace="shop-prod", pod="db-1"}"#;
+    let text = text(&summary, &settings(&[]));
+    assert!(
+        text.contains(&format!("\n  Logs (LogQL): {wanted}\n")),
+        "{text}"
+    );
+    let Body::Verdict(verdict) = record(&summary, time(0)).body else {
+        panic!();
+    };
+    assert_eq!(verdict.findings[0].log_query.as_deref(), Some(wanted));
+    // A replay says the same.
+    let json = serde_json::to_string(&summary).unwrap();
+    assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
+}
+
+fn names_of(names: &[&str]) -> std::collections::BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
