@@ -106,7 +106,8 @@ pub mod lookup;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod output;
-#[cfg(all(test, feature = "cli"))]
+#[cfg(feature = "cli")]
+#[cfg(test)]
 mod pages;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -160,5 +161,6 @@ pub mod view;
 #[doc(hidden)]
 pub mod way;
 
-#[cfg(all(test, feature = "cli"))]
+#[cfg(feature = "cli")]
+#[cfg(test)]
 mod forms_tests;

@@ -49,7 +49,6 @@ fn screen(view: View, raw: bool, budget: u64) -> Screen {
 }
 
 /// Something that happens in a run.
-#[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
 enum Step {
     Record(Box<Record>),
     Lines(u32, u32, Vec<(Option<i64>, Vec<u8>, bool)>),

@@ -588,6 +588,8 @@ async fn every_output_marks_the_lines_of_the_store() {
         assert!(!ended.stdout.contains("hunter2") && !ended.stderr.contains("hunter2"));
         if !json {
             assert!(ended.stdout.contains(wanted), "{}", ended.stdout);
+            let query = r#"Logs (LogQL): {namespace="shop-prod", pod="db-0"}"#;
+            assert!(ended.stdout.contains(query), "{}", ended.stdout);
             continue;
         }
         let records = records(&ended);
