@@ -177,7 +177,7 @@ fn without_a_prefix_the_start_is_disarmed() {
     }
 }
 
-/// What hostile lines are made of.
+/// The pieces of hostile lines.
 const PIECES: [&[u8]; 34] = [
     b"#",
     b"#",

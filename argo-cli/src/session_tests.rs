@@ -58,7 +58,7 @@ struct Run {
 }
 
 impl Run {
-    /// What is there at the start is known.
+    /// Marks the state at the start as known.
     fn new(config: Config) -> Self {
         let mut run = Self::unsynced(config);
         run.tell(Input::Track(TrackEvent::Synced), 0);

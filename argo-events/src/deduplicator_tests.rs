@@ -204,7 +204,7 @@ fn an_object_that_is_gone_leaves_its_last_count_and_nothing_else() {
     assert_eq!(events.next_due(), None);
 }
 
-/// What may happen to the events of one object.
+/// The steps that the events of one object may take.
 #[derive(Clone, Debug)]
 enum Step {
     Wait(u64),

@@ -86,7 +86,7 @@ impl ClientCertVerifier for Any {
     }
 }
 
-/// What each server was shown, by its port: for programs that do not print the answer.
+/// The request that each server got, by its port: for programs that do not print the answer.
 static SHOWN: Mutex<Vec<(u16, String)>> = Mutex::new(Vec::new());
 
 /// Answers each request with a version that tells who asked.

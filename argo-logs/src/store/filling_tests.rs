@@ -47,7 +47,7 @@ fn filling(store: &Arc<FakeStore>) -> Filling {
     Filling::new(Arc::new(Shared::new(store)), origin())
 }
 
-/// What comes until nothing is left to do.
+/// Collects the outcomes until nothing is left to do.
 async fn all(filling: &mut Filling) -> Vec<String> {
     let mut said = Vec::new();
     while filling.is_busy() {

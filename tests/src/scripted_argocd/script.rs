@@ -125,7 +125,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// What is wrong with it and where.
+    /// Describes the fault and its place.
     pub fn parse(text: &str) -> Result<Self, String> {
         // By way of JSON: serde_yaml_ng wants tags (`!print`) for enums.
         let value: serde_json::Value =

@@ -1,4 +1,4 @@
-//! What the cluster lacks comes from a log store: Loki and VictoriaLogs.
+//! Log stores, Loki and VictoriaLogs, give the lines that the cluster lacks.
 //!
 //! `VICTORIALOGS=http://127.0.0.1:9428` plays the same stories against a real VictoriaLogs
 //! (`tests/lab/victorialogs` starts one and does so).
@@ -214,7 +214,7 @@ fn line(time: Timestamp, text: &str) -> String {
     format!("{time} {text}\n")
 }
 
-/// What a stream said: `text` of the cluster, `store: text`, `Code: message`.
+/// Lists the items of a stream: `text` of the cluster, `store: text`, `Code: message`.
 #[derive(Default)]
 struct Said(Vec<String>);
 

@@ -485,12 +485,13 @@ async fn applications_that_may_not_be_listed_are_watched_one_by_one() {
     );
 }
 
-/// What a run has cost when all is known and nothing happens any more.
+/// The cost of a run once all is known and nothing happens any more.
 #[derive(Debug)]
 struct Cost {
     /// The most memory at a time, KiB.
     memory: usize,
-    /// Processor time, hundredths of a second.
+    /// Processor time, hundredths of a second; printed only, as others may use the processor too.
+    #[expect(dead_code, reason = "read by Debug only")]
     processor: usize,
     /// Different requests: how often a watch is opened anew depends on the time.
     requests: usize,
@@ -575,12 +576,6 @@ async fn fifty_applications_cost_fifty_times_what_one_costs() {
     assert!(
         requests * 9 <= of_nine * 42,
         "{requests} requests after {of_nine}"
-    );
-    let (processor, of_nine) = more(|cost| cost.processor);
-    // Others may use the processor meanwhile, which makes everything come later and in more parts.
-    assert!(
-        processor * 9 <= of_nine.max(20) * 120,
-        "{processor} ticks after {of_nine}"
     );
     let (memory, of_nine) = more(|cost| cost.memory);
     assert!(

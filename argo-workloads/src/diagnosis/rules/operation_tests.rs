@@ -44,7 +44,7 @@ impl Syncs {
         examine(&mut self.0, &Thresholds::default(), at(10))
     }
 
-    /// What is wrong once the operation is like this.
+    /// Returns the faults once the operation is like this.
     fn tell(&mut self, phase: &str, retry: i64, results: &[Value]) -> Vec<Finding> {
         let value = json!({"metadata": {"name": "shop", "namespace": "argocd", "uid": "a"},
             "status": {"operationState": {"phase": phase, "retryCount": retry,
