@@ -54,7 +54,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::error::Failure;
+use crate::{
+    error::Failure,
+    last_acts::{Registered, on_panic},
+};
 
 pub use arguments::{arguments, flag_pairs, time_limit, uses_grpc_web};
 pub use environment::{Passed, environment, with_directory};
@@ -166,6 +169,7 @@ pub enum ArgocdEvent {
 pub struct Argocd {
     child: Child,
     group: Pid,
+    _on_panic: Registered,
     stdout: Option<Lines<ChildStdout>>,
     stderr: Option<Lines<ChildStderr>>,
     account: Account,
@@ -245,6 +249,9 @@ impl Argocd {
             stderr: child.stderr.take().map(|pipe| Lines::new(pipe, redactor)),
             child,
             group,
+            _on_panic: on_panic(move || {
+                let _ = killpg(group, Signal::SIGKILL);
+            }),
             account: Account::default(),
             directory,
             grace: config.grace,

@@ -74,8 +74,8 @@ const EXIT_CODES: &str = "\
 Exit codes: argocd's own; 0 success; 1 failed (--fail-fast, follow, diagnose), or another --revision or
 --image runs; 2 usage or configuration error; 70 our own --timeout, or diagnose: not yet; 71 superseded
 by another sync; 72 nothing found; 73 paused until a person acts (follow, diagnose; see --on-paused);
-77 no permission; 126/127 argocd not executable/not found; 129/130/143 signals; 141 output closed by
-its reader.
+77 no permission; 101 a mistake of this program; 126/127 argocd not executable/not found;
+129/130/143 signals; 141 output closed by its reader.
 
 How the output looks: LOG_FORMAT=text|json, LOG_LEVEL, LOG_FULL_TIMESTAMP, LOG_TIMESTAMP_FORMAT,
 LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVEL_TEXT, NO_COLOR.

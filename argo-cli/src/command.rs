@@ -14,7 +14,7 @@ use crate::{
     args::{Cli, Command, ViewArgs},
     caller::Caller,
     error::Failure,
-    limits,
+    last_acts, limits,
     sanitize::printable,
     settings::Settings,
     view::{Surroundings, choose},
@@ -36,6 +36,7 @@ pub fn main() -> ExitCode {
 /// Runs the whole program with kinds of workload besides the built-in ones, for a tool that
 /// knows more kinds.
 pub fn main_with(kinds: Vec<Arc<dyn Workload>>) -> ExitCode {
+    last_acts::install();
     called::end_with(Caller::current());
     match called::parse() {
         Ok(mut cli) => {
@@ -133,7 +134,6 @@ fn settings(flags: &ViewArgs) -> Settings {
     settings.with(flags)
 }
 
-/// Writes one line each to stderr.
 /// Writes notes about the way to the cluster to stderr.
 fn tell(notes: &[(Level, String)]) {
     for (level, note) in notes {
@@ -147,6 +147,7 @@ fn tell(notes: &[(Level, String)]) {
     }
 }
 
+/// Writes one line each to stderr.
 fn warn(warnings: &[String]) {
     for warning in warnings {
         // There is nobody left to tell if stderr is closed.

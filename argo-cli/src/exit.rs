@@ -17,6 +17,8 @@ pub const SUPERSEDED: i32 = 71;
 pub const NOTHING_FOUND: i32 = 72;
 /// The Application may not be read (`EX_NOPERM` of sysexits.h).
 pub const NO_PERMISSION: i32 = 77;
+/// A panic: a mistake in this program (the code of Rust's runtime).
+pub const BUG: i32 = 101;
 /// argocd cannot be executed; shells use the same code.
 pub const NOT_EXECUTABLE: i32 = 126;
 /// argocd is not found; shells use the same code.

@@ -99,6 +99,9 @@ pub mod golayout;
 pub mod heartbeat;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
+pub mod last_acts;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod limits;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

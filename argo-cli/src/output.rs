@@ -23,7 +23,7 @@ use std::{
     os::fd::AsFd,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{sync::watch, time::timeout};
@@ -31,6 +31,8 @@ use tokio::{sync::watch, time::timeout};
 use self::{overtaking::Queue, spool::Spool};
 
 pub use buffer::OutputBuffer;
+
+use crate::last_acts::{Registered, on_panic};
 
 /// Limits for the bytes that wait for a slow reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,7 @@ pub enum OutputEvent {
 #[derive(Debug)]
 pub struct Output {
     shared: Arc<Shared>,
+    _on_panic: Registered,
 }
 
 /// The state shared by callers and the thread.
@@ -103,6 +106,9 @@ struct State {
     spare: Vec<u8>,
 }
 
+/// Time limit for the bytes that wait when the program panics.
+const LAST: Duration = Duration::from_secs(2);
+
 /// Capacity in bytes above which a buffer is freed instead of reused.
 const SPARE: usize = 1 << 20;
 
@@ -114,6 +120,19 @@ impl Shared {
     fn tell(&self) {
         self.progress
             .send_modify(|turn| *turn = turn.wrapping_add(1));
+    }
+
+    /// Waits until the thread has written what waits, at most [`LAST`]. The panicking thread may
+    /// hold the lock, so that it is only tried.
+    fn wait_a_while(&self) {
+        let until = Instant::now() + LAST;
+        let is_waiting = || {
+            let state = self.state.try_lock();
+            state.map_or(true, |state| state.done < state.pushed)
+        };
+        while is_waiting() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -166,7 +185,11 @@ impl Output {
                 .push(OutputEvent::WriteFailed(error.to_string()));
             state.close();
         }
-        Self { shared }
+        let waited_for = Arc::clone(&shared);
+        Self {
+            shared,
+            _on_panic: on_panic(move || waited_for.wait_a_while()),
+        }
     }
 
     /// Queues whole lines; no other line is written between their bytes. Never waits for the

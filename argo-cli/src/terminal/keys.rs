@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Read};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
+use crate::last_acts::{Registered, on_panic};
+
 /// A key that means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
@@ -18,6 +20,7 @@ pub enum Key {
 /// this is dropped.
 pub struct Keys {
     before: Termios,
+    _on_panic: Registered,
     keys: mpsc::UnboundedReceiver<Key>,
 }
 
@@ -45,7 +48,14 @@ impl Keys {
         };
         let thread = std::thread::Builder::new().name("keys".to_owned());
         thread.spawn(reading).ok()?;
-        let keys = Self { before, keys };
+        let restored = before.clone();
+        let keys = Self {
+            before,
+            _on_panic: on_panic(move || {
+                let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &restored);
+            }),
+            keys,
+        };
         keys.begin();
         Some(keys)
     }

@@ -15,6 +15,7 @@ mod facade;
 mod faults;
 mod files;
 mod hand_made;
+mod last_acts;
 mod log_choices;
 mod log_stores;
 mod long_lines;
