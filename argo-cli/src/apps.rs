@@ -138,8 +138,22 @@ impl Apps {
     pub fn waiting(&self) -> Vec<AppRef> {
         let waiting = self.members.iter().filter(|member| !member.is_decided);
         waiting
-            .map(|member| member.session.config().app.clone())
+            .flat_map(|member| member.session.awaited_apps())
             .collect()
+    }
+
+    /// Takes the applications that are to be compared with git before argocd waits for them.
+    pub fn take_stale(&mut self) -> Vec<AppRef> {
+        let members = self.members.iter_mut();
+        members
+            .flat_map(|member| member.session.take_stale())
+            .collect()
+    }
+
+    /// True while argocd waits for applications that ours deploy.
+    pub fn wait_for_children(&self) -> bool {
+        let mut members = self.members.iter();
+        members.any(|member| member.session.waits_for_children())
     }
 
     /// True once it is decided how each application ends.

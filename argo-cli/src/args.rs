@@ -71,14 +71,22 @@ impl Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: argocd's own; 0 success; 1 failed (--fail-fast, follow, diagnose), or another --revision or
---image runs; 2 usage or configuration error; 70 our own --timeout, or diagnose: not yet; 71 superseded
-by another sync; 72 nothing found; 73 paused until a person acts (follow, diagnose; see --on-paused);
-77 no permission; 101 a mistake of this program; 126/127 argocd not executable/not found;
-129/130/143 signals; 141 output closed by its reader.
+Exit codes (of sync: argocd's own, unless that is 0):
+  0         success
+  1         failed (--fail-fast, follow, diagnose), or another --revision or --image runs
+  2         wrong usage or configuration
+  70        time over (our own --timeout), or not complete yet (diagnose)
+  71        superseded by another sync
+  72        nothing found
+  73        paused until a person acts (follow, diagnose; see --on-paused)
+  77        no permission
+  101       a mistake of this program
+  126, 127  argocd cannot be executed, or is not there
+  128 + N   ended by signal N; 141: nobody reads the output any more
 
-How the output looks: LOG_FORMAT=text|json, LOG_LEVEL, LOG_FULL_TIMESTAMP, LOG_TIMESTAMP_FORMAT,
-LOG_DISABLE_COLORS, LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVEL_TEXT, NO_COLOR.
+Variables for the look of the output, besides --output and --timestamps:
+  LOG_FORMAT=text|json, LOG_LEVEL, LOG_FULL_TIMESTAMP, LOG_TIMESTAMP_FORMAT, LOG_DISABLE_COLORS,
+  LOG_FORCE_COLORS, LOG_DISABLE_LEVEL_TRUNCATION, LOG_PAD_LEVEL_TEXT, NO_COLOR
 
 Examples:
   argo-assistant sync shop argocd -- --timeout 600     wait with argocd, 10 minutes at most

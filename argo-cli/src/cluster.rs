@@ -21,6 +21,8 @@ pub struct Clusters {
     pub workloads: Connection,
     /// The cluster of the Application resource, if that is another.
     pub applications: Option<Connection>,
+    /// Argo CD's API of these clusters, if it was found beside them: it alone compares with git.
+    pub argocd: Option<argo_core::argocd::Client>,
     /// Sentences on how the cluster was chosen, for the reader.
     pub notes: Vec<(Level, String)>,
 }
@@ -60,6 +62,7 @@ pub fn connect<'a>(
         Ok(Clusters {
             workloads,
             applications,
+            argocd: None,
             notes,
         })
     }

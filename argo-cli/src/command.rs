@@ -190,7 +190,13 @@ fn print(text: &str) -> Result<i32, Failure> {
 fn completions(shell: clap_complete::Shell) -> Result<i32, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "argo-assistant", &mut script);
-    print(&String::from_utf8_lossy(&script))
+    let script = String::from_utf8_lossy(&script);
+    if shell == clap_complete::Shell::Bash {
+        // clap_complete up to 4.6.11 looks commands of a program with a hyphen in its name up by one
+        // spelling and lists them by another (clap-rs/clap#6421): no flag was ever completed.
+        return print(&script.replace("argo__subcmd__assistant__", "argo__assistant__"));
+    }
+    print(&script)
 }
 
 fn manual() -> Result<i32, Failure> {

@@ -4,13 +4,15 @@ use argo_core::text::{chain, redacted};
 
 use crate::{exit, sanitize::printable};
 
-/// A message, suggestions for a fix, and the exit code.
+/// A message, ways to a fix, and the exit code.
 #[derive(Debug)]
 pub struct Failure {
     /// One sentence that names the mistake and its place.
     pub message: String,
-    /// Suggestions for a fix, one line each.
+    /// Ways to a fix, one line each.
     pub hints: Vec<String>,
+    /// The name that the user may have meant, as a sentence.
+    pub suggestion: Option<String>,
     /// The exit code.
     pub code: i32,
 }
@@ -21,6 +23,7 @@ impl Failure {
         Self {
             message: message.into(),
             hints: Vec::new(),
+            suggestion: None,
             code: exit::USAGE,
         }
     }
@@ -32,7 +35,14 @@ impl Failure {
         self
     }
 
-    /// Adds a suggestion.
+    /// Names what the user may have meant.
+    #[must_use]
+    pub fn suggestion(mut self, suggestion: Option<String>) -> Self {
+        self.suggestion = suggestion;
+        self
+    }
+
+    /// Adds a way to a fix.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -42,7 +52,7 @@ impl Failure {
     /// Returns the text for stderr, with its newline.
     pub fn render(&self) -> String {
         let mut text = format!("error: {}\n", printable(&redacted(&self.message)));
-        for hint in &self.hints {
+        for hint in self.suggestion.iter().chain(&self.hints) {
             text.push_str("       ");
             text.push_str(&printable(hint));
             text.push('\n');

@@ -2,12 +2,15 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use argo_core::{AppRef, GroupKind, ObjectRef};
+use argo_core::{
+    AppRef, GroupKind, Level, ObjectRef, Record,
+    record::{self, Body},
+};
 use argo_workloads::diagnosis::{Code, Finding, NewPods, Severity};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    recording::{Fact, Header},
+    recording::{ContainerFact, Fact, Header, PodFact, RunFact},
     render::Renderer,
     report::{self, Story},
     screen::{LogBudget, Screen},
@@ -169,6 +172,9 @@ fn table(summary: &Summary, columns: usize, rows: usize) -> String {
 
 fn forms(summary: &Summary) -> String {
     let mut story = Story::of(Header::new(&AppRef::new("shop", "argocd"), time(0)));
+    story.header.program = "argo-assistant".to_owned();
+    story.fact(Fact::Pod(pod(summary)), time(20));
+    story.record(seen(summary));
     story.fact(
         Fact::Summary {
             summary: Box::new(summary.clone()),
@@ -202,12 +208,91 @@ fn forms(summary: &Summary) -> String {
         report::junit(&story),
         report::markdown(&story)
     );
-    let page = report::html(&story);
-    let head = page
-        .find("<header>")
-        .and_then(|from| Some(&page[from..from + page[from..].find("</header>")?]));
-    let _ = write!(all, "━━ head of the page\n{}\n", head.unwrap());
+    let trace: serde_json::Value = serde_json::from_str(&report::trace(&story)).unwrap();
+    let _ = writeln!(all, "━━ trace");
+    for event in trace["traceEvents"].as_array().unwrap() {
+        let _ = writeln!(all, "{event}");
+    }
+    let _ = write!(all, "━━ page\n{}", text_of(&report::html(&story)));
     all
+}
+
+/// A pod of the workload that fails, if one does: it ran twice.
+fn pod(summary: &Summary) -> PodFact {
+    let is_well = summary.outcome == Outcome::Succeeded;
+    let run = |restart, started, finished: Option<i64>| RunFact {
+        restart,
+        started: Some(time(started)),
+        finished: finished.map(time),
+        exit: finished.map(|_| 1),
+        reason: finished.map(|_| "Error".to_owned()),
+    };
+    PodFact {
+        uid: "pod".to_owned(),
+        namespace: "shop-prod".to_owned(),
+        name: "api-7c9d8-x2x7p".to_owned(),
+        workload: "Deployment/api".to_owned(),
+        new: true,
+        created: Some(time(1)),
+        phase: "Running".to_owned(),
+        conditions: vec![("PodScheduled".to_owned(), Some(time(1)))],
+        containers: vec![ContainerFact {
+            name: "app".to_owned(),
+            image: "registry.example.com/shop/api:1.42".to_owned(),
+            restarts: i32::from(!is_well),
+            ready: is_well,
+            runs: match is_well {
+                true => vec![run(0, 3, None)],
+                false => vec![run(0, 3, Some(9)), run(1, 19, Some(25))],
+            },
+            ..ContainerFact::default()
+        }],
+        ..PodFact::default()
+    }
+}
+
+fn seen(summary: &Summary) -> Record {
+    let (level, reason, text) = match summary.outcome {
+        Outcome::Succeeded => (Level::Info, "Started", "Started container app"),
+        _ => (
+            Level::Warning,
+            "BackOff",
+            "Back-off restarting failed container app",
+        ),
+    };
+    let body = Body::Event(record::Event {
+        namespace: "shop-prod".to_owned(),
+        object: "Pod/api-7c9d8-x2x7p".to_owned(),
+        reason: reason.to_owned(),
+        count: 1,
+        ..record::Event::default()
+    });
+    Record::at(time(10), level, text.to_owned(), body)
+}
+
+/// Returns what a page says: its text without tags, and the facts that its script shows.
+fn text_of(page: &str) -> String {
+    let (mut text, mut facts) = (String::new(), String::new());
+    let mut rest = &page[page.find("<body").unwrap()..];
+    while let Some(at) = rest.find('<') {
+        text.push_str(&rest[..at]);
+        let end = at + rest[at..].find('>').unwrap();
+        let tag = &rest[at..=end];
+        rest = &rest[end + 1..];
+        if tag.starts_with("<script") {
+            let (script, after) = rest.split_once("</script>").unwrap();
+            if tag.contains("id=\"data\"") {
+                let data: serde_json::Value = serde_json::from_str(script).unwrap();
+                for (name, fact) in data.as_object().unwrap() {
+                    let _ = writeln!(facts, "{name}: {fact}");
+                }
+            }
+            rest = after;
+        }
+    }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines.collect();
+    format!("{}\n{facts}", lines.join("\n"))
 }
 
 #[test]

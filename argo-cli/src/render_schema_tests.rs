@@ -204,6 +204,7 @@ fn codes_are_listed() {
         NoticeCode::Limited,
         NoticeCode::NothingFound,
         NoticeCode::ApplicationUnreadable,
+        NoticeCode::DidYouMean,
         NoticeCode::Other,
     ];
     let notices = serde_json::to_value(notices).unwrap();

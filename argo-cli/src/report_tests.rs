@@ -48,7 +48,7 @@ fn pod(number: usize) -> PodFact {
 }
 
 /// A run with so many pods, events in all and lines of each pod.
-fn story(pods: usize, events: usize, lines: usize) -> Story {
+pub(super) fn story(pods: usize, events: usize, lines: usize) -> Story {
     let mut story = Story::of(Header::new(&AppRef::new("shop", "argocd"), start()));
     for number in 0..pods {
         story.fact(Fact::Pod(pod(number)), at(2));

@@ -315,6 +315,7 @@ impl Run {
                     return self.restart_without_namespace_flag();
                 }
                 self.outcome = argocd.as_ref().and_then(Argocd::outcome);
+                let exit = self.without_hidden_children(exit);
                 if self.goes_on(exit) {
                     return self.next_command();
                 }
@@ -361,6 +362,27 @@ impl Run {
                 true
             }
         }
+    }
+
+    /// Takes the exit of an argocd that may not see the applications that ours deploys for success:
+    /// ours is done, and they are followed all the same.
+    fn without_hidden_children(&mut self, exit: ArgocdExit) -> ArgocdExit {
+        let is_refused = matches!(
+            self.outcome,
+            Some(ArgocdOutcome::PermissionDenied(_) | ArgocdOutcome::NotFound(_))
+        );
+        if !is_refused || !self.apps.wait_for_children() || self.command() != ArgocdCommand::Wait {
+            return exit;
+        }
+        let outcome = self.outcome.take().unwrap_or(ArgocdOutcome::Ok);
+        self.say(
+            Level::Warning,
+            format!(
+                "argocd cannot wait for the applications that this one deploys: {outcome}; it was \
+                 done with the application itself"
+            ),
+        );
+        ArgocdExit::Code(0)
     }
 
     fn next_command(&mut self) -> bool {
@@ -468,7 +490,14 @@ impl Run {
                 Effect::Read(requests) => self.sources.streams.shared.read(requests),
                 Effect::Interrupt(signal) => self.interrupt(signal),
                 Effect::Kill => self.kill(),
-                Effect::RestartArgocd => over |= self.next_command(),
+                Effect::RestartArgocd => {
+                    let stale = self.apps.take_stale().into_iter().rev();
+                    self.before.extend(stale.map(|app| Before {
+                        command: ArgocdCommand::Refresh,
+                        apps: vec![app],
+                    }));
+                    over |= self.next_command();
+                }
                 Effect::Drain => self.sources.streams.drain(),
                 Effect::End => over = true,
             }
@@ -535,7 +564,13 @@ impl Run {
                 }
                 self.say(level, message);
             }
-            JoinEvent::Refused => drop(self.input(Input::Refused)),
+            JoinEvent::Refused(suggestion) => {
+                self.input(Input::Refused);
+                if let Some(suggestion) = suggestion {
+                    let (code, level) = (NoticeCode::DidYouMean, Level::Warning);
+                    self.input(Input::Notice(Notice::new(code, level, suggestion)));
+                }
+            }
             JoinEvent::Joined(joined) => {
                 self.announce(&joined.described, &joined.notes);
                 self.sources.take(joined.streams);

@@ -31,6 +31,7 @@ use crate::{
 };
 
 mod argocd_waits;
+mod children;
 mod expected;
 mod finding_log;
 mod phase;
@@ -38,6 +39,7 @@ mod status_lines;
 mod summary;
 mod wait_lines;
 
+use children::Children;
 use expected::Expected;
 pub use phase::{Cause, Phase};
 use status_lines::StatusLines;
@@ -86,6 +88,8 @@ pub struct ArgocdRun {
     pub timeout: Option<Duration>,
     /// The reaction to an argocd that gives up because a resource is Degraded.
     pub on_degraded: OnDegraded,
+    /// True if it is run for the applications that ours deploys, too.
+    pub children: bool,
 }
 
 /// The exit of argocd.
@@ -164,12 +168,16 @@ pub struct Session {
     /// The time at which everything was reported healthy, which ends the rollout's duration.
     healthy_at: Option<Timestamp>,
     expected: Expected,
+    /// The applications that ours deploys.
+    children: Children,
     /// True if the Application, or all objects of a kind, may not be read.
     is_refused: bool,
     /// True if Argo CD's API does not show the application to us.
     is_shut_out: bool,
     /// True once the tracker has looked for a while and found nothing.
     is_told_nothing: bool,
+    /// The application that may be meant instead of ours, which does not exist.
+    suggestion: Option<String>,
     streams: Streams,
     effects: Vec<Effect>,
 }
@@ -210,9 +218,11 @@ impl Session {
             },
             healthy_at: None,
             expected: Expected::new(config.expectation.clone()),
+            children: Children::default(),
             is_refused: false,
             is_shut_out: false,
             is_told_nothing: false,
+            suggestion: None,
             streams: Streams {
                 argocd: config.argocd.is_some(),
                 logs: true,
@@ -313,6 +323,9 @@ impl Session {
     }
 
     fn notice(&mut self, notice: &Notice) {
+        if notice.code == NoticeCode::DidYouMean {
+            self.suggestion = Some(notice.message.clone());
+        }
         self.effects.push(Effect::Show(render::notice(notice)));
     }
 

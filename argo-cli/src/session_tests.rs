@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::argocd::ArgocdOutcome;
 
+#[path = "session_tests/children.rs"]
+mod children;
 #[path = "session_tests/degraded.rs"]
 mod degraded;
 #[path = "session_tests/expected.rs"]

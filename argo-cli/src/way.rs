@@ -20,12 +20,15 @@ use argo_core::{
     text::chain,
 };
 
+use tokio::sync::OnceCell;
+
 use crate::{
     argocd::flag_pairs,
     args::{TargetArgs, Via},
     cluster::{self, Clusters},
     error::Failure,
     lookup::Lookup,
+    select::select,
 };
 
 pub use app_streams::AppStreams;
@@ -38,6 +41,9 @@ pub struct Ways {
     pub has_cluster: bool,
     /// The client of Argo CD's API, if a server is known.
     pub api: Option<argocd::Client>,
+    /// The application that may be meant, once Argo CD's API was asked: a retry of the search asks
+    /// no second time.
+    suggestion: OnceCell<Option<String>>,
 }
 
 /// A way that works.
@@ -104,11 +110,13 @@ impl Ways {
             (_, Some(Ok(api))) => Ok(Self {
                 has_cluster,
                 api: Some(api),
+                suggestion: OnceCell::new(),
             }),
             (None, Some(Err(error))) if target.via == Via::Argocd => Err(no_api(&error)),
             (None, None | Some(Err(_))) => Ok(Self {
                 has_cluster,
                 api: None,
+                suggestion: OnceCell::new(),
             }),
             (Some(cluster), Some(Err(api))) => Err(no_way(cluster, &api)),
             (Some(cluster), None) => Err(cluster.into()),
@@ -116,23 +124,23 @@ impl Ways {
     }
 }
 
-/// Refuses `--via argocd` for the commands that look once.
+/// Returns the applications that a command looks at once, chosen ones among them.
 ///
 /// # Errors
 ///
-/// If the flag asks for Argo CD's API.
-pub fn needs_cluster(target: &TargetArgs) -> Result<(), Failure> {
+/// If the flags ask for Argo CD's API, which such a command does not read, or the applications
+/// cannot be listed.
+pub async fn looked_at(target: &TargetArgs, env: Lookup<'_>) -> Result<Vec<AppRef>, Failure> {
     if target.via == Via::Argocd {
         let message =
             "--via argocd works with sync and follow; diagnose and explain read the cluster";
         return Err(Failure::usage(message));
     }
-    if target.is_selecting() {
-        let message =
-            "--selector and --project work with sync and follow; name the applications here";
-        return Err(Failure::usage(message));
+    if !target.is_selecting() {
+        return Ok(target.apps.clone());
     }
-    Ok(())
+    let ways = Ways::find(target, env, &[])?;
+    select(target, &ways, env).await
 }
 
 /// True if no kubeconfig and no entry of one was named.

@@ -1,5 +1,7 @@
 //! References to Argo CD Applications.
 
+mod similar;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -37,6 +37,9 @@ pub enum NoticeCode {
     NothingFound,
     /// The Application resource cannot be read.
     ApplicationUnreadable,
+    /// The Application, or a namespace, does not exist; the sentence names those that may have
+    /// been meant.
+    DidYouMean,
     /// Anything else worth one line.
     Other,
 }

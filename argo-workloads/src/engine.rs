@@ -8,6 +8,7 @@ pub use crate::tracking::{
     Tracker,
     index::{Change, Index, UnknownOwner},
     local_cluster::LocalCluster,
+    names::{Inquiry, Names},
     owner_reader::Answer,
     watches::{Observed, WatchSpec},
 };

@@ -37,12 +37,14 @@ use argo_core::{
 };
 use jiff::Timestamp;
 
+mod child;
 mod crashes;
 mod pod;
 mod subject;
 mod workload;
 
 use crate::rollout::{Inherited, NOT_SEEN, References};
+pub use child::{Child, ChildState, Stuck};
 use pod::PodProgress;
 pub use subject::SubjectState;
 pub use workload::{PodCounts, WorkloadProgress};
@@ -233,6 +235,13 @@ impl Progress {
         if let Some(workload) = self.workloads.get_mut(&object.uid) {
             workload.gone = true;
         }
+        let is_root = self
+            .application
+            .as_ref()
+            .is_some_and(|root| root.metadata.uid.as_deref() == Some(&*object.uid));
+        if !is_root {
+            self.applications.remove(&object.uid);
+        }
         self.inherited.remove(&object.uid);
         self.references.remove(object);
     }
@@ -277,6 +286,32 @@ impl Progress {
     /// Returns the health of the Application, if it could be read.
     pub fn health(&self) -> Option<&str> {
         self.application()?.status.health.status.as_deref()
+    }
+
+    /// Returns the Applications that the application deploys, as far as they are followed.
+    pub fn children(&self) -> Vec<Child> {
+        let root = self.application.as_ref();
+        let root = root.and_then(|root| root.metadata.uid.as_deref());
+        let others = self
+            .applications
+            .iter()
+            .filter(|(uid, _)| Some(&***uid) != root);
+        others
+            .map(|(_, application)| Child::of(application, self.started))
+            .collect()
+    }
+
+    /// True while an Application that the application deploys was not seen yet.
+    pub fn has_unseen_children(&self) -> bool {
+        let known: Vec<AppRef> = self.children().into_iter().map(|child| child.app).collect();
+        let mut listed = self.applications.values().flat_map(|it| child::listed(it));
+        listed.any(|app| !known.contains(&app))
+    }
+
+    /// True if the Application and those that it deploys are healthy, as far as they could be read.
+    pub fn are_healthy(&self) -> bool {
+        let is_waited_for = |child: &Child| child.state.is_waited_for();
+        self.health() == Some("Healthy") && !self.children().iter().any(is_waited_for)
     }
 
     /// Returns the workloads by namespace, kind and name. Deleted hooks stay, and of the Jobs
@@ -437,8 +472,9 @@ impl Progress {
         !workload.is_owned() || !root.is_some_and(WorkloadProgress::only_starts_others)
     }
 
-    /// True once everything is known and complete, and the last sync neither runs nor failed:
-    /// where a sync is refused, the workloads of the release before are complete. An application
+    /// True once everything is known and complete, the last sync neither runs nor failed, and the
+    /// Applications that the application deploys are synced. Where a sync is refused, the
+    /// workloads of the release before are complete. An application
     /// without workloads is judged by its Application alone; one whose Application cannot be
     /// read must have been quiet for a while.
     pub fn is_rolled_out(&self, now: Timestamp) -> bool {
@@ -448,7 +484,13 @@ impl Progress {
             self.is_synced_and_healthy()
         };
         let is_quiet = self.application.is_some() || between(self.newest_object, now) >= QUIET;
-        self.synced && complete && !self.is_syncing() && !self.has_failed_sync() && is_quiet
+        let are_children_synced = || !self.children().iter().any(|it| it.state.is_syncing());
+        self.synced
+            && complete
+            && !self.is_syncing()
+            && !self.has_failed_sync()
+            && is_quiet
+            && are_children_synced()
     }
 
     fn has_failed_sync(&self) -> bool {

@@ -12,12 +12,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use argo_core::{
-    GroupKind, ObjectName, ObjectRef,
-    resource::{Application, ResourceStatus},
+    AppRef, GroupKind, ObjectName, ObjectRef,
+    resource::{Application, OperationState, ResourceStatus},
     text::duration::between,
 };
 use jiff::Timestamp;
 
+#[cfg(feature = "argocd-api")]
+mod drift;
 pub mod health;
 mod reader;
 mod schedule;
@@ -63,7 +65,25 @@ pub struct Resource {
     pub live: Live,
     /// The time since which it has had its health and sync state.
     pub since: Timestamp,
+    /// The fields in which it differs from git.
+    pub drift: Drift,
+    /// The Application that lists it.
+    app: Option<AppRef>,
     schedule: Schedule,
+}
+
+/// The fields in which an object differs from git, as far as Argo CD was asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Drift {
+    /// Nobody was asked.
+    #[default]
+    Unasked,
+    /// The answer is to come.
+    Asked,
+    /// Nobody can tell: only Argo CD's API knows.
+    Unknown,
+    /// These fields: `spec.replicas (5, git has 3)`.
+    Fields(Vec<String>),
 }
 
 /// The live object of a resource, as far as it was read.
@@ -99,10 +119,16 @@ pub struct Resources {
 struct Waiting {
     health: bool,
     sync: bool,
+    /// True while a sync runs, which makes everything differ for a moment.
+    is_syncing: bool,
 }
 
 /// Resources that are kept; further ones are ignored.
 const RESOURCES: usize = 5_000;
+/// Objects that are compared with git; a sentence names a few.
+const COMPARED: usize = 8;
+/// Time for which an object must differ: Argo CD compares again soon after a sync.
+const STAYS: Duration = Duration::from_secs(5);
 
 impl Resources {
     /// Takes in an Application: the resources that it lists, with their sync state.
@@ -112,11 +138,19 @@ impl Resources {
         let waiting = Waiting {
             health: status.health.status.as_deref() != Some("Healthy"),
             sync: status.sync.status.as_deref() != Some("Synced"),
+            is_syncing: application.operation
+                || status
+                    .operation_state
+                    .as_ref()
+                    .is_some_and(OperationState::is_running),
         };
+        let meta = &application.metadata;
+        let name = meta.name.clone().unwrap_or_default();
+        let app = AppRef::new(name, meta.namespace.clone().unwrap_or_default());
         self.applications.insert(uid.into(), waiting);
         let listed = status.resources.iter().filter(|resource| !resource.hook);
         for resource in listed {
-            self.listed(resource, now);
+            self.listed(&app, resource, now);
         }
         self.drop_unlisted(application);
     }
@@ -126,11 +160,14 @@ impl Resources {
         self.applications.remove(uid);
     }
 
-    fn listed(&mut self, listed: &ResourceStatus, now: Timestamp) {
+    fn listed(&mut self, app: &AppRef, listed: &ResourceStatus, now: Timestamp) {
         let Some(resource) = self.entry(name(listed), now) else {
             return;
         };
         resource.version.clone_from(&listed.version);
+        if resource.app.as_ref() != Some(app) {
+            resource.app = Some(app.clone());
+        }
         resource.wave = listed.sync_wave.unwrap_or(0);
         resource.requires_pruning = listed.requires_pruning;
         let health = listed.health.status.as_deref().and_then(Health::parse);
@@ -149,12 +186,19 @@ impl Resources {
     /// first time.
     pub fn answer(&mut self, answer: Answer, now: Timestamp) -> Option<ObjectRef> {
         let resource = self.all.get_mut(&answer.name)?;
+        if let LiveObject::Differs(fields) = answer.live {
+            resource.drift = match fields.is_empty() {
+                true => Drift::Unknown,
+                false => Drift::Fields(fields),
+            };
+            return None;
+        }
         resource.schedule.answered(now);
         let known = resource.uid();
         resource.live = match answer.live {
             LiveObject::Found(object) => found(&resource.name, &object),
             LiveObject::Absent => Live::Absent,
-            LiveObject::Unreadable => Live::Unreadable,
+            LiveObject::Unreadable | LiveObject::Differs(_) => Live::Unreadable,
         };
         let uid = resource.uid()?;
         (known.as_ref() != Some(&uid)).then(|| resource.object())
@@ -179,9 +223,40 @@ impl Resources {
             ReadRequest {
                 name: resource.name.clone(),
                 version: resource.version.clone(),
+                compare: None,
             }
         });
-        due.collect()
+        let mut due: Vec<ReadRequest> = due.collect();
+        due.extend(self.to_compare(now));
+        due
+    }
+
+    /// Returns the comparisons with git that are worth a request: of objects that stay different
+    /// although no sync runs.
+    fn to_compare(&mut self, now: Timestamp) -> Vec<ReadRequest> {
+        let lacks = self.lacks();
+        if !lacks.sync || lacks.is_syncing {
+            return Vec::new();
+        }
+        let asked = self.all.values().filter(|it| it.drift != Drift::Unasked);
+        let room = COMPARED.saturating_sub(asked.count());
+        let stays = |it: &&mut Resource| {
+            it.drift == Drift::Unasked
+                && it.is_out_of_sync()
+                && !it.requires_pruning
+                && between(it.since, now) >= STAYS
+        };
+        let worth = self.all.values_mut().filter(stays).take(room);
+        let requests = worth.filter_map(|resource| {
+            let app = resource.app.clone()?;
+            resource.drift = Drift::Asked;
+            Some(ReadRequest {
+                name: resource.name.clone(),
+                version: resource.version.clone(),
+                compare: Some(app),
+            })
+        });
+        requests.collect()
     }
 
     /// Has everything that is waited for read again soon: something has happened.
@@ -222,12 +297,14 @@ impl Resources {
             return Waiting {
                 health: true,
                 sync: true,
+                is_syncing: false,
             };
         }
         let mut lacks = Waiting::default();
         for one in all {
             lacks.health |= one.health;
             lacks.sync |= one.sync;
+            lacks.is_syncing |= one.is_syncing;
         }
         lacks
     }
@@ -264,6 +341,8 @@ impl Resource {
             requires_pruning: false,
             live: Live::Unread,
             since: now,
+            drift: Drift::default(),
+            app: None,
             schedule: Schedule::default(),
         }
     }
@@ -286,6 +365,7 @@ impl Resource {
         }
         if sync != self.sync || health != self.reported {
             self.since = now;
+            self.drift = Drift::Unasked;
             self.schedule.restart();
         }
         (self.sync, self.reported) = (sync, health);

@@ -18,6 +18,7 @@ mod hook;
 pub(crate) mod index;
 mod inferred_owner;
 pub(crate) mod local_cluster;
+pub(crate) mod names;
 mod nothing_found;
 mod notices;
 pub(crate) mod owner_reader;

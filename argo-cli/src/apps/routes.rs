@@ -132,6 +132,7 @@ mod tests {
         let request = || ReadRequest {
             name: object("a").name(),
             version: String::new(),
+            compare: None,
         };
         assert_eq!(routes.asks(0, vec![request()]).len(), 1);
         assert_eq!(routes.asks(1, vec![request()]).len(), 0);

@@ -95,7 +95,7 @@ pub struct TargetArgs {
     )]
     pub installation_id: Option<String>,
 
-    /// Do not follow the applications that this application owns (app of apps)
+    /// Neither follow nor wait for the applications that this application owns (app of apps)
     #[arg(long, value_parser = BoolishValueParser::new(), env = "ARGO_ASSISTANT_NO_CHILDREN", help_heading = "Target")]
     pub no_children: bool,
 

@@ -17,7 +17,11 @@ fn parse_from(
     caller: Caller,
     line: impl IntoIterator<Item = std::ffi::OsString>,
 ) -> Result<Cli, clap::Error> {
+    let line: Vec<_> = line.into_iter().collect();
     let mut command = usage(Cli::command(), caller.typed());
+    if line.iter().any(|word| word == "-h") {
+        command = brief(command);
+    }
     let mut matches = command.try_get_matches_from_mut(line)?;
     let name = matches.subcommand_name().unwrap_or_default().to_owned();
     let mut cli = parsed(&mut matches).map_err(|error| error.format(&mut command))?;
@@ -46,7 +50,56 @@ fn usage(command: clap::Command, typed: &str) -> clap::Command {
     );
     let command = with(command, "follow", "<APP>... <APP_NAMESPACE>");
     let command = with(command, "diagnose", "<APP>... <APP_NAMESPACE>");
-    with(command, "explain", "<APP> <APP_NAMESPACE>")
+    with(command, "explain", "<APP>... <APP_NAMESPACE>")
+}
+
+/// Flags that `--help` tells of and `-h` does not: few people ever need them.
+const SELDOM: &[&str] = &[
+    "tracking",
+    "tracking-label",
+    "installation-id",
+    "app-kubeconfig",
+    "app-context",
+    "as",
+    "as-group",
+    "user",
+    "cluster",
+    "server",
+    "token",
+    "request-timeout",
+    "insecure-skip-tls-verify",
+    "certificate-authority",
+    "client-certificate",
+    "client-key",
+    "tls-server-name",
+    "max-lines-per-container",
+    "max-rate",
+    "replicas",
+    "detect-level",
+    "raw",
+    "spool-limit",
+    "logs-from",
+    "log-store-type",
+    "log-store-tenant",
+    "log-store-header",
+    "log-store-labels",
+    "event-level",
+    "ignore",
+    "budget",
+    "log-budget",
+    "argocd-env",
+];
+
+/// Makes `-h` a summary: the flags that people use, without their variables.
+fn brief(command: clap::Command) -> clap::Command {
+    let of_arg = |arg: clap::Arg| {
+        let is_seldom = arg.get_long().is_some_and(|long| SELDOM.contains(&long));
+        arg.hide_env(true).hide_short_help(is_seldom)
+    };
+    let names = ["sync", "follow", "diagnose", "explain"];
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |own| own.mut_args(of_arg))
+    })
 }
 
 fn parsed(matches: &mut ArgMatches) -> Result<Cli, clap::Error> {
@@ -70,6 +123,29 @@ pub fn end_with(caller: Caller) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_summary_of_a_command_fits_two_screens() {
+        let help = |flag: &str| {
+            let line = ["argo-assistant", "sync", flag].map(Into::into);
+            parse_from(Caller::Shell, line).unwrap_err().to_string()
+        };
+        let (short, long) = (help("-h"), help("--help"));
+        assert!(
+            short.lines().count() < 100,
+            "{} lines",
+            short.lines().count()
+        );
+        assert!(!short.contains("[env:") && long.contains("ARGO_ASSISTANT_SETTLE"));
+        let command = Cli::command();
+        let sync = command.find_subcommand("sync").unwrap();
+        for name in SELDOM {
+            let is_flag = sync.get_arguments().any(|arg| arg.get_long() == Some(name));
+            assert!(is_flag, "there is no --{name}");
+            let flag = format!("--{name} ");
+            assert!(!short.contains(&flag), "{flag}");
+        }
+    }
 
     #[test]
     fn usage_shows_the_words_typed() {

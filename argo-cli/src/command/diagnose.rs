@@ -36,9 +36,9 @@ const READ_AFTER: Duration = Duration::from_secs(10);
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
 /// Prints the current findings.
-pub(super) async fn diagnose(args: DiagnoseArgs, settings: Settings) -> Result<i32, Failure> {
+pub(super) async fn diagnose(mut args: DiagnoseArgs, settings: Settings) -> Result<i32, Failure> {
     let started = Timestamp::now();
-    way::needs_cluster(&args.target)?;
+    args.target.apps = way::looked_at(&args.target, &env).await?;
     let clusters = cluster::connect(&args.target, &env).await?;
     tell(&clusters.notes);
     let (mut summaries, mut notices) = (Vec::new(), Vec::new());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use argo_core::{Notice, text::chain};
+use argo_core::{AppRef, Notice, text::chain};
 use argo_workloads::{Explanation, explain as explained};
 use jiff::Timestamp;
 
@@ -18,22 +18,29 @@ use crate::{
 };
 
 /// Prints for each object in the application's namespaces whether it is followed, and why.
-pub(super) async fn explain(args: ExplainArgs, settings: Settings) -> Result<i32, Failure> {
-    way::needs_cluster(&args.target)?;
-    if args.target.apps.len() > 1 {
-        return Err(Failure::usage("explain is about one application at a time"));
-    }
+pub(super) async fn explain(mut args: ExplainArgs, settings: Settings) -> Result<i32, Failure> {
+    args.target.apps = way::looked_at(&args.target, &env).await?;
     let clusters = cluster::connect(&args.target, &env).await?;
     tell(&clusters.notes);
-    let config = track_config(&args.target, Timestamp::now());
-    let answer = explained(clients(&clusters), args.target.app(), config)
-        .await
-        .map_err(|error| Failure::usage(chain(&error)))?;
-    warn(&answer.notices.iter().map(in_words).collect::<Vec<_>>());
-    let text = match settings.format {
-        Format::Text => table(&answer.objects),
-        Format::Json => objects(&answer.objects),
-    };
+    let are_several = args.target.apps.len() > 1;
+    let mut text = String::new();
+    for app in &args.target.apps {
+        let config = track_config(&args.target, Timestamp::now());
+        let answer = explained(clients(&clusters), app.clone(), config)
+            .await
+            .map_err(|error| Failure::usage(chain(&error)))?;
+        let notices = answer.notices.iter().map(|notice| match are_several {
+            true => format!("{app}: {}", in_words(notice)),
+            false => in_words(notice),
+        });
+        warn(&notices.collect::<Vec<_>>());
+        let about = are_several.then_some(app);
+        text.push_str(&match (settings.format, about) {
+            (Format::Text, Some(app)) => format!("{app}\n{}", table(&answer.objects)),
+            (Format::Text, None) => table(&answer.objects),
+            (Format::Json, about) => objects(&answer.objects, about),
+        });
+    }
     print(&text)
 }
 
@@ -90,14 +97,18 @@ fn row(explanation: &Explanation) -> [String; 4] {
     ]
 }
 
-fn objects(explanations: &[Explanation]) -> String {
+/// Returns a line of JSON for each object, with its application if there are several.
+fn objects(explanations: &[Explanation], about: Option<&AppRef>) -> String {
     let mut text = String::new();
     for explanation in explanations {
         let object = &explanation.object;
-        let line = serde_json::json!({
+        let mut line = serde_json::json!({
             "followed": explanation.followed, "group": &*object.kind.group, "kind": &*object.kind.kind,
             "namespace": &*object.namespace, "name": &*object.name, "why": explanation.why,
         });
+        if let Some(app) = about {
+            line["app"] = app.to_string().into();
+        }
         let written = writeln!(text, "{line}");
         debug_assert!(written.is_ok(), "writing to a String cannot fail");
     }

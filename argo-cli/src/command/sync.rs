@@ -125,6 +125,7 @@ async fn start(
         timeout: time_limit(&waits.config.extra)
             .map(|seconds| Duration::from_secs(seconds.saturating_mul(apps.len() as u64))),
         on_degraded: waits.on_degraded,
+        children: !args.target.no_children,
     });
     let mut before = Vec::new();
     let argocd = argocd.map(|waits| {

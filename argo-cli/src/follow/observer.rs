@@ -139,7 +139,7 @@ impl Observer {
 
     /// Returns the resources without a progress of their own that hold the application up.
     pub fn waits(&self, now: Timestamp) -> Vec<Wait> {
-        if self.progress.health() == Some("Healthy") {
+        if self.progress.are_healthy() {
             return Vec::new();
         }
         let workloads = self.progress.workloads();

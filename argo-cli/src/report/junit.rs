@@ -113,7 +113,9 @@ fn failed(failure: &Failure) -> String {
         "" => "failed",
         code => code,
     };
-    let mut text = String::new();
+    // GitLab shows the text alone and drops the message (its parser keeps the content of an element
+    // that has one), so the text begins with the sentence.
+    let mut text = format!("{}\n", cap(&failure.sentence, 500));
     for line in failure.evidence.iter().chain(&failure.last_lines) {
         text.push_str(&cap(line, 300));
         text.push('\n');
@@ -142,3 +144,7 @@ fn xml(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+#[path = "junit_tests.rs"]
+mod tests;

@@ -162,7 +162,7 @@ impl Story {
         }
     }
 
-    pub(super) fn record(&mut self, record: Record) {
+    pub(crate) fn record(&mut self, record: Record) {
         let (time, level, text) = (record.time, record.level, record.msg);
         let moment = |kind, subject: String, namespace: String, reason: String| Moment {
             time,

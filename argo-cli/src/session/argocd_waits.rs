@@ -62,6 +62,9 @@ impl Session {
             age: None,
         }));
         others.extend(self.operation_wait(now).or_else(|| self.sync_wait()));
+        if others.is_empty() {
+            others.extend(self.children_wait());
+        }
         others
     }
 
@@ -96,7 +99,7 @@ impl Session {
         (!application.operation && self.waits_for(Condition::Sync)).then(|| Other {
             what: format!("{} {sync}", self.config.app.name),
             why: found
-                .map(|finding| cap(&finding.sentence, REASON))
+                .map(|finding| cap(without(sync, &finding.sentence), REASON))
                 .unwrap_or_default(),
             age: None,
         })
@@ -128,7 +131,9 @@ impl Session {
         if let Some(clause) = clause(waits, "is still") {
             return Some(clause);
         }
-        let other = self.operation_wait(now).or_else(|| self.sync_wait())?;
+        let Some(other) = self.operation_wait(now).or_else(|| self.sync_wait()) else {
+            return self.child_clause();
+        };
         let why = match other.why.as_str() {
             "" => String::new(),
             why => format!(": {why}"),
@@ -137,7 +142,6 @@ impl Session {
             Some(_) => format!("{} still goes on{why}", other.what),
             None => {
                 let (app, sync) = other.what.rsplit_once(' ')?;
-                let why = why.replacen(&format!(": {sync}: "), ": ", 1);
                 format!("{app} is {sync}{why}")
             }
         })
@@ -154,6 +158,12 @@ impl Session {
             (all, complete) => format!("; {complete} of {all} workloads are complete"),
         }
     }
+}
+
+/// Returns the sentence of a finding without the state that it begins with.
+fn without<'a>(state: &str, sentence: &'a str) -> &'a str {
+    let rest = sentence.strip_prefix(state);
+    rest.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(sentence)
 }
 
 /// `Ingress/web is still Progressing: no address yet`

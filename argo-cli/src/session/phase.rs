@@ -287,6 +287,13 @@ impl Session {
 
     /// Ends the run after success, or goes on looking if a new container may still crash.
     fn settle(&mut self, cause: Cause, now: Timestamp) {
+        if self.are_children_unseen(now) {
+            self.phase = Phase::Looking { cause, until: now };
+            return;
+        }
+        if self.waits_on_for_children(now) {
+            return;
+        }
         self.healthy_at = Some(now);
         let settle = self.config.settle;
         let patience = self.patience();
@@ -450,9 +457,8 @@ impl Session {
     /// cannot be read, once the time is over.
     fn consider_recovery(&mut self, until: Timestamp, now: Timestamp) {
         let healed = self
-            .progress()
-            .health()
-            .map_or(now >= until, |health| health != "Degraded");
+            .is_degraded()
+            .map_or(now >= until, |degraded| !degraded);
         if self.is_timeout(now) {
             self.drain(Cause::Timeout, now);
         } else if healed && !self.findings().iter().any(Finding::is_doomed) {
@@ -534,7 +540,10 @@ impl Session {
     fn is_argocd_overdue(&self, now: Timestamp) -> bool {
         let timeout = self.config.argocd.as_ref().and_then(|run| run.timeout);
         let elapsed = duration::between(self.argocd.started, now);
-        self.streams.argocd && timeout.is_some_and(|timeout| elapsed >= timeout + OVERDUE)
+        // argocd waits for one application after the other, for each as long as its limit says.
+        let apps = u32::try_from(self.children.len()).unwrap_or(u32::MAX);
+        let limit = timeout.map(|timeout| timeout.saturating_mul(apps) + OVERDUE);
+        self.streams.argocd && limit.is_some_and(|limit| elapsed >= limit)
     }
 
     /// True for `sync`, where argocd decides.

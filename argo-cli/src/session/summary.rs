@@ -131,10 +131,19 @@ impl Session {
                 "argocd gave up waiting for {}: its --timeout ran out",
                 run.wait.sentence(&self.config.app.name)
             ),
+            (ArgocdOutcome::PermissionDenied(_) | ArgocdOutcome::NotFound(_), _) => {
+                format!("{outcome}{}", self.suggestion())
+            }
             _ => self
                 .gave_up(outcome, now)
                 .unwrap_or_else(|| outcome.to_string()),
         }
+    }
+
+    /// ` (did you mean "shop"?)`, or nothing.
+    fn suggestion(&self) -> String {
+        let suggestion = self.suggestion.as_ref();
+        suggestion.map_or_else(String::new, |sentence| format!(" ({sentence})"))
     }
 
     fn row(&self, workload: &WorkloadProgress, now: Timestamp) -> summary::Row {
@@ -281,7 +290,8 @@ impl Session {
                 "argocd reports success, but the Application {app} may not be read, so nobody can tell what was rolled out"
             )),
             _ if self.exit_code() == exit::NOTHING_FOUND => Some(format!(
-                "neither the Application {app} nor any object of it was found in this cluster"
+                "neither the Application {app} nor any object of it was found in this cluster{}",
+                self.suggestion()
             )),
             _ => None,
         }

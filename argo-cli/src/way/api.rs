@@ -9,12 +9,14 @@ use argo_core::{
 };
 use futures::{StreamExt, stream};
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::Api;
 use crate::{args::TargetArgs, error::Failure, exit};
 
 const FIRST_ANSWER: Duration = Duration::from_secs(15);
+/// A suggestion is worth no longer wait.
+const SUGGESTION: Duration = Duration::from_secs(3);
 /// Applications that are asked about at once.
 const CONCURRENT: usize = 8;
 /// Applications without logs that get a sentence each.
@@ -27,6 +29,20 @@ struct Project {
     spec: ProjectSpec,
 }
 
+/// The name of an application in a list.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Listed {
+    metadata: ListedName,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ListedName {
+    name: String,
+    namespace: String,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct ProjectSpec {
@@ -34,12 +50,20 @@ struct ProjectSpec {
 }
 
 /// Asks whether the application may be read, and its logs.
-pub(super) async fn connect(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
-    let asked = timeout(FIRST_ANSWER, ask(client, target)).await;
+pub(super) async fn connect(
+    client: &Client,
+    target: &TargetArgs,
+    suggested: &OnceCell<Option<String>>,
+) -> Result<Api, Failure> {
+    let asked = timeout(FIRST_ANSWER, ask(client, target, suggested)).await;
     asked.map_err(|_| unreachable(client, &Error::Silent(FIRST_ANSWER)))?
 }
 
-async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
+async fn ask(
+    client: &Client,
+    target: &TargetArgs,
+    suggested: &OnceCell<Option<String>>,
+) -> Result<Api, Failure> {
     let version = client
         .version()
         .await
@@ -79,7 +103,12 @@ async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
                 }
                 api.apps.push(app);
             }
-            Err(error) if !is_any => return Err(refused(client, &user, &named, &error)),
+            Err(error) if !is_any => {
+                let failure = refused(client, &user, &named, &error);
+                let suggestion = || suggestion(client, &named, &error);
+                let suggestion = suggested.get_or_init(suggestion).await;
+                return Err(failure.suggestion(suggestion.clone()));
+            }
             Err(error) => {
                 let failure = refused(client, &user, &named, &error);
                 api.notes.push((Level::Warning, failure.message));
@@ -96,6 +125,21 @@ async fn ask(client: &Client, target: &TargetArgs) -> Result<Api, Failure> {
         api.notes.push((Level::Warning, note));
     }
     Ok(api)
+}
+
+/// Lists the applications that we may see, of which one may be meant by a name that the server
+/// does not know.
+async fn suggestion(client: &Client, named: &AppRef, error: &Error) -> Option<String> {
+    error
+        .refused()
+        .filter(|refused| !refused.is_unauthorized())?;
+    let listed = client.applications::<Listed>("", &[]);
+    let listed = timeout(SUGGESTION, listed).await.ok()?.ok()?;
+    let apps: Vec<AppRef> = listed
+        .into_iter()
+        .map(|app| AppRef::new(app.metadata.name, app.metadata.namespace))
+        .collect();
+    named.did_you_mean(&apps)
 }
 
 /// Returns the name of the application in policies if its logs may not be read.

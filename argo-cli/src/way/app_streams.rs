@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use argo_core::TrackEvent;
-use argo_workloads::{SharedWatches, track_argocd};
+use argo_workloads::{SharedWatches, resources::ResourceReader, track_argocd};
 use futures::{
     StreamExt,
     stream::{self, BoxStream, SelectAll},
@@ -76,6 +76,10 @@ pub(super) fn open(args: &FollowArgs, way: &Way, started: Timestamp) -> AppStrea
             let clients = clients(clusters);
             let mut track = config.track.clone();
             let mut shared = Streams::open(clients.clone(), args.target.app(), config);
+            if let Some(argocd) = &clusters.argocd {
+                let reader = std::mem::replace(&mut shared.resources, ResourceReader::nowhere());
+                shared.resources = reader.comparing(argocd.clone());
+            }
             if apps.len() < 2 {
                 let own = std::mem::replace(&mut shared.tracked, stream::pending().boxed());
                 return AppStreams::of(shared, vec![own]);

@@ -27,8 +27,8 @@ const LONG: Duration = Duration::from_secs(3);
 pub enum JoinEvent {
     /// A sentence.
     Notice(Level, String),
-    /// Argo CD's API does not show the application to us.
-    Refused,
+    /// Argo CD's API does not show the application to us. Names the one that may be meant.
+    Refused(Option<String>),
     /// A way works.
     Joined(Box<Joined>),
 }
@@ -94,7 +94,12 @@ async fn search(
             Err(_) => {
                 if told.is_empty() {
                     "no answer yet".clone_into(&mut told);
-                    say(Level::Info, "the cluster has not answered yet; argocd is running, and logs and events will follow once it does".to_owned());
+                    let who = match (ways.has_cluster, &ways.api) {
+                        (true, Some(_)) => "neither the cluster nor Argo CD's API has",
+                        (true, None) => "the cluster has not",
+                        (false, _) => "Argo CD's API has not",
+                    };
+                    say(Level::Info, format!("{who} answered yet; argocd is running, and logs and events will follow"));
                 }
                 attempt.await
             }
@@ -106,7 +111,8 @@ async fn search(
             }
             Err(failure) => {
                 if failure.code == exit::NO_PERMISSION {
-                    let _ = sender.send(JoinEvent::Refused);
+                    let suggestion = failure.suggestion.clone();
+                    let _ = sender.send(JoinEvent::Refused(suggestion));
                 }
                 if told != failure.message {
                     let message = format!(
@@ -155,17 +161,22 @@ async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<(Level, Stri
         return cluster.await.map(of_cluster);
     };
     if !ways.has_cluster {
-        return api::connect(client, target).await.map(of_api);
+        return api::connect(client, target, &ways.suggestion)
+            .await
+            .map(of_api);
     }
     let mut cluster = std::pin::pin!(cluster);
     let (in_time, api) = tokio::join!(
         timeout(CLUSTER_WITHIN, cluster.as_mut()),
-        api::connect(client, target)
+        api::connect(client, target, &ways.suggestion)
     );
     match (in_time, api) {
         (Ok(Ok(clusters)), Err(_)) => Ok(of_cluster(clusters)),
-        (Ok(Ok(clusters)), Ok(api)) => match compare(&clusters.workloads, &api, client).await {
-            Match::Same => Ok(of_cluster(clusters)),
+        (Ok(Ok(mut clusters)), Ok(api)) => match compare(&clusters.workloads, &api, client).await {
+            Match::Same => {
+                clusters.argocd = Some(client.clone());
+                Ok(of_cluster(clusters))
+            }
             Match::Other(why) => Ok(instead(of_api(api), &why)),
         },
         (Ok(Err(failure)), Ok(api)) => Ok(instead(of_api(api), &failure.message)),

@@ -29,7 +29,7 @@ use super::{
     tls,
 };
 use crate::{
-    AppRef, ObjectRef,
+    AppRef, ObjectName, ObjectRef,
     text::chain,
     web::{self, CONNECT_WITHIN},
 };
@@ -210,6 +210,32 @@ impl Client {
         let call = Call::of_app(APPLICATIONS, app, "/managed-resources");
         let items: Items<ManagedResource> = self.get(&call).await?;
         Ok(items.items.unwrap_or_default())
+    }
+
+    /// Reads one top-level object as [`managed_resources`](Self::managed_resources) does; `None`
+    /// if the application has no such object.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer or refuses.
+    pub async fn managed_resource(
+        &self,
+        app: &AppRef,
+        name: &ObjectName,
+    ) -> Result<Option<ManagedResource>, Error> {
+        let call = Call::of_app(APPLICATIONS, app, "/managed-resources")
+            .query("namespace", &name.namespace)
+            .query("name", &name.name)
+            .query("group", &name.kind.group)
+            .query("kind", &name.kind.kind);
+        let items: Items<ManagedResource> = self.get(&call).await?;
+        let mut items = items.items.unwrap_or_default().into_iter();
+        // A server that does not know the filter sends them all.
+        Ok(items.find(|item| {
+            name.kind.is(&item.group, &item.kind)
+                && *item.name == *name.name
+                && *item.namespace == *name.namespace
+        }))
     }
 
     /// Reads one object of the tree from its cluster, as it is now.

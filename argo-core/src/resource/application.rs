@@ -69,6 +69,9 @@ pub struct Source {
     /// The name of the chart, if the source is a Helm repository.
     #[serde(deserialize_with = "lenient")]
     pub chart: Option<String>,
+    /// The folder, if the source is a git repository.
+    #[serde(deserialize_with = "lenient")]
+    pub path: Option<String>,
 }
 
 /// When Argo CD syncs by itself.
@@ -235,6 +238,21 @@ pub struct SyncStatus {
     /// The revisions compared with, where there are several sources.
     #[serde(deserialize_with = "lenient")]
     pub revisions: Vec<String>,
+    /// The sources compared with.
+    #[serde(rename = "comparedTo", deserialize_with = "lenient")]
+    pub compared_to: ComparedTo,
+}
+
+/// The sources of a comparison, as the Application named them at that time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ComparedTo {
+    /// The one source.
+    #[serde(deserialize_with = "lenient")]
+    pub source: Option<Source>,
+    /// The sources, where there are several; then `source` does not count.
+    #[serde(deserialize_with = "lenient")]
+    pub sources: Vec<Source>,
 }
 
 /// Health as Argo CD sees it.

@@ -27,7 +27,8 @@ pub fn suggestion(wanted: &str, names: &[impl AsRef<str>]) -> String {
     format!(": did you mean {}?", quoted.join(" or "))
 }
 
-fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// Returns the most similar names, the nearest first.
+pub(crate) fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
     let rated = names.map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name));
     let mut rated: Vec<_> = rated.filter(|(rate, _)| *rate >= SIMILAR).collect();
@@ -40,14 +41,17 @@ fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a st
 }
 
 fn list(names: &[&str]) -> String {
-    let more = names.len().saturating_sub(LISTED);
     match names {
         [] => String::new(),
-        names if more > 0 => format!(
-            " (there are: {} and {more} more)",
-            names[..LISTED].join(", ")
-        ),
-        names => format!(" (there are: {})", names.join(", ")),
+        names => format!(" (there are: {})", listing(names)),
+    }
+}
+
+/// `a, b, c and 4 more`
+pub(crate) fn listing(names: &[&str]) -> String {
+    match names.len().saturating_sub(LISTED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..LISTED].join(", ")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use argo_core::ObjectName;
+use argo_core::{AppRef, ObjectName};
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use kube::{
     Api, Client,
@@ -21,6 +21,8 @@ pub struct ReadRequest {
     pub name: ObjectName,
     /// API version without its group; empty for the one that the server prefers.
     pub version: String,
+    /// The application whose comparison with git is wanted instead of the object itself.
+    pub compare: Option<AppRef>,
 }
 
 /// The answer to a [`ReadRequest`].
@@ -41,6 +43,9 @@ pub enum LiveObject {
     Absent,
     /// It may not be read, or the read failed.
     Unreadable,
+    /// The fields in which it differs from git; none if they cannot be known, as in a cluster
+    /// without Argo CD's API.
+    Differs(Vec<String>),
 }
 
 /// Reads live objects, from a cluster or through Argo CD's API. In a cluster discovery is asked
@@ -50,6 +55,8 @@ pub enum LiveObject {
 /// [`next`](Self::next) returns the answers as they come.
 pub struct ResourceReader {
     source: Source,
+    #[cfg(feature = "argocd-api")]
+    comparing: Option<argo_core::argocd::Client>,
     open: FuturesUnordered<BoxFuture<'static, Answer>>,
 }
 
@@ -87,10 +94,19 @@ impl ResourceReader {
         Self::of(Source::Cluster(Kinds { client, known }))
     }
 
+    /// Asks Argo CD's API for the fields in which objects differ from git.
+    #[cfg(feature = "argocd-api")]
+    #[must_use]
+    pub fn comparing(mut self, client: argo_core::argocd::Client) -> Self {
+        self.comparing = Some(client);
+        self
+    }
+
     /// Creates a reader over Argo CD's API.
     #[cfg(feature = "argocd-api")]
     pub fn argocd(trees: Arc<argo_core::argocd::Trees>) -> Self {
-        Self::of(Source::Argocd(trees))
+        let client = trees.client().clone();
+        Self::of(Source::Argocd(trees)).comparing(client)
     }
 
     /// Creates a reader that can read nothing.
@@ -101,6 +117,8 @@ impl ResourceReader {
     fn of(source: Source) -> Self {
         Self {
             source,
+            #[cfg(feature = "argocd-api")]
+            comparing: None,
             open: FuturesUnordered::new(),
         }
     }
@@ -108,8 +126,16 @@ impl ResourceReader {
     /// Opens a read.
     pub fn ask(&self, request: ReadRequest) {
         let source = self.source.clone();
+        #[cfg(feature = "argocd-api")]
+        let comparing = self.comparing.clone();
         self.open.push(Box::pin(async move {
-            let live = source.read(&request).await;
+            let live = match &request.compare {
+                #[cfg(feature = "argocd-api")]
+                Some(app) => LiveObject::Differs(differences(comparing, app, &request.name).await),
+                #[cfg(not(feature = "argocd-api"))]
+                Some(_) => LiveObject::Differs(Vec::new()),
+                None => source.read(&request).await,
+            };
             Answer {
                 name: request.name,
                 live,
@@ -133,6 +159,27 @@ impl Source {
             Self::Cluster(kinds) => kinds.read(request).await,
             #[cfg(feature = "argocd-api")]
             Self::Argocd(trees) => over_argocd(trees, request).await,
+        }
+    }
+}
+
+/// Asks Argo CD for its comparison of one object with git.
+#[cfg(feature = "argocd-api")]
+async fn differences(
+    client: Option<argo_core::argocd::Client>,
+    app: &AppRef,
+    name: &ObjectName,
+) -> Vec<String> {
+    let Some(client) = client else {
+        return Vec::new();
+    };
+    let compared = client.managed_resource(app, name).await;
+    match compared {
+        Ok(Some(it)) => super::drift::fields(&it.normalized_live_state, &it.predicted_live_state),
+        Ok(None) => Vec::new(),
+        Err(error) => {
+            log::debug!("no comparison of {name:?}: {error}");
+            Vec::new()
         }
     }
 }

@@ -119,3 +119,49 @@ fn a_resource_that_left_the_application_is_forgotten() {
     assert!(resources.get(&name("Ingress")).is_none());
     assert!(resources.get(&name("Service")).is_some());
 }
+
+#[test]
+fn what_stays_different_is_compared_with_git_once() {
+    let differing = |status: &str| {
+        let listed = json!([{"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop",
+            "name": "web", "status": status, "health": {"status": "Healthy"}}]);
+        let mut application = application("Healthy", listed);
+        application.status.sync.status = Some(status.to_owned());
+        application
+    };
+    let compared = |resources: &mut Resources, second: i64| {
+        let due = resources.due(no_workloads, at(second)).into_iter();
+        due.filter_map(|request| request.compare).count()
+    };
+    let mut resources = Resources::default();
+    resources.application(&differing("OutOfSync"), at(0));
+    assert_eq!(
+        compared(&mut resources, 4),
+        0,
+        "it may be compared again at once"
+    );
+    assert_eq!(compared(&mut resources, 5), 1);
+    assert_eq!(compared(&mut resources, 60), 0, "it was asked for");
+    let name = ObjectName {
+        kind: GroupKind::new("apps", "Deployment"),
+        ..name("Service")
+    };
+    let answer = |fields: &[&str]| Answer {
+        name: name.clone(),
+        live: LiveObject::Differs(fields.iter().map(|&field| field.to_owned()).collect()),
+    };
+    assert_eq!(resources.answer(answer(&["spec.replicas"]), at(61)), None);
+    let fields = vec!["spec.replicas".to_owned()];
+    assert_eq!(resources.get(&name).unwrap().drift, Drift::Fields(fields));
+    resources.answer(answer(&[]), at(62));
+    assert_eq!(resources.get(&name).unwrap().drift, Drift::Unknown);
+    // While a sync runs everything differs.
+    let mut syncing = Resources::default();
+    let mut application = differing("OutOfSync");
+    application.operation = true;
+    syncing.application(&application, at(0));
+    assert_eq!(compared(&mut syncing, 60), 0);
+    let mut synced = Resources::default();
+    synced.application(&differing("Synced"), at(0));
+    assert_eq!(compared(&mut synced, 60), 0);
+}

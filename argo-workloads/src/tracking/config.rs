@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use argo_core::{AppRef, client::Connection};
 use jiff::Timestamp;
 
-use super::local_cluster::LocalCluster;
+use super::{local_cluster::LocalCluster, names::NamesReader};
 use crate::{
     AppSelector, TrackingMethod,
     selector::INSTANCE_LABEL,
@@ -22,6 +22,12 @@ pub struct Clients {
 }
 
 impl Clients {
+    /// Returns the reader of names that a user may have meant.
+    pub(crate) fn names(&self) -> NamesReader {
+        let applications = self.applications.as_ref().unwrap_or(&self.workloads);
+        NamesReader::new(self.workloads.client.clone(), applications.client.clone())
+    }
+
     pub(crate) fn local_cluster(&self) -> LocalCluster {
         LocalCluster {
             is_apart: self.applications.is_some(),

@@ -1,10 +1,13 @@
 //! The tracker's notices: their sentences, and which of them were sent.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use argo_core::{
     AppRef, GroupKind, Level, Notice, NoticeCode, ObjectRef, access::Forbidden,
-    resource::Application,
+    resource::Application, text::suggestion,
 };
 
 use super::{
@@ -12,6 +15,7 @@ use super::{
     access::{RefusedAccess, rule},
     application,
     applications::Applications,
+    names::Inquiry,
 };
 use crate::workload::Scope;
 
@@ -38,12 +42,19 @@ pub(crate) struct Notices {
     sent: HashSet<NoticeKey>,
     /// Resources that cannot be read, gathered into one notice for each scope.
     pub(crate) access: RefusedAccess,
+    /// Questions for the names that the user may have meant.
+    pub(crate) inquiries: VecDeque<Inquiry>,
 }
 
 impl Notices {
     /// Passes a notice on if none with this key was sent.
     pub(crate) fn once(&mut self, key: NoticeKey, notice: Notice) -> Option<Notice> {
         self.sent.insert(key).then_some(notice)
+    }
+
+    /// True if a notice with this key was sent.
+    pub(crate) fn is_sent(&self, key: &NoticeKey) -> bool {
+        self.sent.contains(key)
     }
 
     /// Records a key as if its notice had been sent.
@@ -101,6 +112,25 @@ pub(crate) fn application_deleted(gone: &ObjectRef) -> Notice {
 pub(crate) fn application_missing(app: &AppRef, fallback: &str) -> Notice {
     let message = format!("there is no Application {app}: {fallback}");
     Notice::new(NoticeCode::ApplicationUnreadable, Level::Info, message)
+}
+
+/// Names what the user may have meant, if there is anything to name.
+pub(crate) fn did_you_mean(wanted: &AppRef, exist: &[AppRef]) -> Option<Notice> {
+    let sentence = wanted.did_you_mean(exist)?;
+    Some(Notice::new(
+        NoticeCode::DidYouMean,
+        Level::Warning,
+        sentence,
+    ))
+}
+
+/// Reports a namespace that was named and does not exist.
+pub(crate) fn no_such_namespace(wanted: &str, exist: &[String]) -> Notice {
+    let message = format!(
+        "namespace {wanted} does not exist{}",
+        suggestion(wanted, exist)
+    );
+    Notice::new(NoticeCode::DidYouMean, Level::Warning, message)
 }
 
 pub(crate) fn applications_forbidden(

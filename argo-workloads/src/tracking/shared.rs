@@ -24,6 +24,7 @@ use super::{
     fanout::Fanout,
     index::UnknownOwner,
     local_cluster::LocalCluster,
+    names::{Inquiry, Names},
     owner_reader::Answer,
     source::{ClusterObjects, ObjectSource},
     stream::track_from,
@@ -141,6 +142,10 @@ impl ObjectSource for Source {
     fn read_owner(&self, unknown: UnknownOwner) -> BoxFuture<'static, (UnknownOwner, Answer)> {
         let answer = self.0.owner(&unknown);
         async move { (unknown, answer.await) }.boxed()
+    }
+
+    fn read_names(&self, inquiry: Inquiry) -> BoxFuture<'static, (Inquiry, Names)> {
+        self.0.source.read_names(inquiry)
     }
 }
 

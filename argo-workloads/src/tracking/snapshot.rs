@@ -97,6 +97,11 @@ async fn look(clients: &Clients, app: AppRef, config: TrackConfig) -> Result<Tra
         }
     }
     tracker.finish();
+    let names = clients.names();
+    while let Some(inquiry) = tracker.next_inquiry() {
+        let answer = names.read(inquiry.clone()).await;
+        tracker.names_read(&inquiry, &answer);
+    }
     Ok(tracker)
 }
 

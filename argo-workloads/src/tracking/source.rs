@@ -6,6 +6,7 @@ use futures::{FutureExt, future::BoxFuture, stream::BoxStream};
 use super::{
     Clients, TrackConfig,
     index::UnknownOwner,
+    names::{Inquiry, Names, NamesReader},
     owner_reader::{Answer, OwnerReader},
     watches::{Observed, WatchContext, WatchSpec},
 };
@@ -18,12 +19,16 @@ pub(crate) trait ObjectSource: Send {
 
     /// Reads an owner that no watch delivers.
     fn read_owner(&self, unknown: UnknownOwner) -> BoxFuture<'static, (UnknownOwner, Answer)>;
+
+    /// Lists the names that a user may have meant.
+    fn read_names(&self, inquiry: Inquiry) -> BoxFuture<'static, (Inquiry, Names)>;
 }
 
 /// The objects of a cluster.
 pub(crate) struct ClusterObjects {
     context: WatchContext,
     owners: OwnerReader,
+    names: NamesReader,
 }
 
 impl ClusterObjects {
@@ -31,6 +36,7 @@ impl ClusterObjects {
         let kinds = Kinds::new(&config.kinds);
         Self {
             context: WatchContext::new(clients, config),
+            names: clients.names(),
             owners: OwnerReader::new(clients.workloads.client.clone(), kinds),
         }
     }
@@ -46,6 +52,15 @@ impl ObjectSource for ClusterObjects {
         async move {
             let answer = owners.read(&unknown).await;
             (unknown, answer)
+        }
+        .boxed()
+    }
+
+    fn read_names(&self, inquiry: Inquiry) -> BoxFuture<'static, (Inquiry, Names)> {
+        let names = self.names.clone();
+        async move {
+            let answer = names.read(inquiry.clone()).await;
+            (inquiry, answer)
         }
         .boxed()
     }

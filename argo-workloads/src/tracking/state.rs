@@ -22,6 +22,7 @@ use super::{
     index::{Change, Index, UnknownOwner},
     inferred_owner::infer_owner,
     local_cluster::LocalCluster,
+    names::{Inquiry, Names},
     nothing_found::NothingFound,
     notices::{self, NoticeKey, Notices},
     owner_reader::Answer,
@@ -120,6 +121,32 @@ impl Tracker {
     /// Takes the next owner to read.
     pub fn next_owner(&mut self) -> Option<UnknownOwner> {
         self.owners.next()
+    }
+
+    /// Takes the next question for the names that a user may have meant.
+    pub fn next_inquiry(&mut self) -> Option<Inquiry> {
+        self.notices.inquiries.pop_front()
+    }
+
+    /// Takes the answer to a [question](Self::next_inquiry).
+    pub fn names_read(&mut self, inquiry: &Inquiry, names: &Names) {
+        match (inquiry, names) {
+            (Inquiry::Applications(app), Names::Applications(exist)) => {
+                // It may have come meanwhile.
+                if self.notices.is_sent(&NoticeKey::Missing(app.clone())) {
+                    self.notify(notices::did_you_mean(app, exist));
+                }
+            }
+            (Inquiry::Namespaces(wanted), Names::Namespaces(exist)) if !exist.is_empty() => {
+                let missing = wanted.iter().filter(|wanted| !exist.contains(wanted));
+                let missing: Vec<Notice> = missing
+                    .map(|wanted| notices::no_such_namespace(wanted, exist))
+                    .collect();
+                self.events
+                    .extend(missing.into_iter().map(TrackEvent::Notice));
+            }
+            _ => {}
+        }
     }
 
     /// Returns the time at which [`tick`](Self::tick) is due.
@@ -406,5 +433,10 @@ impl Tracker {
         };
         let notice = nothing.notice(self.index.present());
         self.notify(Some(notice));
+        if !self.config.namespaces.is_empty() {
+            let named = self.config.namespaces.clone();
+            let inquiry = Inquiry::Namespaces(named);
+            self.notices.inquiries.push_back(inquiry);
+        }
     }
 }

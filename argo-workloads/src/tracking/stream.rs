@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::{
     Clients, TrackConfig, Tracker,
     index::UnknownOwner,
+    names::{Inquiry, Names},
     owner_reader::Answer,
     source::{ClusterObjects, ObjectSource},
     watches::{Observed, WatchSpec},
@@ -74,12 +75,14 @@ struct Running {
     open: HashMap<WatchSpec, AbortHandle>,
     waiting: VecDeque<UnknownOwner>,
     reading: FuturesUnordered<BoxFuture<'static, (UnknownOwner, Answer)>>,
+    inquiring: FuturesUnordered<BoxFuture<'static, (Inquiry, Names)>>,
     started: Option<Instant>,
 }
 
 enum Input {
     Watched(WatchSpec, WatchEvent<Observed>),
     Read(UnknownOwner, Answer),
+    Names(Inquiry, Names),
     Tick,
 }
 
@@ -92,6 +95,7 @@ impl Running {
             open: HashMap::new(),
             waiting: VecDeque::new(),
             reading: FuturesUnordered::new(),
+            inquiring: FuturesUnordered::new(),
             started: None,
         }
     }
@@ -104,11 +108,13 @@ impl Running {
             let started = *self.started.get_or_insert_with(Instant::now);
             self.open_and_close();
             self.read_owners();
+            self.inquire();
             let input = self.input(started).await;
             let now = started.elapsed();
             match input {
                 Input::Watched(spec, event) => self.tracker.watched(&spec, event, now),
                 Input::Read(unknown, answer) => self.tracker.owner_read(&unknown, answer),
+                Input::Names(inquiry, names) => self.tracker.names_read(&inquiry, &names),
                 Input::Tick => self.tracker.tick(now),
             }
         }
@@ -120,6 +126,9 @@ impl Running {
             biased;
             Some((unknown, answer)) = self.reading.next(), if !self.reading.is_empty() => {
                 Input::Read(unknown, answer)
+            }
+            Some((inquiry, names)) = self.inquiring.next(), if !self.inquiring.is_empty() => {
+                Input::Names(inquiry, names)
             }
             () = sleep_until(deadline) => Input::Tick,
             Some((spec, event)) = self.watches.next(), if !self.watches.is_empty() => {
@@ -151,6 +160,12 @@ impl Running {
                 self.watches.push(events.boxed());
                 self.open.insert(spec.clone(), handle);
             }
+        }
+    }
+
+    fn inquire(&mut self) {
+        while let Some(inquiry) = self.tracker.next_inquiry() {
+            self.inquiring.push(self.source.read_names(inquiry));
         }
     }
 

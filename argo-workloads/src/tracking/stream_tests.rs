@@ -44,7 +44,11 @@ struct Told {
 
 impl Told {
     fn new(cluster: &Cluster, config: TrackConfig) -> Self {
-        let events = track(cluster.clients(), AppRef::new("shop", "argocd"), config);
+        Self::of(cluster, AppRef::new("shop", "argocd"), config)
+    }
+
+    fn of(cluster: &Cluster, app: AppRef, config: TrackConfig) -> Self {
+        let events = track(cluster.clients(), app, config);
         Self {
             events: Box::pin(events),
             notices: Vec::new(),

@@ -362,7 +362,8 @@ async fn an_application_that_is_nowhere() {
     let ended = run.run().await;
     assert_eq!(ended.code(), Some(20), "argocd's: {}", ended.stdout);
     let last = ended.stdout.lines().next_back().unwrap();
-    let cause = "nope: Argo CD has no such application, or the token may not see it; no workload";
+    let cause = "nope: Argo CD has no such application, or the token may not see it \
+                 (Applications are in: argocd); no workload";
     assert!(last.starts_with(cause), "{last}");
 }
 
@@ -376,8 +377,8 @@ async fn without_argocd_a_namespace_that_does_not_exist_is_said() {
     let notice = "there is no Application nowhere/nope: only namespace nowhere is watched";
     assert_eq!(ended.count(notice), 1, "{}", ended.stdout);
     let last = ended.stdout.lines().next_back().unwrap();
-    let cause =
-        "neither the Application nowhere/nope nor any object of it was found in this cluster";
+    let cause = "neither the Application nowhere/nope nor any object of it was found in this cluster \
+         (Applications are in: argocd)";
     assert_eq!(last, format!("nope: {cause}"));
 }
 

@@ -3,6 +3,7 @@
 // All of it is test code, but lints know only functions marked as tests.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod app_of_apps;
 mod argo_rollouts;
 mod argocd;
 mod assistant;
@@ -39,6 +40,8 @@ mod shapes;
 mod signals;
 mod stage;
 mod sync;
+mod sync_first;
+mod token_answers;
 mod token_only;
 mod verdicts;
 mod workload;

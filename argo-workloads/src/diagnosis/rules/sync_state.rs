@@ -18,12 +18,17 @@ use crate::diagnosis::{
     span::{age, span},
 };
 use crate::message::without_credentials;
-use crate::resources::{Health, Live};
+use crate::resources::{Drift, Health, Live};
 
 /// Resources that a sentence names; the rest is counted.
 const NAMES: usize = 3;
 /// Resources that are listed as evidence.
 const FACTS: usize = 5;
+/// Fields of one resource that a sentence names.
+const FIELDS: usize = 4;
+/// Said where the cluster alone is read, which holds no comparison.
+const UNKNOWN_FIELDS: &str =
+    "which fields differ is known to Argo CD's API only (argocd app diff shows it)";
 
 /// The reason for which one resource is out of sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,14 +70,22 @@ pub(super) fn out_of_sync(view: &ApplicationView<'_>) -> Vec<Observation> {
         .max();
     let since = since.unwrap_or(view.context.facts.started);
     let (standstill, next) = standstill(view, &differing);
-    let cause = format!("OutOfSync: {}; {standstill}", told(&differing));
+    let told = match differing.as_slice() {
+        [(listed, why @ Why::Differs)] => phrase(view, listed, *why),
+        all => told(all),
+    };
+    let cause = format!("OutOfSync: {told}; {standstill}");
     let observation = Observation::suspicious(since, cause)
         .key(format!("out of sync {standstill}"))
         .next(next);
     let facts = differing.iter().take(FACTS);
     let observation = facts.fold(observation, |observation, (listed, why)| {
-        observation.evidence(phrase(listed, *why))
+        observation.evidence(phrase(view, listed, *why))
     });
+    let observation = match is_drift_unknown(view, &differing) {
+        true => observation.evidence(UNKNOWN_FIELDS),
+        false => observation,
+    };
     vec![
         warnings(application)
             .into_iter()
@@ -117,7 +130,7 @@ fn told(differing: &[(&ResourceStatus, Why)]) -> String {
         let of_reason = differing.iter().filter(|(_, why)| *why == reason);
         let names: Vec<String> = of_reason.map(|(listed, _)| short(listed)).collect();
         let is = if names.len() == 1 { "is" } else { "are" };
-        format!("{} {is} {}", some(&names), words(reason))
+        format!("{} {is} {}", some(&names, NAMES), words(reason))
     });
     told.collect::<Vec<_>>().join(", ")
 }
@@ -132,8 +145,29 @@ fn words(why: Why) -> String {
     }
 }
 
-fn phrase(listed: &ResourceStatus, why: Why) -> String {
-    format!("{} is {}", short(listed), words(why))
+fn phrase(view: &ApplicationView<'_>, listed: &ResourceStatus, why: Why) -> String {
+    let fields = fields(view, listed).filter(|_| why == Why::Differs);
+    let fields = fields.map_or_else(String::new, |fields| {
+        format!(" in {}", some(fields, FIELDS))
+    });
+    format!("{} is {}{fields}", short(listed), words(why))
+}
+
+/// Returns the fields in which an object differs from git, if Argo CD told.
+fn fields<'a>(view: &ApplicationView<'a>, listed: &ResourceStatus) -> Option<&'a [String]> {
+    let resource = view.context.facts.resources().get(&name(listed))?;
+    match &resource.drift {
+        Drift::Fields(fields) => Some(fields),
+        _ => None,
+    }
+}
+
+/// True if objects differ and nobody can tell where.
+fn is_drift_unknown(view: &ApplicationView<'_>, differing: &[(&ResourceStatus, Why)]) -> bool {
+    let resources = view.context.facts.resources();
+    let changed = differing.iter().filter(|(_, why)| *why == Why::Differs);
+    let mut drifts = changed.filter_map(|(listed, _)| Some(&resources.get(&name(listed))?.drift));
+    drifts.any(|drift| *drift == Drift::Unknown)
 }
 
 /// Returns why nothing changes that, and the next step.
@@ -313,7 +347,7 @@ pub(super) fn wave(view: &ApplicationView<'_>) -> Vec<Observation> {
         .collect();
     let not_yet = match later.as_slice() {
         [] => String::new(),
-        names => format!("; not applied yet: {}", some(names)),
+        names => format!("; not applied yet: {}", some(names, NAMES)),
     };
     let cause = format!("the sync is {message}{not_yet}");
     let app = quoted(view.name());
@@ -369,13 +403,13 @@ fn short(listed: &ResourceStatus) -> String {
 }
 
 /// `A, B, C and 2 more`
-fn some(names: &[String]) -> String {
+fn some(names: &[String], most: usize) -> String {
     let shown = names
         .iter()
-        .take(NAMES)
+        .take(most)
         .map(String::as_str)
         .collect::<Vec<_>>();
-    match names.len().saturating_sub(NAMES) {
+    match names.len().saturating_sub(most) {
         0 => listed(&shown),
         more => format!("{} and {more} more", shown.join(", ")),
     }

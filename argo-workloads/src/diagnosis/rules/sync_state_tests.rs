@@ -9,6 +9,7 @@ use crate::diagnosis::{
     Code, Facts, Finding, Severity, Thresholds, examine,
     made_tests::{World, at},
 };
+use crate::resources::{Answer, LiveObject};
 
 fn shop(status: &Value, policy: &Value) -> TrackEvent {
     let mut value = json!({"metadata": {"name": "shop", "namespace": "argocd", "uid": "a"},
@@ -207,4 +208,30 @@ fn auto_sync_that_refuses_says_why() {
     let found = find(&mut facts, 6);
     assert_eq!(found[0].code, Code::SyncFailed);
     assert!(found[0].next.as_deref().unwrap().contains("allowEmpty"));
+}
+
+#[test]
+fn the_fields_that_differ_are_named_where_they_are_known() {
+    let web = json!({"group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web", "status": "OutOfSync"});
+    let said = |fields: &[&str]| {
+        let mut facts = Facts::new(at(0));
+        facts.track(&out_of_sync(web.clone(), &json!({})), at(0));
+        let name = facts.resources().all().next().unwrap().name.clone();
+        let fields = fields.iter().map(|&field| field.to_owned()).collect();
+        let answer = Answer {
+            name,
+            live: LiveObject::Differs(fields),
+        };
+        facts.resources_mut().answer(answer, at(9));
+        find(&mut facts, 60).remove(0)
+    };
+    let known = said(&["spec.replicas (5, git has 3)", "spec.paused (not in git)"]);
+    let sentence = "Deployment/web is different from git in spec.replicas (5, git has 3) and \
+                    spec.paused (not in git); auto-sync is off, and nobody syncs it";
+    assert!(known.sentence.ends_with(sentence), "{}", known.sentence);
+    let unknown = said(&[]);
+    let sentence = "Deployment/web is different from git; auto-sync is off, and nobody syncs it";
+    assert!(unknown.sentence.ends_with(sentence), "{}", unknown.sentence);
+    let is_told = |fact: &String| fact.contains("argocd app diff");
+    assert!(unknown.evidence.iter().any(is_told), "{unknown:?}");
 }

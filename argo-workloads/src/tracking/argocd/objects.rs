@@ -31,6 +31,7 @@ use crate::{
     tracking::{
         TrackConfig,
         index::UnknownOwner,
+        names::{Inquiry, Names},
         owner_reader::Answer,
         source::ObjectSource,
         watches::{Observed, WatchSpec},
@@ -195,6 +196,11 @@ impl ObjectSource for ApiObjects {
             (unknown, answer)
         }
         .boxed()
+    }
+
+    /// Answers with nothing: whoever opens the tree has seen the application.
+    fn read_names(&self, inquiry: Inquiry) -> BoxFuture<'static, (Inquiry, Names)> {
+        std::future::ready((inquiry, Names::Applications(Vec::new()))).boxed()
     }
 }
 

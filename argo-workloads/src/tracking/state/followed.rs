@@ -62,7 +62,13 @@ impl Tracker {
         }
         for app in missing.apps {
             let notice = notices::application_missing(&app, &self.fallback(&app));
-            self.once(NoticeKey::Missing(app), notice);
+            let key = NoticeKey::Missing(app.clone());
+            // Nobody misspells the name of a child: its parent has it from git.
+            if app == *self.applications.root() && !self.notices.is_sent(&key) {
+                let inquiry = Inquiry::Applications(app);
+                self.notices.inquiries.push_back(inquiry);
+            }
+            self.once(key, notice);
         }
         self.watch_everything();
     }

@@ -64,6 +64,73 @@ async fn that_there_is_no_application_is_taken_back_when_it_comes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_application_that_may_be_meant_is_named() {
+    let all = [application("shop", &[]), application("cart", &[])];
+    for (is_listed_everywhere, wanted, sentence) in [
+        (
+            false,
+            AppRef::new("shpo", "argocd"),
+            Some("did you mean \"shop\"?"),
+        ),
+        (
+            true,
+            AppRef::new("shop", "argcd"),
+            Some("did you mean \"argocd/shop\"?"),
+        ),
+        // The only namespace that may be listed has none.
+        (false, AppRef::new("shop", "argcd"), None),
+    ] {
+        let cluster = Cluster::default();
+        cluster.set(APPLICATIONS, &all);
+        if is_listed_everywhere {
+            cluster.set("/apis/argoproj.io/v1alpha1/applications", &all);
+        }
+        let empty = APPLICATIONS.replace("argocd", "argcd");
+        cluster
+            .state
+            .lock()
+            .unwrap()
+            .objects
+            .insert(empty, Vec::new());
+        let mut told = Told::of(&cluster, wanted.clone(), config());
+        told.until_synced().await;
+        let late = tokio::time::timeout(Duration::from_secs(5), told.notice()).await;
+        told.notices.extend(late);
+        let found = told
+            .notices
+            .iter()
+            .find(|notice| notice.code == NoticeCode::DidYouMean);
+        assert_eq!(found.map(|notice| &*notice.message), sentence, "{wanted}");
+        let lists = cluster.requests().into_iter();
+        let asked = lists.filter(|request| request.contains("limit=500"));
+        assert_eq!(asked.count(), 2 - usize::from(is_listed_everywhere));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_does_not_exist_is_named() {
+    let cluster = Cluster::default();
+    let namespaces = ["shop-prod", "argocd"].map(|name| json!({"metadata": {"name": name}}));
+    cluster.set("/api/v1/namespaces", &namespaces);
+    cluster.set(APPLICATIONS, &[application("shop", &[])]);
+    let config = TrackConfig {
+        namespaces: vec!["shop-prd".into(), "argocd".into()],
+        ..config()
+    };
+    let mut told = Told::new(&cluster, config);
+    let said = loop {
+        let notice = told.notice().await;
+        if notice.code == NoticeCode::DidYouMean {
+            break notice.message;
+        }
+    };
+    assert_eq!(
+        said,
+        "namespace shop-prd does not exist: did you mean \"shop-prod\"?"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn that_the_application_may_not_be_read_is_taken_back_too() {
     let cluster = shop();
     cluster.refuse(APPLICATIONS, 403);
