@@ -163,7 +163,8 @@ impl Session {
 /// Returns the sentence of a finding without the state that it begins with.
 fn without<'a>(state: &str, sentence: &'a str) -> &'a str {
     let rest = sentence.strip_prefix(state);
-    rest.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(sentence)
+    rest.and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(sentence)
 }
 
 /// `Ingress/web is still Progressing: no address yet`

@@ -99,7 +99,12 @@ async fn search(
                         (true, None) => "the cluster has not",
                         (false, _) => "Argo CD's API has not",
                     };
-                    say(Level::Info, format!("{who} answered yet; argocd is running, and logs and events will follow"));
+                    say(
+                        Level::Info,
+                        format!(
+                            "{who} answered yet; argocd is running, and logs and events will follow"
+                        ),
+                    );
                 }
                 attempt.await
             }
