@@ -524,6 +524,11 @@ fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
             cap(&printable(reason), 4 * WIDTH)
         );
     }
+    // An argocd that could not even ask ended the run, whatever else may still become well.
+    let could_not_ask = summary.reason == "argocd" && summary.argocd_next.is_some();
+    if could_not_ask && !causes.is_empty() && !causes.iter().any(Cause::is_doomed) {
+        return format!("{}{}", without_workloads(summary), and_more(causes));
+    }
     if let Some(cause) = causes.first() {
         let more = and_more(&causes[1..]);
         return format!("{}{more}", cap(&cause.sentence(), 4 * WIDTH));

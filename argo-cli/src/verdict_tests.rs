@@ -492,6 +492,38 @@ fn the_advice_on_a_failure_of_argocd_is_shown() {
 }
 
 #[test]
+fn an_argocd_that_could_not_ask_is_the_end_unless_something_cannot_recover() {
+    let mut waiting = finding(
+        Code::WaitingForResource,
+        object("Ingress", "web"),
+        &[],
+        "still Progressing: no address yet",
+    );
+    waiting.severity = Severity::Suspicious;
+    let summary = Summary {
+        outcome: Outcome::Failed,
+        findings: vec![waiting],
+        ..no_token()
+    };
+    let last = sentence(&summary);
+    assert!(last.starts_with("shop: "), "{last}");
+    assert!(
+        last.ends_with("(and Ingress/web waiting-for-resource)"),
+        "{last}"
+    );
+    let summary = Summary {
+        outcome: Outcome::Failed,
+        findings: crash_loop().findings,
+        ..no_token()
+    };
+    assert!(
+        sentence(&summary).starts_with("StatefulSet/db"),
+        "{}",
+        sentence(&summary)
+    );
+}
+
+#[test]
 fn more_time_is_no_advice_where_a_cause_is_known() {
     let advice = Some("give it longer: -- --timeout SECONDS".to_owned());
     for (summary, shown) in [(crash_loop(), false), (nothing(), true)] {

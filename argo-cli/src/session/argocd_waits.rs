@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use argo_core::text::{
-    cap,
-    duration::{between, in_words},
-    listed,
+use argo_core::{
+    resource::OperationState,
+    text::{
+        cap,
+        duration::{between, in_words},
+        listed,
+    },
 };
 use argo_workloads::{
     diagnosis::{Code, without_credentials},
@@ -26,6 +29,8 @@ const NAMES: usize = 2;
 const OPERATION: Duration = Duration::from_secs(10);
 /// Characters of a reason.
 const REASON: usize = 200;
+/// The state of a sync that a sync window forbids.
+const BLOCKED: &str = "blocked by a sync window of its project";
 
 impl Session {
     /// Returns the resources without a progress of their own that argocd waits for.
@@ -73,14 +78,27 @@ impl Session {
         let began = operation.started_at.as_ref()?.0;
         let age = between(began, now);
         let is_waited_for = operation.is_running() && age >= OPERATION;
-        (is_waited_for && self.waits_for(Condition::Operation)).then(|| Other {
-            what: format!("the sync ({})", operation.phase),
-            why: cap(
-                &without_credentials(operation.message.as_deref().unwrap_or_default()),
-                REASON,
-            ),
+        let message = operation.message.as_deref().unwrap_or_default();
+        // `Sync operation blocked by sync window`: Running, though nothing runs.
+        let why = match message.contains("sync window") {
+            true => BLOCKED.to_owned(),
+            false => cap(&without_credentials(message), REASON),
+        };
+        let what = match operation.phase.as_str() {
+            "Running" => "the sync".to_owned(),
+            phase => format!("the sync ({phase})"),
+        };
+        (is_waited_for && self.waits_for(Condition::Operation)).then_some(Other {
+            what,
+            why,
             age: Some(age),
         })
+    }
+
+    fn has_failed_sync(&self) -> bool {
+        let application = self.application();
+        let operation = application.and_then(|it| it.status.operation_state.as_ref());
+        operation.is_some_and(OperationState::has_failed)
     }
 
     fn sync_wait(&self) -> Option<Other> {
@@ -98,9 +116,11 @@ impl Session {
             .find(|finding| matches!(finding.code, Code::OutOfSync | Code::SyncWindow));
         (!application.operation && self.waits_for(Condition::Sync)).then(|| Other {
             what: format!("{} {sync}", self.config.app.name),
-            why: found
-                .map(|finding| cap(without(sync, &finding.sentence), REASON))
-                .unwrap_or_default(),
+            why: match found {
+                Some(finding) => cap(without(sync, &finding.sentence), REASON),
+                None if self.has_failed_sync() => "its last sync failed".to_owned(),
+                None => String::new(),
+            },
             age: None,
         })
     }
@@ -139,6 +159,7 @@ impl Session {
             why => format!(": {why}"),
         };
         Some(match other.age {
+            Some(_) if other.why == BLOCKED => format!("{} is {BLOCKED}", other.what),
             Some(_) => format!("{} still goes on{why}", other.what),
             None => {
                 let (app, sync) = other.what.rsplit_once(' ')?;

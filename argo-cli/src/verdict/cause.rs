@@ -29,6 +29,14 @@ impl<'a> Cause<'a> {
         }
     }
 
+    /// True if a workload cannot become complete because of it.
+    pub(super) fn is_doomed(&self) -> bool {
+        match self {
+            Self::Found(findings) => findings.iter().any(|finding| finding.is_doomed()),
+            Self::GivenUp(_) => true,
+        }
+    }
+
     /// Describes the cause without naming the workload.
     pub(super) fn words(&self) -> String {
         match self {

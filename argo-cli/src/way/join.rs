@@ -115,17 +115,18 @@ async fn search(
                 return;
             }
             Err(failure) => {
-                if failure.code == exit::NO_PERMISSION {
-                    let suggestion = failure.suggestion.clone();
-                    let _ = sender.send(JoinEvent::Refused(suggestion));
-                }
-                if told != failure.message {
+                let is_news = told != failure.message;
+                if is_news {
                     let message = format!(
                         "{}; argocd is running, and this is tried again",
                         failure.message
                     );
                     say(Level::Warning, message);
-                    told = failure.message;
+                    told.clone_from(&failure.message);
+                }
+                if failure.code == exit::NO_PERMISSION {
+                    let suggestion = failure.suggestion.filter(|_| is_news);
+                    let _ = sender.send(JoinEvent::Refused(suggestion));
                 }
             }
         }

@@ -65,6 +65,12 @@ async fn the_application_that_may_be_meant_is_named_once() {
     assert_eq!(ended.code(), Some(20), "{}", ended.stdout);
     let last = ended.stdout.lines().next_back().unwrap_or_default();
     assert!(last.contains("(did you mean \"shop\"?)"), "{last}");
+    assert_eq!(
+        ended.count("[assistant] did you mean"),
+        1,
+        "{}",
+        ended.stdout
+    );
     let requests = fake.requests();
     let lists = requests
         .iter()
@@ -269,7 +275,7 @@ async fn fifty_applications_over_the_api_ask_for_each_thing_once() {
         let logs = apps * PODS..=2 * apps * PODS;
         assert!(logs.contains(&of("logs")), "{counts:?}");
         assert_eq!(of("reads of objects"), apps * (PODS + 2), "{counts:?}");
-        assert!(of("trees") <= 2 * apps, "{counts:?}");
+        assert!(of("trees") <= 4 * apps, "{counts:?}");
         assert_eq!(of("rights"), apps, "{counts:?}");
         assert_eq!(of("streams"), apps * 2, "{counts:?}");
         assert!(of("applications") <= apps * 4, "{counts:?}");

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::diagnosis::{
     context::ResourceView,
+    facts::EventFact,
     observation::{Observation, kubectl},
     span::{age, secs, span},
 };
@@ -13,6 +14,8 @@ use crate::resources::{Health, Live, Wait};
 
 /// Characters of a reason; the rest is evidence.
 const REASON: usize = 240;
+/// Characters of an event that gives the reason.
+const WARNING: usize = 160;
 
 /// Finds a resource that is not healthy yet and has not failed.
 pub(super) fn waiting(view: ResourceView<'_>) -> Option<Observation> {
@@ -52,6 +55,11 @@ fn observation(view: ResourceView<'_>, wait: &Wait, how: String) -> Observation 
         "" => how,
         words => format!("{how}: {}", cap(words, REASON)),
     };
+    // What the object lacks says less than why: `storageclass "fast" not found`.
+    let words = match warning(view).filter(|_| wait.health != Health::Degraded) {
+        Some(event) => format!("{words} ({})", cap(&told(event), WARNING)),
+        None => words,
+    };
     let started = view.context.facts.started;
     let observation = Observation::suspicious(wait.since, words)
         .key(format!("{} {}", wait.health.as_str(), wait.words))
@@ -85,20 +93,23 @@ fn notes(view: ResourceView<'_>, observation: Observation) -> Observation {
     let assessed = view.resource.assessed();
     let notes = assessed.into_iter().flat_map(|assessed| &assessed.notes);
     let observation = notes.fold(observation, |observation, note| observation.evidence(note));
-    let Live::Found { uid, .. } = &view.resource.live else {
-        return match view.resource.live {
-            Live::Absent => observation.evidence("it is not in the cluster"),
-            _ => observation,
-        };
-    };
-    match view.context.event(uid, |event| event.type_ == "Warning") {
-        Some(event) => observation.evidence(format!(
-            "{}: {}",
-            event.reason,
-            without_credentials(&event.message)
-        )),
-        None => observation,
+    match (&view.resource.live, warning(view)) {
+        (Live::Absent, _) => observation.evidence("it is not in the cluster"),
+        (_, Some(event)) => observation.evidence(format!("{}: {}", event.reason, told(event))),
+        (_, None) => observation,
     }
+}
+
+/// Returns the last warning about the live object.
+fn warning(view: ResourceView<'_>) -> Option<&EventFact> {
+    let Live::Found { uid, .. } = &view.resource.live else {
+        return None;
+    };
+    view.context.event(uid, |event| event.type_ == "Warning")
+}
+
+fn told(event: &EventFact) -> String {
+    without_credentials(event.message.trim_end_matches('.'))
 }
 
 /// Names what the sync has not applied yet because it waits for this resource.

@@ -151,3 +151,32 @@ fn nothing_is_said_of_a_healthy_application_or_of_a_followed_workload() {
     live(&mut world, &ingress, json!({"metadata": {"uid": "u"}}), 4);
     assert!(find(&mut world, 200).is_empty());
 }
+
+#[test]
+fn a_claim_says_why_no_volume_is_bound() {
+    let mut world = World::new();
+    let claim = name("", "PersistentVolumeClaim", "data");
+    report(&mut world, &claim, Health::Progressing, 1);
+    let object = json!({"metadata": {"uid": "u"}, "spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}});
+    live(&mut world, &claim, object, 4);
+    world.facts.event(crate::diagnosis::EventFact {
+        object: argo_core::ObjectRef {
+            kind: claim.kind.clone(),
+            namespace: "shop".into(),
+            name: "data".into(),
+            uid: "u".into(),
+        },
+        container: None,
+        reason: "ProvisioningFailed".to_owned(),
+        message: "storageclass.storage.k8s.io \"fast\" not found".to_owned(),
+        type_: "Warning".to_owned(),
+        count: 1,
+        first: at(5),
+        last: at(5),
+    });
+    let found = find(&mut world, 65);
+    assert_eq!(
+        found[0].sentence,
+        "still Progressing: Pending, no volume is bound (storageclass.storage.k8s.io \"fast\" not found)"
+    );
+}
