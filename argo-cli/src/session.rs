@@ -406,7 +406,8 @@ impl Session {
         // A finding says more than a reason that may pass; it comes first.
         let mut reasons = self.findings();
         reasons.extend(self.observer.reasons(&self.thresholds(), now));
-        let others: Vec<_> = self.others(now).into_iter().chain(ends).collect();
+        let mut others: Vec<_> = self.others(now).into_iter().chain(ends).collect();
+        argocd_waits::explain(&mut others, &reasons);
         let line = self
             .heartbeat
             .beat(elapsed, &self.rows(now), &reasons, &others);

@@ -36,7 +36,8 @@ pub fn arguments(config: &ArgocdConfig) -> Vec<OsString> {
             let revision = config.revision.as_ref();
             arguments.extend(revision.map(|revision| format!("--revision={revision}").into()));
         }
-        ArgocdCommand::Refresh => arguments.extend(["--refresh".into(), "--output=name".into()]),
+        // Nobody reads it; `name` is a form of `app list` alone, and ends `app get` with 20.
+        ArgocdCommand::Refresh => arguments.extend(["--refresh".into(), "--output=json".into()]),
     }
     arguments.push("--grpc-web".into());
     match config.command {
@@ -137,7 +138,7 @@ mod tests {
         config.command = ArgocdCommand::Refresh;
         assert_eq!(
             line(&config),
-            "app get shop --app-namespace=team-a --refresh --output=name --grpc-web --insecure --server h"
+            "app get shop --app-namespace=team-a --refresh --output=json --grpc-web --insecure --server h"
         );
         config.command = ArgocdCommand::Wait;
         config.namespace_form = NamespaceForm::QualifiedName;

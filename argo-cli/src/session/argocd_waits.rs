@@ -12,7 +12,7 @@ use argo_core::{
     },
 };
 use argo_workloads::{
-    diagnosis::{Code, without_credentials},
+    diagnosis::{Code, Finding, without_credentials},
     resources::{Health, Wait},
 };
 use jiff::Timestamp;
@@ -67,7 +67,8 @@ impl Session {
             age: None,
         }));
         others.extend(self.operation_wait(now).or_else(|| self.sync_wait()));
-        if others.is_empty() {
+        // A workload that is not ready says more than its application.
+        if others.is_empty() && self.progress().incomplete().is_empty() {
             others.extend(self.children_wait());
         }
         others
@@ -178,6 +179,17 @@ impl Session {
             (all, complete) if all == complete => format!("; all {all} workloads are complete"),
             (all, complete) => format!("; {complete} of {all} workloads are complete"),
         }
+    }
+}
+
+/// Gives an OutOfSync without a reason the one that is known so far, before it is certain.
+pub(super) fn explain(others: &mut [Other], reasons: &[Finding]) {
+    let of_app = reasons
+        .iter()
+        .find(|finding| finding.workload.is_application());
+    let bare = |other: &&mut Other| other.why.is_empty() && other.what.ends_with(" OutOfSync");
+    if let (Some(finding), Some(other)) = (of_app, others.iter_mut().find(bare)) {
+        other.why = cap(without("OutOfSync", &finding.sentence), REASON);
     }
 }
 

@@ -274,9 +274,19 @@ fn waiting_for(workload: &WorkloadProgress, now: Timestamp) -> Option<String> {
 }
 
 impl Session {
+    fn nothing_found(&self) -> String {
+        let (app, suggestion) = (&self.config.app, self.suggestion());
+        format!(
+            "neither the Application {app} nor any object of it was found in this cluster{suggestion}"
+        )
+    }
+
     /// Returns the sentence of an end that neither argocd nor a finding explains.
     fn own_reason(&self) -> Option<String> {
         let app = &self.config.app;
+        if self.cause().is_none() && self.found_nothing() {
+            return Some(self.nothing_found());
+        }
         match self.cause()? {
             Cause::Superseded(sentence) => Some(sentence.clone()),
             Cause::NotAsExpected(instead) if self.runs_argocd() => {
@@ -289,10 +299,7 @@ impl Session {
             Cause::Argocd(_) if self.exit_code() == exit::NO_PERMISSION => Some(format!(
                 "argocd reports success, but the Application {app} may not be read, so nobody can tell what was rolled out"
             )),
-            _ if self.exit_code() == exit::NOTHING_FOUND => Some(format!(
-                "neither the Application {app} nor any object of it was found in this cluster{}",
-                self.suggestion()
-            )),
+            _ if self.exit_code() == exit::NOTHING_FOUND => Some(self.nothing_found()),
             _ => None,
         }
     }

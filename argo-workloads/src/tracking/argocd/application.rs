@@ -44,6 +44,7 @@ pub(super) fn watch(
         sender,
         found,
         is_degraded: false,
+        was_there: false,
     };
     // Ends when the receiver is gone.
     tokio::spawn(watching.run(known));
@@ -56,6 +57,8 @@ struct Watching<F> {
     sender: Sender,
     found: F,
     is_degraded: bool,
+    /// True once it was read.
+    was_there: bool,
 }
 
 impl<F: Fn(&Application) + Send> Watching<F> {
@@ -83,7 +86,7 @@ impl<F: Fn(&Application) + Send> Watching<F> {
             }
             let delay = backoff.next_delay();
             if let Err(error) = outcome
-                && (!error.is_no_news() || backoff.failures() >= NEWS)
+                && (!self.may_pass(&error) || backoff.failures() >= NEWS)
             {
                 self.degraded(&error);
             }
@@ -94,9 +97,19 @@ impl<F: Fn(&Application) + Send> Watching<F> {
         }
     }
 
+    /// True if the failure is no news yet: servers restart, and an application that its parent has
+    /// just listed is forbidden until it is there.
+    fn may_pass(&self, error: &Error) -> bool {
+        let is_forbidden = error
+            .refused()
+            .is_some_and(|refused| refused.is_forbidden());
+        error.is_no_news() || (is_forbidden && !self.was_there)
+    }
+
     /// Reads the Application, then takes the messages of its stream until that ends.
     async fn follow(&mut self) -> Result<(), Error> {
         let first = self.client.application(&self.app, Refresh::No).await?;
+        self.was_there = true;
         self.restored();
         self.send(WatchEvent::Restarted);
         self.applied(first);
