@@ -346,10 +346,7 @@ impl Run {
     }
 
     fn examine(&mut self, now: Timestamp) {
-        let thresholds = Thresholds {
-            allow_restarts: self.config.allow_restarts,
-            ..Thresholds::default()
-        };
+        let thresholds = Thresholds::default().allow_restarts(self.config.allow_restarts);
         let events = self.observer.examine(&thresholds, now);
         self.items
             .extend(events.into_iter().map(FollowEvent::Finding));

@@ -386,10 +386,7 @@ impl Session {
             // The verdict must find the crash that ended the run, even if it is the first one and
             // more restarts are allowed.
             Some(Cause::CrashedAfterSuccess) => Thresholds::settling(),
-            _ => Thresholds {
-                allow_restarts: self.config.allow_restarts,
-                ..Thresholds::default()
-            },
+            _ => Thresholds::default().allow_restarts(self.config.allow_restarts),
         }
     }
 

@@ -6,7 +6,7 @@ use std::{collections::HashSet, hash::Hash};
 use crate::text::listed;
 
 /// The Role, ClusterRole and bindings that the hints create, named as in `docs/rbac.md`.
-pub const ROLE: &str = "argo-assistant";
+const ROLE: &str = "argo-assistant";
 
 /// The user name that the API server gives to requests without credentials.
 pub const ANONYMOUS: &str = "system:anonymous";

@@ -37,7 +37,7 @@ mod answer;
 mod client;
 mod config_file;
 mod error;
-pub mod framing;
+mod framing;
 mod log_entry;
 mod options;
 mod opts;
@@ -51,7 +51,7 @@ pub use answer::{
     ApplicationEvent, ManagedResource, NetworkingInfo, Node, NodeInfo, NodeRef, ResourceTree,
     UserInfo, Version,
 };
-pub use client::{Client, Refresh, TREE_FIELDS};
+pub use client::{Client, Refresh};
 pub use config_file::ConfigError;
 pub use error::{Error, Refused};
 pub use log_entry::LogEntry;

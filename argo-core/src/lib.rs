@@ -20,7 +20,7 @@
 //! # async fn run() -> Result<(), client::Error> {
 //! let connection = client::connect(&client::Options::inferred(|name| std::env::var_os(name))).await?;
 //! let pods = kube::Api::<Pod>::namespaced(connection.client, "shop-prod");
-//! let mut events = Box::pin(watch(pods, WatchConfig::default()));
+//! let mut events = watch(pods, WatchConfig::default());
 //! while let Some(event) = events.next().await {
 //!     if let WatchEvent::Applied(pod) = event {
 //!         drop(pod.status.phase);
@@ -34,6 +34,11 @@
 //!
 //! It knows no kind of workload, does not decide which objects belong to an application,
 //! prints nothing and reads no environment variables.
+//!
+//! # Features
+//!
+//! - `argocd-api`: the module `argocd`, a client of Argo CD's HTTP API, and `web`, clients for
+//!   servers that are no cluster.
 
 pub mod access;
 mod app;
@@ -69,4 +74,4 @@ pub use record::Record;
 pub use rollout_state::RolloutState;
 pub use timer::sleep_until;
 pub use tracking_id::{ParseTrackingIdError, TrackingId};
-pub use watch::{Degraded, DegradedReason, WatchConfig, WatchEvent, watch};
+pub use watch::{Degraded, DegradedReason, WatchConfig, WatchEvent, WatchStream, watch};

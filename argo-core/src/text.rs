@@ -1,14 +1,14 @@
 //! Plain functions on text that more than one crate shows to people.
 
 pub mod cap;
-pub mod chain;
+mod chain;
 pub mod duration;
-pub mod listed;
-pub mod plural;
+mod listed;
+mod plural;
 pub mod quantity;
 pub mod redact;
 pub mod similar;
-pub mod suggestion;
+pub(crate) mod suggestion;
 
 pub use cap::{cap, one_line};
 pub use chain::chain;

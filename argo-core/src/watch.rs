@@ -1,11 +1,13 @@
 //! One kind in one namespace as a stream that never ends.
 
 use std::{
-    fmt::Debug,
+    fmt::{self, Debug},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -20,7 +22,15 @@ use crate::{
 };
 
 /// Settings of a watch.
+///
+/// ```
+/// use argo_core::WatchConfig;
+///
+/// let config = WatchConfig::default().labels("app=web").page_size(100);
+/// assert_eq!(config.page_size, 100);
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct WatchConfig {
     /// Objects per page of a list. Each page is decoded whole, so this bounds the peak of
     /// memory. Default 250.
@@ -56,6 +66,64 @@ impl Default for WatchConfig {
             absent_retry: Duration::from_secs(30),
             seed: 1,
         }
+    }
+}
+
+impl WatchConfig {
+    /// Sets [`page_size`](Self::page_size).
+    #[must_use]
+    pub fn page_size(mut self, objects: u32) -> Self {
+        self.page_size = objects;
+        self
+    }
+
+    /// Sets [`timeout`](Self::timeout).
+    #[must_use]
+    pub fn timeout(mut self, seconds: u32) -> Self {
+        self.timeout = seconds;
+        self
+    }
+
+    /// Sets [`labels`](Self::labels).
+    #[must_use]
+    pub fn labels(mut self, selector: impl Into<String>) -> Self {
+        self.labels = Some(selector.into());
+        self
+    }
+
+    /// Sets [`fields`](Self::fields).
+    #[must_use]
+    pub fn fields(mut self, selector: impl Into<String>) -> Self {
+        self.fields = Some(selector.into());
+        self
+    }
+
+    /// Sets [`streaming`](Self::streaming).
+    #[must_use]
+    pub fn streaming(mut self, shared: Arc<AtomicBool>) -> Self {
+        self.streaming = shared;
+        self
+    }
+
+    /// Sets [`forbidden_retry`](Self::forbidden_retry).
+    #[must_use]
+    pub fn forbidden_retry(mut self, delay: Duration) -> Self {
+        self.forbidden_retry = delay;
+        self
+    }
+
+    /// Sets [`absent_retry`](Self::absent_retry).
+    #[must_use]
+    pub fn absent_retry(mut self, delay: Duration) -> Self {
+        self.absent_retry = delay;
+        self
+    }
+
+    /// Sets [`seed`](Self::seed).
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
     }
 }
 
@@ -107,7 +175,7 @@ pub enum DegradedReason {
 /// [`kube_runtime::watcher()`] in that a failing list backs off, an expired resource version
 /// (410, in the stream or as a status) lists again, and a server without streaming lists is
 /// listed the old way.
-pub fn watch<K>(api: Api<K>, config: WatchConfig) -> impl Stream<Item = WatchEvent<K>> + Send
+pub fn watch<K>(api: Api<K>, config: WatchConfig) -> WatchStream<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
@@ -123,10 +191,29 @@ where
         degraded: None,
         pending: None,
     };
-    futures::stream::unfold(state, |mut state| async move {
+    let events = futures::stream::unfold(state, |mut state| async move {
         let event = state.next().await;
         Some((event, state))
-    })
+    });
+    WatchStream(events.boxed())
+}
+
+/// The stream of [`watch()`]. It never ends by itself.
+#[must_use = "streams do nothing unless polled"]
+pub struct WatchStream<K>(BoxStream<'static, WatchEvent<K>>);
+
+impl<K> Stream for WatchStream<K> {
+    type Item = WatchEvent<K>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(context)
+    }
+}
+
+impl<K> fmt::Debug for WatchStream<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchStream").finish_non_exhaustive()
+    }
 }
 
 type Inner<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
@@ -138,6 +225,7 @@ where
     let mut watcher = watcher::Config::default().timeout(config.timeout);
     watcher.label_selector.clone_from(&config.labels);
     watcher.field_selector.clone_from(&config.fields);
+    // A streaming list has no pages: its objects come one by one.
     if config.streaming.load(Ordering::Relaxed) {
         watcher = watcher.streaming_lists();
     } else {
@@ -190,6 +278,8 @@ where
             Event::Init => return WatchEvent::Restarted,
             Event::InitApply(object) | Event::Apply(object) => WatchEvent::Applied(object),
             Event::Delete(object) => WatchEvent::Deleted(object),
+            // kube-runtime keeps the version of the list, so that nothing is lost up to the
+            // watch.
             Event::InitDone => WatchEvent::Synced,
         };
         self.backoff.reset();
@@ -210,10 +300,14 @@ where
             _ => chain(error),
         };
         log::debug!("watch of {}: {message}", self.api.resource_url());
+        // The version is too old: etcd has compacted it away (five minutes by default), or the
+        // server was restarted. Only a new list helps, and it is no failure worth a word.
         if code == 410 {
             self.inner = inner(&self.api, &self.config);
             return (self.backoff.next_delay(), None);
         }
+        // 422 is the answer where the gate WatchList is off: before 1.32, and by default in
+        // 1.33.
         if matches!(code, 400 | 422) && self.config.streaming.swap(false, Ordering::Relaxed) {
             self.inner = inner(&self.api, &self.config);
             return (Duration::ZERO, None);
@@ -233,6 +327,7 @@ where
             .degraded
             .as_ref()
             .is_some_and(|degraded| degraded.reason == reason);
+        // An API server that is being replaced is away for a few seconds.
         let blip = reason == DegradedReason::Unreachable && self.backoff.failures() < 3;
         if known || blip {
             return None;

@@ -142,6 +142,8 @@ impl Deduplicator {
         );
         let before = known.map_or(0, |member| member.count);
         let happened = known.is_none_or(|member| {
+            // Either will do: a series of the new style counts before it dates, and a kubelet
+            // that was restarted counts from 1 again.
             observation.count > member.count || observation.record.time > member.time
         });
         let group = self.groups.entry(Arc::clone(&key)).or_default();
@@ -150,6 +152,8 @@ impl Deduplicator {
             .sum
             .saturating_sub(before)
             .saturating_add(observation.count);
+        // An event lives for an hour, and the sum falls with each that goes; what has happened
+        // does not.
         group.peak = group.peak.max(group.sum);
         let member = Member {
             resource_version: Arc::clone(&observation.resource_version),
@@ -234,6 +238,8 @@ impl Deduplicator {
         let Some(group) = self.groups.get_mut(&member.group) else {
             return;
         };
+        // The API server deletes events after an hour by default (`--event-ttl`): nothing about
+        // the object has changed.
         group.members -= 1;
         group.sum = group.sum.saturating_sub(member.count);
         if group.members == 0 && group.held.is_none() {

@@ -99,6 +99,8 @@ impl Follower {
         if self.deduplicator.is_known(event.uid(), version, scope) {
             return;
         }
+        // The event of a kubelet is faster than the status of its pod, and that of a controller
+        // faster than the watch of what it makes.
         let Some(known) = self.objects.get(event.object_uid()) else {
             let (object, time) = (event.object_uid().to_owned(), occurrence::time(&event));
             self.pending
@@ -132,6 +134,8 @@ impl Follower {
     fn record(&self, event: &Event, known: &Known) -> EventRecord {
         let type_ = event.type_.clone().unwrap_or_default();
         let reason = event.reason.clone().unwrap_or_default();
+        // client-go puts `(combined from similar events): ` before the tenth of one kind within
+        // ten minutes; the sentence behind it is the same.
         let message = similar::without_prefix(event.message.as_deref().unwrap_or_default());
         let message = redacted(message.trim_end()).into_owned();
         let time = occurrence::time(event);

@@ -44,8 +44,10 @@
 //!
 //! # Features
 //!
-//! `unstable-engine` makes the module `engine` public, the rules without any I/O. It may
-//! change in any release.
+//! - `argocd-api`: `ArgocdEvents`, which reads events through Argo CD's API. There is no
+//!   watch for them, so they are polled.
+//! - `unstable-engine`: the module `engine`, the rules without any I/O. It may change in any
+//!   release.
 
 #![cfg_attr(
     not(feature = "unstable-engine"),

@@ -33,6 +33,7 @@ pub fn first_time(event: &Event) -> Timestamp {
 /// Returns the number of occurrences, at least 1.
 pub fn count(event: &Event) -> u32 {
     let series = event.series.as_ref().and_then(|series| series.count);
+    // Old style, new style, or both where a controller was upgraded in between.
     let count = event.count.max(series).unwrap_or(1).max(1);
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -85,11 +85,10 @@ impl From<Connection> for ClusterEvents {
 
 impl EventSource for ClusterEvents {
     fn watch(&self, scope: &EventScope) -> BoxStream<'static, WatchEvent<Event>> {
-        let config = WatchConfig {
-            fields: scope.fields.as_deref().map(str::to_owned),
-            seed: seed(scope),
-            page_size: PAGE,
-            ..WatchConfig::default()
+        let config = WatchConfig::default().seed(seed(scope)).page_size(PAGE);
+        let config = match &scope.fields {
+            Some(fields) => config.fields(&**fields),
+            None => config,
         };
         let api = Api::namespaced(self.client(scope).clone(), &scope.namespace);
         watch(api, config).boxed()

@@ -101,6 +101,8 @@ impl Actor {
     async fn carry_out(&mut self) -> Result<(), Over> {
         while let Some(action) = self.follower.next_action() {
             match action {
+                // Opening drops the response before: a container never has two, so that its
+                // lines stay in order.
                 Action::Open(params) => self.response.open(params),
                 Action::Close => self.response.close(),
                 Action::Probe(params) => self.probe.open(params),
@@ -151,6 +153,8 @@ impl Actor {
             Input::Response(ResponseEvent::End(end)) => self.follower.end(end, now),
             Input::Probe(ResponseEvent::Bytes(bytes)) => self.follower.probe_bytes(&bytes),
             Input::Probe(ResponseEvent::End(end)) => self.follower.probe_end(&end, now),
+            // The head of a probe tells nothing: only lines that the response lacks show that it
+            // is dead.
             Input::Probe(ResponseEvent::Opened(_)) => {}
             Input::Response(ResponseEvent::Shortage(limit))
             | Input::Probe(ResponseEvent::Shortage(limit)) => {
@@ -222,11 +226,14 @@ impl Actor {
     async fn fill_the_rest(&mut self) -> Result<(), Over> {
         let mut until = self.finished.map(|at| at + LAST_ASKED);
         if let Some(filling) = &mut self.filling {
+            // Nothing of the cluster will overlap with what the store sends from here on.
             filling.source_is_over();
         }
         while let Some(filling) = self.filling.as_mut().filter(|filling| filling.is_busy()) {
             let is_waiting = until.is_none();
             tokio::select! {
+                // What the store has found goes first: the deadline must not cut off an answer
+                // that is there.
                 biased;
                 found = filling.next() => self.found(found).await?,
                 message = self.messages.recv(), if is_waiting => match message {
@@ -235,6 +242,7 @@ impl Actor {
                         filling.finish();
                         until = Some(Instant::now() + LAST_ASKED);
                     }
+                    // The stream was dropped, and nobody is left to take the lines.
                     None => return Err(Over),
                 },
                 () = sleep_until(until) => {

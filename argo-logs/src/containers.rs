@@ -113,9 +113,13 @@ impl Containers {
     }
 
     fn apply(&mut self, seen: &AppliedPod<'_>, now: Timestamp) -> Vec<Order> {
+        // After a list that was read anew, the next pod of a StatefulSet may come before the
+        // deletion of the one with the same name. A log request names no uid, so the old
+        // follower would read the new pod.
         let mut orders = self.supersede(&seen.object, now);
         let entry = self.pods.entry(seen.object.uid.clone());
         let entry = entry.or_insert_with(|| PodEntry::new(seen.object.clone()));
+        // A pod that is followed stays so: dropping it in the midst would lose its last lines.
         if entry.is_followed || self.is_chosen(seen, &mut orders) {
             self.follow(seen, &mut orders);
         }
@@ -144,6 +148,8 @@ impl Containers {
         if self.names.get(&name) == Some(uid) {
             self.names.remove(&name);
         }
+        // The pod may come back: a watch that lost events takes it for deleted, and its next
+        // list has it again. Then only lines since now are new.
         if !entry.containers.is_empty() {
             self.left.insert(uid.clone(), now);
         }
@@ -229,6 +235,7 @@ impl Containers {
             if let Some(known) = entry.containers.get_mut(name) {
                 known.observe(seen.pod, name);
                 orders.extend(known.update(view));
+            // No run, no log: before the first one the kubelet answers 400 to every request.
             } else if view.runs().next().is_some()
                 && choice.admits(name)
                 && self.config.admits(name)
@@ -258,6 +265,7 @@ impl Containers {
         let key = (workload.uid.clone(), seen.is_new);
         let chosen = self.chosen.entry(key).or_default();
         let uid = &seen.object.uid;
+        // A failure is what the logs are read for, so `replicas` does not hide it.
         if chosen.contains(uid) || has_failed(seen.pod) {
             return true;
         }

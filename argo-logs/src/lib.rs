@@ -112,6 +112,7 @@
 //!
 //! - `direct` (default): `DirectSource`. Without it, logs are read through kube's client.
 //! - `log-store`: `StoreClient` for Loki and VictoriaLogs.
+//! - `argocd-api`: `ArgocdLogs`, which reads logs through Argo CD's API, with its rights.
 //! - `unstable-engine`: the module `engine` with the state machine. It may change in any
 //!   release.
 //!

@@ -25,12 +25,9 @@ use self::{
     mutant::{Mutant, Mutation},
     random::Random,
     verdict::Verdict,
-    world::World,
+    world::{MILLI, SECOND, World},
 };
 use crate::{Action, Batch, Follower, FollowerConfig, OpenParams};
-
-const MILLI: i64 = 1_000_000;
-const SECOND: i64 = 1_000_000_000;
 
 /// One schedule being played.
 struct Play {

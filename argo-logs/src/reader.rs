@@ -4,8 +4,10 @@ mod entry;
 mod hash;
 mod kubelet_messages;
 mod overlap;
+mod partial;
 mod pieced_lines;
 mod positions;
+mod progress;
 mod timestamp;
 mod window;
 
@@ -19,26 +21,20 @@ pub(crate) use self::{
     hash::hash,
     kubelet_messages::KubeletMessage,
     overlap::Start,
+    pieced_lines::CAP,
     positions::{Beginning, Positions, PrintedBeginnings},
     timestamp::{TimestampParser, nanos},
-    window::{SeenLines, Window},
+    window::{OVERTAKEN, SeenLines, Window},
 };
 use self::{
     kubelet_messages::split_message,
     overlap::{Comparison, Overlap},
+    partial::Partial,
     pieced_lines::{LONG, is_rest},
+    progress::Progress,
     window::JUMP,
 };
 use crate::Batch;
-
-const SECOND: i64 = 1_000_000_000;
-
-/// Bytes; a longer line is handed out in pieces of this size.
-pub(crate) const CAP: usize = 1 << 20;
-
-/// Nanoseconds by which stdout and stderr overtake each other on a machine that is not
-/// overloaded.
-pub(crate) const OVERTAKEN: i64 = SECOND / 500;
 
 /// An item found in a response.
 #[derive(Debug)]
@@ -88,30 +84,6 @@ pub(crate) struct ResponseReader {
     has_repeated: bool,
     /// Number of lines in the last chunk: the capacity reserved for the next.
     usual: usize,
-}
-
-/// The beginning of a line whose end has not come yet.
-#[derive(Debug, Default)]
-struct Partial {
-    bytes: Vec<u8>,
-    /// `Some` once earlier pieces of this line were handed out; holds the time of the line.
-    goes_on: Option<Option<i64>>,
-}
-
-/// The lines that a response has brought so far.
-#[derive(Debug)]
-struct Progress {
-    lines: usize,
-    printed: usize,
-    /// The greatest time of the lines.
-    newest: i64,
-    /// Time of the first line, printed before or not.
-    begins: Option<i64>,
-    /// The first new line.
-    first: Option<Entry>,
-    /// The last line, printed before or not, and how often it came in a row.
-    last: Option<Entry>,
-    copies: usize,
 }
 
 /// The piece of a line with which the response before ended.
@@ -164,8 +136,9 @@ impl ResponseReader {
         let Some(piece) = self.expected else {
             return false;
         };
-        let is_passed = self.progress.newest > piece.time && !piece.has_come;
-        is_passed && self.tail_time() != Some(piece.time)
+        // The other stream's lines may be stamped a little later and stand before the piece.
+        let is_passed = self.progress.newest > piece.time.saturating_add(OVERTAKEN);
+        is_passed && !piece.has_come && self.tail_time() != Some(piece.time)
     }
 
     /// Expects lines without times, of which those of `printed` were printed.
@@ -219,6 +192,11 @@ impl ResponseReader {
     /// Time of the first line.
     pub(crate) fn begins(&self) -> Option<i64> {
         self.progress.begins
+    }
+
+    /// The last line, printed before or not.
+    pub(crate) fn last(&self) -> Option<Entry> {
+        self.progress.last
     }
 
     /// The first new line.
@@ -469,11 +447,18 @@ impl ResponseReader {
         let (Some(time), Some(earlier)) = (self.tail_time(), before.tail_time()) else {
             return;
         };
-        let has_lines = self.progress.lines > 0;
-        let is_rest = is_rest(self.tail_text(), before.tail_text());
-        if is_rest && !has_lines && earlier <= time {
+        let (piece, whole) = (self.tail_text(), before.tail_text());
+        // A response that was cut ends with the beginning of the piece, and a line that repeats
+        // itself ends with its beginning. Two records have one time only on a coarse clock.
+        let is_beginning = earlier == time && whole.starts_with(piece);
+        let is_rest = is_rest(piece, whole) && !is_beginning;
+        if is_rest && self.progress.lines == 0 && earlier <= time {
             self.partial.bytes.clone_from(&before.partial.bytes);
-            if let Some(overlap) = &mut self.overlap {
+            // The file follows that of the piece, but what is missing before the piece is
+            // missing still.
+            if let Some(overlap) = &mut self.overlap
+                && before.unseen().is_none()
+            {
                 overlap.settle();
             }
         }
@@ -551,35 +536,6 @@ impl ResponseReader {
     fn batch(&self, bytes: Bytes) -> Batch {
         let container_id = Arc::clone(&self.run.container_id);
         Batch::new(container_id, self.run.restart, bytes)
-    }
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self {
-            lines: 0,
-            printed: 0,
-            newest: i64::MIN,
-            begins: None,
-            first: None,
-            last: None,
-            copies: 0,
-        }
-    }
-}
-
-impl Progress {
-    #[inline]
-    fn count(&mut self, entry: Entry) {
-        self.begins.get_or_insert(entry.time);
-        let is_copy = self.last.replace(entry) == Some(entry);
-        self.copies = if is_copy { self.copies + 1 } else { 1 };
-    }
-}
-
-impl Partial {
-    fn is_begun(&self) -> bool {
-        !self.bytes.is_empty() || self.goes_on.is_some()
     }
 }
 

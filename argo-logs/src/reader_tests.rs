@@ -1,6 +1,6 @@
 //! A resumed response against the lines printed before.
 
-use super::*;
+use super::{window::SECOND, *};
 
 #[test]
 fn a_resume_takes_what_is_forgotten_for_printed() {

@@ -69,6 +69,7 @@ impl<T> Waiting<T> {
             waiting.position(|(priority, _)| priority.is_in_trouble())
         };
         let at = match self.overtaken {
+            // Else a workload that crashes without end would keep all healthy ones waiting.
             IN_A_ROW.. => 0,
             _ => in_trouble().unwrap_or(0),
         };

@@ -151,6 +151,7 @@ impl Running {
             if let Some(notice) = self.notices.pop_front() {
                 return Some(LogEvent::Notice(notice));
             }
+            // Both: the pods end with the deploy, the outputs with the last reads after it.
             if self.pods.is_done() && self.outputs.is_empty() {
                 self.notices.extend(self.unreachable.take_unread());
                 return self.notices.pop_front().map(LogEvent::Notice);
@@ -163,8 +164,10 @@ impl Running {
                 }
                 Input::Pod(None) => self.finish(),
                 Input::Deadline => self.cut(),
+                // The task said `Ended` through its output, and that queue may still hold lines.
                 Input::Stopped(Ok(())) => {}
                 Input::Stopped(Err(error)) => self.stopped(&error),
+                // The last output has ended; whether more will come, the pods decide.
                 Input::Output(None) => {}
                 Input::Output(Some(LogEvent::Notice(notice))) => {
                     let notice = self.forbidden.merge(notice);
@@ -253,7 +256,7 @@ impl Running {
         let store = self.store.clone();
         let filling = store.map(|store| Filling::new(store, Arc::clone(&origin)));
         if filling.is_some() {
-            follower = follower.with_second_source(created);
+            follower = follower.with_second_source(created, Timestamp::now());
         }
         let rules = (limits, filling);
         let actor = Actor::new(
@@ -263,6 +266,7 @@ impl Running {
             shared,
             channels,
         );
+        // Before the task runs, so that its first step is already the request.
         let _ = sender.send(Message::Status(Box::new(view)));
         self.tasks.spawn(actor.run());
         self.outputs.push(ReceiverStream::new(events));
@@ -279,6 +283,7 @@ impl Running {
     /// Ends the last reads, which took too long. Lines that they have found are still
     /// handed out.
     fn cut(&mut self) {
+        // Aborting drops the senders, so each output ends after the items that it still holds.
         self.deadline = None;
         let unfinished = self.actors.values().filter(|(_, actor)| !actor.is_closed());
         let mut names: Vec<_> = unfinished

@@ -60,6 +60,12 @@
 //! lists it, at most every ten seconds; and when a pod of it changes, at most every minute
 //! and one such owner in five seconds. One that gets its tracking id without any of these is
 //! not noticed.
+//!
+//! # Features
+//!
+//! - `argocd-api`: `track_argocd`, which tracks an application through Argo CD's API.
+//! - `unstable-engine`: the module `engine`, the tracking rules without a client. It may
+//!   change in any release.
 
 pub mod diagnosis;
 #[cfg(feature = "unstable-engine")]

@@ -40,14 +40,17 @@ use jiff::Timestamp;
 mod child;
 mod crashes;
 mod pod;
+mod pods;
 mod subject;
 mod workload;
 
 use crate::rollout::{Inherited, NOT_SEEN, References};
 pub use child::{Child, ChildState, Stuck};
 use pod::PodProgress;
+use pods::Pods;
+pub use pods::{CrashCounts, PodCounts, Setbacks};
 pub use subject::SubjectState;
-pub use workload::{PodCounts, WorkloadProgress};
+pub use workload::{Involvement, PodTraces, Timing, WorkloadProgress};
 
 /// The workloads of an application, the pods that count for them, and the Application
 /// itself.
@@ -57,7 +60,7 @@ pub struct Progress {
     started: Timestamp,
     synced: bool,
     workloads: BTreeMap<Arc<str>, WorkloadProgress>,
-    pods: BTreeMap<Arc<str>, PodProgress>,
+    pods: Pods,
     /// The Application and those that it owns, by uid.
     applications: BTreeMap<Arc<str>, Arc<Application>>,
     /// The Application that is followed.
@@ -67,23 +70,6 @@ pub struct Progress {
     inherited: Inherited,
     references: References,
 }
-
-/// Crashes of containers so far, by the uid of their pod.
-pub type CrashCounts = BTreeMap<Arc<str>, u32>;
-
-/// Crashes and evictions of pods, which may come again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Setbacks {
-    /// The number of crashes and evictions.
-    pub count: usize,
-    /// The time after which the slowest of them came: the next one may take as long.
-    pub longest: Duration,
-    /// The number of pods of one workload that were evicted, the largest there is.
-    pub evicted: usize,
-}
-
-/// A kubelet looks every 10 s for pods to evict, and measures their disks now and then.
-const EVICTIONS: Duration = Duration::from_secs(20);
 
 /// Without a readable Application everything must have been complete for this long after the
 /// newest object came: the next one may be about to be applied. Longer than a sync takes
@@ -99,7 +85,7 @@ impl Progress {
             started,
             synced: false,
             workloads: BTreeMap::new(),
-            pods: BTreeMap::new(),
+            pods: Pods::default(),
             applications: BTreeMap::new(),
             application: None,
             newest_object: started,
@@ -128,13 +114,10 @@ impl Progress {
 
     fn apply(&mut self, tracked: &Tracked, now: Timestamp) -> Option<&WorkloadProgress> {
         let uid = Arc::clone(&tracked.object.uid);
-        if let TrackedBody::Pod(pod) = &tracked.body {
-            let before = self.pods.get(&uid);
-            if before.is_none() {
-                self.newest_object = now;
-            }
-            let pod = PodProgress::new(tracked, pod, before);
-            self.pods.insert(Arc::clone(&uid), pod);
+        if let TrackedBody::Pod(pod) = &tracked.body
+            && self.pods.apply(tracked, pod)
+        {
+            self.newest_object = now;
         }
         self.inherited.track(tracked);
         self.references.track(tracked);
@@ -144,18 +127,19 @@ impl Progress {
         let unready = if rollout.complete {
             None
         } else {
-            self.unready(&uid)
+            self.pods.unready(&uid)
         };
         if !self.workloads.contains_key(&uid) {
             self.newest_object = now;
         }
-        let old_terminating = self.old_terminating(&uid, rollout.terminating);
+        let old_terminating = self.pods.old_terminating(&uid, rollout.terminating);
         let workload = self
             .workloads
             .entry(Arc::clone(&uid))
             .or_insert_with(|| WorkloadProgress::new(tracked));
-        workload.held_up_by = unready.or(workload.held_up_by.take());
-        workload.old_terminating = old_terminating;
+        let traces = &mut workload.pods;
+        traces.held_up_by = unready.or(traces.held_up_by.take());
+        traces.old_terminating = old_terminating;
         workload.observe(tracked);
         workload.reported = rollout;
         self.change(&uid, now)
@@ -172,6 +156,8 @@ impl Progress {
                 complete: false,
                 failed: None,
                 pause: None,
+                // The pod template lies in another object, which has changed: this status speaks
+                // of the one before.
                 ..reported.waits(NOT_SEEN)
             },
             false => reported,
@@ -208,28 +194,18 @@ impl Progress {
         is_owned && root.is_some_and(|root| root.runs == Runs::ForEver)
     }
 
-    /// Returns the name of a new pod that is meant to keep running and is not ready.
-    fn unready(&self, root: &str) -> Option<Arc<str>> {
-        let mut pods = self
-            .pods
-            .values()
-            .filter(|pod| *pod.root == *root && pod.is_new && pod.is_awaited());
-        let unready = pods.find(|pod| !pod.is_ready())?;
-        unready.name().map(Arc::from)
-    }
-
     fn remove(&mut self, object: &ObjectRef) {
         if let Some(pod) = self.pods.remove(&object.uid)
             && let Some(workload) = self.workloads.get_mut(&pod.root)
             && pod.is_new
         {
-            workload.restarts_of_gone += pod.restarts;
+            workload.pods.restarts_of_gone += pod.restarts;
         }
         let name: Option<&str> = Some(&object.name);
         for workload in self.workloads.values_mut() {
             // It was scaled away or replaced: nobody waited for it in the end.
-            if workload.rollout.complete && workload.held_up_by.as_deref() == name {
-                workload.held_up_by = None;
+            if workload.rollout.complete && workload.pods.held_up_by.as_deref() == name {
+                workload.pods.held_up_by = None;
             }
         }
         if let Some(workload) = self.workloads.get_mut(&object.uid) {
@@ -337,16 +313,14 @@ impl Progress {
     /// Returns how often containers of a workload's pods of the `newest` revision were
     /// restarted during this rollout.
     pub fn restarts(&self, workload: &WorkloadProgress, newest: &BTreeSet<&str>) -> u32 {
-        let pods = self.pods.iter();
-        let present =
-            pods.filter(|(uid, pod)| pod.root == workload.object.uid && newest.contains(&***uid));
-        workload.restarts_of_gone + present.map(|(_, pod)| pod.restarts).sum::<u32>()
+        let present = self.pods.restarts(&workload.object.uid, newest);
+        workload.pods.restarts_of_gone + present
     }
 
     /// Returns the namespaces of the workloads and pods.
     pub fn namespaces(&self) -> BTreeSet<&str> {
         let workloads = self.workloads.values().map(|w| &*w.object.namespace);
-        let pods = self.pods.values().filter_map(PodProgress::namespace);
+        let pods = self.pods.iter().filter_map(PodProgress::namespace);
         workloads.chain(pods).collect()
     }
 
@@ -358,17 +332,7 @@ impl Progress {
         newest: &BTreeSet<&str>,
         left_out: &BTreeSet<&str>,
     ) -> PodCounts {
-        let own = self.pods.iter();
-        let ready = own.filter(|(_, pod)| pod.root == workload.object.uid && pod.serves());
-        let mut counts = PodCounts::default();
-        for (uid, _) in ready.filter(|(uid, _)| !left_out.contains(&***uid)) {
-            if newest.contains(&**uid) {
-                counts.new += 1;
-            } else {
-                counts.old += 1;
-            }
-        }
-        counts
+        self.pods.counts(&workload.object.uid, newest, left_out)
     }
 
     /// Returns the start of the rollout.
@@ -380,34 +344,26 @@ impl Progress {
     pub fn is_aborted(&self, object: &ObjectRef, long: Duration, now: Timestamp) -> bool {
         let workload = self.workloads.get(&object.uid);
         workload.is_some_and(|workload| {
-            let since = workload.changed_at.filter(|_| workload.rollout.aborted);
+            let since = workload.timing.changed_at;
+            let since = since.filter(|_| workload.rollout.aborted);
             !workload.inherited && since.is_some_and(|since| between(since, now) >= long)
         })
     }
 
     /// Returns the number of new pods.
     pub fn new_pods(&self) -> usize {
-        self.pods.values().filter(|pod| pod.is_new).count()
+        self.pods.iter().filter(|pod| pod.is_new).count()
     }
 
     /// Returns the names of the pods that are about to end, of all workloads but those that are
     /// ignored.
     pub fn terminating(&self, is_ignored: impl Fn(&ObjectRef) -> bool) -> Vec<&str> {
-        let pods = self.pods.values().filter(|pod| pod.is_going());
+        let pods = self.pods.iter().filter(|pod| pod.is_going());
         let pods = pods.filter(|pod| {
             let workload = self.workloads.get(&pod.root);
             workload.is_some_and(|workload| !is_ignored(&workload.object))
         });
         pods.filter_map(PodProgress::name).collect()
-    }
-
-    /// Returns the number of old pods of a workload that are about to end: those that were seen,
-    /// or as many as its controller counts besides the new ones.
-    fn old_terminating(&self, root: &str, counted: Option<i64>) -> usize {
-        let going = self.pods.values().filter(|pod| pod.is_going());
-        let going = going.filter(|pod| *pod.root == *root);
-        let (new, old): (Vec<_>, Vec<_>) = going.partition(|pod| pod.is_new);
-        old.len().max(count(counted).saturating_sub(new.len()))
     }
 
     /// Returns the number of pods that are about to end by their controllers' count and were
@@ -417,9 +373,8 @@ impl Progress {
         let unseen = workloads
             .filter(|workload| !is_ignored(&workload.object))
             .map(|workload| {
-                let going = self.pods.values().filter(|pod| pod.is_going());
-                let seen = going.filter(|pod| *pod.root == *workload.object.uid);
-                count(workload.rollout.terminating).saturating_sub(seen.count())
+                let counted = workload.rollout.terminating;
+                self.pods.unseen_terminating(&workload.object.uid, counted)
             });
         unseen.sum()
     }
@@ -452,7 +407,7 @@ impl Progress {
                 && pause.is_some_and(|pause| pause.by != PausedBy::Suspend)
         };
         let all = waiting.iter().all(is_paused);
-        let since = waiting.iter().filter_map(|it| it.changed_at).max()?;
+        let since = waiting.iter().filter_map(|it| it.timing.changed_at).max()?;
         (self.synced && all).then_some((waiting, since))
     }
 
@@ -483,6 +438,7 @@ impl Progress {
         } else {
             self.is_synced_and_healthy()
         };
+        // An Application tells by its operation whether more objects are to come.
         let is_quiet = self.application.is_some() || between(self.newest_object, now) >= QUIET;
         let are_children_synced = || !self.children().iter().any(|it| it.state.is_syncing());
         self.synced
@@ -517,36 +473,16 @@ impl Progress {
 
     /// Returns how often the containers of each pod have crashed so far.
     pub fn crashes(&self) -> CrashCounts {
-        let pods = self.pods.iter();
-        pods.map(|(uid, pod)| (Arc::clone(uid), pod.crashes.sum()))
-            .collect()
+        self.pods.crashes()
     }
 
     /// Returns the crashes and evictions of new pods so far, those of workloads left out that
     /// are ignored.
     pub fn setbacks(&self, is_ignored: impl Fn(&ObjectRef) -> bool) -> Setbacks {
-        let counts = |pod: &&PodProgress| {
+        self.pods.setbacks(|pod| {
             let workload = self.workloads.get(&pod.root);
-            !workload.is_some_and(|workload| is_ignored(&workload.object))
-        };
-        let pods = || self.pods.values().filter(counts);
-        let crashes: u32 = pods().map(|pod| pod.crashes.sum()).sum();
-        let mut evictions: BTreeMap<&str, usize> = BTreeMap::new();
-        for pod in pods().filter(|pod| pod.is_evicted()) {
-            *evictions.entry(&pod.root).or_default() += 1;
-        }
-        let evicted: usize = evictions.values().sum();
-        let longest = pods().map(|pod| pod.crashes.longest()).max();
-        let longest = longest.unwrap_or_default();
-        Setbacks {
-            count: crashes as usize + evicted,
-            longest: longest.max(if evicted > 0 {
-                EVICTIONS
-            } else {
-                Duration::ZERO
-            }),
-            evicted: evictions.values().copied().max().unwrap_or(0),
-        }
+            workload.is_some_and(|workload| is_ignored(&workload.object))
+        })
     }
 
     /// True if a container of a pod of the `newest` revision has crashed since `before`, and
@@ -559,18 +495,14 @@ impl Progress {
         newest: &BTreeSet<&str>,
         is_ignored: impl Fn(&ObjectRef) -> bool,
     ) -> bool {
-        self.pods.iter().any(|(uid, pod)| {
-            newest.contains(&**uid)
-                && pod.crashes.sum() > before.get(uid).copied().unwrap_or(0)
+        self.pods.of(newest).any(|(uid, pod)| {
+            pod.crashes.sum() > before.get(uid).copied().unwrap_or(0)
                 && (pod.crashes.most() > allowed || pod.crashes.is_final())
                 && !self
-                    .workload_of_pod(uid)
+                    .workloads
+                    .get(&pod.root)
                     .is_some_and(|workload| is_ignored(&workload.object))
         })
-    }
-
-    fn workload_of_pod(&self, pod_uid: &str) -> Option<&WorkloadProgress> {
-        self.workloads.get(&self.pods.get(pod_uid)?.root)
     }
 
     /// True if a crash may still come: a new container without a readiness probe runs, one
@@ -581,9 +513,8 @@ impl Progress {
         newest: &BTreeSet<&str>,
         now: Timestamp,
     ) -> bool {
-        let pods = self.pods.iter();
-        let mut newest = pods.filter(|(uid, _)| newest.contains(&***uid));
-        newest.any(|(_, pod)| pod.may_still_crash(settle, now))
+        let mut pods = self.pods.of(newest);
+        pods.any(|(_, pod)| pod.may_still_crash(settle, now))
     }
 
     /// Returns how the workload or Application of a finding is getting on; `pods` are the
@@ -612,7 +543,7 @@ impl Progress {
     fn subject_by_pods(&self, root: &ObjectRef, pods: &[String]) -> SubjectState {
         let mut names = self
             .pods
-            .values()
+            .iter()
             .filter(|pod| pod.root == root.uid)
             .filter_map(PodProgress::name);
         if pods.is_empty() || names.any(|name| pods.iter().any(|pod| pod == name)) {
@@ -621,12 +552,6 @@ impl Progress {
             SubjectState::PodsReplaced
         }
     }
-}
-
-fn count(number: Option<i64>) -> usize {
-    number
-        .and_then(|number| usize::try_from(number).ok())
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

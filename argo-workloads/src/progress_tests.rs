@@ -74,12 +74,12 @@ fn the_time_to_completion_counts_from_the_start() {
     let mut progress = progress();
     apply(&mut progress, deployment(3, 3), 0);
     let first = progress.workloads()[0].clone();
-    assert!(!first.touched && first.took.is_none());
+    assert!(!first.involvement.touched && first.timing.took.is_none());
     apply(&mut progress, deployment(1, 3), 5);
-    assert_eq!(progress.workloads()[0].pending_since, Some(at(5)));
+    assert_eq!(progress.workloads()[0].timing.pending_since, Some(at(5)));
     assert!(!progress.is_complete());
     apply(&mut progress, deployment(3, 3), 12);
-    let took = progress.workloads()[0].took;
+    let took = progress.workloads()[0].timing.took;
     assert_eq!(took, Some(Duration::from_secs(12)));
     assert!(progress.is_complete());
 }
@@ -91,7 +91,7 @@ fn a_new_workload_counts_from_the_start() {
     new.is_new = true;
     apply(&mut progress, new.clone(), 4);
     apply(&mut progress, new, 8);
-    let took = progress.workloads()[0].took;
+    let took = progress.workloads()[0].timing.took;
     assert_eq!(took, Some(Duration::from_secs(4)));
 }
 
@@ -228,7 +228,7 @@ fn old_pods_that_end_are_seen_or_counted_by_the_controller() {
         let body = TrackedBody::Workload(Arc::new(serde_json::from_value(value).unwrap()));
         tracked(("apps", "Deployment"), "web", body)
     };
-    let old = |progress: &Progress| progress.workloads()[0].old_terminating;
+    let old = |progress: &Progress| progress.workloads()[0].pods.old_terminating;
     let mut progress = progress();
     apply(&mut progress, with(json!(null)), 1);
     assert_eq!(old(&progress), 0);
@@ -268,7 +268,7 @@ fn a_pod_that_was_scaled_away_held_nothing_up() {
     }
     apply(&mut progress, unready.clone(), 1);
     apply(&mut progress, deployment(2, 2), 1);
-    let held = |progress: &Progress| progress.workloads()[0].held_up_by.clone();
+    let held = |progress: &Progress| progress.workloads()[0].pods.held_up_by.clone();
     assert_eq!(held(&progress).as_deref(), Some("web-1"));
     apply(&mut progress, deployment(3, 3), 5);
     assert_eq!(held(&progress).as_deref(), Some("web-1"));

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 #[cfg(feature = "argocd-api")]
 mod drift;
-pub mod health;
+mod health;
 mod reader;
 mod schedule;
 mod wait;
@@ -410,7 +410,7 @@ impl Resource {
     }
 
     /// True if it is in git and not in the cluster, or the other way round, or differs.
-    pub fn is_out_of_sync(&self) -> bool {
+    pub(crate) fn is_out_of_sync(&self) -> bool {
         self.sync.as_deref() == Some("OutOfSync")
     }
 

@@ -68,7 +68,7 @@ impl StatusLines {
         let rollout = &workload.rollout;
         let unseen = rollout.waiting_for.as_deref() == Some(NOT_SEEN);
         let is_used = workload.stands_for.is_some();
-        let is_untouched = !workload.touched && !is_used;
+        let is_untouched = !workload.involvement.touched && !is_used;
         if is_untouched || workload.gone || workload.only_starts_others() || unseen {
             return None;
         }
@@ -141,7 +141,7 @@ fn record(workload: &WorkloadProgress, words: &str, now: Timestamp) -> Record {
 /// Returns `, 1 old pod terminating` where a complete workload still has old pods. The line is
 /// not said again once they are gone.
 fn terminating(workload: &WorkloadProgress) -> String {
-    match workload.old_terminating {
+    match workload.pods.old_terminating {
         old if old > 0 && workload.rollout.complete => {
             format!(", {} terminating", counted(old, "old pod"))
         }
@@ -163,7 +163,7 @@ fn words(workload: &WorkloadProgress, pods: PodCounts, now: Timestamp) -> String
         None => {}
     }
     let counts = counts(workload);
-    match (rollout.complete, workload.took) {
+    match (rollout.complete, workload.timing.took) {
         (true, Some(took)) => format!("{counts} after {}", in_words(took)),
         (true, None) => counts,
         (false, _) => waiting(rollout, counts, pods, now),

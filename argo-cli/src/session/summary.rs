@@ -64,7 +64,7 @@ impl Session {
         let Some(healthy) = healthy else { return now };
         // A workload may have changed again while settling.
         let workloads = self.progress().workloads().into_iter();
-        let took = workloads.filter_map(|workload| workload.took).max();
+        let took = workloads.filter_map(|workload| workload.timing.took).max();
         let last = took.map(|took| duration::later(self.config.started, took));
         healthy.max(last.unwrap_or(healthy)).min(now)
     }
@@ -153,15 +153,17 @@ impl Session {
             runs_once: workload.runs == Runs::Once,
             restarts: self.observer.restarts(workload),
             held_up_by: workload
+                .pods
                 .held_up_by
                 .as_ref()
                 .map(|pod| format!("readiness of {pod}")),
             // A CronJob is always complete: it is never the slowest.
             seconds: workload
+                .timing
                 .took
                 .filter(|_| !workload.only_starts_others())
                 .map(|took| took.as_secs())
-                .or((workload.changed && workload.rollout.complete).then_some(0)),
+                .or((workload.involvement.changed && workload.rollout.complete).then_some(0)),
             holds_up: self.progress().holds_up(workload),
             failed: clean(shown.failed.clone()).filter(|_| !workload.inherited),
             waiting_for: clean(waiting_for(workload, now)),

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use argo_core::{
+    GroupKind,
     argocd::{Client, Node},
     client::Connection,
 };
+use argo_workloads::workload::{Job, Workload};
 use tokio::time::timeout;
 
 use super::Api;
@@ -40,7 +42,11 @@ pub(super) async fn compare(connection: &Connection, api: &Api, client: &Client)
         .filter_map(|node| Some((node, path(node)?)));
     let mut known: Vec<_> = known.collect();
     // Pods and Jobs come and go; what stands in git stays.
-    known.sort_by_key(|(node, _)| (!node.parent_refs.is_empty(), node.object.kind == "Job"));
+    let is_job = |node: &Node| {
+        let kind = GroupKind::new(&node.object.group, &node.object.kind);
+        Job.names().is(&kind)
+    };
+    known.sort_by_key(|(node, _)| (!node.parent_refs.is_empty(), is_job(node)));
     known.truncate(OBJECTS);
     let Some(((first, _), described)) = known.first().zip(Some(&connection.described)) else {
         return Match::Same;

@@ -41,7 +41,7 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(300);
 
 /// The fields of a tree that are left out of its stream: the nodes of the cluster, and objects
 /// of nobody. The form with a dash leaves errors alone.
-pub const TREE_FIELDS: &str = "-result.hosts,result.orphanedNodes";
+const TREE_FIELDS: &str = "-result.hosts,result.orphanedNodes";
 
 /// Whether the controller compares an application again before it is returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 use super::error::{Error, Refused, Streamed};
 
 /// MiB; no message of a server is larger (argo-cd `ARGOCD_GRPC_MAX_SIZE_MB`).
-pub const LARGEST: usize = 200;
+pub(super) const LARGEST: usize = 200;
 
 /// A part of a stream.
 #[derive(Debug)]
-pub enum Frame {
+pub(super) enum Frame {
     /// The JSON of one message.
     Message(Box<RawValue>),
     /// A sign of life.
@@ -24,7 +24,7 @@ pub enum Frame {
 
 /// Collects bytes and gives out frames.
 #[derive(Debug, Default)]
-pub struct Frames {
+pub(super) struct Frames {
     buffer: Vec<u8>,
     /// Bytes that were given out.
     start: usize,
@@ -45,7 +45,7 @@ impl Frames {
     /// # Errors
     ///
     /// When a message is larger than [`LARGEST`].
-    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.searched -= self.start;
@@ -63,7 +63,7 @@ impl Frames {
     /// # Errors
     ///
     /// When the server tells an error, or the text is no message.
-    pub fn next_frame(&mut self) -> Option<Result<Frame, Error>> {
+    pub(super) fn next_frame(&mut self) -> Option<Result<Frame, Error>> {
         loop {
             let rest = &self.buffer[self.searched..];
             let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
@@ -82,7 +82,7 @@ impl Frames {
 
     /// Returns the last frame when the stream is over: a text without a newline is one if it is
     /// whole. A piece of a message is nothing.
-    pub fn last_frame(&mut self) -> Option<Result<Frame, Error>> {
+    pub(super) fn last_frame(&mut self) -> Option<Result<Frame, Error>> {
         let rest = std::mem::take(&mut self.buffer);
         let frame = frame(&rest[self.start..]);
         (self.start, self.searched) = (0, 0);

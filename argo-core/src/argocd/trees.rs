@@ -150,6 +150,7 @@ async fn follow(trees: Weak<Trees>, client: Client, app: AppRef) {
     let mut reread = Instant::now();
     let mut doubt = Doubt::default();
     loop {
+        // The stream first, then the tree: what changes in between comes by one of the two.
         let mut stream = client.watch_tree(&app);
         let opened = Instant::now();
         let mut second_look = true;
@@ -162,6 +163,8 @@ async fn follow(trees: Weak<Trees>, client: Client, app: AppRef) {
                         return;
                     }
                 }
+                // A keep-alive: it tells that the connection lives, not that the tree is up to
+                // date.
                 Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(error))) => break Some(error),
                 Ok(None) => break None,

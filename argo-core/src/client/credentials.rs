@@ -84,12 +84,14 @@ impl Identity {
     /// Reads files and runs plugins, for as long as that takes.
     pub(super) async fn load(user: &User, trust: Option<&Trust>) -> Result<Self, CredentialsError> {
         let mut stale = None;
+        // Without TLS nothing could show the certificate, so a bad one does no harm either.
         let mut certificate = trust.map_or(Ok(None), |_| user.certificate())?;
         let mut authorization = Authorization::of(user)?;
         let is_other = certificate.is_some() || !matches!(authorization, Authorization::None);
         // Other credentials win, as in kubectl: the plugin is not even run.
         if let Some(exec) = user.exec.as_ref().filter(|_| !is_other) {
             let given = plugin::run(exec).await?;
+            // A plugin that names no expiry is asked again after a 401 only.
             stale = given.expires.map(stale_at);
             certificate = given
                 .certificate
@@ -165,6 +167,7 @@ fn bearer(token: &str) -> Result<HeaderValue, CredentialsError> {
 
 fn secret(text: String) -> Result<HeaderValue, CredentialsError> {
     let mut value = HeaderValue::try_from(text).map_err(|_| CredentialsError::Token)?;
+    // Keeps it out of `{:?}` of the headers, and out of HTTP/2's table of them.
     value.set_sensitive(true);
     Ok(value)
 }
@@ -219,6 +222,7 @@ fn token(path: &str) -> Result<HeaderValue, CredentialsError> {
         why,
     };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    // Projected tokens are replaced by a rename, but a file that is just being written is empty.
     if text.trim().is_empty() {
         return Err(failed("it is empty".to_owned()).into());
     }

@@ -88,7 +88,7 @@ impl Options {
         self
     }
 
-    /// True if a credential plugin may ask on the terminal.
+    /// Lets a credential plugin ask on the terminal, or not.
     #[must_use]
     pub fn interactive(mut self, interactive: bool) -> Self {
         self.interactive = interactive;

@@ -1,11 +1,16 @@
 //! Each kind of proxy that kubectl takes, against a small one of its own.
 
+use std::sync::Mutex;
+
+use rustls::{ServerConfig, sign::SingleCertAndKey};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, copy_bidirectional},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
 };
+use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::client::{client_certificate::certified_key, tls::provider};
 
 /// The question that a proxy was asked, and the user that it was shown.
 type Asked = Arc<Mutex<Vec<String>>>;

@@ -60,7 +60,7 @@ impl ProxyVariables {
     /// # Errors
     ///
     /// When the variable that applies does not name a proxy.
-    pub fn proxy_for(&self, server: &Uri) -> Result<Option<Uri>, ProxyError> {
+    pub(crate) fn proxy_for(&self, server: &Uri) -> Result<Option<Uri>, ProxyError> {
         let is_https = server.scheme_str() == Some("https");
         let proxy = if is_https { &self.https } else { &self.http };
         if proxy.is_empty() {

@@ -40,6 +40,15 @@ pub(super) fn client_config(
     provider: Arc<CryptoProvider>,
 ) -> Result<ClientConfig, Error> {
     let verifier = verifier(trust, &provider)?;
+    verified_by(verifier, certificate, provider)
+}
+
+/// Makes the configuration with a verifier of the server and a certificate of ours.
+fn verified_by(
+    verifier: Arc<dyn ServerCertVerifier>,
+    certificate: Option<CertifiedKey>,
+    provider: Arc<CryptoProvider>,
+) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -108,15 +117,5 @@ pub(crate) fn server_config(
         .map(|(certificate, key)| certified_key(certificate, key, &provider))
         .transpose()
         .map_err(|error| chain(&error))?;
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| chain(&error))?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier);
-    Ok(match certificate {
-        Some(certificate) => {
-            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)))
-        }
-        None => builder.with_no_client_auth(),
-    })
+    verified_by(verifier, certificate, provider).map_err(|error| chain(&error))
 }

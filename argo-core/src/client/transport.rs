@@ -179,6 +179,8 @@ impl Transport {
         if is_first || !login.identity.is_stale() {
             return Ok(login);
         }
+        // Expired by our clock only: the server has not refused the old ones yet, so they are
+        // better than none.
         let next = self.logins.renewed(&login, STALE_EVERY).await;
         Ok(next.unwrap_or(login))
     }
@@ -189,6 +191,7 @@ impl Transport {
     /// The API server passes a 401 of a node on as its own, although the credentials are good
     /// then. The same credentials are therefore tried on the pod itself first.
     pub async fn renewed(&self, refused: &Arc<Login>, path: &str) -> Option<Arc<Login>> {
+        // Before the question below, which is a request of its own.
         if !self.target.user.is_renewable() || !self.logins.may_renew(refused, EVERY).await {
             return None;
         }
@@ -283,6 +286,7 @@ impl Transport {
 
     async fn send(&self, request: Request<Body>) -> Result<Answer, TransportError> {
         let login = self.login().await?;
+        // Before the request, which takes the body with it.
         let again = copy(&request);
         let path = request.uri().path().to_owned();
         let answer = self.exchange(&login, request).await?;
@@ -304,9 +308,12 @@ impl Transport {
         mut request: Request<Body>,
     ) -> Result<Answer, TransportError> {
         for (name, value) in &self.headers(login).await? {
+            // Not `insert`: impersonation sends one header for each group.
             request.headers_mut().append(name, value.clone());
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        // A quiet watch or log may rightly be silent for hours; their own watchdogs look after
+        // them.
         let pause = (!is_held_open(&uri)).then_some(self.target.silence);
         let answer = login.http.request(request);
         let answer = match self.target.answer_within.or(pause) {

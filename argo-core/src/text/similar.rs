@@ -73,7 +73,7 @@ fn is_number(word: &str) -> bool {
 }
 
 /// True for a uid of Kubernetes: 36 characters, five groups of hexadecimal digits.
-pub fn is_uid(word: &str) -> bool {
+pub(crate) fn is_uid(word: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
     word.len() == 36
         && word.split('-').map(str::len).eq(lengths)
@@ -87,7 +87,7 @@ const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 /// True for the parts that Kubernetes generates: five characters at the end of a pod's
 /// name, eight to ten in that of a ReplicaSet. The longer ones have a digit: a word
 /// without vowels is a word.
-pub fn is_generated(part: &str) -> bool {
+pub(crate) fn is_generated(part: &str) -> bool {
     let is_length = matches!(part.len(), 5 | 8..=10);
     let has_digit = part.bytes().any(|b| b.is_ascii_digit());
     is_length && part.bytes().all(|b| ALPHABET.contains(&b)) && (part.len() == 5 || has_digit)

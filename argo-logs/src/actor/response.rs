@@ -90,6 +90,7 @@ impl Response {
     fn opened(&mut self, opened: Result<LogResponse, OpenError>) -> ResponseEvent {
         match opened {
             Ok(response) => {
+                // There are files again; the next shortage begins with short delays anew.
                 self.backoff.reset();
                 self.state = State::Open {
                     body: response.body,
@@ -100,6 +101,8 @@ impl Response {
             Err(OpenError::Refused(refused)) => self.end(End::Refused(refused)),
             Err(OpenError::Lost(lost)) => self.end(End::Lost(lost)),
             Err(OpenError::TooManyFiles { limit }) => {
+                // Not handed to the follower: the log is fine, and its retries would count as
+                // failures of it.
                 let delay = self.backoff.next_delay();
                 if let State::Opening(params, _) = std::mem::replace(&mut self.state, State::Idle) {
                     self.open_after(params, delay);

@@ -53,6 +53,13 @@ impl Checkpoints {
         });
     }
 
+    /// Adds a line to those that were printed before the last response.
+    pub(super) fn remember(&mut self, line: Option<Entry>) {
+        if let (Some(checkpoint), Some(line)) = (self.kept.last_mut(), line) {
+            checkpoint.window.push(line);
+        }
+    }
+
     /// Returns the beginnings of a log without times that a response may have.
     pub(super) fn beginnings(&self, previous: bool) -> Vec<Beginning> {
         self.beginnings.of_response(previous)

@@ -10,6 +10,8 @@ use crate::{
     reader::{Entry, ResponseReader, RunId, Start, Window, nanos},
 };
 
+const SECOND: i64 = 1_000_000_000;
+
 /// A request, and the reader for its answer.
 pub(super) struct Request {
     pub(super) params: OpenParams,
@@ -82,11 +84,11 @@ impl RequestFacts<'_> {
     /// Returns the time from which on lines cannot be this run's. The last printed line may
     /// be a later run's, if that was read before this one.
     fn limit(&self, printed: usize) -> Option<i64> {
-        let bound = self.run.bound();
-        if printed > 0 {
-            return bound;
-        }
-        bound.into_iter().chain(self.successor).min()
+        // The start is given in whole seconds: within that second lines may be of either run.
+        // Once this run has printed lines, its newest one is among them.
+        let slack = if printed > 0 { SECOND } else { 0 };
+        let next = self.successor.map(|start| start + slack);
+        self.run.bound().into_iter().chain(next).min()
     }
 
     fn may_be_of_run(&self, time: i64) -> bool {

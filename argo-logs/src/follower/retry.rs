@@ -221,6 +221,7 @@ impl Retry {
             }
             Failure::Message(KubeletMessage::Removed, _) => (None, self.denied(runs)),
             Failure::Message(KubeletMessage::NoWatches, text) => {
+                // The node is out of inotify watches. A read without `follow` needs none.
                 self.polling = Some(Polling::growing(POLLING, POLLING));
                 (trouble(Trouble::Polling, text), Next::Ask(POLLING))
             }
@@ -250,9 +251,13 @@ impl Retry {
         let text = refused.message.as_str();
         match refused.refusal() {
             Refusal::Waiting => (
+                // No failure: the pod has no node, or the container is not created. A status
+                // will tell.
                 trouble(Trouble::Waiting, text),
                 Next::Pause(POLL, Wake::Any),
             ),
+            // The kubelet may be ahead of the pod's status or behind it, so one denial is not
+            // final.
             Refusal::NoPrevious | Refusal::Removed => (None, self.denied(runs)),
             Refusal::Unauthorized => (
                 trouble(Trouble::Unauthorized, text),
@@ -270,6 +275,7 @@ impl Retry {
 
     fn unavailable(&mut self, refused: &Refused, now: Duration) -> (Option<Report>, Next) {
         let is_long = self.failing_since.is_some_and(|since| now >= since + LONG);
+        // A proxy may ask for an hour, and a rollout is over by then.
         let retry_after = refused.retry_after.unwrap_or_default().min(LONGEST_WAIT);
         let next = Next::Ask(self.delay(now).max(retry_after));
         self.outages += 1;

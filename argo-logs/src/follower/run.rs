@@ -199,6 +199,11 @@ impl ReadRun {
         self.checkpoints.push(window, self.printed);
     }
 
+    /// Adds a line to those that were printed before the last response.
+    pub(super) fn remember(&mut self, line: Option<Entry>) {
+        self.checkpoints.remember(line);
+    }
+
     /// Counts the lines of a response that is over.
     pub(super) fn count(&mut self, reader: &ResponseReader) {
         self.printed += reader.printed();

@@ -11,8 +11,10 @@ use super::{
 };
 use crate::{
     ContainerView, PodState, Run,
-    reader::{ResponseReader, nanos},
+    reader::{ResponseReader, Window, nanos},
 };
+
+const SECOND: i64 = 1_000_000_000;
 
 /// The runs that the pod told of.
 #[derive(Debug)]
@@ -307,9 +309,28 @@ impl Runs {
         }
         reports.extend(self.forget_retired());
         reports.extend(self.count_restarts(&run));
-        let early = std::mem::take(&mut self.early);
+        let early = match std::mem::take(&mut self.early) {
+            early if early.count > 0 => early,
+            _ => self.lines_out_of_turn(&run, previous, printed.window()),
+        };
         self.current = Some(ReadRun::new(run, previous, is_tail, early));
         Some(reports)
+    }
+
+    /// Counts the lines of a run that were printed as those of one before the last one: the
+    /// kubelet was two runs ahead of the pod.
+    fn lines_out_of_turn(&self, run: &Run, previous: bool, printed: &Window) -> EarlyLines {
+        let Some(started) = run.started_at.map(nanos) else {
+            return EarlyLines::default();
+        };
+        let present = self.view.current.as_ref().filter(|_| previous);
+        let next = present.and_then(|next| next.started_at).map(nanos);
+        // Within the second of its start the last lines of the run before may stand.
+        let times = started + SECOND..next.unwrap_or(i64::MAX);
+        EarlyLines {
+            count: printed.count_in(times),
+            in_doubt: false,
+        }
     }
 
     fn oldest_unread(&self) -> Option<(Run, bool)> {

@@ -15,7 +15,7 @@ use argo_core::{GroupKind, Level, Notice, NoticeCode, ObjectRef};
 use serde_json::Value;
 
 use super::*;
-use crate::{OpenParams, PodState, Run, reader::CAP};
+use crate::{OpenParams, PodState, Refused, Run, reader::CAP};
 
 /// A follower, and a clock that only goes when it is told to.
 struct Story {

@@ -134,6 +134,8 @@ impl Watchdog {
 
     /// Checks the response, if that is due. `can_probe` is true for an open follow.
     pub(super) fn check(&mut self, can_probe: bool, now: Duration) -> Health {
+        // Before the kubelet does it: its server has a write timeout of four hours
+        // (`ListenAndServeKubeletServer`), which ends a follow with a clean final chunk.
         if now >= self.reopen {
             return Health::Dead;
         }
@@ -144,6 +146,8 @@ impl Watchdog {
             // What came until now is the past; only bytes from here on show life.
             Look::CatchingUp => {
                 self.has_heard = false;
+                // A resume brings at least two seconds of old lines, and they say nothing about
+                // the watch that the kubelet sets up behind them.
                 (self.look, self.check) = (Look::Counting, now + SOON);
                 return Health::Good;
             }
@@ -156,6 +160,8 @@ impl Watchdog {
         }
         if can_probe && !self.is_over && matches!(self.probe, Probe::None) {
             self.check = now + self.idle;
+            // Silence is no proof: most containers write nothing for minutes. Only a second read
+            // tells a quiet log from a connection that a load balancer has forgotten.
             Health::Doubtful
         } else {
             Health::Dead

@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{MILLI, SECOND, random::Random};
+use super::random::Random;
 use crate::{ContainerView, PodState, Run};
+
+pub(super) const MILLI: i64 = 1_000_000;
+pub(super) const SECOND: i64 = 1_000_000_000;
 
 /// One CRI record.
 #[derive(Debug)]

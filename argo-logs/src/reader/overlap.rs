@@ -1,9 +1,8 @@
 //! The stretch of a resumed response in which lines may have been printed before.
 
 use super::{
-    OVERTAKEN,
     entry::Entry,
-    window::{SeenLines, Window},
+    window::{OVERTAKEN, SECOND, SeenLines, Window},
 };
 
 /// The beginning of a response.
@@ -111,7 +110,7 @@ impl Overlap {
         }
         Comparison::New {
             gap,
-            is_over: entry.time > self.until + super::SECOND,
+            is_over: entry.time > self.until + SECOND,
         }
     }
 

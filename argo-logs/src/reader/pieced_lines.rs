@@ -6,7 +6,10 @@
 
 use std::collections::VecDeque;
 
-use super::{CAP, entry::Entry};
+use super::entry::Entry;
+
+/// Bytes; a longer line is handed out in pieces of this size.
+pub(crate) const CAP: usize = 1 << 20;
 
 /// Bytes; a runtime writes a longer line in pieces. The smallest buffer of the known runtimes
 /// is that of conmon.

@@ -15,16 +15,21 @@ mod seen_lines;
 
 use std::{
     collections::{HashMap, VecDeque},
+    ops::Range,
     sync::Arc,
 };
 
 pub(crate) use self::seen_lines::SeenLines;
 use super::{entry::Entry, pieced_lines::PiecedLines};
 
-const SECOND: i64 = 1_000_000_000;
+pub(super) const SECOND: i64 = 1_000_000_000;
 /// Nanoseconds; the two streams of a container are stamped by two goroutines, so a line may
 /// lie in the file before one that is stamped up to this much earlier.
 const SLACK: i64 = SECOND;
+
+/// Nanoseconds by which stdout and stderr overtake each other on a machine that is not
+/// overloaded.
+pub(crate) const OVERTAKEN: i64 = SECOND / 500;
 
 /// Nanoseconds; a line that is older than the newest by more than this is no line that was
 /// overtaken but part of a file that is sent again.
@@ -202,6 +207,12 @@ impl Window {
             }
             _ => self.newest,
         }
+    }
+
+    /// Counts the remembered lines in a range of times.
+    pub(crate) fn count_in(&self, times: Range<i64>) -> usize {
+        let entries = self.entries();
+        entries.filter(|entry| times.contains(&entry.time)).count()
     }
 
     /// Returns the second at which a resume has to begin after a newest line of this time.

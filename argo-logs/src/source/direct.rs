@@ -44,6 +44,8 @@ impl DirectSource {
         let login = self.transport.login().await;
         let login = login.map_err(|error| OpenError::of(&error))?;
         let (head, body) = self.request(path, &login).await?;
+        // A token that was revoked or rotated is refused before its end; one new login is tried
+        // before the follower hears of it.
         if head.status != 401 {
             return Ok((head, body));
         }
@@ -73,11 +75,14 @@ impl LogSource for DirectSource {
         let answer = timeout(ANSWER_WITHIN, self.answer(&path)).await;
         let (head, mut body) = answer.map_err(|_| OpenError::late())??;
         if head.status == 200 {
+            // `identity` was asked for. A proxy that compresses all the same would hold lines
+            // back until its block is full.
             if let Some(refused) = compressed(head.encoding.as_deref()) {
                 return Err(OpenError::Refused(refused));
             }
             return Ok(LogResponse::new(head.date, LogBody::http1(body)));
         }
+        // The status alone decides what to do next; a text that does not come is not waited for.
         let text = timeout(TEXT_WITHIN, body.read_text(MAX_TEXT)).await;
         let refused = Refused::read(head.status, head.retry_after, &text.unwrap_or_default());
         Err(OpenError::Refused(refused))

@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use super::{
     ANSWER_WITHIN, ASK_WITHIN, AskError, LogBody, LogResponse, LogSource, Lost, OpenError,
     OpenParams, Refused, TEXT_WITHIN,
-    request::{date, log_path, seconds},
+    headers::{date, seconds},
+    request::log_path,
     status_response::{MAX_TEXT, compressed},
 };
 
@@ -38,6 +39,7 @@ impl KubeSource {
     async fn answer(&self, path: &str) -> Result<Response<Body>, OpenError> {
         let request = http::Request::get(path)
             .header(header::ACCEPT, "application/json, */*")
+            // A gzip stream would be unreadable until the kubelet has written a whole block.
             .header(header::ACCEPT_ENCODING, "identity")
             .body(Body::empty())
             .map_err(|error| OpenError::Lost(chain(&error)))?;
@@ -53,6 +55,8 @@ impl LogSource for KubeSource {
     async fn open(&self, pod: &ObjectRef, params: &OpenParams) -> Result<LogResponse, OpenError> {
         let response = self.answer(&log_path(pod, params)).await?;
         let (head, body) = response.into_parts();
+        // A header that is not ASCII counts as absent: none of these matters enough to fail a
+        // log.
         let text = |name| head.headers.get(name)?.to_str().ok();
         if head.status == StatusCode::OK {
             if let Some(refused) = compressed(text(header::CONTENT_ENCODING)) {

@@ -1,12 +1,8 @@
-//! The path of a log, and the headers of an answer.
+//! The path of a log.
 
-use std::{
-    fmt::{self, Write},
-    time::Duration,
-};
+use std::fmt::{self, Write};
 
 use argo_core::ObjectRef;
-use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 
 use super::OpenParams;
 
@@ -33,16 +29,6 @@ pub(super) fn log_path(pod: &ObjectRef, params: &OpenParams) -> String {
         path = format!("{path}&tailLines={lines}");
     }
     path
-}
-
-/// Parses an HTTP date, which is a date of RFC 2822.
-pub(super) fn date(text: &str) -> Option<Timestamp> {
-    DateTimeParser::new().parse_timestamp(text).ok()
-}
-
-/// Parses `Retry-After` in seconds; API servers send no dates.
-pub(super) fn seconds(text: &str) -> Option<Duration> {
-    text.parse().ok().map(Duration::from_secs)
 }
 
 /// Text escaped for a path or query. Kubernetes accepts no name that needs escaping; a name

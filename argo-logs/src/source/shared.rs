@@ -76,6 +76,7 @@ impl SharedSource {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
+        // The delay does not take up a slot, which others could use meanwhile.
         let opening = self.source.open(&pod, &params);
         self.paced(&priority, opening).await
     }
@@ -101,6 +102,7 @@ impl SharedSource {
         if let Ok(answer) = timeout(SLOT, request.as_mut()).await {
             return answer;
         }
+        // The request itself goes on: only the place in the queue is given up.
         drop(slot);
         request.await
     }

@@ -68,10 +68,12 @@ impl Refused {
         let says = |text| self.message.contains(text);
         if says("previous terminated container") && says("not found") {
             Refusal::NoPrevious
+        // "not available" is what the kubelet says of a container that it has not seen yet.
         } else if says(" is waiting to start") || says(" is not available") {
             Refusal::Waiting
         } else if says(" is terminated") || says("unable to retrieve container logs") {
             Refusal::Removed
+        // The API server still has the pod, but its kubelet has removed it already.
         } else if says("does not exist") || says("no logs available") {
             Refusal::PodGone
         } else {

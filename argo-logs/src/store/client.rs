@@ -78,7 +78,7 @@ impl StoreClient {
     ///
     /// When the options cannot be used.
     pub fn new(options: &StoreOptions) -> Result<Self, StoreOptionsError> {
-        let headers = options.headers()?;
+        let headers = options.header_map()?;
         let http = argo_core::web::client(&options.url.uri(), &options.proxies)
             .map_err(StoreOptionsError::Connection)?;
         Ok(Self {

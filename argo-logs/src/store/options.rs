@@ -73,14 +73,63 @@ impl StoreOptions {
         }
     }
 
+    /// Sets [`kind`](Self::kind).
+    #[must_use]
+    pub fn kind(mut self, kind: StoreKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Sets [`tenant`](Self::tenant).
+    #[must_use]
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Adds a header, `Name: value`.
+    #[must_use]
+    pub fn header(mut self, header: impl Into<Secret>) -> Self {
+        self.headers.push(header.into());
+        self
+    }
+
+    /// Sets [`token`](Self::token).
+    #[must_use]
+    pub fn token(mut self, token: impl Into<Secret>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Sets [`user`](Self::user).
+    #[must_use]
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<Secret>) -> Self {
+        self.user = Some((name.into(), password.into()));
+        self
+    }
+
+    /// Sets [`labels`](Self::labels).
+    #[must_use]
+    pub fn labels(mut self, labels: LabelNames) -> Self {
+        self.labels = Some(labels);
+        self
+    }
+
+    /// Sets [`proxies`](Self::proxies).
+    #[must_use]
+    pub fn proxies(mut self, proxies: ProxyVariables) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
     /// Returns the headers of each request.
-    pub(super) fn headers(&self) -> Result<HeaderMap, StoreOptionsError> {
+    pub(super) fn header_map(&self) -> Result<HeaderMap, StoreOptionsError> {
         let mut headers = HeaderMap::new();
         if let Some(authorization) = self.authorization() {
             headers.insert(header::AUTHORIZATION, secret(&authorization)?);
         }
         if let Some(tenant) = &self.tenant {
-            self.tenant(tenant, &mut headers)?;
+            self.add_tenant(tenant, &mut headers)?;
         }
         for given in &self.headers {
             let (name, value) = given
@@ -103,7 +152,7 @@ impl StoreOptions {
     }
 
     /// Adds the tenant as each kind of store wants it; an unknown one gets both.
-    fn tenant(&self, tenant: &str, headers: &mut HeaderMap) -> Result<(), StoreOptionsError> {
+    fn add_tenant(&self, tenant: &str, headers: &mut HeaderMap) -> Result<(), StoreOptionsError> {
         let error = |why| StoreOptionsError::Tenant(tenant.to_owned(), why);
         if self.kind != Some(StoreKind::VictoriaLogs) {
             let value = HeaderValue::from_str(tenant).map_err(|_| error("it is no header"))?;
@@ -265,7 +314,7 @@ mod tests {
     fn credentials_of_the_address_are_sent_and_never_shown() {
         let options = options("https://me:hunter%402@loki/x");
         assert!(!format!("{options:?} {}", options.url).contains("hunter"));
-        let sent = options.headers().unwrap();
+        let sent = options.header_map().unwrap();
         let value = &sent[header::AUTHORIZATION];
         assert_eq!(
             value,
@@ -278,13 +327,13 @@ mod tests {
     fn a_tenant_is_sent_as_each_store_wants_it() {
         let mut options = options("http://store");
         options.tenant = Some("team-a".to_owned());
-        let sent = options.headers().unwrap();
+        let sent = options.header_map().unwrap();
         assert_eq!(sent["x-scope-orgid"], "team-a");
         assert!(!sent.contains_key("accountid"));
         options.kind = Some(StoreKind::VictoriaLogs);
-        assert!(options.headers().is_err());
+        assert!(options.header_map().is_err());
         options.tenant = Some("12:34".to_owned());
-        let sent = options.headers().unwrap();
+        let sent = options.header_map().unwrap();
         assert_eq!(
             (&sent["accountid"], &sent["projectid"]),
             (&12.into(), &34.into())
@@ -296,10 +345,10 @@ mod tests {
     fn a_header_is_a_name_and_a_value() {
         let mut options = options("http://store");
         options.headers = vec![Secret::from("X-Key: a:b")];
-        assert_eq!(options.headers().unwrap()["x-key"], "a:b");
+        assert_eq!(options.header_map().unwrap()["x-key"], "a:b");
         for bad in ["hunter2", "a b: c", "x: \u{7}"] {
             options.headers = vec![Secret::from(bad)];
-            let error = options.headers().unwrap_err().to_string();
+            let error = options.header_map().unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
     }

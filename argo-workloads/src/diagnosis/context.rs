@@ -9,18 +9,17 @@ use argo_core::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    facts::EventFact,
-    facts::{ContainerHistory, StartProblem},
-    facts::{Facts, Line, PodFact, WorkloadFact, run_of},
+    facts::{
+        ContainerHistory, EventFact, Facts, Line, PodFact, StartProblem, WorkloadFact,
+        newest::run_of,
+    },
     span::age,
     thresholds::Thresholds,
 };
 use crate::resources::Resource;
 
-mod application;
+pub(super) mod application;
 mod resource;
-
-pub(super) use application::{nothing_deployed, severity, was_terminated};
 
 /// The time in which a sync may bring a revision that mends an earlier failure.
 const REPLACED_WITHIN: SignedDuration = super::span::secs(60);
@@ -170,7 +169,7 @@ impl<'a> Context<'a> {
 
     /// True if this is the uid of an Application.
     pub(super) fn is_application(&self, uid: &str) -> bool {
-        self.facts.applications.contains_key(uid)
+        self.facts.applications.get(uid).is_some()
     }
 
     /// Counts the pods of the newest revision of a workload, without those that are being

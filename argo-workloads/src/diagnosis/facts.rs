@@ -6,8 +6,8 @@ use std::{
 };
 
 use argo_core::{
-    KindTraits, ObjectName, ObjectRef, RolloutState, TrackEvent, Tracked, TrackedBody,
-    resource::{Application, ContainerStatus, Pod, WorkloadObject},
+    ObjectName, ObjectRef, RolloutState, TrackEvent, Tracked, TrackedBody,
+    resource::{Application, Pod, WorkloadObject},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -17,43 +17,37 @@ use crate::resources::Resources;
 use crate::rollout::{Inherited, NOT_SEEN, References};
 use crate::workload::{Rollout, Workload};
 
+mod applications;
 mod events;
 mod finished_jobs;
 mod frames;
 mod history;
 mod last_lines;
-mod newest;
+pub(super) mod newest;
+mod pod;
 mod sharing;
 mod sync_failures;
+mod workload;
 
+use applications::Applications;
 pub use events::EventFact;
+use events::EventLog;
 pub(super) use events::Events;
 pub(super) use finished_jobs::{FinishedJobs, Taken};
 pub(super) use history::{ContainerHistory, End, StartProblem, StartProblemKind};
-pub use last_lines::LAST_LINES;
 use last_lines::LastLines;
-pub(super) use newest::run_of;
+pub use last_lines::{LAST_LINES, Line};
+pub(super) use pod::PodFact;
 pub(super) use sharing::Claim;
 use sharing::Sharing;
 pub(super) use sync_failures::SyncFailures;
+pub(super) use workload::WorkloadFact;
 
 /// Lines that are kept of a container; above this the oldest are dropped.
 const LINES: usize = 50;
 /// Pods of one workload that are remembered after they are gone; above this the oldest is
 /// forgotten.
 const GONE: usize = 8;
-/// Objects whose events are kept; above this the events of the object that came first are
-/// dropped.
-const EVENT_OBJECTS: usize = 2_000;
-
-/// A line that a container wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// The time at which the line was written.
-    pub time: Timestamp,
-    /// The text.
-    pub text: String,
-}
 
 /// The knowledge about the objects of an application: fed by a tracker, an event stream and a
 /// log stream, read by [`examine`](super::examine).
@@ -67,14 +61,9 @@ pub struct Facts {
     pub(super) workloads: BTreeMap<Arc<str>, WorkloadFact>,
     /// Anything else: claims, above all.
     pub(super) others: BTreeMap<Arc<str>, OtherFact>,
-    pub(super) applications: BTreeMap<Arc<str>, Arc<Application>>,
-    /// The results that stand as failed in the sync of an Application, over all its attempts.
-    failures: BTreeMap<Arc<str>, SyncFailures>,
-    events: BTreeMap<Arc<str>, Events>,
-    event_order: VecDeque<Arc<str>>,
-    lines: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
-    /// The bytes of lines that have not been turned into `lines` yet.
-    last_lines: LastLines,
+    pub(super) applications: Applications,
+    events: EventLog,
+    logs: Logs,
     gone: BTreeMap<Arc<str>, GonePods>,
     pub(super) sharing: Sharing,
     pub(super) releases: Releases,
@@ -82,8 +71,15 @@ pub struct Facts {
     resources: Resources,
     /// Jobs that went after their end.
     finished_jobs: FinishedJobs,
-    /// Applications that were deleted while they were followed.
-    deleted: BTreeMap<Arc<str>, Timestamp>,
+}
+
+/// The last lines of the pods that exist.
+#[derive(Clone, Debug, Default)]
+struct Logs {
+    /// The lines as text, by pod and container.
+    text: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
+    /// The bytes of lines that have not been turned into text yet.
+    bytes: LastLines,
 }
 
 /// The knowledge by which one release of a workload is told from another.
@@ -99,87 +95,6 @@ pub(super) struct OtherFact {
     pub(super) object: ObjectRef,
     pub(super) owner: Option<ObjectRef>,
     pub(super) meta: Arc<ObjectMeta>,
-}
-
-/// A pod and the history of its containers.
-#[derive(Clone, Debug)]
-pub(super) struct PodFact {
-    pub(super) object: ObjectRef,
-    pub(super) owner: Option<ObjectRef>,
-    pub(super) root: ObjectRef,
-    pub(super) is_new: bool,
-    /// Absent for a pod that a workload owns.
-    pub(super) rollout: Option<RolloutState>,
-    pub(super) pod: Arc<Pod>,
-    pub(super) containers: BTreeMap<String, ContainerHistory>,
-}
-
-/// A workload at any depth.
-#[derive(Clone, Debug)]
-pub(super) struct WorkloadFact {
-    pub(super) object: ObjectRef,
-    pub(super) owner: Option<ObjectRef>,
-    pub(super) root: ObjectRef,
-    pub(super) hook: Option<Arc<str>>,
-    pub(super) is_new: bool,
-    pub(super) rollout: RolloutState,
-    pub(super) traits: KindTraits,
-    pub(super) workload: Arc<WorkloadObject>,
-    /// The time at which the workload's newest revision was first seen.
-    pub(super) revision_since: Timestamp,
-    /// The time since which the controller has not seen the newest spec.
-    pub(super) unseen_since: Option<Timestamp>,
-    /// True if this is a hook that failed and was deleted: the hook counts until its next run
-    /// has a result.
-    pub(super) is_gone: bool,
-}
-
-/// Reasons of failed pods that the kubelet had taken, or that node pressure drove away.
-const OTHER_ENDS: [&str; 6] = [
-    "Evicted",
-    "Preempting",
-    "Terminated",
-    "DeadlineExceeded",
-    "NodeLost",
-    "UnexpectedJobFailure",
-];
-
-impl PodFact {
-    /// True if the kubelet refused the pod: it failed with a reason, and none of its containers
-    /// ever ran.
-    pub(super) fn was_refused(&self) -> bool {
-        let status = &self.pod.status;
-        let reason = status.reason.as_deref().unwrap_or_default();
-        let has_ended = self.containers.values().any(|known| !known.ends.is_empty());
-        let runs = |status: &ContainerStatus| status.state.running.is_some();
-        let has_run = has_ended || self.pod.containers().any(|(_, it)| it.is_some_and(runs));
-        let is_other = reason.is_empty() || OTHER_ENDS.contains(&reason);
-        status.phase.as_deref() == Some("Failed") && !has_run && !is_other
-    }
-}
-
-impl WorkloadFact {
-    /// True for a Rollout of Argo Rollouts.
-    pub(super) fn is_rollout(&self) -> bool {
-        Rollout.names().is(&self.object.kind)
-    }
-
-    /// Returns the metric that the Job measures for an analysis of Argo Rollouts.
-    pub(super) fn metric(&self) -> Option<&str> {
-        let annotations = self.workload.metadata.annotations.as_ref()?;
-        let metric = annotations.get("analysisrun.argoproj.io/metric-name")?;
-        Some(metric)
-    }
-
-    /// Returns the time at which the Job failed, if the workload is a hook.
-    fn failed_hook(&self) -> Option<Timestamp> {
-        self.hook.as_ref()?;
-        let conditions = ["FailureTarget", "Failed"];
-        let conditions = conditions.map(|type_| self.workload.condition(type_));
-        let mut failed = conditions.into_iter().flatten();
-        let failed = failed.find(|condition| condition.status == "True")?;
-        Some(failed.last_transition_time.as_ref()?.0)
-    }
 }
 
 /// The deleted pods of a workload.
@@ -207,12 +122,9 @@ impl Facts {
             pods: BTreeMap::new(),
             workloads: BTreeMap::new(),
             others: BTreeMap::new(),
-            applications: BTreeMap::new(),
-            failures: BTreeMap::new(),
-            events: BTreeMap::new(),
-            event_order: VecDeque::new(),
-            lines: BTreeMap::new(),
-            last_lines: LastLines::default(),
+            applications: Applications::default(),
+            events: EventLog::default(),
+            logs: Logs::default(),
             gone: BTreeMap::new(),
             sharing: Sharing::default(),
             releases: Releases {
@@ -221,7 +133,6 @@ impl Facts {
             },
             resources: Resources::default(),
             finished_jobs: FinishedJobs::default(),
-            deleted: BTreeMap::new(),
         }
     }
 
@@ -242,7 +153,7 @@ impl Facts {
 
     /// Returns the time at which the Application was seen to be gone.
     pub(super) fn deleted_at(&self, uid: &str) -> Option<Timestamp> {
-        self.deleted.get(uid).copied()
+        self.applications.deleted_at(uid)
     }
 
     /// Takes in an event of the tracker that was received at `now`.
@@ -292,7 +203,7 @@ impl Facts {
             pod: Arc::clone(pod),
             containers,
         };
-        self.last_lines.observe(&tracked.object.uid, pod);
+        self.logs.bytes.observe(&tracked.object.uid, pod);
         self.pods.insert(Arc::clone(&tracked.object.uid), fact);
     }
 
@@ -371,7 +282,7 @@ impl Facts {
     fn forget_gone_pods(&mut self, root: &str) {
         let gone = self.gone.remove(root).unwrap_or_default();
         for gone in gone.last {
-            self.last_lines.forget(&gone.fact.object.uid);
+            self.logs.bytes.forget(&gone.fact.object.uid);
         }
     }
 
@@ -381,9 +292,9 @@ impl Facts {
     /// anew.
     fn remove(&mut self, object: &ObjectRef, now: Timestamp) {
         self.remove_pod(object);
-        if self.applications.contains_key(&object.uid) {
+        if self.applications.get(&object.uid).is_some() {
             self.resources.forget(&object.uid);
-            self.deleted.insert(Arc::clone(&object.uid), now);
+            self.applications.delete(&object.uid, now);
             return;
         }
         if let Some(fact) = self.workloads.get(&object.uid) {
@@ -404,7 +315,7 @@ impl Facts {
 
     fn remove_pod(&mut self, object: &ObjectRef) {
         self.evaluate_lines();
-        let lines = self.lines.remove(&object.uid).unwrap_or_default();
+        let lines = self.logs.text.remove(&object.uid).unwrap_or_default();
         let Some(fact) = self.pods.remove(&object.uid) else {
             return;
         };
@@ -418,21 +329,13 @@ impl Facts {
         if gone.last.len() > GONE
             && let Some(oldest) = gone.last.pop_front()
         {
-            self.last_lines.forget(&oldest.fact.object.uid);
+            self.logs.bytes.forget(&oldest.fact.object.uid);
         }
     }
 
     /// Takes in an event of an object, whether that object is known yet or not.
     pub fn event(&mut self, event: EventFact) {
-        let uid = Arc::clone(&event.object.uid);
-        if !self.events.contains_key(&uid) {
-            self.event_order.push_back(Arc::clone(&uid));
-            if self.event_order.len() > EVENT_OBJECTS {
-                let oldest = self.event_order.pop_front();
-                oldest.and_then(|oldest| self.events.remove(&oldest));
-            }
-        }
-        self.events.entry(uid).or_default().add(event);
+        self.events.add(event);
     }
 
     /// Takes in lines that one run of a container wrote, oldest first, as bytes. Only the last
@@ -444,14 +347,14 @@ impl Facts {
         run: &Arc<str>,
         lines: impl Iterator<Item = (Option<Timestamp>, &'a [u8])>,
     ) {
-        self.last_lines.keep(pod_uid, container, run, lines);
+        self.logs.bytes.keep(pod_uid, container, run, lines);
     }
 
     /// Turns the bytes that came since the last look into text for the rules.
     pub(super) fn evaluate_lines(&mut self) {
-        for (pod_uid, container, lines) in self.last_lines.take_changed() {
+        for (pod_uid, container, lines) in self.logs.bytes.take_changed() {
             if !self.is_remembered(&pod_uid) {
-                self.last_lines.forget(&pod_uid);
+                self.logs.bytes.forget(&pod_uid);
             }
             self.set_last_lines(&pod_uid, &container, lines);
         }
@@ -465,13 +368,17 @@ impl Facts {
 
     /// Replaces the last lines of a container, oldest first. Lines of a pod that was never
     /// tracked are dropped.
-    pub fn set_last_lines(&mut self, pod_uid: &str, container: &str, mut lines: Vec<Line>) {
+    pub(super) fn set_last_lines(&mut self, pod_uid: &str, container: &str, mut lines: Vec<Line>) {
         lines.drain(..lines.len().saturating_sub(LINES));
         for line in &mut lines {
             line.text = log_line(&line.text);
         }
         if let Some(fact) = self.pods.get(pod_uid) {
-            let of_pod = self.lines.entry(Arc::clone(&fact.object.uid)).or_default();
+            let of_pod = self
+                .logs
+                .text
+                .entry(Arc::clone(&fact.object.uid))
+                .or_default();
             of_pod.insert(container.to_owned(), lines);
             return;
         }
@@ -494,29 +401,24 @@ impl Facts {
             let started = operation.started_at.as_ref().map(|time| time.0);
             let is_retry = operation.retry_count > Some(0);
             self.forget_gone(|gone| !is_retry && started > gone.failed_hook());
-            self.failures
-                .entry(Arc::clone(&uid))
-                .or_default()
-                .observe(operation);
         }
         self.sharing.application(&uid, application, now);
-        self.deleted.remove(&uid);
-        self.applications.insert(uid, Arc::clone(application));
+        self.applications.apply(uid, application);
     }
 
     /// Returns the failures of an Application's sync.
     pub(super) fn failures_of(&self, uid: &str) -> Option<&SyncFailures> {
-        self.failures.get(uid)
+        self.applications.failures_of(uid)
     }
 
     /// Returns the events of an object.
     pub(super) fn events_of(&self, uid: &str) -> Option<&Events> {
-        self.events.get(uid)
+        self.events.of(uid)
     }
 
     /// Returns the lines of a container, whether its pod exists or is gone.
     pub(super) fn lines_of(&self, pod: &PodFact, container: &str) -> &[Line] {
-        let present = self.lines.get(&pod.object.uid);
+        let present = self.logs.text.get(&pod.object.uid);
         let present = present.and_then(|lines| lines.get(container));
         let gone = || {
             let gone = self.gone.get(&pod.root.uid)?;

@@ -1,6 +1,6 @@
-use argo_core::GroupKind;
+use argo_core::{GroupKind, KindTraits};
 
-use super::*;
+use super::{events::EVENT_OBJECTS, *};
 
 #[test]
 fn its_size_is_bounded() {
@@ -49,8 +49,8 @@ fn its_size_is_bounded() {
         assert!(kept.len() == LINES && kept[0].text.len() < 1000);
         facts.remove(&tracked.object, Timestamp::UNIX_EPOCH);
     }
-    assert_eq!(facts.events.len(), EVENT_OBJECTS);
+    assert_eq!(facts.events.objects(), EVENT_OBJECTS);
     assert_eq!(facts.gone_of("root").count(), GONE);
-    assert!(facts.pods.is_empty() && facts.lines.is_empty());
-    assert_eq!(facts.last_lines.containers(), GONE);
+    assert!(facts.pods.is_empty() && facts.logs.text.is_empty());
+    assert_eq!(facts.logs.bytes.containers(), GONE);
 }

@@ -18,6 +18,7 @@ use super::{
 };
 
 mod docs;
+mod pages;
 
 pub use docs::findings_page;
 

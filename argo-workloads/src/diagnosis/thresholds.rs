@@ -3,7 +3,14 @@
 use jiff::SignedDuration;
 
 /// The patience of the rules.
+///
+/// ```
+/// use argo_workloads::diagnosis::Thresholds;
+///
+/// assert_eq!(Thresholds::default().allow_restarts(5).allow_restarts, 5);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Thresholds {
     /// The restarts that a container is allowed: one that ended more often is crashing. A
     /// container that fails the same way each time (out of memory, no such program) counts
@@ -26,6 +33,20 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
+    /// Sets [`allow_restarts`](Self::allow_restarts).
+    #[must_use]
+    pub fn allow_restarts(mut self, restarts: u32) -> Self {
+        self.allow_restarts = restarts;
+        self
+    }
+
+    /// Sets [`grace`](Self::grace).
+    #[must_use]
+    pub fn grace(mut self, grace: SignedDuration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
     /// Returns the thresholds for a single look without waiting: every state counts at once.
     #[must_use]
     pub fn one_look() -> Self {

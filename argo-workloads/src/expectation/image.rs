@@ -1,8 +1,19 @@
-//! Images that must run.
+//! Images that run, and those that must.
 
 use std::str::FromStr;
 
-use super::RunningImage;
+use argo_core::ObjectRef;
+
+/// An image that a container of a pod of the newest revision runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningImage {
+    /// The workload.
+    pub workload: ObjectRef,
+    /// The image as the pod names it.
+    pub image: String,
+    /// The image as the node resolved it, with its digest; empty if it does not run yet.
+    pub id: String,
+}
 
 /// An image that must run: `registry.example.com/shop/web:1.2` or `…/web@sha256:…`.
 #[derive(Clone, Debug, PartialEq, Eq)]

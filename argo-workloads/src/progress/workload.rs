@@ -6,7 +6,6 @@ use argo_core::{
     GroupKind, ObjectRef, RolloutState, Runs, Tracked, TrackedBody, text::duration::between,
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// The progress of one workload, and the time that it took.
 #[derive(Clone, Debug)]
@@ -25,45 +24,51 @@ pub struct WorkloadProgress {
     pub runs: Runs,
     /// The sync phase, if the workload is a hook.
     pub hook: Option<Arc<str>>,
-    /// True if the workload is new, or was incomplete at some time of this rollout.
-    pub touched: bool,
-    /// The time since which the workload has been incomplete; absent while it is complete.
-    pub pending_since: Option<Timestamp>,
-    /// The new pod that was not ready when the workload was last incomplete.
-    pub held_up_by: Option<Arc<str>>,
-    /// The time from the start until the workload was complete, the last time.
-    pub took: Option<Duration>,
-    /// The number of old pods that were about to end when the workload last changed.
-    pub old_terminating: usize,
-    /// True if the workload is new, or its spec has changed since it was first seen.
-    pub changed: bool,
+    /// The part that this rollout has in the workload.
+    pub involvement: Involvement,
+    /// The times of the workload's rollout.
+    pub timing: Timing,
+    /// The traces of pods that a later state of the workload no longer shows.
+    pub pods: PodTraces,
     /// True once the workload was deleted.
     pub gone: bool,
     origin: Origin,
     /// The state as the controller reported it.
     pub(super) reported: RolloutState,
+}
+
+/// The part that a rollout has in a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Involvement {
+    /// True if the workload is new, or was incomplete at some time of this rollout.
+    pub touched: bool,
+    /// True if the workload is new, or its spec has changed since it was first seen.
+    pub changed: bool,
+}
+
+/// The times of a workload's rollout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timing {
+    /// The time since which the workload has been incomplete; absent while it is complete.
+    pub pending_since: Option<Timestamp>,
+    /// The time from the start until the workload was complete, the last time.
+    pub took: Option<Duration>,
     /// The time at which the state last changed.
     pub(super) changed_at: Option<Timestamp>,
+}
+
+/// The traces of pods that a later state of their workload no longer shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PodTraces {
+    /// The new pod that was not ready when the workload was last incomplete.
+    pub held_up_by: Option<Arc<str>>,
+    /// The number of old pods that were about to end when the workload last changed.
+    pub old_terminating: usize,
     /// Restarts of the containers of the workload's deleted new pods.
     pub(super) restarts_of_gone: u32,
-}
-
-/// The pods of a workload that are ready, by their revision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PodCounts {
-    /// Pods of the newest revision.
-    pub new: usize,
-    /// Pods of older revisions, which still serve.
-    pub old: usize,
-}
-
-impl PodCounts {
-    /// `0/3 new, 3 old still serve`
-    pub fn words(&self, desired: i64) -> String {
-        let (new, old) = (self.new, self.old);
-        let verb = if old == 1 { "serves" } else { "serve" };
-        format!("{new}/{desired} new, {old} old still {verb}")
-    }
 }
 
 /// The part of a workload that never changes.
@@ -85,15 +90,14 @@ impl WorkloadProgress {
             inherited: false,
             stands_for: None,
             reported: RolloutState::default(),
-            changed_at: None,
             runs: tracked.traits.runs,
             hook: tracked.hook.clone(),
-            touched: tracked.is_new,
-            pending_since: None,
-            held_up_by: None,
-            took: None,
-            old_terminating: 0,
-            changed: tracked.is_new,
+            involvement: Involvement {
+                touched: tracked.is_new,
+                changed: tracked.is_new,
+            },
+            timing: Timing::default(),
+            pods: PodTraces::default(),
             gone: false,
             origin: Origin {
                 created: created.map(|time| time.0),
@@ -101,7 +105,6 @@ impl WorkloadProgress {
                 root: Arc::clone(&tracked.root.uid),
                 is_pod: matches!(tracked.body, TrackedBody::Pod(_)),
             },
-            restarts_of_gone: 0,
         }
     }
 
@@ -151,27 +154,29 @@ impl WorkloadProgress {
     pub(super) fn counts(&self) -> bool {
         self.stands_for.is_none()
             && (!self.gone || self.hook.is_some())
-            && (self.touched || !self.is_owned())
+            && (self.involvement.touched || !self.is_owned())
     }
 
     /// Compares the generation of the spec with the first one.
     pub(super) fn observe(&mut self, tracked: &Tracked) {
-        self.changed |= tracked.body.metadata().generation != self.origin.generation;
+        let generation = tracked.body.metadata().generation;
+        self.involvement.changed |= generation != self.origin.generation;
     }
 
     pub(super) fn change(&mut self, rollout: RolloutState, started: Timestamp, now: Timestamp) {
+        let timing = &mut self.timing;
         if rollout.complete {
-            let is_first = self.took.is_none() && self.touched;
-            let was_pending = self.pending_since.take().is_some();
+            let is_first = timing.took.is_none() && self.involvement.touched;
+            let was_pending = timing.pending_since.take().is_some();
             if is_first || was_pending {
-                self.took = Some(between(started, now));
+                timing.took = Some(between(started, now));
             }
         } else {
-            self.touched = true;
-            self.pending_since.get_or_insert(now);
+            self.involvement.touched = true;
+            timing.pending_since.get_or_insert(now);
         }
         if self.rollout != rollout {
-            self.changed_at = Some(now);
+            timing.changed_at = Some(now);
         }
         self.rollout = rollout;
     }

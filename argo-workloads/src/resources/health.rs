@@ -115,7 +115,7 @@ impl Assessment {
 
 /// Returns the health of an object, or `None` if neither its kind nor its conditions have
 /// one.
-pub fn assess(kind: &GroupKind, object: &Value) -> Option<Assessment> {
+pub(super) fn assess(kind: &GroupKind, object: &Value) -> Option<Assessment> {
     if is_ignored(object) {
         return Some(Assessment::healthy());
     }
@@ -144,7 +144,7 @@ pub fn assess(kind: &GroupKind, object: &Value) -> Option<Assessment> {
 }
 
 /// True if an object of the kind may have a health: not the plain data of Kubernetes itself.
-pub fn may_have_one(kind: &GroupKind) -> bool {
+pub(super) fn may_have_one(kind: &GroupKind) -> bool {
     const PLAIN: &[&str] = &[
         "ConfigMap",
         "Secret",

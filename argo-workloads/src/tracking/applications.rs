@@ -109,6 +109,8 @@ impl Applications {
         let names = self.entries.keys();
         let watches = names.map(|(namespace, name)| {
             let others = self.entries.keys().filter(|(other, _)| other == namespace);
+            // A watch by name asks for less: a role may allow one Application alone
+            // (`resourceNames`).
             let alone = self.by_name.contains(namespace) || others.count() == 1;
             WatchSpec::Applications {
                 namespace: namespace.as_str().into(),
@@ -196,6 +198,7 @@ impl Applications {
         };
         let found = self.entries.values().filter_map(found);
         let (here, maybe): (Vec<_>, Vec<_>) = found.partition(|(level, app)| {
+            // The root is on the cluster that we were given, whatever name Argo CD has for it.
             *level == 0 || self.local.is_destination(&app.spec.destination)
         });
         let named = |(_, app): (usize, Arc<Application>)| application::namespaces(&app);

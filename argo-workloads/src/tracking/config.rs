@@ -163,6 +163,12 @@ impl TrackConfig {
         self
     }
 
+    /// Leaves an Application to a tracker of its own.
+    pub fn apart(mut self, app: AppRef) -> Self {
+        self.apart.push(app);
+        self
+    }
+
     /// Adds a kind of workload.
     pub fn kind(mut self, kind: impl Workload + 'static) -> Self {
         self.kinds.push(Arc::new(kind));

@@ -1,7 +1,7 @@
 //! The ownership graph: which objects belong to the application.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -15,13 +15,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::workload::Scope;
 
 mod body;
+mod coverage;
+mod links;
 mod node;
 
 pub(crate) use body::Body;
 pub use node::UnknownOwner;
 pub(crate) use node::{Node, Place, State};
 
-type Uid = Arc<str>;
+use self::{
+    coverage::Coverage,
+    links::{Links, Uid},
+};
 
 /// Deleted owners that are remembered, as their objects may still arrive. Above this the
 /// oldest is dropped.
@@ -58,17 +63,10 @@ pub enum Change {
 pub struct Index {
     new_since: Timestamp,
     nodes: HashMap<Uid, Node>,
-    /// Owned objects by the uid of their owner, known or not.
-    children: HashMap<Uid, BTreeSet<Uid>>,
-    names: HashMap<ObjectName, Uid>,
-    /// Users by the object that they use.
-    users: HashMap<ObjectName, BTreeSet<Uid>>,
+    links: Links,
     /// Unknown owners that were asked for, whatever the answer was.
     asked: HashSet<Uid>,
-    covered: BTreeSet<(GroupKind, Scope)>,
-    /// Lists that are being read, with the generation in which they began.
-    lists: BTreeMap<(GroupKind, Scope), u64>,
-    generation: u64,
+    coverage: Coverage,
     tombstones: VecDeque<Uid>,
 }
 
@@ -88,13 +86,9 @@ impl Index {
         Self {
             new_since,
             nodes: HashMap::new(),
-            children: HashMap::new(),
-            names: HashMap::new(),
-            users: HashMap::new(),
+            links: Links::default(),
             asked: HashSet::new(),
-            covered: BTreeSet::new(),
-            lists: BTreeMap::new(),
-            generation: 0,
+            coverage: Coverage::default(),
             tombstones: VecDeque::new(),
         }
     }
@@ -103,18 +97,18 @@ impl Index {
     /// by its own marks. An object without a uid is ignored.
     #[expect(clippy::needless_pass_by_value, reason = "the index keeps the body")]
     pub fn apply(&mut self, kind: &GroupKind, body: TrackedBody, own: bool) -> Vec<Change> {
-        self.take(Node::new(kind, &body, own, self.generation))
+        self.take(Node::new(kind, &body, own, self.coverage.generation()))
     }
 
     /// Takes a pod as [`apply`](Self::apply) does.
     pub fn apply_pod(&mut self, pod: &Arc<PackedPod>, head: &PodHead, own: bool) -> Vec<Change> {
-        self.take(Node::packed(pod, head, own, self.generation))
+        self.take(Node::packed(pod, head, own, self.coverage.generation()))
     }
 
     /// Takes a change of a pod that belongs to nobody and still does. Returns false, and takes
     /// nothing, if that may have changed.
     pub fn refresh_pod(&mut self, pod: &Arc<PackedPod>) -> bool {
-        let generation = self.generation;
+        let generation = self.coverage.generation();
         let node = self.nodes.get_mut(pod.uid());
         node.is_some_and(|node| node.refresh(pod, generation))
     }
@@ -140,19 +134,17 @@ impl Index {
     /// Records that a kind is watched: objects wait for owners of that kind, and these are
     /// not asked for one by one.
     pub fn cover(&mut self, kind: &GroupKind, scope: &Scope) {
-        self.covered.insert((kind.clone(), scope.clone()));
+        self.coverage.cover(kind, scope);
     }
 
     /// Begins a list of a kind.
     pub fn begin_list(&mut self, kind: &GroupKind, scope: &Scope) {
-        self.generation += 1;
-        let list = (kind.clone(), scope.clone());
-        self.lists.insert(list, self.generation);
+        self.coverage.begin_list(kind, scope);
     }
 
     /// Ends a list: objects that the list did not hold are gone.
     pub fn end_list(&mut self, kind: &GroupKind, scope: &Scope) -> Vec<Change> {
-        let Some(began) = self.lists.remove(&(kind.clone(), scope.clone())) else {
+        let Some(began) = self.coverage.end_list(kind, scope) else {
             return Vec::new();
         };
         let missing = |node: &&Node| {
@@ -172,9 +164,7 @@ impl Index {
 
     /// Records that a kind cannot be watched: owners of that kind are asked for one by one.
     pub fn uncover(&mut self, kind: &GroupKind, scope: &Scope) -> Vec<Change> {
-        let list = (kind.clone(), scope.clone());
-        self.covered.remove(&list);
-        self.lists.remove(&list);
+        self.coverage.uncover(kind, scope);
         let waiting = |node: &&Node| node.place.is_none() && node.state == State::Present;
         let waiting: Vec<Uid> = self
             .nodes
@@ -204,13 +194,13 @@ impl Index {
             .get(uid)
             .is_some_and(|node| node.state != State::Read);
         // A watch may have delivered the owner meanwhile, or nothing refers to it any more.
-        let known = seen || !self.children.contains_key(uid);
+        let known = seen || !self.links.is_owner(uid);
         // An object of the same name with another uid is a successor, not this owner.
         let Some(meta) = found.filter(|meta| meta.uid.as_deref() == Some(uid) && !known) else {
             return changes;
         };
         let body = TrackedBody::Other(Arc::new(meta));
-        let mut node = Node::new(&unknown.owner.kind, &body, own, self.generation);
+        let mut node = Node::new(&unknown.owner.kind, &body, own, self.coverage.generation());
         node.state = State::Read;
         self.insert(node, &mut changes);
         changes
@@ -260,7 +250,7 @@ impl Index {
 
     /// Returns the objects that name this one as their owner.
     pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = &Node> {
-        let owned = self.children.get(uid).into_iter().flatten();
+        let owned = self.links.owned_by(uid);
         owned.filter_map(|uid| self.nodes.get(uid))
     }
 
@@ -299,13 +289,13 @@ impl Index {
             namespace: namespace.into(),
             name: name.into(),
         };
-        let node = self.nodes.get(self.names.get(&name)?)?;
+        let node = self.nodes.get(self.links.named(&name)?)?;
         Some(node.object.clone())
     }
 
     /// Removes the object that had the same name before, whatever the watch says later.
     fn replaced(&mut self, node: &Node, changes: &mut Vec<Change>) {
-        let before = self.names.get(&node.name()).cloned();
+        let before = self.links.named(&node.name()).cloned();
         if let Some(before) = before.filter(|before| *before != node.object.uid) {
             self.leave(&before, changes);
         }
@@ -318,17 +308,19 @@ impl Index {
         let same = before.as_ref().is_some_and(|before| before.is_same(&node));
         // While a list is being read, an unknown object may be old: its creation time
         // decides.
-        node.is_new = is_news && node.state == State::Present && !self.is_listed(&node);
+        node.is_new =
+            is_news && node.state == State::Present && !self.coverage.is_listed(&node.object);
         let relinked = before
             .as_ref()
             .is_none_or(|before| !before.is_linked_as(&node));
-        let mut touched = self.link(&node);
+        self.links.add(&node);
+        let mut touched = self.links.used_by(&node);
         let mut left = Vec::new();
         if let Some(before) = before {
             node.is_new = before.is_new;
             node.reported = before.reported;
             node.place.clone_from(&before.place);
-            touched.extend(self.used_by(&before));
+            touched.extend(self.links.used_by(&before));
             left = self.unlink(&before, Some(&node));
         }
         self.nodes.insert(Arc::clone(&uid), node);
@@ -343,59 +335,17 @@ impl Index {
         }
     }
 
-    fn is_listed(&self, node: &Node) -> bool {
-        let object = &node.object;
-        self.lists
-            .keys()
-            .any(|(kind, scope)| *kind == object.kind && scope.covers(&object.namespace))
-    }
-
-    /// Records the references of a node. Returns the objects that it uses.
-    fn link(&mut self, node: &Node) -> Vec<Uid> {
-        let uid = &node.object.uid;
-        for owner in &node.owners {
-            let children = self.children.entry(Arc::clone(&owner.owner.uid));
-            children.or_default().insert(Arc::clone(uid));
-        }
-        for used in &node.uses {
-            let users = self.users.entry(used.clone()).or_default();
-            users.insert(Arc::clone(uid));
-        }
-        self.names.insert(node.name(), Arc::clone(uid));
-        self.used_by(node)
-    }
-
     /// Removes the references of a node, except those that `now` has too. Returns the
     /// owners that it leaves.
     fn unlink(&mut self, node: &Node, now: Option<&Node>) -> Vec<Uid> {
-        let uid = &node.object.uid;
-        let mut left = Vec::new();
-        for UnknownOwner { owner, .. } in &node.owners {
-            let stays = |now: &Node| now.owners.iter().any(|other| other.owner.uid == owner.uid);
-            if now.is_some_and(stays) {
-                continue;
-            }
-            remove(&mut self.children, &owner.uid, uid);
+        let left = self.links.remove(node, now);
+        for owner in &left {
             // Nothing refers to the owner any more: a later object may ask for it anew.
-            if !self.children.contains_key(&owner.uid) {
-                self.asked.remove(&owner.uid);
+            if !self.links.is_owner(owner) {
+                self.asked.remove(owner);
             }
-            left.push(Arc::clone(&owner.uid));
-        }
-        for name in &node.uses {
-            if now.is_none_or(|now| !now.uses.contains(name)) {
-                remove(&mut self.users, name, uid);
-            }
-        }
-        if now.is_none() && self.names.get(&node.name()) == Some(uid) {
-            self.names.remove(&node.name());
         }
         left
-    }
-
-    fn used_by(&self, node: &Node) -> Vec<Uid> {
-        let used = node.uses.iter().filter_map(|name| self.names.get(name));
-        used.cloned().collect()
     }
 
     /// Removes an object. A tombstone stays while anything refers to it, and longer unless
@@ -413,13 +363,9 @@ impl Index {
         if std::mem::take(&mut node.reported) {
             changes.push(Change::Removed(node.object.clone()));
         }
-        let used = self.used_by(&node);
-        for name in std::mem::take(&mut node.uses) {
-            remove(&mut self.users, &name, &uid);
-        }
-        if self.names.get(&node.name()) == Some(&uid) {
-            self.names.remove(&node.name());
-        }
+        let used = self.links.used_by(&node);
+        // The owners stay linked: the tombstone holds the place of the objects below.
+        self.links.remove_uses(&mut node);
         let retained = !node.is_pod();
         node.state = State::Gone { retained };
         if retained {
@@ -450,7 +396,7 @@ impl Index {
             return;
         };
         let is_held = matches!(node.state, State::Present | State::Gone { retained: true });
-        if is_held || self.children.contains_key(uid) {
+        if is_held || self.links.is_owner(uid) {
             return;
         }
         let Some(node) = self.nodes.remove(uid) else {
@@ -531,8 +477,8 @@ impl Index {
 
     /// Returns the objects that an object owns or uses.
     fn below(&self, uid: &Uid) -> Vec<Uid> {
-        let owned = self.children.get(uid).into_iter().flatten().cloned();
-        let used = self.nodes.get(uid).map(|node| self.used_by(node));
+        let owned = self.links.owned_by(uid).cloned();
+        let used = self.nodes.get(uid).map(|node| self.links.used_by(node));
         owned.chain(used.unwrap_or_default()).collect()
     }
 
@@ -549,8 +495,8 @@ impl Index {
         }
         path.push(Arc::clone(uid));
         let owners = node.owners.iter().map(|owner| &owner.owner.uid);
-        let users = self.users.get(&node.name()).into_iter().flatten();
-        let found = owners.chain(users).find_map(|above| {
+        let name = node.name();
+        let found = owners.chain(self.links.users_of(&name)).find_map(|above| {
             let place = self.resolve(above, path)?;
             Some(place.below(&self.nodes.get(above)?.object))
         });
@@ -575,29 +521,15 @@ impl Index {
         let namespace = &node.object.namespace;
         for unknown in &node.owners {
             let owner = &unknown.owner;
-            let covered =
-                |(kind, scope): &(GroupKind, Scope)| *kind == owner.kind && scope.covers(namespace);
             // The pods that a node runs by itself belong to no application.
             let is_node = owner.kind.is("", "Node");
             let known = self.nodes.contains_key(&owner.uid);
-            if known || is_node || self.covered.iter().any(covered) {
+            if known || is_node || self.coverage.delivers(&owner.kind, namespace) {
                 continue;
             }
             if self.asked.insert(Arc::clone(&owner.uid)) {
                 changes.push(Change::Want(unknown.clone()));
             }
-        }
-    }
-}
-
-fn remove<K>(sets: &mut HashMap<K, BTreeSet<Uid>>, key: &K, uid: &Uid)
-where
-    K: std::hash::Hash + Eq,
-{
-    if let Some(set) = sets.get_mut(key) {
-        set.remove(uid);
-        if set.is_empty() {
-            sets.remove(key);
         }
     }
 }

@@ -59,6 +59,7 @@ impl Owners {
         if read_at.is_some_and(|at| now < *at + READ_AGAIN) {
             return None;
         }
+        // RBAC allows kinds, not objects: one 403 stands for all owners of the kind.
         let refusal = self.refused.get(&place(&owner));
         if refusal.is_some_and(|refusal| now < refusal.until) {
             return Some(owner);

@@ -101,6 +101,7 @@ impl WatchPlan {
             opened: self.watches.difference(&before).cloned().collect(),
             closed: before.difference(&self.watches).cloned().collect(),
         };
+        // Opened once more, a watch has a first list before it again.
         for spec in &replanned.closed {
             self.answered.remove(spec);
         }

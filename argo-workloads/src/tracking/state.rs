@@ -169,6 +169,8 @@ impl Tracker {
     pub fn tick(&mut self, now: Duration) {
         self.now = now;
         if now >= self.config.application_wait {
+            // Without the right to read Applications no answer comes, and the marks on the
+            // objects are enough to find them.
             self.watch_everything();
         }
         if self.notices.access.due().is_some_and(|due| now >= due) {
@@ -266,6 +268,9 @@ impl Tracker {
             _ => None,
         };
         if !own {
+            // Two applications with self-heal take an object from each other again and again.
+            // Each change of hands shows here only: Argo CD's own warning lasts as long as the
+            // other one has it.
             self.report_claim(&kind, body.metadata());
         }
         let changes = self.index.apply(&kind, body, own);
@@ -314,6 +319,7 @@ impl Tracker {
             return;
         }
         let kind = spec.kind(&self.kinds);
+        // Deletions that a broken watch has missed come to light with its next list.
         let changes = self.index.end_list(&kind, &spec.scope());
         self.report(changes);
         self.infer_owners();

@@ -123,6 +123,8 @@ impl Running {
     async fn input(&mut self, started: Instant) -> Input {
         let deadline = self.tracker.deadline().map(|deadline| started + deadline);
         tokio::select! {
+            // Owners first: objects that wait for one have logs that nobody reads yet. The clock
+            // comes before the watches, which may be ready without end.
             biased;
             Some((unknown, answer)) = self.reading.next(), if !self.reading.is_empty() => {
                 Input::Read(unknown, answer)
@@ -138,6 +140,7 @@ impl Running {
     }
 
     fn open_and_close(&mut self) {
+        // Runs before each event, and the set hardly ever changes.
         let wanted = self.tracker.watches();
         if wanted.len() == self.open.len() && wanted.iter().all(|spec| self.open.contains_key(spec))
         {

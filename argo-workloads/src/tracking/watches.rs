@@ -3,7 +3,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 use argo_core::{
-    GroupKind, TrackedBody, WatchConfig, WatchEvent,
+    GroupKind, TrackedBody, WatchEvent,
     resource::{Application, PackedPod, WorkloadObject},
     watch,
 };
@@ -147,9 +147,12 @@ impl WatchSpec {
         let config = watch_config(self);
         match self {
             Self::Applications { namespace, name } => {
-                let fields = name.as_ref().map(|name| format!("metadata.name={name}"));
+                let config = match name {
+                    Some(name) => config.fields(format!("metadata.name={name}")),
+                    None => config,
+                };
                 let api = Api::namespaced(context.applications.clone(), namespace);
-                mapped(watch(api, WatchConfig { fields, ..config }), application)
+                mapped(watch(api, config), application)
             }
             Self::Pods(scope) => mapped(watch(api(&context.workloads, scope), config), pod),
             Self::Kind(place, scope) => {

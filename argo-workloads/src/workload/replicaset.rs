@@ -4,7 +4,7 @@ use argo_core::{
     KindTraits, OwnedRevision, RefusedPods, RevisionLabel, RolloutState, resource::WorkloadObject,
 };
 
-use super::{Names, Workload};
+use super::{Intermediate, Names, Workload};
 use crate::rollout::{NOT_SEEN, not_available, words};
 
 /// A ReplicaSet. Its progress follows Argo CD's health check; `kubectl rollout status`
@@ -70,6 +70,16 @@ fn revision(
         number: number.and_then(|number| number.parse().ok()),
         label: RevisionLabel::new(label, hash),
     })
+}
+
+impl Intermediate {
+    /// Describes a ReplicaSet whose pods carry its hash in this label.
+    pub(super) fn replicaset(hash_label: &'static str) -> Self {
+        Self {
+            kind: ReplicaSet.names().group_kind(),
+            hash_label,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,5 @@ use argo_core::{WatchConfig, backoff::seed};
 /// Returns the configuration of a watch, with a seed of its own for the pauses between
 /// attempts.
 pub(crate) fn watch_config(of: &impl Hash) -> WatchConfig {
-    WatchConfig {
-        seed: seed(of),
-        ..WatchConfig::default()
-    }
+    WatchConfig::default().seed(seed(of))
 }

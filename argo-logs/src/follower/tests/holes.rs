@@ -6,7 +6,8 @@ use super::*;
 fn story() -> Story {
     let mut story = Story::new(true);
     let created = "2026-11-24T00:00:50Z".parse().ok();
-    story.follower = story.follower.with_second_source(created);
+    let began = "2026-11-24T00:01:00Z".parse().unwrap();
+    story.follower = story.follower.with_second_source(created, began);
     story
 }
 

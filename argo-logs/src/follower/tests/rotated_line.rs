@@ -121,3 +121,69 @@ fn a_rest_that_was_printed_comes_again_as_itself() {
     assert_eq!(story.end(End::Clean), ["ask"]);
     assert!(story.notices.is_empty(), "{:?}", story.notices);
 }
+
+/// A line that repeats itself, as a run leaves it that ends inside of it.
+const UNFINISHED: &str = "2026-11-24T00:01:13.000000000Z ping ping";
+
+/// Reads a run that has ended, whose file was rotated after `one`, until the follower is done.
+fn read_rotated(mut story: Story, responses: &[&str]) -> (Vec<String>, Vec<Notice>) {
+    let mut responses = responses
+        .iter()
+        .chain(std::iter::repeat(&responses[responses.len() - 1]));
+    let mut lines = Vec::new();
+    let mut told = story.answer(ended());
+    for _ in 0..20 {
+        if told.iter().any(|action| action.starts_with("open")) {
+            lines.extend(story.bytes(responses.next().unwrap()));
+            told = story.end(End::Clean);
+        } else if told.iter().any(|action| action == "ask") {
+            told = story.answer(ended());
+        } else if story.follower.deadline().is_some() {
+            told = story.wait();
+        } else {
+            break;
+        }
+        let words = ["open", "ask", "done", "!"];
+        let is_line = |action: &&String| !words.iter().any(|word| action.starts_with(word));
+        lines.extend(told.iter().filter(is_line).cloned());
+    }
+    (lines, story.notices)
+}
+
+/// The second response is cut inside the line whose end is its beginning: it looks like the
+/// rest that a rotation leaves.
+#[test]
+fn a_piece_that_was_cut_hides_no_missing_lines() {
+    let mut story = reading();
+    story.lost();
+    let cut = UNFINISHED.strip_suffix(" ping").unwrap();
+    let (lines, notices) = read_rotated(story, &[UNFINISHED, cut, UNFINISHED]);
+    assert_eq!(lines, ["ping ping"]);
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert_eq!(notices[0].code, NoticeCode::LinesMissing);
+}
+
+#[test]
+fn nor_does_the_rest_of_a_line_behind_them() {
+    let mut story = reading();
+    story.lost();
+    let rest = "2026-11-24T00:01:13.000001000Z ping";
+    let (lines, notices) = read_rotated(story, &[UNFINISHED, rest]);
+    assert_eq!(lines, ["ping ping"]);
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert_eq!(notices[0].code, NoticeCode::LinesMissing);
+}
+
+/// The other stream's line stands before the piece and is stamped 0.3 ms later: a response
+/// that ends between them has not passed the piece.
+#[test]
+fn a_piece_is_not_passed_by_the_line_before_it() {
+    let mut story = reading();
+    story.lost();
+    let later = "2026-11-24T00:01:13.000300000Z out\n";
+    let whole = format!("{ONE}{later}{UNFINISHED}");
+    let cut = format!("{ONE}{later}");
+    let (lines, notices) = read_rotated(story, &[&whole, &whole, &cut, &whole]);
+    assert_eq!(lines, ["out", "ping ping"]);
+    assert!(notices.is_empty(), "{notices:?}");
+}

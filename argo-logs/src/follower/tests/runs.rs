@@ -163,3 +163,56 @@ fn a_run_removed_at_the_end_of_its_follow_was_read_whole() {
         assert_eq!(shown.count(), 0, "{:?}", story.notices);
     }
 }
+
+/// Three runs that follow each other within two seconds: the kubelet was two runs ahead of
+/// the pod, and answered for the first run with the third.
+fn two_runs_ahead() -> (Story, ContainerView) {
+    let at = |restart: i32, started: i64, running: bool| Run {
+        started_at: Timestamp::from_second(1_795_478_460 + started).ok(),
+        finished_at: Timestamp::from_second(1_795_478_461 + started)
+            .ok()
+            .filter(|_| !running),
+        ..nth(restart, running)
+    };
+    let mut story = Story::new(true);
+    story.status(view(Some(at(0, 0, true)), None));
+    story.bytes("2026-11-24T00:01:05.100000000Z c\n");
+    story.lost();
+    let late = view(Some(at(2, 3, true)), Some(at(1, 2, false)));
+    assert_eq!(
+        story.answer(late.clone()),
+        ["! LinesMissing", "open previous"]
+    );
+    (story, late)
+}
+
+#[test]
+fn a_run_resumes_behind_its_own_lines() {
+    let (mut story, late) = two_runs_ahead();
+    story.bytes("2026-11-24T00:01:02.100000000Z b\n");
+    story.lost();
+    let since = "open previous since 2026-11-24T00:01:01Z";
+    assert_eq!(story.answer(late), [since]);
+}
+
+#[test]
+fn lines_printed_out_of_turn_are_missed_once_their_file_is_rotated() {
+    let (mut story, late) = two_runs_ahead();
+    let mut told = story.end(End::Clean);
+    for _ in 0..12 {
+        if told == ["ask"] {
+            told = story.answer(late.clone());
+        } else if told
+            .iter()
+            .any(|action| action.starts_with("open previous"))
+        {
+            story.bytes("");
+            told = story.end(End::Clean);
+        } else if told.is_empty() {
+            told = story.wait();
+        }
+    }
+    assert_eq!(told, ["open follow since 2026-11-24T00:01:04Z"]);
+    assert_eq!(story.bytes("2026-11-24T00:01:09Z last\n"), ["last"]);
+    assert_eq!(story.wait_long(), ["! LinesMissing"]);
+}

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use jiff::Timestamp;
 
 use super::chunked::{Chunked, Framing};
-use crate::source::request::{date, seconds};
+use crate::source::headers::{date, seconds};
 
 /// Bytes; a longer head is no answer of an API server.
 const MAX_HEAD: usize = 64 * 1024;

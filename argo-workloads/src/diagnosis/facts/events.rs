@@ -1,5 +1,10 @@
 //! The events of one object, merged and bounded.
 
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
 use argo_core::{
     ObjectRef,
     text::{cap, similar::without_numbers},
@@ -9,6 +14,9 @@ use jiff::Timestamp;
 /// Different events of one object that are remembered; above this the one that is longest ago
 /// is dropped.
 const KINDS: usize = 40;
+/// Objects whose events are kept; above this the events of the object that came first are
+/// dropped.
+pub(super) const EVENT_OBJECTS: usize = 2_000;
 /// Bytes above which a message is cut.
 const MESSAGE: usize = 2048;
 
@@ -33,9 +41,40 @@ pub struct EventFact {
     pub last: Timestamp,
 }
 
+/// The events of all objects, by uid.
+#[derive(Clone, Debug, Default)]
+pub(super) struct EventLog {
+    events: BTreeMap<Arc<str>, Events>,
+    /// The objects, the one that came first in front.
+    order: VecDeque<Arc<str>>,
+}
+
 /// The events of one object.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Events(Vec<EventFact>);
+
+impl EventLog {
+    pub(super) fn add(&mut self, event: EventFact) {
+        let uid = Arc::clone(&event.object.uid);
+        if !self.events.contains_key(&uid) {
+            self.order.push_back(Arc::clone(&uid));
+            if self.order.len() > EVENT_OBJECTS {
+                let oldest = self.order.pop_front();
+                oldest.and_then(|oldest| self.events.remove(&oldest));
+            }
+        }
+        self.events.entry(uid).or_default().add(event);
+    }
+
+    pub(super) fn of(&self, uid: &str) -> Option<&Events> {
+        self.events.get(uid)
+    }
+
+    #[cfg(test)]
+    pub(super) fn objects(&self) -> usize {
+        self.events.len()
+    }
+}
 
 impl Events {
     /// Takes in an event. Events that differ only in generated names are merged: a quota

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use argo_core::ObjectName;
 use jiff::Timestamp;
 
-use super::WorkloadFact;
+use super::workload::WorkloadFact;
 
 /// Jobs that are remembered; further ones are ignored.
 const JOBS: usize = 200;

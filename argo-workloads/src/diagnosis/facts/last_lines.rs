@@ -8,7 +8,7 @@ use std::{
 use argo_core::resource::{ContainerStatus, Pod};
 use jiff::Timestamp;
 
-use super::{Line, frames};
+use super::frames;
 
 /// Lines that are kept of a run; older ones are dropped.
 pub const LAST_LINES: usize = 25;
@@ -16,6 +16,15 @@ pub const LAST_LINES: usize = 25;
 const LENGTH: usize = 1000;
 /// Runs of a container that are kept: the one that ended last, and its successor.
 const RUNS: usize = 2;
+
+/// A line that a container wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The time at which the line was written.
+    pub time: Timestamp,
+    /// The text.
+    pub text: String,
+}
 
 /// Uid of the pod and name of the container.
 type Key = (Arc<str>, Arc<str>);

@@ -18,7 +18,7 @@ const STAYS: SignedDuration = secs(60);
 
 /// The signs that other applications own objects of this one.
 #[derive(Clone, Debug, Default)]
-pub(in crate::diagnosis) struct Sharing {
+pub(crate) struct Sharing {
     warnings: BTreeMap<Arc<str>, Warnings>,
     claims: BTreeMap<Arc<str>, Claim>,
 }
@@ -33,12 +33,12 @@ struct Warnings {
 
 /// An object that carried the tracking id of another application.
 #[derive(Clone, Debug)]
-pub(in crate::diagnosis) struct Claim {
-    pub(in crate::diagnosis) object: ObjectRef,
-    pub(in crate::diagnosis) by: String,
-    pub(in crate::diagnosis) since: Timestamp,
+pub(crate) struct Claim {
+    pub(crate) object: ObjectRef,
+    pub(crate) by: String,
+    pub(crate) since: Timestamp,
     /// True once the object carried our id again.
-    pub(in crate::diagnosis) came_back: bool,
+    pub(crate) came_back: bool,
     seen: Timestamp,
 }
 
@@ -90,7 +90,7 @@ impl Sharing {
 
     /// Returns the warnings of an Application, and the time of the first one, while the
     /// conflict lasts.
-    pub(in crate::diagnosis) fn warnings(
+    pub(crate) fn warnings(
         &self,
         app: &Application,
         now: Timestamp,
@@ -105,7 +105,7 @@ impl Sharing {
     }
 
     /// Returns the objects that other applications took, while the conflict lasts.
-    pub(in crate::diagnosis) fn claims(&self, now: Timestamp) -> impl Iterator<Item = &Claim> {
+    pub(crate) fn claims(&self, now: Timestamp) -> impl Iterator<Item = &Claim> {
         let claims = self.claims.values();
         claims.filter(move |claim| !claim.came_back || age(now, claim.seen) < STAYS)
     }

@@ -108,6 +108,7 @@ fn refusal<'a>(view: WorkloadView<'a>) -> Option<Refusal<'a>> {
     let made = view
         .context
         .event(uid, |event| event.reason == "SuccessfulCreate");
+    // The controller makes pods one by one: one that succeeded later shows that the way is free.
     let made_since = made.is_some_and(|made| made.last > event.last);
     (!made_since && there < wanted).then_some(Refusal {
         since: event.first,

@@ -237,7 +237,9 @@ fn config_error<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str)> {
         view.waiting_reason(),
         "PodInitializing" | "ContainerCreating" | "CreateContainerConfigError"
     );
+    // In any other state the container got further than the event says.
     let event = event.filter(|_| waits && view.never_ran())?;
+    // The object may have come meanwhile: operators bring secrets seconds after the pod.
     let started = view.event(|event| event.reason == "Created");
     let overtaken = started.is_some_and(|started| started.last >= event.last);
     (!overtaken).then_some((event.first, event.message.as_str()))

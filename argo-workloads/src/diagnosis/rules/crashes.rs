@@ -185,8 +185,10 @@ fn classify(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Code {
     let end = &crashes.last.terminated;
     let text = start_error(view, end).unwrap_or_default();
     let is_start = is_start_error(view, end);
+    // Before the exit code: the kill of a child leaves the parent's own code (cgroup v1).
     if end.reason.as_deref() == Some("OOMKilled") {
         Code::OomKilled
+    // Before the exit code: it is whatever the program made of SIGTERM, 0 as well.
     } else if probe_kill(view, crashes.last).is_some() {
         Code::ProbeFailing
     } else if text.contains("exec format error") || log_says(view, "exec format error") {
@@ -292,6 +294,8 @@ pub(super) fn probe_kill<'a>(view: &ContainerView<'a>, end: &End) -> Option<&'a 
     let pod = &view.pod.fact.pod;
     let grace = pod.spec.termination_grace_period_seconds.unwrap_or(30);
     // One event counts all kills: it spans the first to the last.
+    // The event has whole seconds and comes up to two before the end; a program that ignores
+    // SIGTERM ends when the grace period does.
     let fits = |end: &&End| {
         let after_first = end.time().duration_since(event.first);
         let after_last = end.time().duration_since(event.last);

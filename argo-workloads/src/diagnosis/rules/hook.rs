@@ -4,7 +4,10 @@ use argo_core::resource::{OperationState, ResourceResult};
 
 use super::job::{failed_condition, is_deadline, job_observation, too_long};
 use crate::diagnosis::{
-    context::{ApplicationView, WorkloadView, nothing_deployed, severity, was_terminated},
+    context::{
+        ApplicationView, WorkloadView,
+        application::{nothing_deployed, severity, was_terminated},
+    },
     facts::WorkloadFact,
     observation::{Observation, kubectl},
 };

@@ -68,6 +68,7 @@ fn pull<'a>(view: &ContainerView<'a>) -> Option<(Timestamp, &'a str, &'a str)> {
         };
         return image.then_some((first, &start_problem.reason, message));
     }
+    // A container that ran has its image; an older event is about an earlier pull.
     let event = event.filter(|_| view.never_ran())?;
     let pulled = view.event(|event| event.reason == "Pulled");
     let overtaken = pulled.is_some_and(|pulled| pulled.last >= event.last);
@@ -137,6 +138,7 @@ fn pull_secret_event<'a>(view: &ContainerView<'a>) -> Option<&'a EventFact> {
 /// Returns the error of the network or the registry, the end of the message. Credentials are
 /// removed first: a part of one could not be recognized any more.
 fn details(error: PullError, message: &str) -> String {
+    // Go nests errors from the outside to the inside: the cause is what stands last.
     let start = message.rfind("dial tcp").unwrap_or(0);
     let message = without_credentials(&message[start..]);
     let why = message.rsplit(": ").next().unwrap_or_default();

@@ -218,37 +218,14 @@ pub(super) fn job_observation(
         let next = kubectl(&object.namespace, &["describe", "job", &object.name]);
         return observation_of(cause).evidence(message).next(next);
     };
-    let is_killed = end.reason.as_deref() == Some("OOMKilled") || is_disrupted(&fact.pod);
-    let is_killed = is_killed || overtime(&fact.pod).is_some();
+    let is_oom = end.reason.as_deref() == Some("OOMKilled");
+    let is_killed = is_oom || is_disrupted(&fact.pod) || overtime(&fact.pod).is_some();
     let is_own_end = !is_deadline(condition) && !is_killed && !is_stopped(fact, end);
+    // At the deadline the kubelet killed the container: its exit code is no cause.
     let how = if is_deadline(condition) {
-        // The kubelet killed the container: its exit code is no cause.
         String::new()
-    } else if let Some(why) = disruption(&fact.pod).or_else(|| overtime(&fact.pod)) {
-        format!(": its pod {why}")
-    } else if end.reason.as_deref() == Some("OOMKilled") {
-        let all = fact
-            .pod
-            .spec
-            .containers
-            .iter()
-            .chain(&fact.pod.spec.init_containers);
-        let limit = all
-            .filter(|known| known.name == container)
-            .map(|known| memory_limit(&fact.pod, known))
-            .next();
-        let limit = limit.unwrap_or_default();
-        format!(
-            ": container {container} was killed {limit} (exit {})",
-            end.exit_code
-        )
-    } else if is_stopped(fact, end) {
-        format!(
-            ": its pod was deleted (container {container}, {})",
-            exit(end)
-        )
     } else {
-        format!(" (container {container}, {})", exit(end))
+        how_it_ended(fact, container, end)
     };
     let lines = view.context.facts.lines_of(fact, container);
     let target = format!("job/{}", object.name);
@@ -269,6 +246,26 @@ pub(super) fn job_observation(
     }
     let logs = ["logs", &target, "-c", container];
     observation.next(kubectl(&object.namespace, &logs))
+}
+
+/// Describes the end of the container that failed a Job's pod, to be put behind the cause.
+fn how_it_ended(fact: &PodFact, container: &str, end: &Terminated) -> String {
+    // What happened to the whole pod says more than the code of one container.
+    if let Some(why) = disruption(&fact.pod).or_else(|| overtime(&fact.pod)) {
+        format!(": its pod {why}")
+    } else if end.reason.as_deref() == Some("OOMKilled") {
+        let spec = &fact.pod.spec;
+        let mut all = spec.containers.iter().chain(&spec.init_containers);
+        let killed = all.find(|known| known.name == container);
+        let limit = killed.map(|known| memory_limit(&fact.pod, known));
+        let (limit, code) = (limit.unwrap_or_default(), end.exit_code);
+        format!(": container {container} was killed {limit} (exit {code})")
+    } else if is_stopped(fact, end) {
+        let code = exit(end);
+        format!(": its pod was deleted (container {container}, {code})")
+    } else {
+        format!(" (container {container}, {})", exit(end))
+    }
 }
 
 /// True if somebody deleted the pod, and the container was stopped for it.

@@ -13,7 +13,10 @@ use jiff::Timestamp;
 
 use super::sync_error;
 use crate::diagnosis::{
-    context::{ApplicationView, WorkloadView, nothing_deployed, severity, was_terminated},
+    context::{
+        ApplicationView, WorkloadView,
+        application::{nothing_deployed, severity, was_terminated},
+    },
     facts::Claim,
     observation::{Observation, kubectl},
     span::{age, secs},

@@ -43,15 +43,19 @@ pub(super) fn killed(view: &ContainerView<'_>) -> Option<Observation> {
 pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Observation> {
     let probe = view.readiness()?;
     let status = view.status?;
+    // Until the startup probe has passed, the kubelet does not run the readiness probe.
     if status.ready || status.started == Some(false) {
         return None;
     }
     let started = view.running_since()?;
+    // An event of the run before says nothing of this one: the kubelet counts all of them in one
+    // object.
     let event = failed_probe(view, "readiness").filter(|event| event.last >= started)?;
     // Crashes say more than the probe that fails in between.
     if Crashes::of(view).is_some() {
         return None;
     }
+    // A container that was ready for an hour is late from the moment at which it no longer was.
     let since = started.max(unready_since(view.pod).unwrap_or(started));
     let answer = answer_phrase(Some(probe), &event.message);
     let (name, lasted) = (view.name(), span(view.context().age(since)));

@@ -17,9 +17,11 @@ use argo_core::{resource::PodSpec, text::similar::without_numbers};
 /// Finds a pod without a node. A cluster may be adding a node: kstatus' 15 s are too hasty.
 pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
     let (since, message) = unscheduled(view)?;
+    // A claim has a rule of its own, which knows why there is no volume.
     if claim_trouble(message).is_some() || node_is_promised(view) {
         return None;
     }
+    // A cluster autoscaler needs one to three minutes for a node, and tells of it in an event.
     let severity = if view.context.age(since) >= secs(180) {
         Severity::Doomed
     } else {
@@ -45,6 +47,7 @@ pub(super) fn unschedulable(view: PodView<'_>) -> Option<Observation> {
 
 /// Cuts off the scheduler's words on preemption, which add nothing to its first sentence.
 fn without_preemption(message: &str) -> &str {
+    // 1.34 says `no new claims to deallocate, preemption: …`, 1.37 only `preemption: …`.
     let ends = [". no new claims", ". preemption", " preemption: "];
     let end = ends.iter().filter_map(|end| message.find(end)).min();
     &message[..end.unwrap_or(message.len())]
@@ -77,6 +80,8 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
     let claim = failure.map(|(name, _)| name);
     let claim = named.or(claim).or(claims.first().copied());
     let name = without_credentials(claim.unwrap_or("(unknown)"));
+    // `pod has unbound immediate PersistentVolumeClaims. not found` names no claim and is about
+    // its volume (1.34).
     let gone = named.is_some() && message.contains("not found");
     let cause = match failure {
         _ if gone => format!("claim {name} does not exist"),

@@ -17,8 +17,11 @@ use crate::diagnosis::{
     observation::{Observation, quoted},
     span::{age, span},
 };
-use crate::message::without_credentials;
-use crate::resources::{Drift, Health, Live};
+use crate::{
+    message::without_credentials,
+    resources::{Drift, Health, Live},
+    workload::{Job, Workload},
+};
 
 /// Resources that a sentence names; the rest is counted.
 const NAMES: usize = 3;
@@ -100,7 +103,7 @@ fn why(view: &ApplicationView<'_>, listed: &ResourceStatus) -> Why {
         || resource.is_some_and(|resource| {
             resource.reported == Some(Health::Missing) || resource.live == Live::Absent
         });
-    let is_job = listed.group == "batch" && listed.kind == "Job";
+    let is_job = Job.names().is(&name.kind);
     let taken = view.context.facts.taken(&name);
     let is_tracked = view
         .context
@@ -241,7 +244,7 @@ fn warnings(application: &Application) -> Vec<String> {
 /// Finds a Job that is deleted after its end and made again by self-heal, without end.
 pub(super) fn job_taken(view: &ApplicationView<'_>) -> Vec<Observation> {
     let resources = view.application.status.resources.iter();
-    let jobs = resources.filter(|listed| listed.group == "batch" && listed.kind == "Job");
+    let jobs = resources.filter(|listed| Job.names().is(&name(listed).kind));
     let heals = view.application.spec.sync_policy.heals();
     let found = jobs.filter_map(|listed| {
         let taken = view.context.facts.taken(&name(listed))?;
@@ -364,7 +367,7 @@ pub(super) fn deleted(view: &ApplicationView<'_>) -> Option<Observation> {
     let application = view.application;
     let meta = &application.metadata;
     let uid = meta.uid.as_deref().unwrap_or_default();
-    let is_child = view.context.facts.applications.values().any(|other| {
+    let is_child = view.context.facts.applications.iter().any(|(_, other)| {
         let mut listed = other.status.resources.iter();
         listed
             .any(|listed| listed.kind == "Application" && Some(&listed.name) == meta.name.as_ref())

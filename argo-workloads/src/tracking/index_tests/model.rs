@@ -1,5 +1,7 @@
 //! Any history against the definition: which objects belong to whom.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
 
 /// Objects 0 to 7 are watched, in two namespaces; 8 and 9 are of a kind that is not.
