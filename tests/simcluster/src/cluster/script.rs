@@ -12,6 +12,7 @@ use crate::logs::KubeletState;
 use crate::player::{Act, Player, Recording, RunKey};
 use crate::scenario::{
     Action, LogLines, ObjectName, PodContainer, PodName, PowerState, RecordingStep, Rotate, Step,
+    SyncStep,
 };
 use crate::store::{DeleteOptions, Object, StoreError};
 
@@ -65,19 +66,7 @@ impl Script {
         running: &mut Running,
     ) -> Result<(), String> {
         match action {
-            Action::Sync(step) => {
-                let (parts, at) = (Arc::clone(&self.parts), at.to_owned());
-                running.spawn(async move {
-                    let Some(application) = &parts.application else {
-                        return Ok(());
-                    };
-                    let synced = application.sync(&step).await;
-                    synced.map_err(|error| StepError {
-                        at,
-                        problem: error.to_string(),
-                    })
-                });
-            }
+            Action::Sync(step) => self.sync(step, at, running),
             Action::Recording(step) => self.play(&step, at, running)?,
             Action::Application(patch) => {
                 if let Some(application) = &self.parts.application {
@@ -118,6 +107,20 @@ impl Script {
             }
         }
         Ok(())
+    }
+
+    fn sync(&self, step: SyncStep, at: &str, running: &mut Running) {
+        let (parts, at) = (Arc::clone(&self.parts), at.to_owned());
+        running.spawn(async move {
+            let Some(application) = &parts.application else {
+                return Ok(());
+            };
+            let synced = application.sync(&step).await;
+            synced.map_err(|error| StepError {
+                at,
+                problem: error.to_string(),
+            })
+        });
     }
 
     fn play(&self, step: &RecordingStep, at: &str, running: &mut Running) -> Result<(), String> {

@@ -46,29 +46,27 @@ pub(crate) fn reconcile(cron: &Object, jobs: &[Arc<Object>]) -> Vec<Write> {
             }
         }
     }
-    if active.is_empty() {
-        status.as_object_mut().into_iter().for_each(|status| {
-            status.remove("active");
-        });
-    } else {
-        status["active"] = Value::from(active);
-    }
+    set_active(&mut status, active);
     if status != cron["status"] && !(cron["status"].is_null() && status == json!({})) {
         writes.push(Write::status("cronjobs.batch", cron, status));
     }
-    writes.extend(forget(
-        cron,
-        &jobs,
-        "Complete",
-        int(&cron["spec"]["successfulJobsHistoryLimit"], 3),
-    ));
-    writes.extend(forget(
-        cron,
-        &jobs,
-        "Failed",
-        int(&cron["spec"]["failedJobsHistoryLimit"], 1),
-    ));
+    for (condition, limit, default) in [
+        ("Complete", "successfulJobsHistoryLimit", 3),
+        ("Failed", "failedJobsHistoryLimit", 1),
+    ] {
+        let limit = int(&cron["spec"][limit], default);
+        writes.extend(forget(cron, &jobs, condition, limit));
+    }
     writes
+}
+
+/// Sets the list of running Jobs; the API has no empty one.
+fn set_active(status: &mut Value, active: Vec<Value>) {
+    if !active.is_empty() {
+        status["active"] = Value::from(active);
+    } else if let Some(status) = status.as_object_mut() {
+        status.remove("active");
+    }
 }
 
 fn reference(job: &Arc<Object>, known: &[Value]) -> Value {

@@ -57,6 +57,7 @@ pub(crate) fn status(set: &Object, pods: &[Arc<Object>], now: Timestamp) -> Valu
     status
 }
 
+/// Returns the writes to the pods: missing ones first, then surplus ones, then old ones.
 fn pods_of(
     set: &Object,
     pods: &[Arc<Object>],
@@ -64,21 +65,49 @@ fn pods_of(
     update: &str,
     now: Timestamp,
 ) -> Vec<Write> {
-    let replicas = int(&set["spec"]["replicas"], 1);
-    let ordered = set["spec"]["podManagementPolicy"] != "Parallel";
-    let partition = int(
+    let (mut writes, may_go_on) = fill(set, pods, current, update, now);
+    if may_go_on {
+        writes.extend(match surplus(set, pods) {
+            Some(last) if deleted(last) => Vec::new(),
+            Some(last) => delete(set, last).into(),
+            None => replace_one(set, pods, update, now),
+        });
+    }
+    writes
+}
+
+fn pod_at<'a>(set: &Object, pods: &'a [Arc<Object>], ordinal: i64) -> Option<&'a Arc<Object>> {
+    pods.iter()
+        .find(|pod| ordinal_of(set, pod) == Some(ordinal))
+}
+
+fn partition(set: &Object) -> i64 {
+    int(
         &set["spec"]["updateStrategy"]["rollingUpdate"]["partition"],
         0,
-    );
-    let pod_at = |ordinal: i64| {
-        pods.iter()
-            .find(|pod| ordinal_of(set, pod) == Some(ordinal))
-    };
+    )
+}
+
+fn is_healthy(set: &Object, pod: &Object, now: Timestamp) -> bool {
+    !deleted(pod) && available(pod, min_ready(set), now)
+}
+
+/// Creates missing pods and recreates failed ones. The second value is false if an ordered set
+/// waits for one of them.
+fn fill(
+    set: &Object,
+    pods: &[Arc<Object>],
+    current: &str,
+    update: &str,
+    now: Timestamp,
+) -> (Vec<Write>, bool) {
+    let ordered = set["spec"]["podManagementPolicy"] != "Parallel";
     let mut writes = Vec::new();
-    for ordinal in 0..replicas {
-        let healthy = match pod_at(ordinal) {
+    for ordinal in 0..int(&set["spec"]["replicas"], 1) {
+        let healthy = match pod_at(set, pods, ordinal) {
             None => {
-                let revision = if ordinal < partition { current } else { update };
+                let is_kept = ordinal < partition(set);
+                let revision = if is_kept { current } else { update };
                 writes.push(Write::CreatePod(pod(set, ordinal, revision)));
                 false
             }
@@ -93,37 +122,39 @@ fn pods_of(
                 writes.extend(delete(set, pod));
                 false
             }
-            Some(pod) => !deleted(pod) && available(pod, min_ready(set), now),
+            Some(pod) => is_healthy(set, pod, now),
         };
         if ordered && !healthy {
-            return writes;
+            return (writes, false);
         }
     }
-    let mut surplus: Vec<&Arc<Object>> = pods
-        .iter()
+    (writes, true)
+}
+
+/// Returns the last pod beyond the wanted number.
+fn surplus<'a>(set: &Object, pods: &'a [Arc<Object>]) -> Option<&'a Arc<Object>> {
+    let replicas = int(&set["spec"]["replicas"], 1);
+    pods.iter()
         .filter(|pod| ordinal_of(set, pod) >= Some(replicas))
-        .collect();
-    surplus.sort_by_key(|pod| std::cmp::Reverse(ordinal_of(set, pod)));
-    if let Some(last) = surplus.first() {
-        if !deleted(last) {
-            writes.extend(delete(set, last));
-        }
-        return writes;
-    }
+        .max_by_key(|pod| ordinal_of(set, pod))
+}
+
+/// Deletes the last pod of an old revision, once all behind it are healthy.
+fn replace_one(set: &Object, pods: &[Arc<Object>], update: &str, now: Timestamp) -> Vec<Write> {
     if set["spec"]["updateStrategy"]["type"] == "OnDelete" {
-        return writes;
+        return Vec::new();
     }
-    for ordinal in (partition..replicas).rev() {
-        match pod_at(ordinal) {
+    let replicas = int(&set["spec"]["replicas"], 1);
+    for ordinal in (partition(set)..replicas).rev() {
+        match pod_at(set, pods, ordinal) {
             Some(pod) if revision_of(pod) != update && !deleted(pod) => {
-                writes.extend(delete(set, pod));
-                return writes;
+                return delete(set, pod).into();
             }
-            Some(pod) if !deleted(pod) && available(pod, min_ready(set), now) => {}
-            _ => return writes,
+            Some(pod) if is_healthy(set, pod, now) => {}
+            _ => break,
         }
     }
-    writes
+    Vec::new()
 }
 
 fn delete(set: &Object, pod: &Arc<Object>) -> [Write; 2] {
