@@ -6,7 +6,7 @@ use std::{fmt::Write as _, time::Duration};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::table::{aligned, rows, text};
+use super::table::{HEADER, aligned, rows, text};
 
 /// The summary of an Application; `server` is what stands in ARGOCD_SERVER.
 pub fn summary(application: &Value, server: &str) -> String {
@@ -40,17 +40,6 @@ pub fn summary(application: &Value, server: &str) -> String {
     }
     out
 }
-
-const HEADER: [&str; 8] = [
-    "GROUP",
-    "KIND",
-    "NAMESPACE",
-    "NAME",
-    "STATUS",
-    "HEALTH",
-    "HOOK",
-    "MESSAGE",
-];
 
 type Field = (&'static str, String);
 

@@ -188,11 +188,8 @@ impl Table {
         let mut lines = Vec::new();
         if !self.has_header {
             self.has_header = true;
-            lines.push(line(
-                HEADER[0],
-                &HEADER[1..8].try_into().unwrap_or_default(),
-                HEADER[8],
-            ));
+            let [cells @ .., message] = HEADER;
+            lines.push(line("TIMESTAMP", &cells, message));
         }
         lines.extend(
             rows.iter()
@@ -202,8 +199,8 @@ impl Table {
     }
 }
 
-const HEADER: [&str; 9] = [
-    "TIMESTAMP",
+/// The columns of the rows; while argocd waits, the time stands before them.
+pub(super) const HEADER: [&str; 8] = [
     "GROUP",
     "KIND",
     "NAMESPACE",

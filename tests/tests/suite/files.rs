@@ -17,65 +17,41 @@ fn last(ended: &Ended) -> &str {
 async fn every_file_of_a_run_and_the_run_again_from_its_recording() {
     let folder = Folder::new("files");
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    let names = [
-        "run.jsonl.zst",
-        "run.html",
-        "run.xml",
-        "run.md",
-        "run.json",
-        "logs",
+    let files = [
+        ("--record", path("run.jsonl.zst")),
+        ("--report", path("run.html")),
+        ("--junit", path("run.xml")),
+        ("--summary", path("run.md")),
+        ("--trace", path("run.json")),
+        ("--log-dir", path("logs")),
     ];
-    let [record, report, junit, summary, trace, logs] = names.map(path);
     let rollout = Rollout::named("shop", SPEED).await.begun().await;
-    let flags = [
-        "--record",
-        &record,
-        "--report",
-        &report,
-        "--junit",
-        &junit,
-        "--summary",
-        &summary,
-        "--trace",
-        &trace,
-        "--log-dir",
-        &logs,
-        "--",
-        "--timeout",
-        "180",
-    ];
+    let mut flags: Vec<&str> = Vec::new();
+    for (flag, path) in &files {
+        flags.extend([flag, path.as_str()]);
+    }
+    flags.extend(["--", "--timeout", "180"]);
     let ended = rollout.sync(&flags).run().await;
-    assert_eq!(
-        (ended.code(), ended.stderr.as_str()),
-        (Some(20), ""),
-        "{}",
-        ended.stdout
-    );
+    let end = (ended.code(), ended.stderr.as_str());
+    assert_eq!(end, (Some(20), ""), "{}", ended.stdout);
 
-    let read = |path: &str| fs::read_to_string(path).unwrap();
-    assert!(read(&report).contains("Deployment/banner"));
-    assert!(read(&junit).contains("<failure "));
-    assert!(read(&summary).contains("Deployment/banner"));
-    let trace: serde_json::Value = serde_json::from_str(&read(&trace)).unwrap();
-    assert!(
-        trace["traceEvents"]
-            .as_array()
-            .is_some_and(|events| !events.is_empty())
-    );
+    let read = |name: &str| fs::read_to_string(path(name)).unwrap();
+    assert!(read("run.html").contains("Deployment/banner"));
+    assert!(read("run.xml").contains("<failure "));
+    assert!(read("run.md").contains("Deployment/banner"));
+    let trace: serde_json::Value = serde_json::from_str(&read("run.json")).unwrap();
+    let events = trace["traceEvents"].as_array();
+    assert!(events.is_some_and(|events| !events.is_empty()));
     // The StatefulSet gives its new pod the name of the old one.
-    let log = |pod: &str| read(&path(&format!("logs/shop-prod/{pod}/postgres.log")));
-    assert!(
-        log("db-0").contains("received fast shutdown request"),
-        "{}",
-        log("db-0")
-    );
-    assert!(
-        log("db-0~2").starts_with("starting PostgreSQL 17.2\n"),
-        "{}",
-        log("db-0~2")
-    );
+    let log = |pod: &str| read(&format!("logs/shop-prod/{pod}/postgres.log"));
+    let old = log("db-0");
+    assert!(old.contains("received fast shutdown request"), "{old}");
+    let new = log("db-0~2");
+    assert!(new.starts_with("starting PostgreSQL 17.2\n"), "{new}");
 
-    let again = Assistant::new(&["replay", &record]).run().await;
+    let again = Assistant::new(&["replay", &path("run.jsonl.zst")])
+        .run()
+        .await;
     assert_eq!(again.stdout, ended.stdout);
 }
 

@@ -323,81 +323,73 @@ fn a_step_refuses_wrong_use() {
     assert!(text(&refused.stderr).contains("is the name of the application"));
 }
 
-/// The script of each template, as its CI system hands it to the shell.
-#[test]
-fn each_template_installs_runs_and_keeps_the_exit_code() {
+/// The script of a template, as its CI system hands it to the shell.
+struct Script {
+    name: &'static str,
+    shell: &'static str,
+    text: String,
+    /// The command line that the program gets.
+    words: &'static str,
+}
+
+fn scripts() -> [Script; 5] {
+    const FLAGS: &str = "<sync><shop><team-a><--fail-fast>";
+    const ALL_FLAGS: &str = "<sync><shop><team-a><--fail-fast><--><--timeout><600>";
+    let script = |name, shell, text: Option<&str>, words| Script {
+        name,
+        shell,
+        text: text.unwrap().to_owned(),
+        words,
+    };
     let gitlab = read("templates/argo-assistant.yml");
     let gitlab: Value = serde_yaml_ng::from_str(gitlab.split("\n---\n").nth(1).unwrap()).unwrap();
-    let gitlab = gitlab["$[[ inputs.job ]]"]["script"][0]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let include = yaml("packaging/ci/gitlab.yml");
-    let include = include[".argo-assistant"]["script"][0]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let azure = yaml("packaging/ci/azure-pipelines.yml");
-    let azure = azure["jobs"][0]["steps"][2]["bash"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let buildkite = yaml("packaging/ci/buildkite.yml");
-    let buildkite = buildkite["steps"][0]["command"]
-        .as_str()
-        .unwrap()
-        .replace("$$", "$");
+    let gitlab = &gitlab["$[[ inputs.job ]]"]["script"][0];
+    let include = &yaml("packaging/ci/gitlab.yml")[".argo-assistant"]["script"][0];
+    let azure = &yaml("packaging/ci/azure-pipelines.yml")["jobs"][0]["steps"][2]["bash"];
+    let buildkite = &yaml("packaging/ci/buildkite.yml")["steps"][0]["command"];
+    let buildkite = buildkite.as_str().unwrap().replace("$$", "$");
     let jenkins = read("packaging/ci/Jenkinsfile");
-    let jenkins = jenkins.split("'''").nth(1).unwrap().to_owned();
-    let flags = "<sync><shop><team-a><--fail-fast>";
-    for (name, shell, script, words) in [
-        (
-            "gitlab",
-            ["sh", "-c"],
-            gitlab,
-            "<sync><shop><team-a><--fail-fast><--><--timeout><600>",
-        ),
-        (
-            "include",
-            ["sh", "-c"],
-            include,
-            "<sync><shop><team-a><--fail-fast><--><--timeout><600>",
-        ),
-        ("azure", ["bash", "-c"], azure, flags),
-        ("buildkite", ["bash", "-c"], buildkite, flags),
-        ("jenkins", ["sh", "-c"], jenkins, flags),
-    ] {
+    [
+        script("gitlab", "sh", gitlab.as_str(), ALL_FLAGS),
+        script("include", "sh", include.as_str(), ALL_FLAGS),
+        script("azure", "bash", azure.as_str(), FLAGS),
+        script("buildkite", "bash", Some(&buildkite), FLAGS),
+        script("jenkins", "sh", jenkins.split("'''").nth(1), FLAGS),
+    ]
+}
+
+#[test]
+fn each_template_installs_runs_and_keeps_the_exit_code() {
+    for Script {
+        name,
+        shell,
+        text: script,
+        words,
+    } in scripts()
+    {
         let machine = Machine::new();
         if name == "include" {
             machine.program("bin/argo-assistant", PROGRAM);
         }
-        let version = real_version();
-        let done = machine.script(
-            &shell,
-            &script,
-            &[
-                ("ARGO_ASSISTANT_VERSION", &version),
-                (
-                    "ARGO_ASSISTANT_RELEASES",
-                    "https://github.com/a/b/releases/download",
-                ),
-                ("ARGO_ASSISTANT_SHA256", ""),
-                ("ARGO_ASSISTANT_COMMAND", "sync"),
-                ("ARGO_ASSISTANT_APP", "shop"),
-                ("ARGO_ASSISTANT_APP_NAMESPACE", "team-a"),
-                ("ARGO_ASSISTANT_FLAGS", "--fail-fast -- --timeout 600"),
-                ("FLAGS", "--fail-fast -- --timeout 600"),
-                ("COMMAND", "sync"),
-                ("APP", "shop"),
-                ("APP_NAMESPACE", "team-a"),
-                ("ARGOCD_SERVER", "argocd.example.com"),
-                (
-                    "AGENT_TEMPDIRECTORY",
-                    &machine.path("agent").display().to_string(),
-                ),
-                ("FAKE_CODE", "20"),
-            ],
-        );
+        let (version, agent) = (real_version(), machine.path("agent").display().to_string());
+        let releases = "https://github.com/a/b/releases/download";
+        let variables = [
+            ("ARGO_ASSISTANT_VERSION", version.as_str()),
+            ("ARGO_ASSISTANT_RELEASES", releases),
+            ("ARGO_ASSISTANT_SHA256", ""),
+            ("ARGO_ASSISTANT_COMMAND", "sync"),
+            ("ARGO_ASSISTANT_APP", "shop"),
+            ("ARGO_ASSISTANT_APP_NAMESPACE", "team-a"),
+            ("ARGO_ASSISTANT_FLAGS", "--fail-fast -- --timeout 600"),
+            ("FLAGS", "--fail-fast -- --timeout 600"),
+            ("COMMAND", "sync"),
+            ("APP", "shop"),
+            ("APP_NAMESPACE", "team-a"),
+            ("ARGOCD_SERVER", "argocd.example.com"),
+            ("AGENT_TEMPDIRECTORY", &agent),
+            ("FAKE_CODE", "20"),
+        ];
+        let done = machine.script(&[shell, "-c"], &script, &variables);
         let (stdout, stderr) = (text(&done.stdout), text(&done.stderr));
         assert_eq!(done.status.code(), Some(20), "{name}: {stderr}");
         assert!(stdout.contains(words), "{name}: {stdout}{stderr}");

@@ -1,9 +1,6 @@
 //! Several applications in one run.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use argo_core::{AppRef, TrackEvent, client};
 use argo_workloads::{SharedWatches, TrackConfig};
@@ -19,6 +16,8 @@ use crate::{
     assistant::{Assistant, Ended, Folder, until},
     workload::{Workload, manifests},
 };
+
+mod cost;
 
 const WELL: &str = "app: {run: [{log: \"here is {name}\"}, {ready: true}, {forever: true}]}";
 const BADLY: &str = r#"app: {pull: {error: "rpc error: code = NotFound desc = failed to pull and unpack image \"registry.example.com/shop/web:2\": failed to resolve reference \"registry.example.com/shop/web:2\": registry.example.com/shop/web:2: not found"}}"#;
@@ -482,104 +481,5 @@ async fn applications_that_may_not_be_listed_are_watched_one_by_one() {
             .iter()
             .all(|(_, message)| message.contains("Applications")),
         "{refused:?}"
-    );
-}
-
-/// The cost of a run once all is known and nothing happens any more.
-#[derive(Debug)]
-struct Cost {
-    /// The most memory at a time, KiB.
-    memory: usize,
-    /// Processor time, hundredths of a second; printed only, as others may use the processor too.
-    #[expect(dead_code, reason = "read by Debug only")]
-    processor: usize,
-    /// Different requests: how often a watch is opened anew depends on the time.
-    requests: usize,
-}
-
-/// The cost of a run about so many applications of ten pods.
-async fn cost(apps: usize, is_one_namespace: bool) -> Cost {
-    let names: Vec<String> = (0..apps).map(|number| format!("app-{number:02}")).collect();
-    let others: Vec<Value> = names
-        .iter()
-        .map(|name| {
-            let mut app = application(name, WELL, 10);
-            if is_one_namespace {
-                app["destination"] = json!("prod");
-            }
-            app
-        })
-        .collect();
-    let cluster = cluster(&others).await;
-    let mut args: Vec<&str> = names.iter().map(String::as_str).collect();
-    args.push("argocd");
-    let mut run = sync(&cluster, &args).script("steps: [hang]").start();
-    let is_log = |it: &&LoggedRequest| it.verb == "log" && it.query.contains("follow=true");
-    let followed = || cluster.api().requests().iter().filter(is_log).count();
-    let begun = tokio::time::Instant::now();
-    run.drain_until(async {
-        while followed() < apps * 10 && begun.elapsed() < Duration::from_secs(120) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        tokio::time::sleep(Duration::from_secs(3)).await;
-    })
-    .await;
-    assert_eq!(followed(), apps * 10);
-    let pid = run.child.id().unwrap();
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
-    let status = read("status");
-    let peak = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM"))
-        .unwrap();
-    let memory = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
-    let stat = read("stat");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let ticks = |place: usize| fields[place].parse::<usize>().unwrap();
-    let requests: BTreeSet<_> = cluster
-        .api()
-        .requests()
-        .into_iter()
-        .map(|it| (it.verb, it.resource, it.namespace, it.name, it.container))
-        .collect();
-    let cost = Cost {
-        memory,
-        processor: ticks(11) + ticks(12),
-        requests: requests.len(),
-    };
-    run.signal(nix::sys::signal::Signal::SIGTERM);
-    assert_eq!(run.end().await.code(), Some(143));
-    cost
-}
-
-#[tokio::test]
-async fn fifty_applications_cost_fifty_times_what_one_costs() {
-    let [one, ten, fifty] = [
-        cost(1, false).await,
-        cost(10, false).await,
-        cost(50, false).await,
-    ];
-    println!("1: {one:?}\n10: {ten:?}\n50: {fifty:?}");
-    // Forty more cost no more than four and a half times what nine more cost.
-    let more = |of: fn(&Cost) -> usize| {
-        (
-            of(&fifty).saturating_sub(of(&ten)),
-            of(&ten).saturating_sub(of(&one)),
-        )
-    };
-    let (requests, of_nine) = more(|cost| cost.requests);
-    assert!(
-        requests * 9 <= of_nine * 42,
-        "{requests} requests after {of_nine}"
-    );
-    let (memory, of_nine) = more(|cost| cost.memory);
-    assert!(
-        memory * 9 <= of_nine.max(4096) * 60,
-        "{memory} KiB after {of_nine}"
     );
 }

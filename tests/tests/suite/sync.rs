@@ -88,6 +88,33 @@ async fn the_shop_as_json_has_each_line_once() {
         .sync(&["--", "--timeout", "180"])
         .env("LOG_FORMAT", "json");
     let records = records(&run.run().await);
+    each_record_has_its_fields(&records);
+    let logs = logs(&records);
+    let of = |prefix: &str| {
+        let found = logs.iter().find(|(name, _)| name.starts_with(prefix));
+        found
+            .unwrap_or_else(|| panic!("no {prefix} in {logs:#?}"))
+            .1
+    };
+    both_runs_are_whole(of("worker-"));
+    for (name, text) in [
+        ("worker-", "processed order "),
+        ("agent-", "shipped batch "),
+    ] {
+        let found = numbers(of(name), text);
+        let wanted: Vec<_> = (1..=found.len() as u64).collect();
+        assert_eq!(found, wanted, "{name}");
+    }
+    let verdict = records.last().unwrap();
+    assert_eq!(verdict["kind"], "verdict");
+    let (outcome, exit) = (&verdict["outcome"], &verdict["argocd_exit"]);
+    assert_eq!((outcome, exit), (&"failed".into(), &20.into()));
+    let findings = verdict["findings"].as_array().unwrap();
+    let codes: Vec<_> = findings.iter().map(|it| &it["code"]).collect();
+    assert_eq!(codes, ["image-pull"], "{verdict:#}");
+}
+
+fn each_record_has_its_fields(records: &[Value]) {
     let kinds: BTreeSet<_> = records
         .iter()
         .map(|it| it["kind"].as_str().unwrap())
@@ -97,22 +124,14 @@ async fn the_shop_as_json_has_each_line_once() {
     ];
     assert_eq!(kinds, BTreeSet::from(wanted));
     let fields = ["time", "level", "msg", "schema"];
-    assert!(
-        records
-            .iter()
-            .all(|it| fields.iter().all(|field| !it[*field].is_null()))
-    );
+    let is_whole = |it: &Value| fields.iter().all(|field| !it[*field].is_null());
+    assert!(records.iter().all(is_whole));
+}
 
-    let logs = logs(&records);
-    let of = |prefix: &str| {
-        let found = logs.iter().find(|(name, _)| name.starts_with(prefix));
-        found
-            .unwrap_or_else(|| panic!("no {prefix} in {logs:#?}"))
-            .1
-    };
-    // The restart: both runs, no line of them twice. At this speed a second is over before a
-    // status is read, so the second run may come first; within a run the order holds.
-    let worker = of("worker-");
+/// Checks both runs of a container that restarts: no line of them comes twice. At this speed a
+/// second is over before a status is read, so the second run may come first; within a run the
+/// order holds.
+fn both_runs_are_whole(worker: &[String]) {
     let orders = numbers(worker, "processed order ");
     assert!(orders.len() > 3, "{worker:?}");
     let mut others: Vec<_> = worker
@@ -133,30 +152,6 @@ async fn the_shop_as_json_has_each_line_once() {
             "worker 1.42 starting",
         ]
     );
-    for (name, text) in [
-        ("worker-", "processed order "),
-        ("agent-", "shipped batch "),
-    ] {
-        let found = numbers(of(name), text);
-        assert_eq!(
-            found,
-            (1..=found.len() as u64).collect::<Vec<_>>(),
-            "{name}"
-        );
-    }
-    let verdict = records.last().unwrap();
-    assert_eq!(verdict["kind"], "verdict");
-    assert_eq!(
-        (&verdict["outcome"], &verdict["argocd_exit"]),
-        (&"failed".into(), &20.into())
-    );
-    let codes: Vec<_> = verdict["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| &it["code"])
-        .collect();
-    assert_eq!(codes, ["image-pull"], "{verdict:#}");
 }
 
 #[tokio::test]
