@@ -6,6 +6,7 @@
 //! and no screen. A run about one application is that application's session and nothing else.
 
 mod board;
+mod names;
 mod routes;
 
 use std::{sync::Arc, time::Duration};
@@ -32,11 +33,12 @@ use crate::{
     summary::{Row, Summary, together},
 };
 
+use names::{described, names};
 use routes::Routes;
 
 /// The applications of a run.
 #[derive(Debug)]
-pub struct Apps {
+pub(crate) struct Apps {
     members: Vec<Member>,
     routes: Routes,
     heartbeat: Heartbeat,
@@ -75,7 +77,7 @@ const FIRST_LISTS: Duration = Duration::from_secs(3);
 
 /// The subject of argocd's exit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum About {
+pub(crate) enum About {
     /// The application that argocd names, with or without its namespace.
     App(String),
     /// Perhaps this application, unless it is done.
@@ -88,7 +90,7 @@ pub enum About {
 
 impl Apps {
     /// Begins a session for each configuration, of which there is at least one.
-    pub fn new(configs: Vec<Config>) -> Self {
+    pub(crate) fn new(configs: Vec<Config>) -> Self {
         let names = names(&configs);
         let members = configs.into_iter().zip(names).map(|(config, name)| Member {
             name,
@@ -109,12 +111,12 @@ impl Apps {
     }
 
     /// True if the run is about more than one application.
-    pub fn are_several(&self) -> bool {
+    pub(crate) fn are_several(&self) -> bool {
         self.members.len() > 1
     }
 
     /// Returns the configuration of the first application: but for the application, that of all.
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         self.members[0].session.config()
     }
 
@@ -124,8 +126,8 @@ impl Apps {
         member.map(|member| member.name.as_str())
     }
 
-    /// `application argocd/shop`, or `3 applications: argocd/shop, …`
-    pub fn described(&self) -> String {
+    /// Returns what the run is about: `application argocd/shop`.
+    pub(crate) fn described(&self) -> String {
         let apps: Vec<String> = self
             .members
             .iter()
@@ -135,7 +137,7 @@ impl Apps {
     }
 
     /// Returns the applications that argocd still has to wait for.
-    pub fn waiting(&self) -> Vec<AppRef> {
+    pub(crate) fn waiting(&self) -> Vec<AppRef> {
         let waiting = self.members.iter().filter(|member| !member.is_decided);
         waiting
             .flat_map(|member| member.session.awaited_apps())
@@ -143,7 +145,7 @@ impl Apps {
     }
 
     /// Takes the applications that are to be compared with git before argocd waits for them.
-    pub fn take_stale(&mut self) -> Vec<AppRef> {
+    pub(crate) fn take_stale(&mut self) -> Vec<AppRef> {
         let members = self.members.iter_mut();
         members
             .flat_map(|member| member.session.take_stale())
@@ -151,13 +153,13 @@ impl Apps {
     }
 
     /// True while argocd waits for applications that ours deploy.
-    pub fn wait_for_children(&self) -> bool {
+    pub(crate) fn wait_for_children(&self) -> bool {
         let mut members = self.members.iter();
         members.any(|member| member.session.waits_for_children())
     }
 
     /// True once it is decided how each application ends.
-    pub fn are_decided(&self) -> bool {
+    pub(crate) fn are_decided(&self) -> bool {
         self.members
             .iter()
             .all(|member| member.session.cause().is_some())
@@ -166,7 +168,7 @@ impl Apps {
     // Inputs
 
     /// Tells all applications that time has passed.
-    pub fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
         let mut effects = self.all(|| Input::Tick, now);
         let are_known = self.are_known();
         let is_due = |failed: &mut Failed| are_known || now >= failed.until;
@@ -181,7 +183,7 @@ impl Apps {
 
     /// Tells all applications of a signal. One that arrives while some of them still wait leaves
     /// the others alone: they have ended already.
-    pub fn signal(&mut self, signal: Signal, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn signal(&mut self, signal: Signal, now: Timestamp) -> Vec<Effect> {
         let is_second = self.are_decided();
         let mut effects = Vec::new();
         for app in 0..self.members.len() {
@@ -193,7 +195,7 @@ impl Apps {
     }
 
     /// Tells all applications of something that concerns each of them: the end of a stream.
-    pub fn all(&mut self, input: impl Fn() -> Input, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn all(&mut self, input: impl Fn() -> Input, now: Timestamp) -> Vec<Effect> {
         let mut effects = Vec::new();
         for app in 0..self.members.len() {
             effects.extend(self.handle(app, input(), now));
@@ -202,12 +204,12 @@ impl Apps {
     }
 
     /// Takes an event of the tracker of an application.
-    pub fn tracked(&mut self, app: usize, event: TrackEvent, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn tracked(&mut self, app: usize, event: TrackEvent, now: Timestamp) -> Vec<Effect> {
         self.handle(app, Input::Track(event), now)
     }
 
     /// Takes an item of the event stream.
-    pub fn event(&mut self, item: EventItem, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn event(&mut self, item: EventItem, now: Timestamp) -> Vec<Effect> {
         let app = match &item {
             EventItem::Event(event) => {
                 let own = self.routes.app_of(&event.object.uid);
@@ -216,11 +218,13 @@ impl Apps {
             EventItem::Notice(notice) => return self.notice(notice, now),
             _ => None,
         };
+        // An event of an object that nobody claims is shown with the first application rather than
+        // not at all.
         self.handle(app.unwrap_or_default(), Input::Event(item), now)
     }
 
     /// Takes a notice of a stream. One about nothing in particular concerns them all.
-    pub fn notice(&mut self, notice: &Notice, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn notice(&mut self, notice: &Notice, now: Timestamp) -> Vec<Effect> {
         if !self.are_several() {
             return self.handle(0, Input::Notice(notice.clone()), now);
         }
@@ -236,7 +240,12 @@ impl Apps {
 
     /// Remembers the lines of a container as evidence. Returns the application's name, if there
     /// are several.
-    pub fn lines(&mut self, uid: &Arc<str>, container: &Arc<str>, batch: &Batch) -> Option<&str> {
+    pub(crate) fn lines(
+        &mut self,
+        uid: &Arc<str>,
+        container: &Arc<str>,
+        batch: &Batch,
+    ) -> Option<&str> {
         let app = self.routes.app_of(uid).unwrap_or_default();
         self.members
             .get_mut(app)?
@@ -246,13 +255,13 @@ impl Apps {
     }
 
     /// Returns the name of a pod's application, if there are several.
-    pub fn name_for(&self, uid: &str) -> Option<&str> {
+    pub(crate) fn name_for(&self, uid: &str) -> Option<&str> {
         self.name(self.routes.app_of(uid).unwrap_or_default())
     }
 
     /// Takes a row of argocd's table. It names no application: those whose manifests hold the
     /// resource are told.
-    pub fn report(&mut self, report: &Report, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn report(&mut self, report: &Report, now: Timestamp) -> Vec<Effect> {
         let are_several = self.are_several();
         let mut effects = Vec::new();
         for app in 0..self.members.len() {
@@ -264,7 +273,7 @@ impl Apps {
     }
 
     /// Takes the answer to a read of a live object.
-    pub fn answer(&mut self, answer: &Answer, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn answer(&mut self, answer: &Answer, now: Timestamp) -> Vec<Effect> {
         if !self.are_several() {
             return self.handle(0, Input::Resource(answer.clone()), now);
         }
@@ -277,10 +286,11 @@ impl Apps {
 
     /// Takes the exit of argocd. After a failure, only what it is about has failed: argocd waits
     /// for one application after the other and gives up on the first.
-    pub fn argocd(&mut self, exited: Exited, about: &About, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn argocd(&mut self, exited: Exited, about: &About, now: Timestamp) -> Vec<Effect> {
         if !self.are_several() {
             return self.handle(0, Input::Argocd(exited), now);
         }
+        // We have ended it ourselves: its exit says nothing of any application.
         if std::mem::take(&mut self.is_rerun) && !self.are_decided() {
             return vec![Effect::RestartArgocd];
         }
@@ -310,6 +320,7 @@ impl Apps {
         for app in blamed {
             effects.extend(self.handle(app, Input::Argocd(exited), now));
         }
+        // Only the application that is Degraded may wait for its recovery.
         self.held = Some(Exited {
             degraded: false,
             ..exited
@@ -377,7 +388,7 @@ impl Apps {
     }
 
     /// Tells an application something, and merges what it wants done with what the others want.
-    pub fn handle(&mut self, app: usize, input: Input, now: Timestamp) -> Vec<Effect> {
+    pub(crate) fn handle(&mut self, app: usize, input: Input, now: Timestamp) -> Vec<Effect> {
         let are_several = self.are_several();
         let is_signal = matches!(input, Input::Signal(_));
         let Some(member) = self.members.get_mut(app) else {
@@ -432,6 +443,7 @@ impl Apps {
                         effects.push(Effect::Read(requests));
                     }
                 }
+                // argocd still waits for the others.
                 Effect::Kill if !self.are_decided() => {}
                 Effect::Drain => {
                     self.members[app].is_decided = true;
@@ -473,7 +485,7 @@ impl Apps {
 
     /// Returns the rows of the live table: the workloads, or the applications if there are
     /// several.
-    pub fn rows(&self, now: Timestamp) -> Vec<Row> {
+    pub(crate) fn rows(&self, now: Timestamp) -> Vec<Row> {
         if !self.are_several() {
             return self.members[0].session.rows(now);
         }
@@ -493,7 +505,7 @@ impl Apps {
     }
 
     /// Returns the findings of the live table.
-    pub fn findings(&self) -> Vec<Finding> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
         match &self.members[..] {
             [one] => one.session.findings(),
             _ => Vec::new(),
@@ -501,7 +513,7 @@ impl Apps {
     }
 
     /// Returns the title of the live table.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         match &self.members[..] {
             [one] => one.session.config().app.name.clone(),
             all => counted(all.len(), "application"),
@@ -509,13 +521,13 @@ impl Apps {
     }
 
     /// Returns the health of the application as Argo CD sees it, if there is only one.
-    pub fn health(&self) -> Option<String> {
+    pub(crate) fn health(&self) -> Option<String> {
         let one = self.members.first().filter(|_| !self.are_several())?;
         one.session.application()?.status.health.status.clone()
     }
 
     /// Returns the rows of all workloads as a fact for the recording.
-    pub fn table(&self, now: Timestamp) -> Fact {
+    pub(crate) fn table(&self, now: Timestamp) -> Fact {
         let rows = self.members.iter();
         Fact::Rows {
             rows: rows.flat_map(|member| member.session.rows(now)).collect(),
@@ -523,7 +535,7 @@ impl Apps {
     }
 
     /// Returns the status of everything, because somebody asks for it.
-    pub fn status_now(&self, now: Timestamp) -> Record {
+    pub(crate) fn status_now(&self, now: Timestamp) -> Record {
         if !self.are_several() {
             return self.members[0].session.status_now(now);
         }
@@ -542,7 +554,7 @@ impl Apps {
     }
 
     /// Collects the facts for the verdict. `argocd` is the meaning of argocd's exit.
-    pub fn summary(&self, argocd: Option<&ArgocdOutcome>, now: Timestamp) -> Summary {
+    pub(crate) fn summary(&self, argocd: Option<&ArgocdOutcome>, now: Timestamp) -> Summary {
         if !self.are_several() {
             return self.members[0].session.summary(argocd, now);
         }
@@ -555,43 +567,6 @@ impl Apps {
         };
         together(self.members.iter().map(summary).collect(), self.argocd)
     }
-}
-
-/// The most applications that a line names.
-const NAMED: usize = 5;
-
-fn described(apps: &[String]) -> String {
-    match apps {
-        [one] => format!("application {one}"),
-        all => {
-            let shown = all
-                .iter()
-                .take(NAMED)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", ");
-            let more = match all.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!("{}: {shown}{more}", counted(all.len(), "application"))
-        }
-    }
-}
-
-/// Returns the names by which the applications are told apart: with their namespace where two
-/// have the same name.
-fn names(configs: &[Config]) -> Vec<String> {
-    let name = |config: &Config| {
-        let app = &config.app;
-        let same = configs.iter().filter(|other| other.app.name == app.name);
-        if same.count() > 1 {
-            app.to_string()
-        } else {
-            app.name.clone()
-        }
-    };
-    configs.iter().map(name).collect()
 }
 
 /// Merges what several applications want at the same moment: argocd is signalled, killed and run

@@ -53,7 +53,7 @@ pub(super) fn row(
     }
 }
 
-/// `47 of 50 applications are complete; `
+/// `47 of 50 applications are complete`
 pub(super) fn count(rows: &[Row]) -> String {
     let done = rows.iter().filter(|row| row.complete).count();
     let are = if done == 1 { "is" } else { "are" };

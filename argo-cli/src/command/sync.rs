@@ -1,6 +1,12 @@
 //! `sync` and `follow`: streams, argocd and the session, put together.
 
-use std::{ffi::OsString, io::IsTerminal, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal},
+    ops::ControlFlow,
+    sync::Arc,
+    time::Duration,
+};
 
 use argo_core::AppRef;
 use argo_workloads::expectation::Expectation;
@@ -9,7 +15,7 @@ use jiff::Timestamp;
 use super::env;
 use crate::{
     apps::Apps,
-    argocd::{Argocd, ArgocdCommand, ArgocdConfig, Wait, rows::Rows, time_limit},
+    argocd::{ArgocdCommand, ArgocdConfig, Wait, time_limit},
     args::{FollowArgs, OnDegraded, SyncArgs},
     error::Failure,
     exit,
@@ -17,7 +23,7 @@ use crate::{
     output::{Output, OutputBuffer, SpoolLimits},
     recording::{Header, Recorder},
     render::Renderer,
-    run::{Before, Run},
+    run::{Before, Commands, Outlet, Run},
     screen::{Card, LogBudget, Screen},
     select::select,
     session::{self, ArgocdRun},
@@ -25,7 +31,7 @@ use crate::{
     signals::Signals,
     terminal::{Display, Requests},
     view::View,
-    way::{self, AppStreams, Joining, Sources, Ways},
+    way::{Joining, Sources, Ways, join_once},
 };
 
 /// Runs `sync`, which ends when argocd does.
@@ -85,6 +91,24 @@ impl Waits {
         }
         before
     }
+
+    fn start(self, apps: &[AppRef]) -> Result<Commands, Failure> {
+        let before = self.before(apps);
+        Commands::start(self.config, before, apps)
+    }
+
+    /// Returns the part of argocd's command line that a session has to know.
+    fn of_session(&self, apps: usize, children: bool) -> ArgocdRun {
+        let extra = &self.config.extra;
+        ArgocdRun {
+            wait: Wait::of(extra),
+            // argocd waits for one application after the other, for each as long as its limit says.
+            timeout: time_limit(extra)
+                .map(|seconds| Duration::from_secs(seconds.saturating_mul(apps as u64))),
+            on_degraded: self.on_degraded,
+            children,
+        }
+    }
 }
 
 async fn start(
@@ -93,8 +117,7 @@ async fn start(
     settings: Settings,
 ) -> Result<i32, Failure> {
     let started = Timestamp::now();
-    let mut signals = Signals::catch()
-        .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
+    let mut signals = Signals::catch().map_err(no_signals)?;
     let mut screen = screen(&args, settings, started);
     let has_table = screen.view() == View::Terminal;
     let mut files = Files::prepare(&args.files, &mut screen)?;
@@ -102,99 +125,107 @@ async fn start(
     let ways = Ways::find(&args.target, &env, extra.unwrap_or_default())?;
     args.log_store.prepare(&env)?;
     if args.target.is_selecting() {
-        args.target.apps = tokio::select! {
-            apps = select(&args.target, &ways, &env) => apps?,
-            signal = signals.next() => return Ok(exit::SIGNAL + signal as i32),
-        };
+        match unless_signalled(&mut signals, select(&args.target, &ways, &env)).await? {
+            ControlFlow::Continue(apps) => args.target.apps = apps,
+            ControlFlow::Break(exit) => return Ok(exit),
+        }
     }
-    let apps = args.target.apps.clone();
     let args = Arc::new(args);
     // Without argocd there is nothing to wait for until there is a way.
-    let joined = if argocd.is_none() {
-        let joined = tokio::select! {
-            joined = way::join_once(&ways, &args, started) => joined?,
-            signal = signals.next() => return Ok(exit::SIGNAL + signal as i32),
-        };
-        Some(joined)
-    } else {
-        None
+    let joined = match &argocd {
+        Some(_) => None,
+        None => match unless_signalled(&mut signals, join_once(&ways, &args, started)).await? {
+            ControlFlow::Continue(joined) => Some(joined),
+            ControlFlow::Break(exit) => return Ok(exit),
+        },
     };
-    let run = argocd.as_ref().map(|waits| ArgocdRun {
-        wait: Wait::of(&waits.config.extra),
-        // argocd waits for one application after the other, for each as long as its limit says.
-        timeout: time_limit(&waits.config.extra)
-            .map(|seconds| Duration::from_secs(seconds.saturating_mul(apps.len() as u64))),
-        on_degraded: waits.on_degraded,
-        children: !args.target.no_children,
-    });
-    let mut before = Vec::new();
-    let argocd = argocd.map(|waits| {
-        before = waits.before(&apps);
-        let first = before.pop().unwrap_or_else(|| Before {
-            command: ArgocdCommand::Wait,
-            apps: apps.clone(),
-        });
-        ArgocdConfig {
-            command: first.command,
-            apps: first.apps,
-            ..waits.config
-        }
-    });
-    let child = argocd
+    let apps = &args.target.apps;
+    let children = !args.target.no_children;
+    let of_session = argocd
         .as_ref()
-        .map(|config| Argocd::spawn(config, std::env::vars_os()));
-    let child = child.transpose()?;
+        .map(|waits| waits.of_session(apps.len(), children));
+    let argocd = argocd.map(|waits| waits.start(apps)).transpose()?;
     let configs = apps
         .iter()
-        .map(|app| session_config(app, &args, run.clone(), started));
+        .map(|app| session_config(app, &args, of_session.clone(), started));
     let apps = Apps::new(configs.collect());
-    let header = Header::new(&args.target.app(), started).of(apps.title());
-    let recording = files.recording.take();
-    let recorder = recording.map(|file| Recorder::begin(file, &header));
-    let requests = Requests::listen(has_table)
-        .map_err(|error| Failure::usage(format!("cannot catch signals: {error}")))?;
-    let mut joined = joined;
-    let sources = match &mut joined {
-        Some(joined) => Sources::open(std::mem::replace(
-            &mut joined.streams,
-            AppStreams::pending(),
-        )),
-        None => Sources::search(Joining::start(ways, Arc::clone(&args), started)),
+    let recorder = recorder(&mut files, &args, &apps);
+    let requests = Requests::listen(has_table).map_err(no_signals)?;
+    let (sources, first_lines) = match joined {
+        Some(joined) => (
+            Sources::open(joined.streams),
+            Some((joined.described, joined.notes)),
+        ),
+        None => (
+            Sources::search(Joining::start(ways, Arc::clone(&args), started)),
+            None,
+        ),
     };
-    let output = Output::stdout(SpoolLimits {
-        total: args.logs.spool_limit,
-        ..SpoolLimits::default()
-    });
     let mut run = Run {
         apps,
-        argocd_config: argocd,
-        before,
-        argocd: child,
+        argocd: argocd.unwrap_or_default(),
         signals,
-        screen,
-        recorder,
-        files,
-        output,
-        detect_level: args.logs.detect_level,
-        sources,
-        outcome: None,
-        out: OutputBuffer::default(),
         requests,
-        display: has_table.then(|| Display::new(&env)),
-        rows: Rows::default(),
+        sources,
+        outlet: outlet(&args, screen, recorder, started),
+        files,
         card: Card::default(),
         log_store: args.log_store.client().cloned(),
     };
-    if let Some(joined) = joined {
-        run.announce(&joined.described, &joined.notes);
+    if let Some((described, notes)) = first_lines {
+        run.announce(&described, &notes);
     }
     Ok(run.run().await)
+}
+
+/// Waits for a step before the run; a signal ends the program at once, with this exit code,
+/// since there is nothing yet that a verdict could tell.
+async fn unless_signalled<T>(
+    signals: &mut Signals,
+    step: impl Future<Output = Result<T, Failure>>,
+) -> Result<ControlFlow<i32, T>, Failure> {
+    tokio::select! {
+        result = step => result.map(ControlFlow::Continue),
+        signal = signals.next() => Ok(ControlFlow::Break(exit::SIGNAL + signal as i32)),
+    }
+}
+
+fn no_signals(error: io::Error) -> Failure {
+    Failure::usage(format!("cannot catch signals: {error}"))
+}
+
+fn recorder(files: &mut Files, args: &FollowArgs, apps: &Apps) -> Option<Recorder> {
+    let started = apps.config().started;
+    let header = Header::new(&args.target.app(), started).of(apps.title());
+    let file = files.recording.take()?;
+    Some(Recorder::begin(file, &header))
+}
+
+fn outlet(
+    args: &FollowArgs,
+    screen: Screen,
+    recorder: Option<Recorder>,
+    started: Timestamp,
+) -> Outlet {
+    let has_table = screen.view() == View::Terminal;
+    Outlet {
+        started,
+        screen,
+        recorder,
+        display: has_table.then(|| Display::new(&env)),
+        detect_level: args.logs.detect_level,
+        buffer: OutputBuffer::default(),
+        output: Output::stdout(SpoolLimits {
+            total: args.logs.spool_limit,
+            ..SpoolLimits::default()
+        }),
+    }
 }
 
 fn screen(args: &FollowArgs, settings: Settings, started: Timestamp) -> Screen {
     let terminal = settings
         .view
-        .is_read_on_terminal(std::io::stdout().is_terminal(), &env);
+        .is_read_on_terminal(io::stdout().is_terminal(), &env);
     let budget = LogBudget::new(args.files.log_budget, settings.view);
     let renderer =
         Renderer::new(settings, args.logs.raw, started, args.target.app().name).terminal(terminal);
