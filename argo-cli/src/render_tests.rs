@@ -4,7 +4,7 @@ use argo_core::{
     GroupKind, NoticeCode, ObjectRef,
     record::{self, Finding, LastLine, Log, Status, Verdict},
 };
-use jiff::tz::{self, TimeZone};
+use jiff::tz;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -14,16 +14,10 @@ use super::*;
 mod any_line;
 #[path = "render_tests/argocd.rs"]
 mod argocd;
+#[path = "render_tests/records.rs"]
+mod records;
 
-fn settings(pairs: &[(&str, &str)]) -> Settings {
-    let lookup = |name: &str| {
-        let found = pairs.iter().find(|(n, _)| *n == name);
-        found.map(|(_, value)| (*value).to_owned())
-    };
-    let mut settings = Settings::of_pipe(&lookup).0;
-    settings.zone = TimeZone::UTC;
-    settings
-}
+pub(super) use self::records::records;
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -34,7 +28,7 @@ fn start() -> Timestamp {
 }
 
 fn renderer(pairs: &[(&str, &str)]) -> Renderer {
-    Renderer::new(settings(pairs), false, start(), "shop".to_owned())
+    Renderer::new(Settings::of_pairs(pairs), false, start(), "shop".to_owned())
 }
 
 const ORIGIN: Origin<'static> = Origin {
@@ -69,206 +63,6 @@ fn lines(renderer: &mut Renderer, origin: &Origin<'_>, lines: &[Line<'_>]) -> St
     let mut out = Vec::new();
     renderer.lines(origin, |_| Level::Info, &batch(lines), &mut out);
     String::from_utf8(out).unwrap()
-}
-
-/// A record of each kind, with and without what may be missing.
-pub(super) fn records() -> Vec<Record> {
-    let at =
-        |level, msg: &str, body| Record::at(time("2026-11-23T10:00:08.113Z"), level, msg, body);
-    let finding = Finding {
-        app: None,
-        code: "crash-loop".into(),
-        namespace: "shop-prod".into(),
-        workload: "StatefulSet/db".into(),
-        pods: vec!["db-1".into()],
-        doomed: true,
-        resolved: false,
-        evidence: vec!["exit code 1".into()],
-        lines: vec![LastLine {
-            time: time("2026-11-23T10:00:07Z"),
-            text: "FATAL: wrong ownership".into(),
-        }],
-        next: Some("kubectl logs db-1 --previous".into()),
-        log_query: None,
-    };
-    let row = record::WorkloadSummary {
-        namespace: "shop-prod".into(),
-        workload: "StatefulSet/db".into(),
-        ready: Some(1),
-        desired: Some(2),
-        complete: false,
-        restarts: 6,
-        seconds: Some(3),
-        waiting_for: Some("1 of 2 ready".into()),
-    };
-    vec![
-        at(
-            Level::Info,
-            "listening on :8080",
-            Body::Log(Log {
-                app: "shop".into(),
-                namespace: "shop-prod".into(),
-                workload: Some("Deployment/web".into()),
-                pod: "web-6d4cf56db-x2x7p".into(),
-                uid: None,
-                container: "app".into(),
-                restart: 0,
-                partial: false,
-                store: None,
-            }),
-        ),
-        at(
-            Level::Info,
-            "x",
-            Body::Log(Log {
-                partial: true,
-                store: Some("loki".into()),
-                ..Log::default()
-            }),
-        ),
-        at(
-            Level::Warning,
-            "Unhealthy: readiness probe failed: HTTP 503",
-            Body::Event(record::Event {
-                app: None,
-                namespace: "shop-prod".into(),
-                object: "Pod/web-6d4cf56db-x2x7p".into(),
-                container: Some("app".into()),
-                reason: "Unhealthy".into(),
-                count: 1,
-            }),
-        ),
-        at(
-            Level::Info,
-            "Created pod: a",
-            Body::Event(record::Event {
-                object: "Job/migrate".into(),
-                ..record::Event::default()
-            }),
-        ),
-        at(
-            Level::Info,
-            "Health Status: Healthy",
-            Body::Argo(record::Argo {
-                stream: "stdout".into(),
-                partial: true,
-            }),
-        ),
-        at(
-            Level::Info,
-            "2/3 ready",
-            Body::Status(Status {
-                app: None,
-                namespace: "shop-prod".into(),
-                workload: "Deployment/web".into(),
-                ready: Some(2),
-                desired: Some(3),
-                complete: false,
-            }),
-        ),
-        at(
-            Level::Info,
-            "still waiting after 50 s",
-            Body::Status(Status::default()),
-        ),
-        at(
-            Level::Error,
-            "db-1: container postgres crashes on start",
-            Body::Finding(finding.clone()),
-        ),
-        at(
-            Level::Info,
-            "StatefulSet/db: resolved after 2 m 10 s: db-1: container postgres crashes on start",
-            Body::Finding(Finding {
-                doomed: false,
-                resolved: true,
-                evidence: Vec::new(),
-                lines: Vec::new(),
-                ..finding.clone()
-            }),
-        ),
-        at(
-            Level::Error,
-            "no cause",
-            Body::Finding(Finding {
-                next: None,
-                ..Finding::default()
-            }),
-        ),
-        at(
-            Level::Warning,
-            "lines may be missing",
-            Body::Notice(NoticeBody {
-                app: None,
-                code: NoticeCode::LinesMissing,
-                object: Some("web-1/app".into()),
-                hint: None,
-            }),
-        ),
-        at(
-            Level::Warning,
-            "nothing of application shop found\nin shop-prod",
-            Body::Notice(NoticeBody {
-                app: None,
-                code: NoticeCode::NothingFound,
-                object: None,
-                hint: Some("try -n shop-live".into()),
-            }),
-        ),
-        at(
-            Level::Error,
-            "StatefulSet/db: db-1 crashes",
-            Body::Verdict(Verdict {
-                app: "shop".into(),
-                outcome: "failed".into(),
-                reason: "timeout".into(),
-                argocd_exit: Some(20),
-                exit: 20,
-                seconds: 300,
-                next: Some("set ARGOCD_AUTH_TOKEN".into()),
-                findings: vec![Finding {
-                    log_query: Some(r#"{namespace="shop-prod", pod="db-1"}"#.into()),
-                    ..finding
-                }],
-                workloads: vec![row, record::WorkloadSummary::default()],
-                apps: vec![record::AppVerdict {
-                    app: "shop".into(),
-                    outcome: "failed".into(),
-                    exit: 20,
-                }],
-            }),
-        ),
-        at(
-            Level::Info,
-            "Rolled out",
-            Body::Verdict(Verdict {
-                outcome: "succeeded".into(),
-                ..Verdict::default()
-            }),
-        ),
-        at(
-            Level::Info,
-            "Created pod: b",
-            Body::Event(record::Event {
-                object: "Job/migrate".into(),
-                ..record::Event::default()
-            }),
-        )
-        .of_app("pay"),
-        at(Level::Info, "waits", Body::Status(Status::default())).of_app("pay"),
-        at(Level::Error, "found", Body::Finding(Finding::default())).of_app("pay"),
-        at(
-            Level::Info,
-            "complete",
-            Body::Notice(NoticeBody {
-                app: None,
-                code: NoticeCode::Other,
-                object: None,
-                hint: None,
-            }),
-        )
-        .of_app("pay"),
-    ]
 }
 
 #[test]
@@ -408,7 +202,7 @@ fn settings_are_those_of_logrus() {
 
 #[test]
 fn times_are_written_in_the_zone_and_each_anew() {
-    let mut settings = settings(&[("LOG_TIMESTAMP_FORMAT", "15:04:05.000")]);
+    let mut settings = Settings::of_pairs(&[("LOG_TIMESTAMP_FORMAT", "15:04:05.000")]);
     settings.zone = tz::offset(2).to_time_zone();
     let mut renderer = Renderer::new(settings, false, start(), "shop".to_owned());
     let text = lines(
@@ -532,7 +326,7 @@ fn hostile_tags_and_messages_are_one_line_each() {
 #[test]
 fn raw_bytes_stay_in_text_and_json_stays_json() {
     let bytes = b"\x1b[2J\xff##[group]";
-    let raw = |pairs| Renderer::new(settings(pairs), true, start(), "shop".to_owned());
+    let raw = |pairs| Renderer::new(Settings::of_pairs(pairs), true, start(), "shop".to_owned());
     let mut out = Vec::new();
     let one = batch(&[line_at("2026-11-23T10:00:00Z", bytes)]);
     raw(&[]).lines(&ORIGIN, |_| Level::Info, &one, &mut out);

@@ -8,26 +8,25 @@
 
 mod cause;
 mod failure;
+mod header;
+mod last_line;
 mod log_query;
 mod paragraph;
 pub(crate) mod prose;
 mod several;
+mod success;
 mod table;
 
-use std::time::Duration;
-
-use anstyle::{AnsiColor, Style};
-use argo_core::text::duration::{in_words, seconds_in_words};
-use argo_core::text::{cap, counted};
+use anstyle::Style;
 use argo_core::{
     Level, ObjectRef, Record,
     record::{self, Body, WorkloadSummary},
+    text::{cap, counted},
 };
 use argo_workloads::diagnosis::Finding;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    argocd::Wait,
     sanitize,
     settings::Settings,
     summary::{Outcome, Row, Summary},
@@ -37,15 +36,16 @@ pub use self::failure::{Failure, failures, finished};
 
 use self::{
     cause::Cause,
+    header::header,
+    last_line::{last_line, own_reason},
     prose::{WIDTH, printable, wrap},
+    success::{rolled_out, success},
 };
 
 /// The most causes that get a paragraph. Further ones get a line each, and the rest is
 /// counted.
 const PARAGRAPHS: usize = 8;
 const LINES: usize = 12;
-/// Further causes and workloads that the last line names.
-const NAMED: usize = 3;
 /// The most sentences about the operation.
 const NOTES: usize = 6;
 
@@ -199,184 +199,6 @@ fn has_several_namespaces(summary: &Summary) -> bool {
     namespaces.len() > 1
 }
 
-fn success(summary: &Summary, look: &Look<'_>) -> Vec<String> {
-    let mut lines = vec![rolled_out(summary)];
-    if incomplete_rows(summary).is_empty() {
-        lines[0] = look.paint(&lines[0], AnsiColor::Green.on_default());
-    }
-    let causes = cause::causes(summary);
-    // The first line has told of a pause.
-    let told = |cause: &&Cause<'_>| cause.code() == "rollout-paused";
-    if let Some(cause) = causes.first().filter(|cause| !told(cause)) {
-        let text = format!(
-            "Worth a look: {}{}",
-            cause.sentence(),
-            and_more(&causes[1..])
-        );
-        lines.push(cap(&text, 3 * WIDTH));
-    }
-    if let Some(note) = summary.operation.first() {
-        lines.push(cap(&printable(note), 3 * WIDTH));
-    }
-    lines
-}
-
-/// `Rolled out shop in 1 m 06 s: 3 workloads, 5 pods, 0 restarts. Slowest: …`
-fn rolled_out(summary: &Summary) -> String {
-    if let Some(wait) = other_wait(summary) {
-        return waited(summary, wait);
-    }
-    if summary.workloads.is_empty() {
-        let who = if summary.argocd_exit.is_some() {
-            "argocd"
-        } else {
-            "Argo CD"
-        };
-        return format!(
-            "{}: {who} reports success; no workload was found.",
-            printable(&summary.app)
-        );
-    }
-    let paused = not_complete(summary).filter(|state| state.contains(" is paused"));
-    if let Some(state) = paused {
-        let (app, took) = (printable(&summary.app), in_words(summary.elapsed));
-        let who = if summary.argocd_exit.is_some() {
-            "argocd"
-        } else {
-            "Argo CD"
-        };
-        return format!("{app}: {who} reports success after {took}, but {state}.");
-    }
-    if let Some(text) = incomplete(summary) {
-        return text;
-    }
-    if summary.pods == 0 && summary.workloads.iter().all(|row| row.seconds.is_none()) {
-        let (app, workloads) = (
-            printable(&summary.app),
-            counted(summary.workloads.len(), "workload"),
-        );
-        return format!("{app} is rolled out: {workloads}, nothing had to change.");
-    }
-    let restarts: u32 = summary.workloads.iter().map(|row| row.restarts).sum();
-    let mut text = format!(
-        "Rolled out {} in {}: {}, {}, {}.",
-        printable(&summary.app),
-        in_words(summary.elapsed),
-        counted(summary.workloads.len(), "workload"),
-        counted(summary.pods, "pod"),
-        counted(restarts as usize, "restart"),
-    );
-    if let Some(wait) = summary
-        .wait
-        .as_ref()
-        .filter(|wait| !wait.selection.is_everything())
-    {
-        let selection = cap(&printable(&wait.selection.to_string()), WIDTH);
-        text.push_str(&format!(" argocd waited for {selection} only."));
-    }
-    if let Some(row) = slowest(&summary.workloads) {
-        let name = printable(&row.object.to_string());
-        let took = seconds_in_words(row.seconds.unwrap_or_default());
-        text.push_str(&format!(" Slowest: {name}, {took}"));
-        if let Some(why) = &row.held_up_by {
-            text.push_str(&format!(" ({})", printable(why)));
-        }
-        text.push('.');
-    }
-    text
-}
-
-/// `shop: argocd reports success after 6 s; not complete: StatefulSet/db (waits for …)`.
-/// Argo CD calls a workload healthy that keeps old pods on purpose.
-fn incomplete(summary: &Summary) -> Option<String> {
-    let rows = summary.workloads.iter();
-    let rows = rows.filter(|row| !row.complete && row.holds_up);
-    let rows: Vec<String> = rows
-        .map(|row| {
-            let name = printable(&row.object.to_string());
-            let missing = printable(row.waiting_for.as_deref().unwrap_or(&row.state));
-            format!("{name} ({})", cap(&missing, WIDTH))
-        })
-        .collect();
-    let (first, rest) = rows.split_first()?;
-    let more = match rest.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let who = match summary.argocd_exit {
-        Some(_) => "argocd",
-        None => "Argo CD",
-    };
-    Some(format!(
-        "{}: {who} reports success after {}; not complete: {first}{more}.",
-        printable(&summary.app),
-        in_words(summary.elapsed),
-    ))
-}
-
-/// Returns the wait if it is not for a rollout: for other conditions than health, or for
-/// resources that are not workloads.
-fn other_wait(summary: &Summary) -> Option<&Wait> {
-    let wait = summary.wait.as_ref()?;
-    let selects_no_workload = !wait.selection.is_everything() && summary.workloads.is_empty();
-    (!wait.is_for_health() || selects_no_workload).then_some(wait)
-}
-
-/// `shop: argocd waited for Deployment/web to be degraded, which took 4 s; 0 of 1 workloads
-/// are complete.`
-fn waited(summary: &Summary, wait: &Wait) -> String {
-    let app = printable(&summary.app);
-    let target = printable(&wait.sentence("it"));
-    let took = in_words(summary.elapsed);
-    let all = summary.workloads.len();
-    let state = match (all, not_complete(summary)) {
-        (0, _) => String::new(),
-        (1, Some(state)) => format!("; {state}"),
-        (_, Some(state)) if state.contains(" is paused") => format!("; {state}"),
-        (_, Some(_)) => {
-            let complete = all - incomplete_rows(summary).len();
-            format!("; {complete} of {all} workloads are complete")
-        }
-        (1, None) => "; the workload is complete".to_owned(),
-        (_, None) => format!("; {all} of {all} workloads are complete"),
-    };
-    format!("{app}: argocd waited for {target}, which took {took}{state}.")
-}
-
-fn incomplete_rows(summary: &Summary) -> Vec<&Row> {
-    let rows = summary.workloads.iter();
-    rows.filter(|row| !row.complete).collect()
-}
-
-/// `Rollout/web is paused at step 2/4 (weight 25) for 8 s, 1 of 4 pods new`
-fn not_complete(summary: &Summary) -> Option<String> {
-    let rows = incomplete_rows(summary);
-    let first = rows.first()?;
-    let name = printable(&first.object.to_string());
-    let missing = first.failed.as_ref().or(first.waiting_for.as_ref());
-    let missing = missing.map(|text| cap(&printable(text), 2 * WIDTH));
-    let state = match missing {
-        Some(missing) if missing.starts_with("paused") => format!("{name} is {missing}"),
-        Some(missing) => format!("{name} is not complete: {missing}"),
-        None => format!("{name} is not complete"),
-    };
-    let more = named(
-        &rows
-            .iter()
-            .skip(1)
-            .map(|row| printable(&row.object.to_string()))
-            .collect::<Vec<_>>(),
-    );
-    Some(format!("{state}{more}"))
-}
-
-/// Returns the slowest workload, if there is something to compare.
-fn slowest(rows: &[Row]) -> Option<&Row> {
-    let timed = rows.iter().filter(|row| row.seconds.is_some_and(|s| s > 0));
-    let slowest = timed.max_by_key(|row| row.seconds)?;
-    (rows.len() > 1 || slowest.held_up_by.is_some()).then_some(slowest)
-}
-
 fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = cause::causes(summary);
     let mut lines = vec!["─".repeat(78), header(summary, &causes, look)];
@@ -423,54 +245,6 @@ fn argocd_next<'a>(summary: &'a Summary, causes: &[Cause<'_>]) -> Option<&'a str
         .filter(|_| summary.outcome != Outcome::Succeeded && (!only_time || causes.is_empty()))
 }
 
-/// `FAILED  shop  after 5 m: StatefulSet/db crash-loop  (timeout; argocd exit 20)`
-fn header(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> String {
-    let (word, color) = word(summary.outcome);
-    let mut facts = Vec::new();
-    if !summary.reason.is_empty() && summary.outcome != Outcome::Paused {
-        facts.push(end(summary));
-    }
-    if let Some(exit) = summary.argocd_exit {
-        facts.push(format!("argocd exit {exit}"));
-    }
-    let mut text = look.paint(word, color.on_default().bold());
-    text.push_str(&format!("  {}", printable(&summary.app)));
-    if !summary.elapsed.is_zero() {
-        text.push_str(&format!("  after {}", in_words(summary.elapsed)));
-    }
-    if let Some(cause) = causes.first() {
-        let names = cause.names(|object| look.name(object));
-        let what = format!(": {names} {}", cause.code());
-        text.push_str(what.trim_end());
-    }
-    if !facts.is_empty() {
-        text.push_str(&format!("  ({})", facts.join("; ")));
-    }
-    text
-}
-
-fn word(outcome: Outcome) -> (&'static str, AnsiColor) {
-    match outcome {
-        Outcome::Succeeded => ("ROLLED OUT", AnsiColor::Green),
-        Outcome::Failed => ("FAILED", AnsiColor::Red),
-        Outcome::TimedOut => ("TIMED OUT", AnsiColor::Red),
-        Outcome::Interrupted => ("INTERRUPTED", AnsiColor::Yellow),
-        Outcome::Waiting => ("NOT READY", AnsiColor::Yellow),
-        Outcome::Paused => ("PAUSED", AnsiColor::Yellow),
-    }
-}
-
-/// Returns the cause of the end in a few words.
-fn end(summary: &Summary) -> String {
-    match (summary.reason.as_str(), summary.doomed_for) {
-        ("fail-fast", Some(time)) if time >= Duration::from_secs(1) => {
-            format!("doomed for {}", in_words(time))
-        }
-        ("fail-fast", _) => "cannot succeed".to_owned(),
-        (reason, _) => printable(reason),
-    }
-}
-
 fn paragraphs(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut budget = paragraph::Budget::default();
@@ -512,142 +286,6 @@ fn others(causes: &[&Cause<'_>]) -> Vec<String> {
         ));
     }
     lines
-}
-
-/// Returns the cause in one sentence: the worst finding, or else the workloads that are not
-/// ready.
-fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
-    if let Some(reason) = own_reason(summary) {
-        return format!(
-            "{}: {}",
-            printable(&summary.app),
-            cap(&printable(reason), 4 * WIDTH)
-        );
-    }
-    // An argocd that could not even ask ended the run, whatever else may still become well.
-    let could_not_ask = summary.reason == "argocd" && summary.argocd_next.is_some();
-    if could_not_ask && !causes.is_empty() && !causes.iter().any(Cause::is_doomed) {
-        return format!("{}{}", without_workloads(summary), and_more(causes));
-    }
-    if let Some(cause) = causes.first() {
-        let more = and_more(&causes[1..]);
-        return format!("{}{more}", cap(&cause.sentence(), 4 * WIDTH));
-    }
-    let waiting: Vec<&Row> = summary
-        .workloads
-        .iter()
-        .filter(|row| !row.complete)
-        .collect();
-    // An argocd that could not even ask is the cause, whatever the workloads still wait for.
-    let argocd_failed = summary.reason == "argocd" && summary.argocd.is_some();
-    let Some(row) = waiting.first().filter(|_| !argocd_failed) else {
-        return without_workloads(summary);
-    };
-    let what = row.waiting_for.as_deref().unwrap_or(&row.state);
-    let others = waiting.iter().skip(1);
-    let more = named(
-        &others
-            .map(|row| printable(&row.object.to_string()))
-            .collect::<Vec<_>>(),
-    );
-    if row.state == "paused" {
-        let (name, what) = (printable(&row.object.to_string()), printable(what));
-        return format!("{name}: {}{more}", cap(&what, 2 * WIDTH));
-    }
-    let counts = row
-        .counts()
-        .filter(|_| row.pods.is_some_and(|pods| pods.old > 0));
-    let what = match counts {
-        Some(counts) if what.ends_with("updated") || what.ends_with(" ready") => counts,
-        Some(counts) => format!("{counts}; {what}"),
-        None => what.to_owned(),
-    };
-    let what = &*what;
-    let end = match summary.outcome {
-        Outcome::Interrupted => "when it was interrupted",
-        _ => "and no cause found",
-    };
-    // `2 of 3 ready` and `not scheduled yet` stand by themselves; others name a thing.
-    let stands = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
-    let others = ["not ", "paused", "progressing", "failed", "complete"];
-    let is_clause = stands(what) || others.iter().any(|word| what.starts_with(word));
-    let verb = if is_clause { "" } else { "waiting for " };
-    format!(
-        "{}: {verb}{} after {}, {end}{more}",
-        printable(&row.object.to_string()),
-        cap(&printable(what), 2 * WIDTH),
-        in_words(summary.elapsed),
-    )
-}
-
-/// Returns the sentence of an end that no cause explains: something else runs than what was
-/// expected, or nothing was found.
-fn own_reason(summary: &Summary) -> Option<&str> {
-    let reasons = [
-        "superseded",
-        "not-as-expected",
-        "no-permission",
-        "nothing-found",
-    ];
-    let is_own = reasons.contains(&summary.reason.as_str());
-    summary
-        .operation
-        .first()
-        .map(String::as_str)
-        .filter(|_| is_own)
-}
-
-fn without_workloads(summary: &Summary) -> String {
-    let app = printable(&summary.app);
-    let why = match (&summary.argocd, summary.operation.first()) {
-        (Some(argocd), _) => printable(argocd),
-        (None, Some(note)) => printable(note),
-        (None, None) => reason(summary).to_owned(),
-    };
-    let incomplete = summary.workloads.iter().filter(|row| !row.complete).count();
-    let state = match (summary.workloads.len(), incomplete) {
-        (0, _) => "no workload was found".to_owned(),
-        (_, 0) => "every workload is complete".to_owned(),
-        (1, _) => "the workload is not complete".to_owned(),
-        (all, incomplete) => format!("{incomplete} of {all} workloads are not complete"),
-    };
-    format!("{app}: {}; {state}", cap(&why, 2 * WIDTH))
-}
-
-/// Returns the cause of the end in words for people; the record has the code.
-fn reason(summary: &Summary) -> &'static str {
-    match summary.reason.as_str() {
-        "signal" => "it was interrupted",
-        "timeout" => "its time was over",
-        "paused" => "it is paused until a person acts",
-        "fail-fast" => "it could not succeed any more",
-        "settle" => "it did not stay healthy",
-        "look" => "this was one look",
-        "another-application" => "the run ended because of another application",
-        _ => "argocd ended",
-    }
-}
-
-/// Returns ` (and Deployment/api crash-loop)`, or nothing if there are no others.
-fn and_more(others: &[Cause<'_>]) -> String {
-    let name = |cause: &Cause<'_>| {
-        let names = cause.names(|object| printable(&object.to_string()));
-        format!("{names} {}", cause.code()).trim_end().to_owned()
-    };
-    named(&others.iter().map(name).collect::<Vec<_>>())
-}
-
-/// Returns ` (and a, b, c and 4 more)`, or nothing without names.
-fn named(names: &[String]) -> String {
-    if names.is_empty() {
-        return String::new();
-    }
-    let shown = names.iter().take(NAMED).map(|name| cap(name, 80));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => format!(" (and {shown})"),
-        more => format!(" (and {shown} and {more} more)"),
-    }
 }
 
 #[cfg(test)]

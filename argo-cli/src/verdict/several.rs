@@ -5,7 +5,7 @@ use argo_core::{
     text::{cap, counted, duration::in_words},
 };
 
-use super::{Look, block, named, prose::WIDTH, slowest};
+use super::{Look, block, header, last_line::named, prose::WIDTH, success::slowest};
 use crate::{
     summary::{Outcome, Row, Summary},
     verdict::prose::printable,
@@ -133,7 +133,7 @@ fn cause(app: &Summary) -> String {
 
 /// `NOT READY  pay: Deployment/web: 1/2 ready`
 fn one_line(app: &Summary) -> String {
-    format!("{}  {}", super::word(app.outcome).0, cause(app))
+    format!("{}  {}", header::word(app.outcome).0, cause(app))
 }
 
 /// `Rolled out 3 applications in 1 m 06 s: 9 workloads, 30 pods, 0 restarts. Slowest: …`
