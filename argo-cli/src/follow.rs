@@ -233,6 +233,7 @@ impl Run {
             events: config.events.clone(),
         };
         let mut ticks = interval(TICK);
+        // After a pause of the whole machine one tick is enough.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             observer: Observer::new(app.clone(), config.started),
@@ -297,6 +298,7 @@ impl Run {
             // The tracker never ends, and other items are unknown to this version.
             Next::Track(None) | Next::Event(Some(_)) | Next::Stop => {}
         }
+        // Nothing is left to read: the limit for the rest need not pass.
         if self.ending.outcome().is_some() && !self.logs_open && !self.events_open {
             self.consider(now);
         }

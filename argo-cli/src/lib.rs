@@ -62,108 +62,55 @@ pub use follow::{
     follow,
 };
 
-// The program: `command` turns arguments into an exit code. `sync` and `follow` put a `run`
-// together: streams from the cluster or Argo CD, `argocd` as a child process, a `session` that
-// decides which records are shown and when the run ends, a screen and an output.
+/// The program: `command` turns arguments into an exit code. `sync` and `follow` put a `run`
+/// together: streams from the cluster or Argo CD, `argocd` as a child process, a `session` that
+/// decides which records are shown and when the run ends, a screen and an output.
+///
+/// Its files lie beside this one, so that they are `crate::…` to each other; only what its own
+/// tests and benchmarks use is public.
 #[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod apps;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod argocd;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod args;
-#[cfg(feature = "cli")]
-mod caller;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cluster;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod command;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod error;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod exit;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod files;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod golayout;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod heartbeat;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod last_acts;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod limits;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod lookup;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod output;
-#[cfg(feature = "cli")]
-#[cfg(test)]
-mod pages;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod recording;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod render;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod replay;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod report;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod run;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod sanitize;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod screen;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod select;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod session;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod settings;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod signals;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod streams;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod summary;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod terminal;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod verdict;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod view;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod way;
+#[path = ""]
+mod program {
+    pub mod argocd;
+    pub mod args;
+    pub mod command;
+    pub mod last_acts;
+    pub mod output;
+    pub mod recording;
+    pub mod render;
+    pub mod report;
+    pub mod sanitize;
+    pub mod screen;
+    pub mod session;
+    pub mod settings;
+    pub mod summary;
+    pub mod terminal;
+    pub mod verdict;
+    pub mod view;
+
+    pub(crate) mod apps;
+    pub(crate) mod caller;
+    pub(crate) mod cluster;
+    pub(crate) mod error;
+    pub(crate) mod exit;
+    pub(crate) mod files;
+    pub(crate) mod golayout;
+    pub(crate) mod heartbeat;
+    pub(crate) mod limits;
+    pub(crate) mod lookup;
+    pub(crate) mod replay;
+    pub(crate) mod run;
+    pub(crate) mod select;
+    pub(crate) mod signals;
+    pub(crate) mod streams;
+    pub(crate) mod way;
+}
 
 #[cfg(feature = "cli")]
-#[cfg(test)]
+#[doc(hidden)]
+pub use program::*;
+
+#[cfg(all(test, feature = "cli"))]
 mod forms_tests;
+#[cfg(all(test, feature = "cli"))]
+mod pages;

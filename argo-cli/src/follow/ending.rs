@@ -143,9 +143,7 @@ impl Ending {
             None => Some(Outcome::RolledOut),
         }
     }
-}
 
-impl Ending {
     fn is_nothing_found(
         &mut self,
         observer: &Observer,
@@ -179,7 +177,8 @@ fn patience(config: &FollowConfig) -> Patience {
     }
 }
 
-/// More crashes than allowed are a failure, whatever the grace.
+/// Looks once more after everything was complete. More crashes than allowed are a failure,
+/// whatever the grace.
 fn while_settling(
     settling: &mut Settling,
     observer: &Observer,

@@ -139,6 +139,7 @@ impl Observer {
 
     /// Returns the resources without a progress of their own that hold the application up.
     pub fn waits(&self, now: Timestamp) -> Vec<Wait> {
+        // argocd asks for the health of the application alone, whatever one of its resources says.
         if self.progress.are_healthy() {
             return Vec::new();
         }

@@ -1,8 +1,19 @@
 //! The three streams from the cluster, and the way of the tracked objects into two of them.
 
+#[cfg(feature = "cli")]
+use std::sync::Arc;
+
+#[cfg(feature = "cli")]
+use argo_core::argocd::Trees;
 use argo_core::{AppRef, PodEvent, TrackEvent};
+#[cfg(feature = "cli")]
+use argo_events::ArgocdEvents;
 use argo_events::{ClusterEvents, EventConfig, EventItem, EventStream};
+#[cfg(feature = "cli")]
+use argo_logs::ArgocdLogs;
 use argo_logs::{LogConfig, LogEvent, LogStream};
+#[cfg(feature = "cli")]
+use argo_workloads::track_argocd;
 use argo_workloads::{
     Clients, TrackConfig,
     resources::{ReadRequest, ResourceReader},
@@ -36,6 +47,7 @@ pub struct Streams {
 
 /// The settings of the three streams.
 #[derive(Clone, Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct StreamConfig {
     /// The settings of the tracker.
@@ -46,20 +58,77 @@ pub struct StreamConfig {
     pub events: EventConfig,
 }
 
+impl Default for StreamConfig {
+    fn default() -> Self {
+        Self {
+            track: TrackConfig::default(),
+            logs: Some(LogConfig::default()),
+            events: EventConfig::default(),
+        }
+    }
+}
+
+impl StreamConfig {
+    /// Sets the objects to track.
+    pub fn track(mut self, track: TrackConfig) -> Self {
+        self.track = track;
+        self
+    }
+
+    /// Sets the log lines to deliver.
+    pub fn logs(mut self, logs: LogConfig) -> Self {
+        self.logs = Some(logs);
+        self
+    }
+
+    /// Delivers no log lines.
+    pub fn no_logs(mut self) -> Self {
+        self.logs = None;
+        self
+    }
+
+    /// Sets the Kubernetes events to deliver.
+    pub fn events(mut self, events: EventConfig) -> Self {
+        self.events = events;
+        self
+    }
+}
+
+/// The ways of the tracked objects to the other two streams.
+struct Queues {
+    of_pods: UnboundedReceiverStream<PodEvent>,
+    of_objects: UnboundedReceiverStream<TrackEvent>,
+    to_logs: mpsc::UnboundedSender<PodEvent>,
+    to_events: mpsc::UnboundedSender<TrackEvent>,
+}
+
+impl Queues {
+    fn open() -> Self {
+        let (to_events, objects) = mpsc::unbounded_channel();
+        let (to_logs, pods) = mpsc::unbounded_channel();
+        Self {
+            of_pods: UnboundedReceiverStream::new(pods),
+            of_objects: UnboundedReceiverStream::new(objects),
+            to_logs,
+            to_events,
+        }
+    }
+}
+
 impl Streams {
     /// Opens the streams; they ask nothing of the cluster before they are polled.
     pub fn open(clients: Clients, app: AppRef, config: StreamConfig) -> Self {
-        let (to_events, objects) = mpsc::unbounded_channel();
-        let (to_logs, pods) = mpsc::unbounded_channel();
-        let pods = UnboundedReceiverStream::new(pods);
+        let Queues {
+            of_pods,
+            of_objects,
+            to_logs,
+            to_events,
+        } = Queues::open();
+        let workloads = clients.workloads.clone();
         let logs = config
             .logs
-            .map(|config| LogStream::new(clients.workloads.clone(), pods, config).boxed());
-        let events = EventStream::new(
-            event_source(&clients),
-            UnboundedReceiverStream::new(objects),
-            config.events,
-        );
+            .map(|config| LogStream::new(workloads, of_pods, config).boxed());
+        let events = EventStream::new(event_source(&clients), of_objects, config.events);
         let resources = ResourceReader::new(clients.workloads.client.clone());
         Self {
             resources,
@@ -73,27 +142,22 @@ impl Streams {
 
     /// Opens the streams of an application over Argo CD's API.
     #[cfg(feature = "cli")]
-    pub fn open_argocd(
-        trees: &std::sync::Arc<argo_core::argocd::Trees>,
-        app: AppRef,
-        config: StreamConfig,
-    ) -> Self {
-        let (to_events, objects) = mpsc::unbounded_channel();
-        let (to_logs, pods) = mpsc::unbounded_channel();
-        let pods = UnboundedReceiverStream::new(pods);
-        let source = argo_logs::ArgocdLogs::new(std::sync::Arc::clone(trees));
-        let logs = config.logs.map(|config| {
-            LogStream::from_source(std::sync::Arc::new(source), pods, config).boxed()
-        });
-        let events = EventStream::new(
-            argo_events::ArgocdEvents::new(std::sync::Arc::clone(trees)),
-            UnboundedReceiverStream::new(objects),
-            config.events,
-        );
-        let trees = std::sync::Arc::clone(trees);
+    pub fn open_argocd(trees: &Arc<Trees>, app: AppRef, config: StreamConfig) -> Self {
+        let Queues {
+            of_pods,
+            of_objects,
+            to_logs,
+            to_events,
+        } = Queues::open();
+        let source = Arc::new(ArgocdLogs::new(Arc::clone(trees)));
+        let logs = config
+            .logs
+            .map(|config| LogStream::from_source(source, of_pods, config).boxed());
+        let events = ArgocdEvents::new(Arc::clone(trees));
+        let events = EventStream::new(events, of_objects, config.events);
         Self {
-            resources: ResourceReader::argocd(std::sync::Arc::clone(&trees)),
-            tracked: argo_workloads::track_argocd(trees, app, config.track).boxed(),
+            resources: ResourceReader::argocd(Arc::clone(trees)),
+            tracked: track_argocd(Arc::clone(trees), app, config.track).boxed(),
             events: events.boxed(),
             logs: logs.unwrap_or_else(|| stream::empty().boxed()),
             to_events: Some(to_events),
@@ -133,6 +197,8 @@ impl Streams {
 
     /// Stops tracking: the logs and events end after the rest of them was read.
     pub fn drain(&mut self) {
+        // Without the tracker its watches are closed; without the senders below, the two readers
+        // know that no object comes any more.
         self.tracked = stream::pending().boxed();
         if self.to_events.is_none() {
             // Nothing was opened.
