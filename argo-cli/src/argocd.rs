@@ -293,6 +293,7 @@ impl Argocd {
 
     /// Sends a signal to the process group. Returns false if argocd has already exited.
     pub fn interrupt(&self, signal: Signal) -> bool {
+        // Once the exit was collected, the kernel may give the id to another process.
         if !matches!(self.phase, Phase::Running) {
             return false;
         }
@@ -363,6 +364,7 @@ impl Argocd {
         match *phase {
             Phase::Running => tokio::select! {
                 biased;
+                // Before the pipes: the grace must begin even while another process floods them.
                 status = child.wait() => Step::Exited(status.into()),
                 piece = Lines::next(stdout), if out => Step::Piece(Stream::Stdout, piece),
                 piece = Lines::next(stderr), if err => Step::Piece(Stream::Stderr, piece),

@@ -16,7 +16,7 @@ use crate::{
 const FIRST_ANSWER: Duration = Duration::from_secs(15);
 
 /// The connections to the clusters of an application.
-pub struct Clusters {
+pub(crate) struct Clusters {
     /// The cluster of the workloads.
     pub workloads: Connection,
     /// The cluster of the Application resource, if that is another.
@@ -33,7 +33,7 @@ pub struct Clusters {
 /// # Errors
 ///
 /// When there is no configuration, no answer, or the credentials are refused.
-pub fn connect<'a>(
+pub(crate) fn connect<'a>(
     target: &'a TargetArgs,
     env: Lookup<'_>,
 ) -> impl Future<Output = Result<Clusters, Failure>> + Send + use<'a> {
@@ -168,6 +168,8 @@ fn anonymous(described: &str, user: &str) -> String {
 
 async fn connect_to(options: &client::Options) -> Result<Connection, Failure> {
     let connection = client::connect(options).await?;
+    // /version is open to everybody unless anonymous access is off, so a refusal is about the
+    // credentials and not about a missing rule.
     let answer = connection.client.apiserver_version();
     match tokio::time::timeout(FIRST_ANSWER, answer).await {
         Ok(Ok(version)) => {

@@ -147,11 +147,11 @@ fn tell(notes: &[(Level, String)]) {
     }
 }
 
-/// Writes one line each to stderr.
+/// Writes warnings to stderr, a line each.
 fn warn(warnings: &[String]) {
     for warning in warnings {
-        // There is nobody left to tell if stderr is closed.
         let warning = printable(&redacted(warning));
+        // There is nobody left to tell if stderr is closed.
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 
 /// The target of a run's recording.
 #[derive(Debug, Default)]
-pub struct Files {
+pub(crate) struct Files {
     /// The recording; `None` if neither it nor a report is wanted.
     pub recording: Option<RecordingFile>,
     /// A second handle of that file, from which the reports read it.
@@ -38,7 +38,7 @@ pub struct Files {
 
 /// The files that are made from a recording.
 #[derive(Debug, Default)]
-pub struct Targets {
+pub(crate) struct Targets {
     files: Vec<(Form, Target)>,
     log_dir: Option<PathBuf>,
 }
@@ -99,6 +99,7 @@ impl Target {
         let folder = parent.unwrap_or(Path::new("."));
         let file = tempfile::Builder::new()
             .prefix(".argo-assistant-")
+            // tempfile makes files for their owner alone; what archives a report may be another user.
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .tempfile_in(folder)
             // The error would name the file beside the place, which nobody knows.
@@ -126,7 +127,7 @@ impl Targets {
     /// # Errors
     ///
     /// A usage error that names the first file that cannot be written.
-    pub fn open(args: &ReportArgs) -> Result<Self, Failure> {
+    pub(crate) fn open(args: &ReportArgs) -> Result<Self, Failure> {
         let wanted = [
             (Form::Html, &args.report),
             (Form::Junit, &args.junit),
@@ -158,7 +159,7 @@ impl Targets {
 
     /// Reads the recording once and writes every file. Returns a sentence for each that could
     /// not be written.
-    pub fn write(self, mut reader: Reader) -> Vec<String> {
+    pub(crate) fn write(self, mut reader: Reader) -> Vec<String> {
         let mut failed = Vec::new();
         let mut logs = self.log_dir.map(report::LogFiles::new);
         let story = Story::read(&mut reader, logs.as_mut());
@@ -180,7 +181,7 @@ impl Files {
     /// # Errors
     ///
     /// A usage error that names the first file that cannot be written.
-    pub fn prepare(args: &FileArgs, screen: &mut Screen) -> Result<Self, Failure> {
+    pub(crate) fn prepare(args: &FileArgs, screen: &mut Screen) -> Result<Self, Failure> {
         let targets = Targets::open(&args.reports)?;
         let mut files = Self {
             is_kept: args.record.is_some(),
@@ -242,7 +243,7 @@ impl Files {
     }
 
     /// Says in half a sentence where the logs will be that the screen has no room for.
-    pub fn place_for_logs(&mut self) -> String {
+    pub(crate) fn place_for_logs(&mut self) -> String {
         if let Some(spare) = self.spare.take() {
             self.targets.log_dir = Some(spare.keep());
         }
@@ -265,7 +266,7 @@ impl Files {
 
     /// Writes the files from the recording, which is closed. Returns a sentence for each that
     /// could not be written.
-    pub fn write(self) -> Vec<String> {
+    pub(crate) fn write(self) -> Vec<String> {
         let Some(source) = self.source else {
             return Vec::new();
         };

@@ -25,7 +25,7 @@ const CAUSE: usize = 160;
 
 /// Decides when the line is due, and writes it.
 #[derive(Debug, Default)]
-pub struct Heartbeat {
+pub(crate) struct Heartbeat {
     said_at: Duration,
     said: Vec<Key>,
     /// Number of lines since the last change.
@@ -34,7 +34,7 @@ pub struct Heartbeat {
 
 /// Something that is waited for and is no workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Other {
+pub(crate) struct Other {
     /// Its name and state: `Ingress/web Progressing`.
     pub what: String,
     /// The reason, empty if it is unknown.
@@ -48,12 +48,12 @@ type Key = (String, Option<i64>, Option<i64>, String);
 
 impl Heartbeat {
     /// Creates a heartbeat whose first line is due after 20 s.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// True if a line may be due.
-    pub fn may_beat(&self, elapsed: Duration) -> bool {
+    pub(crate) fn may_beat(&self, elapsed: Duration) -> bool {
         elapsed.saturating_sub(self.said_at) >= SOONEST
     }
 
@@ -61,7 +61,7 @@ impl Heartbeat {
     /// after ever longer pauses while nothing changes. It is for a record of kind `status` without a workload.
     ///
     /// `still waiting after 50 s: Deployment/web 2/3 ready — container app is not ready`
-    pub fn beat(
+    pub(crate) fn beat(
         &mut self,
         elapsed: Duration,
         rows: &[Row],

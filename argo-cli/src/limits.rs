@@ -4,7 +4,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Raises the soft limit of open files to the hard one, as Go programs do at their start.
 /// A failure is not fatal: the log stream reports it if the limit is reached later.
-pub fn raise_open_files() {
+pub(crate) fn raise_open_files() {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return;
     };

@@ -12,7 +12,7 @@
 //! overloaded.
 
 mod buffer;
-pub mod overtaking;
+pub(crate) mod overtaking;
 mod spool;
 mod writer;
 
@@ -30,7 +30,7 @@ use tokio::{sync::watch, time::timeout};
 
 use self::{overtaking::Queue, spool::Spool};
 
-pub use buffer::OutputBuffer;
+pub(crate) use buffer::OutputBuffer;
 
 use crate::last_acts::{Registered, on_panic};
 
@@ -142,6 +142,7 @@ impl State {
         self.closed = true;
         self.spool.clear();
         self.ahead.clear();
+        // Whoever waits for a flush must not wait for a reader that is gone.
         self.done = self.pushed;
         self.queue.written = self.queue.queued;
         self.queue.ahead = 0;
@@ -195,24 +196,23 @@ impl Output {
     /// Queues whole lines; no other line is written between their bytes. Never waits for the
     /// reader, however many bytes wait already: see [`ready`](Self::ready).
     pub fn push(&self, bytes: Vec<u8>) {
-        if bytes.is_empty() {
-            return;
-        }
-        let mut state = self.shared.lock();
-        if state.closed {
-            return;
-        }
-        state.pushed += bytes.len() as u64;
-        state.queue.queued += bytes.len() as u64;
-        let State { spool, events, .. } = &mut *state;
-        spool.push(bytes, events);
-        drop(state);
-        self.shared.work.notify_one();
+        self.add(bytes, |state, bytes| {
+            state.queue.queued += bytes.len() as u64;
+            let State { spool, events, .. } = state;
+            spool.push(bytes, events);
+        });
     }
 
     /// Queues whole lines that are written before everything else that waits, except the lines
     /// of earlier calls of `push_ahead`.
     pub fn push_ahead(&self, bytes: Vec<u8>) {
+        self.add(bytes, |state, bytes| {
+            state.queue.ahead += bytes.len() as u64;
+            state.ahead.push_back(bytes);
+        });
+    }
+
+    fn add(&self, bytes: Vec<u8>, put: impl FnOnce(&mut State, Vec<u8>)) {
         if bytes.is_empty() {
             return;
         }
@@ -221,8 +221,8 @@ impl Output {
             return;
         }
         state.pushed += bytes.len() as u64;
-        state.queue.ahead += bytes.len() as u64;
-        state.ahead.push_back(bytes);
+        put(&mut state, bytes);
+        // The writer wakes up to a free lock.
         drop(state);
         self.shared.work.notify_one();
     }

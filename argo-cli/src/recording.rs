@@ -67,9 +67,7 @@ impl Header {
             },
         }
     }
-}
 
-impl Header {
     /// Names what the run is about: one application, or several.
     #[must_use]
     pub fn of(mut self, title: String) -> Self {

@@ -166,6 +166,8 @@ impl Renderer {
     ) {
         let run = (origin.id, origin.restart, origin.store.is_some());
         let mut runs = std::mem::take(&mut self.runs);
+        // A prefix is made anew when its container speaks again; what thousands of Jobs have said once
+        // is not kept.
         if runs.len() >= RUNS {
             runs.clear();
         }
@@ -255,6 +257,7 @@ impl Renderer {
         let record = verdict::record(summary, time);
         match self.settings.format {
             Format::Json => {
+                // Whoever reads the stream looks for the verdict of the run in its last record.
                 for app in &summary.apps {
                     json::record(&verdict::record(app, time), out);
                 }
@@ -303,9 +306,10 @@ impl Renderer {
         if line.continuation {
             out.extend_from_slice("… ".as_bytes());
         }
-        match is_plain {
-            true => out.extend_from_slice(line.text),
-            false => self.content(line.text, out),
+        if is_plain {
+            out.extend_from_slice(line.text);
+        } else {
+            self.content(line.text, out);
         }
         if line.continues {
             out.extend_from_slice(" …".as_bytes());

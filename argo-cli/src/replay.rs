@@ -18,7 +18,7 @@ use crate::{
 
 /// Plays a recording on a screen.
 #[derive(Debug)]
-pub struct Player {
+pub(crate) struct Player {
     screen: Screen,
     /// A number for each container, and whether its last line goes on in the next one.
     containers: HashMap<[String; 5], (u32, bool)>,
@@ -30,7 +30,7 @@ pub struct Player {
 
 impl Player {
     /// Creates a player of a run about this application, or about several.
-    pub fn new(screen: Screen, title: String) -> Self {
+    pub(crate) fn new(screen: Screen, title: String) -> Self {
         Self {
             title,
             screen,
@@ -40,12 +40,12 @@ impl Player {
     }
 
     /// True once the verdict was played.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
     /// Appends what the run showed for an entry.
-    pub fn play(&mut self, entry: Entry, at: Timestamp, out: &mut Vec<u8>) {
+    pub(crate) fn play(&mut self, entry: Entry, at: Timestamp, out: &mut Vec<u8>) {
         match entry {
             Entry::Fact(Fact::Summary { summary }) => {
                 self.has_ended = true;

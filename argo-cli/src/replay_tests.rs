@@ -95,75 +95,80 @@ pub(crate) fn summary() -> Summary {
     }
 }
 
-fn steps() -> Vec<Step> {
-    let notice = |object: Option<&str>, hint: Option<&str>| {
-        Body::Notice(NoticeBody {
-            app: None,
-            code: NoticeCode::Other,
-            object: object.map(str::to_owned),
-            hint: hint.map(str::to_owned),
-        })
-    };
-    let event = Event {
+fn notice_body(object: Option<&str>, hint: Option<&str>) -> Body {
+    Body::Notice(NoticeBody {
+        app: None,
+        code: NoticeCode::Other,
+        object: object.map(str::to_owned),
+        hint: hint.map(str::to_owned),
+    })
+}
+
+fn event() -> Body {
+    Body::Event(Event {
         app: None,
         namespace: "n".into(),
         object: "Pod/web-1".into(),
         container: Some("app".into()),
         reason: "Unhealthy".into(),
         count: 3,
-    };
-    let finding = Finding {
+    })
+}
+
+fn finding() -> Body {
+    Body::Finding(Finding {
         code: "crash-loop".into(),
         workload: "Deployment/web".into(),
         doomed: true,
         ..Finding::default()
-    };
-    let long = vec![b'x'; 5000];
+    })
+}
+
+fn long_line() -> Vec<u8> {
+    vec![b'x'; 5000]
+}
+
+/// Lines that a screen changes: colours, commands of pipelines, no UTF-8, nothing, a long one.
+fn odd_lines() -> Step {
+    let texts: [(Option<i64>, &[u8]); 4] = [
+        (Some(1_700_000_000_123_456_789), b"plain \xc3\xa4 text"),
+        (None, b"\x1b[31mred\x1b[0m ::error::x ##[group]y"),
+        (Some(1_700_000_001_000_000_000), b"not \xff\xfe utf-8 \x00"),
+        (None, b""),
+    ];
+    let mut lines: Vec<_> = texts
+        .map(|(time, text)| (time, text.to_vec(), false))
+        .into();
+    lines.push((Some(1_700_000_002_000_000_000), long_line(), true));
+    Step::Lines(1, 0, lines)
+}
+
+fn steps() -> Vec<Step> {
+    let line = |text: &[u8]| vec![(None, text.to_vec(), false)];
+    let words = notice_body(None, Some("try\nthis"));
     vec![
+        record(Level::Info, "Following shop\nand more", words),
         record(
-            Level::Info,
-            "Following shop\nand more",
-            notice(None, Some("try\nthis")),
+            Level::Debug,
+            "a detail",
+            notice_body(Some("web-1/app"), None),
         ),
-        record(Level::Debug, "a detail", notice(Some("web-1/app"), None)),
-        Step::Lines(
-            1,
-            0,
-            vec![
-                (
-                    Some(1_700_000_000_123_456_789),
-                    b"plain \xc3\xa4 text".to_vec(),
-                    false,
-                ),
-                (
-                    None,
-                    b"\x1b[31mred\x1b[0m ::error::x ##[group]y".to_vec(),
-                    false,
-                ),
-                (
-                    Some(1_700_000_001_000_000_000),
-                    b"not \xff\xfe utf-8 \x00".to_vec(),
-                    false,
-                ),
-                (None, b"".to_vec(), false),
-                (Some(1_700_000_002_000_000_000), long.clone(), true),
-            ],
-        ),
-        Step::Lines(2, 3, vec![(None, b"10%\r50%\r100%".to_vec(), false)]),
-        Step::Lines(1, 0, vec![(None, b"end of a long line".to_vec(), false)]),
+        odd_lines(),
+        Step::Lines(2, 3, line(b"10%\r50%\r100%")),
+        Step::Lines(1, 0, line(b"end of a long line")),
         Step::Argo(b"time=x level=warning msg=\"careful\"".to_vec(), false),
         Step::Argo(b"long \xff".to_vec(), true),
         Step::Argo(b"line\nnext".to_vec(), false),
-        record(Level::Warning, "readiness probe failed", Body::Event(event)),
+        record(Level::Warning, "readiness probe failed", event()),
         record(
             Level::Info,
             "Deployment/web 1/3 ready",
             Body::Status(Status::default()),
         ),
-        record(Level::Error, "app crashes", Body::Finding(finding)),
-        Step::Lines(1, 1, vec![(None, long, false)]),
-        Step::Lines(1, 1, vec![(None, b"after the budget".to_vec(), false)]),
-        record(Level::Info, "hidden by a budget", notice(None, None)),
+        record(Level::Error, "app crashes", finding()),
+        Step::Lines(1, 1, line(&long_line())),
+        Step::Lines(1, 1, line(b"after the budget")),
+        record(Level::Info, "hidden by a budget", notice_body(None, None)),
         Step::Verdict(Box::new(summary())),
     ]
 }

@@ -55,6 +55,7 @@ pub fn text(line: &[u8], out: &mut Vec<u8>, options: Options) {
     }
     let start = out.len();
     Cleaner::new(out, options).line(&String::from_utf8_lossy(line));
+    // Last: a control character between the two # of a marker has hidden it until now.
     if !options.terminal {
         break_markers(out, start);
     }
@@ -310,6 +311,7 @@ impl<'a> Cleaner<'a> {
     /// Returns the text after a control string (OSC, DCS, APC, PM, SOS) and its terminator.
     /// If there is no terminator only the start is dropped, lest the line be lost.
     fn after_string<'t>(&mut self, text: &'t str) -> &'t str {
+        // A line of nothing but openings would be searched to its end for each of them.
         if self.endless {
             return text;
         }
@@ -329,6 +331,7 @@ impl<'a> Cleaner<'a> {
         if !plain || !self.options.colour || conceals(parameters) {
             return;
         }
+        // Zeros alone, or nothing, turn all colours off.
         self.open = parameters.bytes().any(|b| matches!(b, b'1'..=b'9'));
         self.out.extend_from_slice(b"\x1b[");
         self.out.extend_from_slice(sequence.as_bytes());

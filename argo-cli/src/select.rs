@@ -95,6 +95,19 @@ impl Choice {
         let place = place.map_or_else(String::new, |place| format!(" in namespace {place}"));
         format!("{}{place}", parts.join(" and "))
     }
+
+    /// Returns the path of a page of the list.
+    fn path(&self, next: &str) -> String {
+        let namespace = self.namespace.as_ref();
+        let namespace = namespace.map_or_else(String::new, |of| format!("namespaces/{of}/"));
+        let mut path = format!("/apis/argoproj.io/v1alpha1/{namespace}applications?limit={PAGE}");
+        for (name, value) in [("labelSelector", &*self.selector), ("continue", next)] {
+            if !value.is_empty() {
+                path.push_str(&format!("&{name}={}", escaped(value)));
+            }
+        }
+        path
+    }
 }
 
 impl Listed {
@@ -110,7 +123,7 @@ impl Listed {
 /// # Errors
 ///
 /// When neither Argo CD's API nor the cluster gives the list, or nothing is chosen.
-pub async fn select(
+pub(crate) async fn select(
     target: &TargetArgs,
     ways: &Ways,
     env: Lookup<'_>,
@@ -153,6 +166,7 @@ async fn list(
     choice: &Choice,
     env: Lookup<'_>,
 ) -> Result<Vec<Listed>, Failure> {
+    // The API first: it is what argocd will ask, and it shows just what the token may see.
     let failed = match &ways.api {
         Some(api) => match over_api(api, choice).await {
             Ok(listed) => return Ok(listed),
@@ -208,20 +222,6 @@ async fn over_cluster(connection: &Connection, choice: &Choice) -> Result<Vec<Li
         if next.is_empty() {
             return Ok(listed);
         }
-    }
-}
-
-impl Choice {
-    fn path(&self, next: &str) -> String {
-        let namespace = self.namespace.as_ref();
-        let namespace = namespace.map_or_else(String::new, |of| format!("namespaces/{of}/"));
-        let mut path = format!("/apis/argoproj.io/v1alpha1/{namespace}applications?limit={PAGE}");
-        for (name, value) in [("labelSelector", &*self.selector), ("continue", next)] {
-            if !value.is_empty() {
-                path.push_str(&format!("&{name}={}", escaped(value)));
-            }
-        }
-        path
     }
 }
 

@@ -158,8 +158,7 @@ pub enum Effect {
 pub struct Session {
     config: Config,
     observer: Observer,
-    status_lines: StatusLines,
-    wait_lines: WaitLines,
+    lines: SaidLines,
     /// The last warning or error of each object and reason: evidence for the verdict.
     events: BTreeMap<(Arc<str>, String), EventRecord>,
     phase: Phase,
@@ -170,6 +169,21 @@ pub struct Session {
     expected: Expected,
     /// The applications that ours deploys.
     children: Children,
+    unseen: Unseen,
+    streams: Streams,
+    effects: Vec<Effect>,
+}
+
+/// The lines that were said about workloads, and about resources without pods.
+#[derive(Debug, Default)]
+struct SaidLines {
+    status: StatusLines,
+    waits: WaitLines,
+}
+
+/// Reports that something is hidden from us, or is not there.
+#[derive(Debug, Default)]
+struct Unseen {
     /// True if the Application, or all objects of a kind, may not be read.
     is_refused: bool,
     /// True if Argo CD's API does not show the application to us.
@@ -178,8 +192,6 @@ pub struct Session {
     is_told_nothing: bool,
     /// The application that may be meant instead of ours, which does not exist.
     suggestion: Option<String>,
-    streams: Streams,
-    effects: Vec<Effect>,
 }
 
 /// The state of the argocd process.
@@ -206,8 +218,7 @@ impl Session {
         let started = config.started;
         Self {
             observer: Observer::new(config.app.clone(), started),
-            status_lines: StatusLines::default(),
-            wait_lines: WaitLines::default(),
+            lines: SaidLines::default(),
             events: BTreeMap::new(),
             phase: Phase::Waiting,
             heartbeat: Heartbeat::new(),
@@ -219,10 +230,7 @@ impl Session {
             healthy_at: None,
             expected: Expected::new(config.expectation.clone()),
             children: Children::default(),
-            is_refused: false,
-            is_shut_out: false,
-            is_told_nothing: false,
-            suggestion: None,
+            unseen: Unseen::default(),
             streams: Streams {
                 argocd: config.argocd.is_some(),
                 logs: true,
@@ -248,7 +256,7 @@ impl Session {
             }
             Input::Argocd(exited) => self.argocd_ended(exited, now),
             Input::Elsewhere => self.ended_elsewhere(now),
-            Input::Refused => self.is_shut_out = true,
+            Input::Refused => self.unseen.is_shut_out = true,
             Input::LogsEnded => self.streams.logs = false,
             Input::EventsEnded => self.streams.events = false,
             Input::Signal(signal) => self.signal(signal, now),
@@ -272,14 +280,14 @@ impl Session {
         let workload = self.observer.track(&event, now).cloned();
         let line = workload.and_then(|workload| {
             let pods = || self.observer.pods(&workload);
-            self.status_lines.changed(&workload, pods, now)
+            self.lines.status.changed(&workload, pods, now)
         });
         self.say(line);
         match &event {
             TrackEvent::Synced if !was_synced => self.synced(),
             TrackEvent::Notice(notice) => {
-                self.is_refused |= is_refusal(notice);
-                self.is_told_nothing |= notice.code == NoticeCode::NothingFound;
+                self.unseen.is_refused |= is_refusal(notice);
+                self.unseen.is_told_nothing |= notice.code == NoticeCode::NothingFound;
                 self.notice(notice);
             }
             _ => {}
@@ -324,7 +332,7 @@ impl Session {
 
     fn notice(&mut self, notice: &Notice) {
         if notice.code == NoticeCode::DidYouMean {
-            self.suggestion = Some(notice.message.clone());
+            self.unseen.suggestion = Some(notice.message.clone());
         }
         self.effects.push(Effect::Show(render::notice(notice)));
     }
@@ -336,7 +344,7 @@ impl Session {
     fn tick(&mut self, now: Timestamp) {
         if self.observer.is_due(now) {
             self.examine(now);
-            let held = self.status_lines.held_back(&self.observer, now);
+            let held = self.lines.status.held_back(&self.observer, now);
             self.say(held);
             self.resources(now);
             self.heartbeat(now);
@@ -348,7 +356,7 @@ impl Session {
     fn resources(&mut self, now: Timestamp) {
         if self.phase == Phase::Waiting {
             let waits = self.waits(now);
-            let lines = self.wait_lines.update(&waits, now);
+            let lines = self.lines.waits.update(&waits, now);
             self.say(lines);
         }
         self.read(now);

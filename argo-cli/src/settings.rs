@@ -84,6 +84,18 @@ impl Settings {
         Self::read(lookup, choose(&around))
     }
 
+    /// Reads the settings of a run in UTC whose environment is these variables.
+    #[cfg(test)]
+    pub(crate) fn of_pairs(pairs: &[(&str, &str)]) -> Self {
+        let lookup = |name: &str| {
+            let found = pairs.iter().find(|(own, _)| *own == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let mut settings = Self::of_pipe(&lookup).0;
+        settings.zone = TimeZone::UTC;
+        settings
+    }
+
     /// Applies the flags about the look of the output.
     #[must_use]
     pub fn with(mut self, flags: &ViewArgs) -> Self {

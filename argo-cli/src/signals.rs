@@ -15,7 +15,7 @@ const ECHO: Duration = Duration::from_secs(1);
 
 /// Catches the signals that end a program: Ctrl-C, a pipeline that is cancelled, a terminal
 /// that is gone.
-pub struct Signals {
+pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     /// SIGHUP; `None` where it was ignored at the start, because `nohup` asks for that.
@@ -48,7 +48,7 @@ impl Signals {
     /// # Errors
     ///
     /// When the system refuses a handler.
-    pub fn catch() -> io::Result<Self> {
+    pub(crate) fn catch() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -65,7 +65,7 @@ impl Signals {
     }
 
     /// Waits for the next signal.
-    pub async fn next(&mut self) -> Signal {
+    pub(crate) async fn next(&mut self) -> Signal {
         loop {
             let signal = tokio::select! {
                 _ = self.interrupt.recv() => Signal::SIGINT,

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Returns the settings of the streams.
-pub fn stream_config(args: &FollowArgs, started: Timestamp) -> StreamConfig {
+pub(crate) fn stream_config(args: &FollowArgs, started: Timestamp) -> StreamConfig {
     let mut logs = (!args.logs.no_logs).then(|| log_config(&args.logs, started));
     if let (Some(logs), Some(client)) = (&mut logs, args.log_store.client()) {
         let client = Arc::clone(client);
@@ -33,7 +33,7 @@ pub fn stream_config(args: &FollowArgs, started: Timestamp) -> StreamConfig {
 }
 
 /// Returns the connections in the form that the tracker takes.
-pub fn clients(clusters: &Clusters) -> Clients {
+pub(crate) fn clients(clusters: &Clusters) -> Clients {
     Clients {
         workloads: clusters.workloads.clone(),
         applications: clusters.applications.clone(),
@@ -41,7 +41,7 @@ pub fn clients(clusters: &Clusters) -> Clients {
 }
 
 /// Returns the settings of the tracker.
-pub fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
+pub(crate) fn track_config(target: &TargetArgs, started: Timestamp) -> TrackConfig {
     let method = match target.tracking {
         Tracking::Annotation => TrackingMethod::Annotation,
         Tracking::Label => TrackingMethod::Label,

@@ -161,9 +161,7 @@ impl Row {
             failed: state.failed.clone(),
         }
     }
-}
 
-impl Row {
     /// Returns the number of ready pods of the newest revision, or of all where no old pod is
     /// ready.
     pub fn ready_new(&self) -> Option<i64> {

@@ -164,6 +164,7 @@ fn format(around: &Surroundings<'_>) -> Option<View> {
 }
 
 fn detected(around: &Surroundings<'_>) -> View {
+    // CI=false is how people turn such detection off; other tools read it so too.
     let is_set = |name: &str| value(around, name).is_some_and(|value| !is_no(&value));
     if let Some((_, view)) = SYSTEMS.iter().find(|(name, _)| is_set(name)) {
         return *view;
@@ -171,6 +172,7 @@ fn detected(around: &Surroundings<'_>) -> View {
     let is_pipeline = OTHER_SYSTEMS.into_iter().any(is_set);
     let is_wide = around.columns.is_none_or(|columns| columns >= NARROWEST);
     let redraws = around.stdout && around.stderr && !is_dumb(around) && is_wide;
+    // A screen reader would read the table aloud at each redrawing.
     if redraws && !is_pipeline && !is_set("ACCESSIBLE") {
         View::Terminal
     } else {

@@ -31,12 +31,12 @@ use crate::{
     select::select,
 };
 
-pub use app_streams::AppStreams;
-pub use join::{JoinEvent, Joining, join_once};
-pub use sources::Sources;
+pub(crate) use app_streams::AppStreams;
+pub(crate) use join::{JoinEvent, Joining, join_once};
+pub(crate) use sources::Sources;
 
 /// The ways that are configured.
-pub struct Ways {
+pub(crate) struct Ways {
     /// True if a kubeconfig or a service account is there.
     pub has_cluster: bool,
     /// The client of Argo CD's API, if a server is known.
@@ -48,7 +48,7 @@ pub struct Ways {
 
 /// A way that works.
 #[expect(clippy::large_enum_variant, reason = "a handful lives at a time")]
-pub enum Way {
+pub(crate) enum Way {
     /// The cluster.
     Cluster(Clusters),
     /// Argo CD's API.
@@ -56,7 +56,7 @@ pub enum Way {
 }
 
 /// An application that Argo CD's API shows.
-pub struct Api {
+pub(crate) struct Api {
     /// The trees, of which none is followed yet.
     pub trees: Arc<Trees>,
     /// The applications, each in the namespace that it was found in.
@@ -68,7 +68,7 @@ pub struct Api {
 }
 
 /// The streams of a way that works.
-pub struct Joined {
+pub(crate) struct Joined {
     /// The streams.
     pub streams: AppStreams,
     /// The way in words: `context "prod"`.
@@ -84,7 +84,11 @@ impl Ways {
     ///
     /// When a configuration that was named cannot be used, or `--via` names a way that is not
     /// configured, or there is none at all.
-    pub fn find(target: &TargetArgs, env: Lookup<'_>, flags: &[OsString]) -> Result<Self, Failure> {
+    pub(crate) fn find(
+        target: &TargetArgs,
+        env: Lookup<'_>,
+        flags: &[OsString],
+    ) -> Result<Self, Failure> {
         let cluster = match target.via {
             Via::Argocd => None,
             _ => Some(client::prepare(&cluster::target_options(target, env))),
@@ -130,7 +134,10 @@ impl Ways {
 ///
 /// If the flags ask for Argo CD's API, which such a command does not read, or the applications
 /// cannot be listed.
-pub async fn looked_at(target: &TargetArgs, env: Lookup<'_>) -> Result<Vec<AppRef>, Failure> {
+pub(crate) async fn looked_at(
+    target: &TargetArgs,
+    env: Lookup<'_>,
+) -> Result<Vec<AppRef>, Failure> {
     if target.via == Via::Argocd {
         let message =
             "--via argocd works with sync and follow; diagnose and explain read the cluster";

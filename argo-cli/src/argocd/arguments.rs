@@ -108,15 +108,16 @@ mod tests {
         texts.iter().map(OsString::from).collect()
     }
 
+    fn line(config: &ArgocdConfig) -> String {
+        let arguments = arguments(config);
+        let texts: Vec<_> = arguments.iter().map(|a| a.to_string_lossy()).collect();
+        texts.join(" ")
+    }
+
     #[test]
     fn our_conditions_come_first_and_the_users_flags_last() {
         let mut config = ArgocdConfig::new(AppRef::new("shop", "team-a"));
         config.extra = os(&["--timeout", "300"]);
-        let line = |config: &ArgocdConfig| {
-            let arguments = arguments(config);
-            let texts: Vec<_> = arguments.iter().map(|a| a.to_string_lossy()).collect();
-            texts.join(" ")
-        };
         assert_eq!(
             line(&config),
             "app wait shop --app-namespace=team-a --health --sync --operation --grpc-web --timeout 300"
@@ -151,11 +152,6 @@ mod tests {
         let mut config = ArgocdConfig::new(AppRef::new("shop", "argocd"));
         config.apps.push(AppRef::new("pay", "argocd"));
         config.extra = os(&["--health"]);
-        let line = |config: &ArgocdConfig| {
-            let arguments = arguments(config);
-            let texts: Vec<_> = arguments.iter().map(|a| a.to_string_lossy()).collect();
-            texts.join(" ")
-        };
         assert_eq!(
             line(&config),
             "app wait shop pay --app-namespace=argocd --grpc-web --health"

@@ -89,6 +89,7 @@ fn is_asked_for(config: &ArgocdConfig, name: &OsStr) -> bool {
 fn is_needed(name: &OsStr, value: &OsStr, grpc_web: bool) -> bool {
     let text = name.as_encoded_bytes();
     if text.starts_with(b"ARGO") {
+        // Ours are no settings of argocd, and some hold tokens of the cluster or the log store.
         return !text.starts_with(b"ARGO_ASSISTANT_");
     }
     // With --grpc-web argocd would send its own unix socket through a socks proxy

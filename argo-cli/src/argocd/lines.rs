@@ -93,6 +93,7 @@ impl<R> Lines<R> {
     }
 
     fn take_piece(&mut self) -> Option<Piece> {
+        // One byte more, for the newline of a line that just fits.
         let end = self.buffer.len().min(CAP + 1);
         if let Some(at) = memchr::memchr(b'\n', &self.buffer[self.scanned.min(end)..end]) {
             let mut line = self.buffer.split_to(self.scanned + at + 1);
@@ -103,6 +104,7 @@ impl<R> Lines<R> {
         if self.buffer.len() <= CAP {
             return None;
         }
+        // A secret across the cut would be whole in neither piece, and pass.
         let cut = self.redactor.cut(&self.buffer[..CAP]);
         let piece = self.buffer.split_to(cut);
         Some(self.piece(piece, true))

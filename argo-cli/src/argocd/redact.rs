@@ -121,6 +121,7 @@ fn escaped(secret: &[u8]) -> Vec<u8> {
         .strip_suffix('"')
         .unwrap_or_default();
     let text = text
+        // Go's encoder escapes these three as well, so that JSON can stand in HTML.
         .replace('&', "\\u0026")
         .replace('<', "\\u003c")
         .replace('>', "\\u003e");
@@ -143,6 +144,7 @@ fn last_word(header: &[u8]) -> &[u8] {
 fn url_password(url: &[u8]) -> Option<&[u8]> {
     let rest = &url[memmem::find(url, b"://")? + 3..];
     let authority = rest.split(|byte| *byte == b'/').next()?;
+    // The last @: a password may hold one, a host cannot.
     let user = &authority[..memchr::memrchr(b'@', authority)?];
     Some(&user[memchr::memchr(b':', user)? + 1..])
 }

@@ -28,9 +28,12 @@ pub(super) fn start(
         .args(arguments(config))
         .env_clear()
         .envs(environment)
+        // A credential plugin that asks for a password must fail: nobody would see its question.
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        // In a group of its own argocd does not get the terminal's Ctrl-C; it gets the signal from us,
+        // so that an interruption is known as one when argocd dies of it.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()

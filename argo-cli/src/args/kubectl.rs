@@ -7,14 +7,10 @@ use clap::{Args, builder::BoolishValueParser};
 
 /// Values in place of those in the kubeconfig.
 #[derive(Args, Clone, Default)]
+#[command(next_help_heading = "Cluster")]
 pub struct KubectlArgs {
     /// Act as this user (and with --as-group, as a member of these groups)
-    #[arg(
-        long = "as",
-        value_name = "USER",
-        env = "ARGO_ASSISTANT_AS",
-        help_heading = "Cluster"
-    )]
+    #[arg(long = "as", value_name = "USER", env = "ARGO_ASSISTANT_AS")]
     pub impersonate: Option<String>,
 
     /// Act as a member of this group (repeatable)
@@ -23,36 +19,20 @@ pub struct KubectlArgs {
         value_name = "GROUP",
         requires = "impersonate",
         value_delimiter = ',',
-        env = "ARGO_ASSISTANT_AS_GROUP",
-        help_heading = "Cluster"
+        env = "ARGO_ASSISTANT_AS_GROUP"
     )]
     pub impersonate_groups: Vec<String>,
 
     /// Name of the kubeconfig's user entry
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "ARGO_ASSISTANT_USER",
-        help_heading = "Cluster"
-    )]
+    #[arg(long, value_name = "NAME", env = "ARGO_ASSISTANT_USER")]
     pub user: Option<String>,
 
     /// Name of the kubeconfig's cluster entry
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "ARGO_ASSISTANT_CLUSTER",
-        help_heading = "Cluster"
-    )]
+    #[arg(long, value_name = "NAME", env = "ARGO_ASSISTANT_CLUSTER")]
     pub cluster: Option<String>,
 
     /// Address of the API server
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "ARGO_ASSISTANT_SERVER",
-        help_heading = "Cluster"
-    )]
+    #[arg(long, value_name = "URL", env = "ARGO_ASSISTANT_SERVER")]
     pub server: Option<String>,
 
     /// Bearer token for the API server
@@ -60,8 +40,7 @@ pub struct KubectlArgs {
         long,
         value_name = "TOKEN",
         env = "ARGO_ASSISTANT_TOKEN",
-        hide_env_values = true,
-        help_heading = "Cluster"
+        hide_env_values = true
     )]
     pub token: Option<String>,
 
@@ -70,8 +49,7 @@ pub struct KubectlArgs {
         long,
         value_name = "DURATION",
         value_parser = super::duration,
-        env = "ARGO_ASSISTANT_REQUEST_TIMEOUT",
-        help_heading = "Cluster"
+        env = "ARGO_ASSISTANT_REQUEST_TIMEOUT"
     )]
     pub request_timeout: Option<Duration>,
 
@@ -79,8 +57,7 @@ pub struct KubectlArgs {
     #[arg(
         long,
         value_parser = BoolishValueParser::new(),
-        env = "ARGO_ASSISTANT_INSECURE_SKIP_TLS_VERIFY",
-        help_heading = "Cluster"
+        env = "ARGO_ASSISTANT_INSECURE_SKIP_TLS_VERIFY"
     )]
     pub insecure_skip_tls_verify: bool,
 
@@ -88,36 +65,20 @@ pub struct KubectlArgs {
     #[arg(
         long,
         value_name = "FILE",
-        env = "ARGO_ASSISTANT_CERTIFICATE_AUTHORITY",
-        help_heading = "Cluster"
+        env = "ARGO_ASSISTANT_CERTIFICATE_AUTHORITY"
     )]
     pub certificate_authority: Option<PathBuf>,
 
     /// File with a client certificate
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "ARGO_ASSISTANT_CLIENT_CERTIFICATE",
-        help_heading = "Cluster"
-    )]
+    #[arg(long, value_name = "FILE", env = "ARGO_ASSISTANT_CLIENT_CERTIFICATE")]
     pub client_certificate: Option<PathBuf>,
 
     /// File with the key of the client certificate
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "ARGO_ASSISTANT_CLIENT_KEY",
-        help_heading = "Cluster"
-    )]
+    #[arg(long, value_name = "FILE", env = "ARGO_ASSISTANT_CLIENT_KEY")]
     pub client_key: Option<PathBuf>,
 
     /// Name that the API server's certificate has to be for
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "ARGO_ASSISTANT_TLS_SERVER_NAME",
-        help_heading = "Cluster"
-    )]
+    #[arg(long, value_name = "NAME", env = "ARGO_ASSISTANT_TLS_SERVER_NAME")]
     pub tls_server_name: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use super::{
 /// Two buffers: bytes that keep their place, and bytes that go ahead of everything that
 /// waits.
 #[derive(Debug, Default)]
-pub struct OutputBuffer {
+pub(crate) struct OutputBuffer {
     in_order: Vec<u8>,
     ahead: Vec<u8>,
     overtaking: Overtaking,

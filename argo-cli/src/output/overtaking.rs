@@ -12,7 +12,7 @@ const AHEAD: u64 = 1 << 20;
 
 /// A source of lines; the lines of one source keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
+pub(crate) enum Source {
     /// A container, by its number in this run.
     Container(u32),
     /// Records that are not log lines.
@@ -21,7 +21,7 @@ pub enum Source {
 
 /// The place of bytes among those that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
+pub(crate) enum Lane {
     /// Behind everything that waits.
     InOrder,
     /// Before everything that waits in order, behind the other pieces ahead.
@@ -45,7 +45,7 @@ pub struct Queue {
 /// Each source keeps its own order: a source with bytes waiting in order goes ahead only
 /// after they are written. The order between sources is not kept.
 #[derive(Debug, Default)]
-pub struct Overtaking {
+pub(crate) struct Overtaking {
     /// The end of each source's last queued bytes, counted as in [`Queue::queued`].
     waiting: HashMap<Source, u64>,
     /// Nothing goes ahead until the queue is written up to here.
@@ -54,7 +54,7 @@ pub struct Overtaking {
 
 impl Overtaking {
     /// Returns the lane for `len` bytes of a source.
-    pub fn choose(&mut self, source: Source, len: usize, queue: Queue) -> Lane {
+    pub(crate) fn choose(&mut self, source: Source, len: usize, queue: Queue) -> Lane {
         let waits = |end: u64| end > queue.written;
         if self.waiting.get(&source).is_some_and(|end| !waits(*end)) {
             self.waiting.remove(&source);
@@ -72,12 +72,12 @@ impl Overtaking {
     }
 
     /// Records that bytes of a source were queued in order, up to `end`.
-    pub fn queued(&mut self, source: Source, end: u64) {
+    pub(crate) fn queued(&mut self, source: Source, end: u64) {
         self.waiting.insert(source, end);
     }
 
     /// Lets nothing overtake the bytes up to `end`.
-    pub fn stop(&mut self, end: u64) {
+    pub(crate) fn stop(&mut self, end: u64) {
         self.barrier = end;
     }
 }

@@ -209,6 +209,7 @@ impl Spool {
         let at = first.read;
         first.read = first.ends.pop_front().unwrap_or(first.written);
         let (file, len) = (Arc::clone(&first.file), first.read - at);
+        // The file has no name: its space is free once the last handle is gone.
         if first.read == first.written {
             self.files.pop_front();
         }

@@ -47,6 +47,8 @@ pub(super) fn run(shared: &Shared, mut writer: Box<dyn Write + Send>) {
             }
             _ => {}
         }
+        // Bytes that could not be written count too: a full disk loses output, but must not stop the
+        // run, which would stop the reading of logs.
         state.done += len;
         let super::State {
             spool,
@@ -123,6 +125,7 @@ fn patient<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
+        // The last two are those of a socket, which stdout is under some CI agents.
         ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected
     )
 }

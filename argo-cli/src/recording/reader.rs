@@ -131,6 +131,7 @@ impl Reader {
             self.line.clear();
             let read = self.source.read_until(b'\n', &mut self.line);
             let is_whole = self.line.ends_with(b"\n");
+            // A program that was killed leaves half a line, or half a frame of zstd.
             if read.is_err() || !is_whole {
                 self.is_cut |= !self.line.is_empty();
                 return None;
@@ -153,6 +154,7 @@ impl Reader {
         } else {
             self.record()
         };
+        // A newer program may write lines that this one does not know.
         self.skipped += u64::from(entry.is_none());
         entry
     }

@@ -122,6 +122,7 @@ impl Recorder {
             view: View::Json,
             shows_colors: false,
         };
+        // Neither the variables of this run nor its LOG_LEVEL limit what a replay may show.
         let mut settings = Settings::read(&|_| None, choice).0;
         settings.level = Level::Trace;
         let renderer =
@@ -241,6 +242,7 @@ impl Recorder {
         self.write();
         let within = self.output.flush(LAST).await;
         let failure = self.failure();
+        // The thread closes the file once nobody can add to its queue.
         drop(self.output);
         let closed = tokio::time::timeout(LAST, self.closed).await;
         failure.or_else(|| match closed {

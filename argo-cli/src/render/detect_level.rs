@@ -7,6 +7,7 @@ use crate::argocd::Stream;
 /// Returns the level that argocd's logger put into a line of stderr, as text
 /// (`level=warning`) or as JSON; everything else is information.
 pub(super) fn of_argocd(stream: Stream, line: &[u8]) -> Level {
+    // The quoted form first: the key without the quote is found in it too.
     const KEYS: [&[u8]; 3] = [b"level=\"", b"level=", b"\"level\":\""];
     if stream == Stream::Stdout {
         return Level::Info;

@@ -80,6 +80,8 @@ pub(super) fn after_message(app: &str, origin: &Origin<'_>, with_uid: bool) -> V
         &Record::at(Timestamp::UNIX_EPOCH, Level::Info, "", body),
         &mut whole,
     );
+    // The fields behind the message are the same for every line of the run, so serde writes them
+    // once, around an empty message.
     let message = memchr::memmem::find(&whole, EMPTY);
     let tail = message.map_or(whole.len(), |at| at + EMPTY.len() - 1);
     whole.split_off(tail)

@@ -34,9 +34,10 @@ impl Stamp {
             Form::None
         } else if settings.full_timestamp {
             let layout = settings.layout.clone();
-            match layout.has_fraction() {
-                true => Form::Full(layout),
-                false => Form::Second(layout),
+            if layout.has_fraction() {
+                Form::Full(layout)
+            } else {
+                Form::Second(layout)
             }
         } else {
             Form::Elapsed {
@@ -57,6 +58,7 @@ impl Stamp {
         match &self.form {
             Form::Full(_) => nanos,
             Form::Second(_) => nanos.div_euclid(SECOND),
+            // Towards zero, as Go divides: logrus calls everything within a second [0000].
             Form::Elapsed { started } => nanos.saturating_sub(*started) / SECOND,
             Form::None => 0,
         }

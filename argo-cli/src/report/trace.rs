@@ -24,6 +24,7 @@ pub fn trace(story: &Story) -> String {
             events.push(name("process_name", process, 0, &owner));
             process
         });
+        // Perfetto joins threads of one number, also across processes: each pod has a hundred.
         events.extend(threads(story, process, number * 100 + 1, pod));
     }
     let moments = story.moments.iter().filter(|m| m.kind != "argo");

@@ -13,9 +13,10 @@ pub(super) fn last_state(line: &str, always: bool) -> Cow<'_, str> {
         return line.into();
     }
     let state = last_written(line);
-    match state.contains('\u{8}') {
-        true => stepped_back(state).into(),
-        false => state.into(),
+    if state.contains('\u{8}') {
+        stepped_back(state).into()
+    } else {
+        state.into()
     }
 }
 

@@ -75,6 +75,7 @@ async fn annotate(style: &str, app: &str, text: &str) -> Option<String> {
     let mut command = Command::new("buildkite-agent");
     command
         .args(["annotate", "--style", style, "--context"])
+        // Two runs in one build must not replace each other's card.
         .arg(format!("argo-assistant-{app}"))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -63,6 +63,7 @@ fn outputs(summary: &Summary) -> String {
 }
 
 fn append(path: &Path, text: &str) -> io::Result<()> {
+    // Other commands of the step write to the same file.
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     file.write_all(text.as_bytes())
 }

@@ -70,6 +70,7 @@ impl Session {
         let of_argocd = self.config.argocd.as_ref().and_then(|run| run.timeout);
         let limit = of_argocd.or(self.config.timeout).unwrap_or(PATIENCE);
         let until = match (of_argocd, self.config.timeout) {
+            // Limits of the user count from the start; our own patience begins only now.
             (None, None) => duration::later(now, limit),
             _ => duration::later(self.config.started, limit),
         };
@@ -108,6 +109,7 @@ impl Session {
         if !std::mem::take(&mut self.expected.was_early) {
             return self.look_on(Cause::Argocd(exited), now);
         }
+        // The result that counts is argocd's, and the one that it gave was about another revision.
         self.phase = Phase::Waiting;
         self.argocd.exited = None;
         self.argocd.started = now;

@@ -140,7 +140,7 @@ impl Session {
             }
             // Whoever may not look finds nothing either, and argocd has seen more than we.
             Some(Cause::Argocd(exited))
-                if exited.is_success() && self.is_told_nothing && self.found_nothing() =>
+                if exited.is_success() && self.unseen.is_told_nothing && self.found_nothing() =>
             {
                 exit::NOTHING_FOUND
             }
@@ -151,6 +151,7 @@ impl Session {
             Some(Cause::Timeout) if !self.runs_argocd() && self.found_nothing() => {
                 self.nothing_code()
             }
+            // A pipeline that goes by argocd's 0 must not fail because this program looked longer.
             Some(Cause::CrashedAfterSuccess | Cause::LostAfterSuccess(_))
                 if self.runs_argocd() && !self.config.fail_fast =>
             {
@@ -160,6 +161,7 @@ impl Session {
                 exit::FAILED
             }
             Some(Cause::Paused) => self.paused_code(),
+            // An application that another one has ended was not rolled out in its time either.
             Some(Cause::Timeout | Cause::ArgocdOverdue | Cause::Elsewhere) => exit::TIMEOUT,
             Some(Cause::Signal(signal)) => exit::SIGNAL + *signal as i32,
         }
@@ -168,8 +170,8 @@ impl Session {
     /// True if the Application may not be read, and nothing else of it was found: nobody can
     /// tell what argocd has waited for.
     fn is_kept_out(&self) -> bool {
-        let has_nothing = self.is_refused && self.found_nothing();
-        self.application().is_none() && (self.is_shut_out || has_nothing)
+        let has_nothing = self.unseen.is_refused && self.found_nothing();
+        self.application().is_none() && (self.unseen.is_shut_out || has_nothing)
     }
 
     /// True if everything is rolled out, and what is expected runs.
@@ -217,7 +219,7 @@ impl Session {
 
     /// Returns the exit code of a run that found nothing.
     pub(super) fn nothing_code(&self) -> i32 {
-        if self.is_refused {
+        if self.unseen.is_refused {
             exit::NO_PERMISSION
         } else {
             exit::NOTHING_FOUND
@@ -228,6 +230,7 @@ impl Session {
     /// The result of an argocd that has already exited stays.
     pub(super) fn signal(&mut self, signal: Signal, now: Timestamp) {
         if self.cause().is_some() {
+            // A second signal is the user's last word, and GitHub's runner kills 2.5 s after its SIGTERM.
             self.effects.push(Effect::Kill);
             return self.over(now);
         }
@@ -245,6 +248,7 @@ impl Session {
         }
         let run = self.config.argocd.as_ref();
         let waits = run.is_some_and(|run| run.on_degraded == OnDegraded::Wait);
+        // Healthy may still be the release before: Argo CD looks at git every three minutes only.
         if exited.is_success() && !self.expected.is_empty() {
             self.expect(exited, now);
         } else if exited.degraded && waits && self.argocd.restarts < RESTARTS {
@@ -305,6 +309,8 @@ impl Session {
             let msg = format!("complete; waiting for {}", self.ends_of_pods());
             self.notice(&Notice::new(NoticeCode::Other, Level::Info, msg));
         }
+        // Without a readiness probe a container is Ready the moment that it runs, so that Argo CD
+        // calls an application Healthy that is about to crash.
         if self.observer.may_still_crash(settle, now) {
             let settle = in_words(settle);
             let msg = if self.findings().iter().any(Finding::is_doomed) {
@@ -400,6 +406,7 @@ impl Session {
     }
 
     fn consider_waiting(&mut self, now: Timestamp) {
+        // The limits come first: a wait that is over ends whatever else is true at that moment.
         if self.is_timeout(now) {
             return self.end_argocd(Cause::Timeout, now);
         }
@@ -461,6 +468,8 @@ impl Session {
             .map_or(now >= until, |degraded| !degraded);
         if self.is_timeout(now) {
             self.drain(Cause::Timeout, now);
+        // Progressing again is no recovery while something cannot succeed: argocd would give up on
+        // the next Degraded and use up one of its restarts.
         } else if healed && !self.findings().iter().any(Finding::is_doomed) {
             self.phase = Phase::Waiting;
             self.argocd.exited = None;
@@ -521,6 +530,7 @@ impl Session {
             Settled::GoOn => {}
         }
         if self.is_timeout(now) {
+            // The limit ends the watch and not the success: only what is incomplete by now is too late.
             let is_early = patience.is_early(&self.observer, self.is_left_out());
             let is_lost = look.is_lost() || is_early;
             return self.drain(if is_lost { Cause::Timeout } else { cause }, now);

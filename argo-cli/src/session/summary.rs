@@ -142,7 +142,7 @@ impl Session {
 
     /// ` (did you mean "shop"?)`, or nothing.
     fn suggestion(&self) -> String {
-        let suggestion = self.suggestion.as_ref();
+        let suggestion = self.unseen.suggestion.as_ref();
         suggestion.map_or_else(String::new, |sentence| format!(" ({sentence})"))
     }
 

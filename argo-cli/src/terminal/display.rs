@@ -30,6 +30,7 @@ impl Display {
     /// Creates the table for the terminal that there is.
     pub fn new(variables: &dyn Fn(&str) -> Option<String>) -> Self {
         let is_joined = io::stdout().is_terminal();
+        // With a queue of its own: the table must not wait for whoever reads stdout slowly.
         let stderr = (!is_joined && io::stderr().is_terminal())
             .then(|| Output::to(Box::new(io::stderr()), SpoolLimits::default()));
         Self {
@@ -61,6 +62,7 @@ impl Display {
 
     /// Draws the lines that wait, and the table.
     pub fn draw(&mut self, table: &Table<'_>, output: &Output) {
+        // Asked for at each drawing, which costs one system call and needs no handler of SIGWINCH.
         let size = Size::of_stderr();
         let is_slow = output.backlog() > SLOW;
         let lines = if is_slow {

@@ -46,6 +46,8 @@ impl Keys {
                 }
             }
         };
+        // A thread that nobody waits for: tokio's own stdin would hold up the end of the program until
+        // a key is pressed.
         let thread = std::thread::Builder::new().name("keys".to_owned());
         thread.spawn(reading).ok()?;
         let restored = before.clone();

@@ -73,6 +73,7 @@ impl Requests {
         if let Some(keys) = &self.keys {
             keys.pause();
         }
+        // SIGTSTP is caught by us, so that only the signal that cannot be caught stops the process.
         let _ = nix::sys::signal::raise(Signal::SIGSTOP);
         if let Some(keys) = &self.keys {
             keys.begin();

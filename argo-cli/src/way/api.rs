@@ -64,6 +64,7 @@ async fn ask(
     target: &TargetArgs,
     suggested: &OnceCell<Option<String>>,
 ) -> Result<Api, Failure> {
+    // The version needs no login, which tells a server that is away from a token that is refused.
     let version = client
         .version()
         .await
@@ -73,11 +74,11 @@ async fn ask(
             let client = client.clone();
             async move {
                 let found = find(&client, &app).await;
-                let logs = match &found {
-                    Ok((app, found)) => may_read_logs(&client, app, found).await,
-                    Err(_) => Ok(()),
+                let silent = match &found {
+                    Ok((app, found)) => without_logs(&client, app, found).await,
+                    Err(_) => None,
                 };
-                (app, found, logs)
+                (app, found, silent)
             }
         })
         .buffered(CONCURRENT);
@@ -94,11 +95,11 @@ async fn ask(
     // Before 3.0 a setting decides whether the right is needed, so the log itself will tell.
     let is_enforced = version.major_minor().is_none_or(|(major, _)| major >= 3);
     let mut silent = Vec::new();
-    for (named, found, logs) in found {
+    for (named, found, without_logs) in found {
         match found {
             Ok((app, _)) => {
-                match logs {
-                    Err(object) if is_enforced => silent.push(object),
+                match without_logs {
+                    Some(object) if is_enforced => silent.push(object),
                     _ => api.may_read_logs = true,
                 }
                 api.apps.push(app);
@@ -143,16 +144,14 @@ async fn suggestion(client: &Client, named: &AppRef, error: &Error) -> Option<St
 }
 
 /// Returns the name of the application in policies if its logs may not be read.
-async fn may_read_logs(client: &Client, app: &AppRef, found: &Application) -> Result<(), String> {
+async fn without_logs(client: &Client, app: &AppRef, found: &Application) -> Option<String> {
     let project: Project = client
         .application(app, Refresh::No)
         .await
         .unwrap_or_default();
     let object = policy_object(app, found, &project.spec.project);
-    match client.can_i("get", "logs", &object).await {
-        Ok(false) => Err(object),
-        _ => Ok(()),
-    }
+    let is_refused = matches!(client.can_i("get", "logs", &object).await, Ok(false));
+    is_refused.then_some(object)
 }
 
 /// Reads the application in the namespace that was named. That may be the one that it deploys
@@ -162,6 +161,7 @@ async fn find(client: &Client, app: &AppRef) -> Result<(AppRef, Application), Er
         Ok(found) => return Ok((app.clone(), found)),
         Err(error) => error,
     };
+    // Argo CD answers 403 for what does not exist, so that nobody can probe for names.
     let is_absent = error
         .refused()
         .is_some_and(|refused| refused.is_forbidden() || refused.is_not_found());

@@ -19,7 +19,7 @@ use crate::{
 
 /// The streams of the applications of a run: a tracker for each, and one stream of logs and one
 /// of events for all of them.
-pub struct AppStreams {
+pub(crate) struct AppStreams {
     /// The streams that the applications share.
     pub shared: Streams,
     /// The objects of each application.
@@ -27,12 +27,12 @@ pub struct AppStreams {
 }
 
 /// The trackers of the applications.
-pub struct Trackers(SelectAll<BoxStream<'static, (usize, TrackEvent)>>);
+pub(crate) struct Trackers(SelectAll<BoxStream<'static, (usize, TrackEvent)>>);
 
 impl Trackers {
     /// Returns the next change of what an application tracks, with the application's number.
     /// Cancel safe.
-    pub async fn next(&mut self) -> (usize, TrackEvent) {
+    pub(crate) async fn next(&mut self) -> (usize, TrackEvent) {
         match self.0.next().await {
             Some(event) => event,
             None => std::future::pending().await,
@@ -42,7 +42,7 @@ impl Trackers {
 
 impl AppStreams {
     /// Makes streams that wait for those of [`open`] in their place.
-    pub fn pending() -> Self {
+    pub(crate) fn pending() -> Self {
         Self {
             shared: Streams::pending(),
             tracked: Trackers(SelectAll::new()),
@@ -50,7 +50,7 @@ impl AppStreams {
     }
 
     /// Stops tracking: the logs and events end after the rest of them was read.
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         self.tracked = Trackers(SelectAll::new());
         self.shared.drain();
     }

@@ -24,7 +24,7 @@ const CLUSTER_WITHIN: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(3);
 
 /// A report of the search.
-pub enum JoinEvent {
+pub(crate) enum JoinEvent {
     /// A sentence.
     Notice(Level, String),
     /// Argo CD's API does not show the application to us. Names the one that may be meant.
@@ -34,7 +34,7 @@ pub enum JoinEvent {
 }
 
 /// The search for a way, in the background.
-pub struct Joining {
+pub(crate) struct Joining {
     events: UnboundedReceiver<JoinEvent>,
     task: AbortHandle,
     hold: Instant,
@@ -42,7 +42,7 @@ pub struct Joining {
 
 impl Joining {
     /// Begins to search.
-    pub fn start(ways: Ways, args: Arc<FollowArgs>, started: Timestamp) -> Self {
+    pub(crate) fn start(ways: Ways, args: Arc<FollowArgs>, started: Timestamp) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         let task = tokio::spawn(search(ways, args, started, sender)).abort_handle();
         Self {
@@ -53,12 +53,12 @@ impl Joining {
     }
 
     /// True while the lines of argocd wait for the first lines of the run.
-    pub fn is_holding(&self) -> bool {
+    pub(crate) fn is_holding(&self) -> bool {
         Instant::now() < self.hold
     }
 
     /// Returns the next report.
-    pub async fn next(&mut self) -> JoinEvent {
+    pub(crate) async fn next(&mut self) -> JoinEvent {
         match self.events.recv().await {
             Some(event) => {
                 self.hold = Instant::now();
@@ -139,7 +139,7 @@ async fn search(
 /// # Errors
 ///
 /// When none works.
-pub async fn join_once(
+pub(crate) async fn join_once(
     ways: &Ways,
     args: &FollowArgs,
     started: Timestamp,
@@ -172,12 +172,14 @@ async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<(Level, Stri
             .map(of_api);
     }
     let mut cluster = std::pin::pin!(cluster);
+    // Both at once: behind a VPN that is down, packets to the cluster vanish without an error.
     let (in_time, api) = tokio::join!(
         timeout(CLUSTER_WITHIN, cluster.as_mut()),
         api::connect(client, target, &ways.suggestion)
     );
     match (in_time, api) {
         (Ok(Ok(clusters)), Err(_)) => Ok(of_cluster(clusters)),
+        // A kubeconfig on a build machine often belongs to another cluster than the application.
         (Ok(Ok(mut clusters)), Ok(api)) => match compare(&clusters.workloads, &api, client).await {
             Match::Same => {
                 clusters.argocd = Some(client.clone());
@@ -191,6 +193,7 @@ async fn choose(ways: &Ways, args: &FollowArgs) -> Result<(Way, Vec<(Level, Stri
             "the cluster did not answer within 5 s",
         )),
         (Ok(Err(failure)), Err(_)) => Err(failure),
+        // Nothing else is left, so the cluster gets the time that its own limits give it.
         (Err(_), Err(_)) => cluster.await.map(of_cluster),
     }
 }

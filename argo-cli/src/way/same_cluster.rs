@@ -1,4 +1,4 @@
-//! Whether a cluster is the one that an application deploys to.
+//! Compares a cluster with the one that an application deploys to.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// replaced a moment ago.
 const OBJECTS: usize = 4;
 
-/// Whether the objects of the application are on the cluster, and may be read there.
+/// The answer to whether a cluster is the one that the application deploys to.
 pub(super) enum Match {
     /// Nothing speaks against it.
     Same,
@@ -28,7 +28,7 @@ pub(super) enum Match {
     Other(String),
 }
 
-/// Looks for an object of Argo CD's tree on the cluster, and asks for pods in its namespace.
+/// Looks for objects of Argo CD's tree on the cluster, and asks for pods in their namespace.
 pub(super) async fn compare(connection: &Connection, api: &Api, client: &Client) -> Match {
     let Some(app) = api.apps.first() else {
         return Match::Same;
@@ -36,61 +36,59 @@ pub(super) async fn compare(connection: &Connection, api: &Api, client: &Client)
     let Ok(Ok(tree)) = timeout(ANSWER, client.tree(app)).await else {
         return Match::Same;
     };
-    let known = tree
-        .nodes
-        .iter()
-        .filter_map(|node| Some((node, path(node)?)));
+    let known = lasting(&tree.nodes);
+    let Some((first, _)) = known.first() else {
+        return Match::Same;
+    };
+    if let Some(why) = contradiction(connection, &known).await {
+        return Match::Other(why);
+    }
+    let namespace = &first.object.namespace;
+    let pods = format!("/api/v1/namespaces/{namespace}/pods?limit=1");
+    match get(connection, &pods).await {
+        Err(code @ (401 | 403)) => Match::Other(format!(
+            "{} may not list pods in {namespace} ({code})",
+            connection.described
+        )),
+        _ => Match::Same,
+    }
+}
+
+/// Returns a few objects with their paths, those that last first: pods and Jobs come and go, and
+/// what stands in git stays.
+fn lasting(nodes: &[Node]) -> Vec<(&Node, String)> {
+    let known = nodes.iter().filter_map(|node| Some((node, path(node)?)));
     let mut known: Vec<_> = known.collect();
-    // Pods and Jobs come and go; what stands in git stays.
     let is_job = |node: &Node| {
         let kind = GroupKind::new(&node.object.group, &node.object.kind);
         Job.names().is(&kind)
     };
     known.sort_by_key(|(node, _)| (!node.parent_refs.is_empty(), is_job(node)));
     known.truncate(OBJECTS);
-    let Some(((first, _), described)) = known.first().zip(Some(&connection.described)) else {
-        return Match::Same;
-    };
-    let namespace = &first.object.namespace;
-    let mut contradiction = None;
-    for (node, path) in &known {
+    known
+}
+
+/// Returns the first thing that speaks against the cluster, unless an object is found on it.
+async fn contradiction(connection: &Connection, known: &[(&Node, String)]) -> Option<String> {
+    let described = &connection.described;
+    let mut first = None;
+    for (node, path) in known {
         let object = &node.object;
-        match get(connection, path).await {
-            Ok(uid) if uid == object.uid => {
-                contradiction = None;
-                break;
-            }
-            Ok(_) => {
-                contradiction.get_or_insert_with(|| format!(
-                    "{}/{} on the cluster of {described} is not the object that Argo CD manages",
-                    object.kind, object.name
-                ));
-            }
+        let (kind, name) = (&object.kind, &object.name);
+        let why = match get(connection, path).await {
+            Ok(uid) if uid == object.uid => return None,
+            Ok(_) => format!(
+                "{kind}/{name} on the cluster of {described} is not the object that Argo CD manages"
+            ),
             Err(404) => {
-                contradiction.get_or_insert_with(|| {
-                    format!(
-                        "{}/{} of the application is not on the cluster of {described}",
-                        object.kind, object.name
-                    )
-                });
+                format!("{kind}/{name} of the application is not on the cluster of {described}")
             }
-            Err(_) => {}
-        }
+            // A refusal or a silence proves nothing: the right for this kind may be missing.
+            Err(_) => continue,
+        };
+        first.get_or_insert(why);
     }
-    if let Some(why) = contradiction {
-        return Match::Other(why);
-    }
-    match get(
-        connection,
-        &format!("/api/v1/namespaces/{namespace}/pods?limit=1"),
-    )
-    .await
-    {
-        Err(code @ (401 | 403)) => Match::Other(format!(
-            "{described} may not list pods in {namespace} ({code})"
-        )),
-        _ => Match::Same,
-    }
+    first
 }
 
 /// Returns the path of an object whose plural is known.

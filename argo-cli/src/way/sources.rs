@@ -12,7 +12,7 @@ use crate::argocd::ArgocdExit;
 const EXIT_WITHIN: Duration = Duration::from_secs(8);
 
 /// The streams, and the search for a way to them.
-pub struct Sources {
+pub(crate) struct Sources {
     /// The streams; pending while the search goes on.
     pub streams: AppStreams,
     /// The search, while it goes on.
@@ -23,11 +23,11 @@ pub struct Sources {
 }
 
 /// A search that may be over.
-pub struct Search(Option<Joining>);
+pub(crate) struct Search(Option<Joining>);
 
 impl Search {
     /// Returns the next report.
-    pub async fn next(&mut self) -> JoinEvent {
+    pub(crate) async fn next(&mut self) -> JoinEvent {
         match &mut self.0 {
             Some(joining) => joining.next().await,
             None => std::future::pending().await,
@@ -37,7 +37,7 @@ impl Search {
 
 impl Sources {
     /// Takes streams that are open.
-    pub fn open(streams: AppStreams) -> Self {
+    pub(crate) fn open(streams: AppStreams) -> Self {
         Self {
             streams,
             joining: Search(None),
@@ -47,7 +47,7 @@ impl Sources {
     }
 
     /// Waits for the end of a search.
-    pub fn search(joining: Joining) -> Self {
+    pub(crate) fn search(joining: Joining) -> Self {
         Self {
             joining: Search(Some(joining)),
             ..Self::open(AppStreams::pending())
@@ -55,34 +55,34 @@ impl Sources {
     }
 
     /// Takes the streams that the search has found.
-    pub fn take(&mut self, streams: AppStreams) {
+    pub(crate) fn take(&mut self, streams: AppStreams) {
         self.joining = Search(None);
         self.streams = streams;
     }
 
     /// Records that the first attempt has failed: the exit of argocd is not held for others.
-    pub fn has_failed(&mut self) {
+    pub(crate) fn has_failed(&mut self) {
         self.until = Instant::now();
     }
 
     /// True while lines of argocd wait for the first lines of the run, or nothing more comes
     /// from it.
-    pub fn holds_argocd(&self) -> bool {
+    pub(crate) fn holds_argocd(&self) -> bool {
         self.held.is_some() || self.joining.0.as_ref().is_some_and(Joining::is_holding)
     }
 
     /// True while the exit of argocd is to be [held](Self::hold).
-    pub fn is_searching(&self) -> bool {
+    pub(crate) fn is_searching(&self) -> bool {
         self.joining.0.is_some() && Instant::now() < self.until
     }
 
     /// Keeps the exit of argocd until the search has ended.
-    pub fn hold(&mut self, exit: ArgocdExit) {
+    pub(crate) fn hold(&mut self, exit: ArgocdExit) {
         self.held = Some(exit);
     }
 
     /// Takes the exit once it need not be held any longer.
-    pub fn released(&mut self) -> Option<ArgocdExit> {
+    pub(crate) fn released(&mut self) -> Option<ArgocdExit> {
         if self.is_searching() {
             None
         } else {
