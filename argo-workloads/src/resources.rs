@@ -227,13 +227,13 @@ impl Resources {
             }
         });
         let mut due: Vec<ReadRequest> = due.collect();
-        due.extend(self.to_compare(now));
+        due.extend(self.comparisons(now));
         due
     }
 
     /// Returns the comparisons with git that are worth a request: of objects that stay different
     /// although no sync runs.
-    fn to_compare(&mut self, now: Timestamp) -> Vec<ReadRequest> {
+    fn comparisons(&mut self, now: Timestamp) -> Vec<ReadRequest> {
         let lacks = self.lacks();
         if !lacks.sync || lacks.is_syncing {
             return Vec::new();

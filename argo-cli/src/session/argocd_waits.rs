@@ -30,7 +30,7 @@ const OPERATION: Duration = Duration::from_secs(10);
 /// Characters of a reason.
 const REASON: usize = 200;
 /// The state of a sync that a sync window forbids.
-const BLOCKED: &str = "blocked by a sync window of its project";
+const BLOCKED: &str = "blocked by a sync window of the project";
 
 impl Session {
     /// Returns the resources without a progress of their own that argocd waits for.

@@ -27,7 +27,7 @@ impl AppRef {
         let candidates = [
             self.in_other_namespaces(others),
             self.swapped(others),
-            quoted(similar(&self.name, here.iter().copied())),
+            quoted(&similar(&self.name, here.iter().copied())),
             self.similar_elsewhere(others),
         ];
         let found = candidates.into_iter().flatten().next();
@@ -48,7 +48,8 @@ impl AppRef {
         let nearest = similar(&self.to_string(), names.iter().map(String::as_str));
         let rest = names.iter().map(String::as_str);
         let rest: Vec<&str> = rest.filter(|name| !nearest.contains(name)).collect();
-        quoted(nearest.into_iter().chain(rest).take(3).collect())
+        let names: Vec<&str> = nearest.into_iter().chain(rest).take(3).collect();
+        quoted(&names)
     }
 
     /// Finds the application whose name was written in the place of its namespace.
@@ -69,12 +70,12 @@ impl AppRef {
             .iter()
             .filter(|app| nearest.contains(&app.name.as_str()));
         let apps: Vec<String> = apps.take(3).map(Self::to_string).collect();
-        quoted(apps.iter().map(String::as_str).collect())
+        quoted(&apps.iter().map(String::as_str).collect::<Vec<_>>())
     }
 }
 
 /// `did you mean "a" or "b"?`
-fn quoted(names: Vec<&str>) -> Option<String> {
+fn quoted(names: &[&str]) -> Option<String> {
     let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
 }

@@ -131,11 +131,11 @@ impl Tracker {
     /// Takes the answer to a [question](Self::next_inquiry).
     pub fn names_read(&mut self, inquiry: &Inquiry, names: &Names) {
         match (inquiry, names) {
-            (Inquiry::Applications(app), Names::Applications(exist)) => {
-                // It may have come meanwhile.
-                if self.notices.is_sent(&NoticeKey::Missing(app.clone())) {
-                    self.notify(notices::did_you_mean(app, exist));
-                }
+            // It may have come meanwhile.
+            (Inquiry::Applications(app), Names::Applications(exist))
+                if self.notices.is_sent(&NoticeKey::Missing(app.clone())) =>
+            {
+                self.notify(notices::did_you_mean(app, exist));
             }
             (Inquiry::Namespaces(wanted), Names::Namespaces(exist)) if !exist.is_empty() => {
                 let missing = wanted.iter().filter(|wanted| !exist.contains(wanted));

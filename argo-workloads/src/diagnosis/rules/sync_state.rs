@@ -198,7 +198,13 @@ fn standstill(
     } else {
         format!("argocd app sync {app}")
     };
-    let told = if !policy.is_automated() {
+    let told = if let Some(detail) = failed_sync(application) {
+        let again = match policy.is_automated() {
+            true => "; auto-sync does not try a commit twice",
+            false => "",
+        };
+        format!("its last sync failed{detail}{again}")
+    } else if !policy.is_automated() {
         "auto-sync is off, and nobody syncs it".to_owned()
     } else if is_synced_to(application) && policy.heals() {
         "self-heal applied this commit already: something changes it back".to_owned()
@@ -213,6 +219,27 @@ fn standstill(
         format!("argocd app diff {app}")
     };
     (told, next)
+}
+
+/// Returns what failed in the last sync, if that was to the revision that is compared with:
+/// ` (PreSync hook Job/migrate)`.
+fn failed_sync(application: &Application) -> Option<String> {
+    let operation = application.status.operation_state.as_ref()?;
+    let (result, compared) = (&operation.sync_result, &application.status.sync);
+    if !operation.has_failed() || result.revision != compared.revision {
+        return None;
+    }
+    let failed = result.resources.iter().find(|applied| {
+        let is_failed = |state: &Option<String>| {
+            matches!(state.as_deref(), Some("Failed" | "Error" | "SyncFailed"))
+        };
+        is_failed(&applied.hook_phase) || is_failed(&applied.status)
+    });
+    Some(failed.map_or_else(String::new, |applied| {
+        let hook = applied.hook_type.as_ref();
+        let hook = hook.map_or_else(String::new, |hook| format!("{hook} hook "));
+        format!(" ({hook}{}/{})", applied.kind, applied.name)
+    }))
 }
 
 /// True if the last operation succeeded with the revision that is compared with.

@@ -235,3 +235,20 @@ fn the_fields_that_differ_are_named_where_they_are_known() {
     let is_told = |fact: &String| fact.contains("argocd app diff");
     assert!(unknown.evidence.iter().any(is_told), "{unknown:?}");
 }
+
+#[test]
+fn a_sync_that_failed_long_ago_is_why_nothing_changes() {
+    let web = json!({"group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web",
+        "status": "OutOfSync", "health": {"status": "Missing"}});
+    let migrate = json!({"group": "batch", "kind": "Job", "namespace": "shop", "name": "migrate",
+        "hookType": "PreSync", "hookPhase": "Failed"});
+    let status = json!({"sync": {"status": "OutOfSync", "revision": "abc"}, "resources": [web],
+        "operationState": {"phase": "Failed", "startedAt": at(-3000).to_string(), "finishedAt": at(-2900).to_string(),
+            "syncResult": {"revision": "abc", "resources": [migrate]}}});
+    let mut facts = Facts::new(at(0));
+    facts.track(&shop(&status, &json!({"automated": {}})), at(0));
+    let found = find(&mut facts, 60).remove(0);
+    let sentence = "Deployment/web is missing in the cluster; its last sync failed (PreSync hook Job/migrate); \
+                    auto-sync does not try a commit twice";
+    assert!(found.sentence.ends_with(sentence), "{}", found.sentence);
+}
