@@ -60,6 +60,20 @@ fn the_end_of_an_old_pod_is_waited_for_and_told() {
 }
 
 #[test]
+fn the_wait_for_old_pods_is_part_of_the_rollouts_time() {
+    let mut run = Run::new(waiting_for_ends());
+    run.tell(deployment(1), 1)
+        .tell(old_pod(), 1)
+        .tell(Input::Argocd(SUCCESS), 2)
+        .until(3, 25);
+    let gone = object(GroupKind::new("", "Pod"), "web-old");
+    run.tell(Input::Track(TrackEvent::Removed(gone)), 26)
+        .until(27, 30);
+    let seconds = run.session.summary(None, at(30)).elapsed.as_secs();
+    assert!((24..=26).contains(&seconds), "{seconds}");
+}
+
+#[test]
 fn it_ends_at_once_unless_it_was_asked_for() {
     let mut run = Run::new(Config {
         wait_terminated: false,

@@ -75,6 +75,19 @@ fn no_workload_gets_more_than_25_lines_and_no_line_is_too_wide() {
 }
 
 #[test]
+fn another_part_of_the_same_workload_is_named_by_itself() {
+    let mut summary = crash_loop();
+    let mut other = summary.findings[0].clone();
+    other.containers = vec!["exporter".to_owned()];
+    other.cause = "another".to_owned();
+    other.new_pods.count = other.pods.len();
+    summary.findings.push(other);
+    let text = text(&summary, &settings(&[]));
+    let end = "(and container exporter crash-loop)\n";
+    assert!(text.ends_with(end), "{text}");
+}
+
+#[test]
 fn many_workloads_are_no_wall() {
     let mut summary = nothing();
     summary.workloads = (0..300)

@@ -51,7 +51,7 @@ impl<'a> Group<'a> {
     }
 
     /// The lines in order.
-    pub fn lines(self) -> impl ExactSizeIterator<Item = Line<'a>> {
+    pub fn lines(self) -> impl ExactSizeIterator<Item = Line<'a>> + DoubleEndedIterator {
         let batch = self.batch;
         self.lines.iter().map(move |span| batch.line(*span))
     }

@@ -66,7 +66,7 @@ mod timeline;
 pub use crate::message::without_credentials;
 pub use code::Code;
 pub use examiner::{Examiner, examine};
-pub use facts::{EventFact, Facts, LAST_LINES, Line};
+pub use facts::{EventFact, Facts, LAST_LINES, Line, stands_out};
 pub use finding::{Finding, NewPods, Severity, doomed_workloads};
 pub use report::findings_page;
 pub use thresholds::Thresholds;

@@ -140,6 +140,28 @@ fn without_a_probe_or_just_ready_it_may_still_crash() {
 }
 
 #[test]
+fn one_that_ended_after_a_while_has_proven_nothing_before_that_while() {
+    let settle = Duration::from_secs(10);
+    let may_crash_again = |ready_since: i64, now: i64| {
+        let mut progress = progress();
+        let ended = json!({"exitCode": 0, "containerID": "A", "startedAt": at(0).to_string(),
+            "finishedAt": at(14).to_string()});
+        let status = json!({"name": "app", "restartCount": 1, "containerID": "B",
+            "state": {"running": {}}, "lastState": {"terminated": ended}});
+        let mut again = pod(1, true, &at(ready_since).to_string());
+        let TrackedBody::Pod(body) = &mut again.body else {
+            unreachable!()
+        };
+        let body = Arc::make_mut(body);
+        body.status.container_statuses = vec![serde_json::from_value(status).unwrap()];
+        apply(&mut progress, again, ready_since);
+        progress.may_still_crash(settle, &newest(), at(now))
+    };
+    assert!(may_crash_again(16, 28), "ready for 12 s");
+    assert!(!may_crash_again(16, 38), "ready for 22 s");
+}
+
+#[test]
 fn a_container_that_ends_is_noticed_unless_its_workload_is_ignored() {
     let mut progress = progress();
     apply(&mut progress, deployment(3, 3), 0);

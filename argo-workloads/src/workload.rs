@@ -17,6 +17,7 @@ mod kind;
 mod kinds;
 mod names;
 mod replicaset;
+mod replication_controller;
 pub mod scan;
 mod scope;
 mod seed;
@@ -35,6 +36,7 @@ pub(crate) use kinds::Kinds;
 pub use names::Names;
 pub(crate) use names::rbac_name;
 pub use replicaset::ReplicaSet;
+pub use replication_controller::ReplicationController;
 pub use scope::Scope;
 pub(crate) use seed::watch_config;
 pub use statefulset::StatefulSet;
@@ -51,6 +53,7 @@ pub fn builtin() -> Vec<Arc<dyn Workload>> {
         Arc::new(Rollout),
         Arc::new(AnalysisRun),
         Arc::new(Experiment),
+        Arc::new(ReplicationController),
     ]
 }
 

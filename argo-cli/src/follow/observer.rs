@@ -4,10 +4,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use argo_core::{AppRef, GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, text::duration};
 use argo_events::EventRecord;
-use argo_logs::Batch;
+use argo_logs::{Batch, Line};
 use argo_workloads::{
     diagnosis::{
         EventFact, Examiner, Facts, Finding, FindingEvent, LAST_LINES, Thresholds, Timeline,
+        stands_out,
     },
     expectation::RunningImage,
     progress::{CrashCounts, PodCounts, Progress, WorkloadProgress},
@@ -66,7 +67,9 @@ impl Observer {
     pub fn lines(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
         self.has_changed = true;
         let last = batch.len().saturating_sub(LAST_LINES);
-        let lines = batch.lines().skip(last);
+        let lines = standing_out(batch, last)
+            .into_iter()
+            .chain(batch.lines().skip(last));
         let lines = lines.map(|line| (line.time(), line.text));
         self.facts
             .lines(pod_uid, container, batch.container_id(), lines);
@@ -227,6 +230,15 @@ impl Observer {
     pub fn findings(&self) -> &[Finding] {
         self.timeline.current()
     }
+}
+
+/// Returns the last line that stands out among the first lines of a batch.
+fn standing_out(batch: &Batch, first: usize) -> Option<Line<'_>> {
+    let group = batch.groups(first).next().filter(|_| first > 0)?;
+    // One search through all of them: most logs that write fast have no such line.
+    let has_one = stands_out(group.bytes());
+    let mut lines = group.lines().rev();
+    lines.find(|line| has_one && stands_out(line.text))
 }
 
 fn fact(event: &EventRecord) -> EventFact {

@@ -13,8 +13,6 @@ use super::Observer;
 
 /// Time by which this program may lag behind a healthy status that is seen elsewhere.
 const CATCH_UP: Duration = Duration::from_secs(2);
-/// The longest time for which a container that crashed is watched for the next crash.
-const NEXT_CRASH: Duration = Duration::from_secs(60);
 /// A shorter incomplete spell is taken for a passing state.
 const BLINK: Duration = Duration::from_secs(1);
 
@@ -95,7 +93,7 @@ impl Settling {
             .map(|workload| Arc::clone(&workload.object.uid))
             .collect();
         let setbacks = observer.progress().setbacks(&is_ignored);
-        let settle = long_enough(patience.settle, setbacks);
+        let settle = setbacks.until_next(patience.settle);
         let is_unproven = observer.may_still_crash(patience.settle, now);
         let is_early = patience.is_early(observer, &is_ignored);
         let long = if is_unproven { settle } else { CATCH_UP };
@@ -166,7 +164,7 @@ impl Settling {
     /// A restart that is allowed starts the time anew.
     fn restarted(&mut self, setbacks: Setbacks, patience: Patience, now: Timestamp) {
         if setbacks.count > self.setbacks {
-            self.until = later(now, long_enough(patience.settle, setbacks));
+            self.until = later(now, setbacks.until_next(patience.settle));
             self.has_restarted = true;
         }
         self.setbacks = setbacks.count;
@@ -189,13 +187,6 @@ impl Settling {
         }
         Settled::GoOn
     }
-}
-
-/// Returns the time that shows whether a container crashes again: one that ran for 12 s before
-/// its crash has proven nothing after 10 s.
-fn long_enough(settle: Duration, setbacks: Setbacks) -> Duration {
-    let next = setbacks.longest.saturating_mul(3) / 2;
-    settle.max(next.min(NEXT_CRASH.max(settle)))
 }
 
 fn incomplete(

@@ -529,9 +529,13 @@ impl Session {
             }
             Settled::GoOn => {}
         }
+        let is_early = patience.is_early(&self.observer, self.is_left_out());
+        if is_early {
+            // The rollout takes until the old pods have ended.
+            self.healthy_at = self.healthy_at.map(|_| now);
+        }
         if self.is_timeout(now) {
             // The limit ends the watch and not the success: only what is incomplete by now is too late.
-            let is_early = patience.is_early(&self.observer, self.is_left_out());
             let is_lost = look.is_lost() || is_early;
             return self.drain(if is_lost { Cause::Timeout } else { cause }, now);
         }

@@ -57,6 +57,22 @@ impl<'a> Cause<'a> {
         }
     }
 
+    /// Returns the part of its workload that has the cause: `db-1`, `container api`.
+    pub(super) fn part(&self) -> Option<String> {
+        let Self::Found(findings) = self else {
+            return None;
+        };
+        let [only] = &findings[..] else {
+            return None;
+        };
+        let is_some_pods = only.pods.len() < only.new_pods.count;
+        match (&only.pods[..], &only.containers[..]) {
+            ([pod], _) if is_some_pods => Some(printable(pod)),
+            (_, [container]) => Some(format!("container {}", printable(container))),
+            _ => None,
+        }
+    }
+
     /// `StatefulSet/db: db-1: container postgres crashes on start`
     pub(super) fn sentence(&self) -> String {
         let (names, words) = (

@@ -24,10 +24,10 @@ pub(super) fn last_line(summary: &Summary, causes: &[Cause<'_>]) -> String {
     // An argocd that could not even ask ended the run, whatever else may still become well.
     let could_not_ask = summary.reason == "argocd" && summary.argocd_next.is_some();
     if could_not_ask && !causes.is_empty() && !causes.iter().any(Cause::is_doomed) {
-        return format!("{}{}", without_workloads(summary), and_more(causes));
+        return format!("{}{}", without_workloads(summary), and_more(None, causes));
     }
     if let Some(cause) = causes.first() {
-        let more = and_more(&causes[1..]);
+        let more = and_more(Some(cause), &causes[1..]);
         return format!("{}{more}", cap(&cause.sentence(), 4 * WIDTH));
     }
     let waiting: Vec<&Row> = summary
@@ -138,11 +138,19 @@ fn reason(summary: &Summary) -> &'static str {
     }
 }
 
-/// Returns ` (and Deployment/api crash-loop)`, or nothing if there are no others.
-pub(super) fn and_more(others: &[Cause<'_>]) -> String {
+/// Returns ` (and Deployment/api crash-loop)`, or nothing if there are no others. Of the
+/// workload and with the code of the first cause the part is named: ` (and container api
+/// crash-loop)`.
+pub(super) fn and_more(first: Option<&Cause<'_>>, others: &[Cause<'_>]) -> String {
     let name = |cause: &Cause<'_>| {
-        let names = cause.names(|object| printable(&object.to_string()));
-        format!("{names} {}", cause.code()).trim_end().to_owned()
+        let is_same = |first: &Cause<'_>| {
+            let mut workloads = cause.workloads().into_iter();
+            cause.code() == first.code() && workloads.all(|workload| first.is_of(workload))
+        };
+        let part = cause.part().filter(|_| first.is_some_and(is_same));
+        let names = || cause.names(|object| printable(&object.to_string()));
+        let name = part.unwrap_or_else(names);
+        format!("{name} {}", cause.code()).trim_end().to_owned()
     };
     named(&others.iter().map(name).collect::<Vec<_>>())
 }

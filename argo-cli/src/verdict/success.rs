@@ -30,7 +30,7 @@ pub(super) fn success(summary: &Summary, look: &Look<'_>) -> Vec<String> {
         let text = format!(
             "Worth a look: {}{}",
             cause.sentence(),
-            and_more(&causes[1..])
+            and_more(Some(cause), &causes[1..])
         );
         lines.push(cap(&text, 3 * WIDTH));
     }

@@ -61,7 +61,6 @@ const SPEC: Cut = Cut(&[
     dropped("preemptionPolicy"),
     dropped("priority"),
     dropped("readinessGates"),
-    dropped("schedulerName"),
     dropped("securityContext"),
     dropped("serviceAccount"),
     dropped("tolerations"),

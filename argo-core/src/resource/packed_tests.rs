@@ -23,7 +23,7 @@ fn crowded() -> Value {
             "labels": {"app": "web"}, "finalizers": ["a/b"], "managedFields": [{"manager": "m"}],
             "annotations": {"a": "b", "kubectl.kubernetes.io/last-applied-configuration": "s3cret"},
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "o-1", "controller": true}]},
-        "spec": {"nodeName": "node", "restartPolicy": "Always", "serviceAccountName": "web", "containers": [container],
+        "spec": {"nodeName": "node", "schedulerName": "batch", "restartPolicy": "Always", "serviceAccountName": "web", "containers": [container],
             "initContainers": [container], "ephemeralContainers": null, "nodeSelector": {"disk": "ssd"},
             "tolerations": [{"key": "a"}], "terminationGracePeriodSeconds": 30, "resources": {"limits": {"cpu": "2"}},
             "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [

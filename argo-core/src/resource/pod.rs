@@ -34,6 +34,8 @@ pub struct Pod {
 pub struct PodSpec {
     /// The node that the pod is bound to.
     pub node_name: Option<String>,
+    /// The scheduler that looks for a node.
+    pub scheduler_name: Option<String>,
     /// `Always`, `OnFailure` or `Never`.
     pub restart_policy: Option<String>,
     /// The service account.

@@ -41,6 +41,8 @@ impl Follower {
             run.last = match is_clean {
                 _ if is_gone => run.last.gone(follow),
                 true => run.last.clean(follow),
+                // Nor does a message that its file is gone by now.
+                false if is_void && !follow && run.has_been_read() => run.last.gone(false),
                 false => run.last.cut(),
             };
         }

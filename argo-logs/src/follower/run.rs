@@ -130,6 +130,11 @@ impl ReadRun {
         !self.last.is_cut() && self.reader.is_some()
     }
 
+    /// True once a response told anything of the run.
+    pub(super) fn has_been_read(&self) -> bool {
+        self.reader.is_some()
+    }
+
     /// Returns the beginnings of a log without times that the next response may have.
     pub(super) fn beginnings(&self) -> Vec<Beginning> {
         self.checkpoints.beginnings(self.previous)

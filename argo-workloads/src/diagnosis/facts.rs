@@ -26,6 +26,7 @@ mod last_lines;
 pub(super) mod newest;
 mod pod;
 mod sharing;
+mod standing_out;
 mod sync_failures;
 mod workload;
 
@@ -40,6 +41,7 @@ pub use last_lines::{LAST_LINES, Line};
 pub(super) use pod::PodFact;
 pub(super) use sharing::Claim;
 use sharing::Sharing;
+pub use standing_out::stands_out;
 pub(super) use sync_failures::SyncFailures;
 pub(super) use workload::WorkloadFact;
 
@@ -339,7 +341,8 @@ impl Facts {
     }
 
     /// Takes in lines that one run of a container wrote, oldest first, as bytes. Only the last
-    /// [`LAST_LINES`] of a run are kept, so a caller may skip the others.
+    /// [`LAST_LINES`] of a run are kept, and the last of those before them that
+    /// [stand out](stands_out), so a caller may skip the others.
     pub fn lines<'a>(
         &mut self,
         pod_uid: &Arc<str>,

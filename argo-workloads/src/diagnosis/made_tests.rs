@@ -116,6 +116,27 @@ impl World {
         });
     }
 
+    /// An event of a container was seen.
+    pub(crate) fn event_of(
+        &mut self,
+        second: i64,
+        name: &str,
+        container: &str,
+        reason: &str,
+        message: &str,
+    ) {
+        self.facts.event(EventFact {
+            object: self.tracked[name].object.clone(),
+            container: Some(container.to_owned()),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            type_: "Normal".to_owned(),
+            count: 1,
+            first: at(second),
+            last: at(second),
+        });
+    }
+
     /// The Application was seen.
     pub(crate) fn application(&mut self, second: i64, value: Value) {
         let application: Application = serde_json::from_value(value).unwrap();

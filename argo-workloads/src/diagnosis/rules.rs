@@ -85,6 +85,12 @@ pub(super) const RULES: &[Rule] = &[
         "after 60 s if the registry cannot be reached, limits the rate, or the node has no disk space left; earlier if the progress deadline of the Deployment passes first",
     ),
     rule(
+        Code::ImagePull,
+        180,
+        Check::Container(image::slow),
+        "after 3 minutes if the pull does not end",
+    ),
+    rule(
         Code::OomKilled,
         0,
         Check::Container(crash::oom_killed),
@@ -147,6 +153,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Code::ProbeFailing,
         60,
+        Check::Container(probe::not_started),
+        "after the time that the startup probe allows, but not before 60 s, if it has not passed; \"still waiting\" and the verdict name it before",
+    ),
+    rule(
+        Code::ProbeFailing,
+        60,
         Check::Pod(probe::gate),
         "after 60 s if all containers are ready and a readiness gate is not met",
     ),
@@ -179,6 +191,12 @@ pub(super) const RULES: &[Rule] = &[
         60,
         Check::Pod(scheduling::unschedulable),
         "after 60 s, and as doomed after 3 minutes; not within 5 minutes after an autoscaler promised a node",
+    ),
+    rule(
+        Code::Unschedulable,
+        30,
+        Check::Pod(scheduling::not_looked_at),
+        "after 30 s if no scheduler has looked at the pod",
     ),
     rule(
         Code::PodRejected,

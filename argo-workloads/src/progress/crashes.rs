@@ -14,6 +14,16 @@ use argo_core::{
 /// The waiting reason, and the reason of every past end, of a pod that restarts as a whole.
 const RESTARTING_ALL: &str = "RestartingAllContainers";
 
+/// The longest time for which a container that crashed is watched for the next crash.
+const NEXT_CRASH: Duration = Duration::from_secs(60);
+
+/// Returns the time that shows whether a container crashes again whose `longest` run ended in a
+/// crash: one that ran for 12 s has proven nothing after 10 s.
+pub(super) fn until_next(settle: Duration, longest: Duration) -> Duration {
+    let next = longest.saturating_mul(3) / 2;
+    settle.max(next.min(NEXT_CRASH.max(settle)))
+}
+
 /// The ends of each container of a pod, and those of them that nobody asked for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Crashes(BTreeMap<String, Ends>);

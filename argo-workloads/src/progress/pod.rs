@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use argo_core::{Tracked, resource::Pod, text::duration::between};
 use jiff::Timestamp;
 
-use super::crashes::{Crashes, permanent};
+use super::crashes::{Crashes, permanent, until_next};
 
 #[derive(Debug)]
 pub(super) struct PodProgress {
@@ -91,6 +91,8 @@ impl PodProgress {
             return self.is_new;
         }
         if self.is_new {
+            // One that ran for 14 s before it ended has proven nothing after 10 s.
+            let settle = until_next(settle, self.crashes.longest());
             return !self.has_readiness_probes() || !self.is_ready_for(settle, now);
         }
         let mut unproven = permanent(&self.pod)

@@ -9,7 +9,7 @@ use std::{
 use argo_core::{Tracked, resource::Pod};
 use serde::{Deserialize, Serialize};
 
-use super::pod::PodProgress;
+use super::{crashes::until_next, pod::PodProgress};
 
 /// A kubelet looks every 10 s for pods to evict, and measures their disks now and then.
 const EVICTIONS: Duration = Duration::from_secs(20);
@@ -26,6 +26,13 @@ pub struct Setbacks {
     pub longest: Duration,
     /// The number of pods of one workload that were evicted, the largest there is.
     pub evicted: usize,
+}
+
+impl Setbacks {
+    /// Returns the time that shows whether another one comes, at least `settle`.
+    pub fn until_next(self, settle: Duration) -> Duration {
+        until_next(settle, self.longest)
+    }
 }
 
 /// The pods of a workload that are ready, by their revision.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use argo_core::{
-    AppRef, ObjectRef,
+    AppRef, GroupKind, ObjectRef,
     resource::{Application, Destination},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -51,6 +51,12 @@ pub(crate) fn lists(application: &Application, object: &ObjectRef) -> bool {
             && *resource.name == *object.name
             && (resource.namespace.is_empty() || *resource.namespace == *object.namespace)
     })
+}
+
+/// True if the Application lists an object of a kind among its resources.
+pub(crate) fn lists_kind(application: &Application, kind: &GroupKind) -> bool {
+    let mut resources = application.status.resources.iter();
+    resources.any(|resource| kind.is(&resource.group, &resource.kind))
 }
 
 /// Returns the time from which on objects are new: the start of the operation that runs or

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use argo_core::GroupKind;
+use argo_core::{GroupKind, resource::Application};
 
-use super::{TrackConfig, watches::WatchSpec};
+use super::{TrackConfig, application, watches::WatchSpec};
 use crate::workload::Scope;
 
 /// Decides which watches are open.
@@ -81,6 +81,14 @@ impl WatchPlan {
         let mut kinds = config.kinds.iter();
         let is_needed = kinds.any(|other| other.beside().as_ref() == Some(kind));
         is_needed && self.found.insert(kind.clone())
+    }
+
+    /// Records the kinds that an Application lists: a workload may have no object that leads to
+    /// it, for example because its pods are refused. The next plan has their watches.
+    pub(crate) fn found_listed(&mut self, application: &Application, config: &TrackConfig) {
+        let kinds = config.kinds.iter().filter_map(|kind| kind.beside());
+        let listed = kinds.filter(|kind| application::lists_kind(application, kind));
+        self.found.extend(listed);
     }
 
     /// Adds one watch of the whole cluster or one for each namespace.
@@ -186,6 +194,24 @@ mod tests {
         assert!(!plan.found(&kind("argoproj.io", "Rollout"), &config));
         plan.everything(BTreeSet::new(), &config);
         assert_eq!(analyses(&plan, &config), 2);
+    }
+
+    #[test]
+    fn a_kind_beside_itself_is_watched_once_the_application_lists_it() {
+        let (mut plan, config) = (WatchPlan::default(), config(2));
+        let place = config.kinds.iter().position(|kind| {
+            let names = kind.names();
+            names.resource() == "replicationcontrollers"
+        });
+        let spec = WatchSpec::Kind(place.unwrap(), Scope::Namespace("a".into()));
+        plan.join(["a".to_owned()]);
+        plan.everything(BTreeSet::new(), &config);
+        assert!(!plan.watches().contains(&spec));
+        let listed = serde_json::json!({"metadata": {}, "status": {"resources": [
+            {"kind": "ReplicationController", "name": "old", "namespace": "a"}]}});
+        plan.found_listed(&serde_json::from_value(listed).unwrap(), &config);
+        plan.everything(BTreeSet::new(), &config);
+        assert!(plan.watches().contains(&spec));
     }
 
     #[test]

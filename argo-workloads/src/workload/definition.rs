@@ -41,7 +41,7 @@ pub trait Workload: Debug + Send + Sync {
     }
 
     /// Returns the kind without which this one is not watched: it matters only where the
-    /// application has objects of that kind.
+    /// application has objects of that kind, which may be its own.
     fn beside(&self) -> Option<GroupKind> {
         None
     }

@@ -5,7 +5,7 @@
 //! Texts of events and conditions, and the order of writes, are those of recordings 01 to 11.
 //!
 //! Modelled: Deployments (rolling update, Recreate, pause, rollback, progress deadline, revision
-//! history), ReplicaSets, StatefulSets (ordered and parallel, partition, OnDelete), DaemonSets,
+//! history), ReplicaSets, ReplicationControllers, StatefulSets (ordered and parallel, partition, OnDelete), DaemonSets,
 //! Jobs (completions, parallelism, back-off, deadline, TTL, suspend), CronJobs that are fired by
 //! request, pods refused by a ResourceQuota of pods or for a missing ServiceAccount, a scheduler
 //! for one node (requests of more than 4 CPUs and node selectors), what every namespace has, and
@@ -14,7 +14,7 @@
 //! Left out: schedules (nothing fires by itself), Indexed Jobs, pod failure policies, success
 //! policies, proportional scaling of a rollout under way, minReadySeconds beyond availability,
 //! adoption of orphans, volumeClaimTemplates, maxSurge of DaemonSets, HorizontalPodAutoscalers,
-//! ReplicationControllers, resources that pods take from each other, taints and affinities,
+//! resources that pods take from each other, taints and affinities,
 //! retries of the scheduler without a change, types that are registered after the start, and
 //! objects whose owner was gone before they came.
 

@@ -80,7 +80,7 @@ impl Workload {
             meta["annotations"] = json!({"simcluster/behaviour": self.behaviour});
         }
         let version = match &*self.kind {
-            "Pod" => "v1",
+            "Pod" | "ReplicationController" => "v1",
             "Job" | "CronJob" => "batch/v1",
             _ => "apps/v1",
         };
@@ -94,6 +94,9 @@ impl Workload {
                 merge(&mut object["metadata"], &template["metadata"]);
             }
             "Job" => object["spec"] = json!({"template": template}),
+            "ReplicationController" => {
+                object["spec"] = json!({"selector": {"app": self.name}, "template": template});
+            }
             _ => {
                 let selector = json!({"matchLabels": {"app": self.name}});
                 object["spec"] = json!({"selector": selector, "template": template});

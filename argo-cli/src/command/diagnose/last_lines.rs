@@ -5,8 +5,9 @@ use std::sync::Arc;
 use argo_core::{Notice, TrackEvent, TrackedBody, client::Connection};
 use argo_logs::{Batch, TailTarget, tail, unread};
 
-/// Number of lines to read: the most that a verdict shows, and a few more to find the error in.
-const LINES: u32 = 25;
+/// Number of lines to read: the most that a verdict shows, and more to find the error in, which
+/// may be far from the end.
+const LINES: u32 = 200;
 
 /// The pod's uid, the container's name and its last lines.
 type LastLines = (Arc<str>, Arc<str>, Batch);

@@ -139,3 +139,30 @@ fn a_connection_that_comes_back_soon_is_not_reported() {
     assert!(!told.clone().any(|code| code == NoticeCode::Disconnected));
     assert!(!told.clone().any(|code| code == NoticeCode::Restored));
 }
+
+#[test]
+fn a_file_that_is_gone_takes_no_doubt_to_a_log_that_was_followed_to_its_end() {
+    let message = "failed to try resolving symlinks in path \"/var/log/pods/n_p_u/c/0.log\": lstat /var/log/pods/n_p_u/c/0.log: no such file or directory";
+    let mut story = reading();
+    assert_eq!(story.end(End::Clean), ["ask"]);
+    assert_eq!(
+        story.answer(finished()),
+        ["open since 2026-11-24T00:01:06Z"]
+    );
+    // The kubelet has removed the log of an evicted pod before its object goes.
+    assert_eq!(story.bytes(message), [""; 0]);
+    assert_eq!(story.end(End::Clean), ["ask"]);
+    assert_eq!(story.answer(ContainerView::gone()), ["done"]);
+    assert!(story.notices.is_empty(), "{:?}", story.notices);
+
+    // One that broke off may lack its end.
+    let mut story = reading();
+    assert_eq!(story.lost(), ["ask"]);
+    story.answer(finished());
+    story.bytes(message);
+    story.end(End::Clean);
+    assert_eq!(
+        story.status(ContainerView::gone()),
+        ["! LinesMissing", "done"]
+    );
+}

@@ -8,7 +8,10 @@ use std::{
 use argo_core::resource::{ContainerStatus, Pod};
 use jiff::Timestamp;
 
-use super::frames;
+use super::{
+    frames,
+    standing_out::{RawLine, StandingOut},
+};
 
 /// Lines that are kept of a run; older ones are dropped.
 pub const LAST_LINES: usize = 25;
@@ -46,15 +49,7 @@ struct ContainerLines {
 struct Run {
     id: Arc<str>,
     lines: VecDeque<RawLine>,
-}
-
-/// A line in its bytes: most lines are dropped before their text is needed.
-#[derive(Clone, Debug)]
-struct RawLine {
-    time: Option<Timestamp>,
-    text: Vec<u8>,
-    /// The number of frames of a stack up to this line, if it is one.
-    frames: usize,
+    standing_out: StandingOut,
 }
 
 impl LastLines {
@@ -70,7 +65,11 @@ impl LastLines {
         let key = (Arc::clone(pod_uid), Arc::clone(container));
         let known = self.0.entry(key).or_default();
         known.changed = true;
-        let kept = known.run(run);
+        let Run {
+            lines: kept,
+            standing_out,
+            ..
+        } = known.run(run);
         for (time, bytes) in lines {
             let before = kept.back().map_or(0, |line| line.frames);
             let is_frame = frames::is_frame(bytes, before > 0);
@@ -80,9 +79,10 @@ impl LastLines {
                 continue;
             }
             let mut text = match kept.len() {
-                LAST_LINES.. => kept.pop_front().map(|line| line.text).unwrap_or_default(),
-                _ => Vec::new(),
-            };
+                LAST_LINES.. => kept.pop_front().map(|line| standing_out.dropped(line)),
+                _ => None,
+            }
+            .unwrap_or_default();
             text.clear();
             text.extend_from_slice(&bytes[..bytes.len().min(LENGTH)]);
             kept.push_back(RawLine { time, text, frames });
@@ -133,7 +133,7 @@ fn last_ended(status: &ContainerStatus) -> Option<&str> {
 
 impl ContainerLines {
     /// Returns the lines of a run; an unknown run is the newest one.
-    fn run(&mut self, id: &Arc<str>) -> &mut VecDeque<RawLine> {
+    fn run(&mut self, id: &Arc<str>) -> &mut Run {
         if self.runs.back().is_none_or(|run| run.id != *id) {
             if self.runs.len() == RUNS {
                 self.runs.pop_front();
@@ -141,10 +141,11 @@ impl ContainerLines {
             self.runs.push_back(Run {
                 id: Arc::clone(id),
                 lines: VecDeque::new(),
+                standing_out: StandingOut::default(),
             });
         }
         let newest = self.runs.len() - 1;
-        &mut self.runs[newest].lines
+        &mut self.runs[newest]
     }
 
     fn lines(&self) -> Vec<Line> {
@@ -159,7 +160,9 @@ impl Run {
     fn lines(&self) -> Vec<Line> {
         let mut time = Timestamp::UNIX_EPOCH;
         let mut lines = Vec::with_capacity(self.lines.len());
-        for line in &self.lines {
+        let last = self.lines.iter().filter_map(|line| line.time).max();
+        let before = self.standing_out.before(last.unwrap_or(time));
+        for line in before.into_iter().chain(&self.lines) {
             // A fragment of a long line has no time of its own: it is as old as its start.
             time = line.time.unwrap_or(time);
             let text = String::from_utf8_lossy(&line.text).into_owned();
@@ -204,6 +207,29 @@ mod tests {
             (25, "line 35", "line 59")
         );
         assert!(kept(&mut lines).is_empty());
+    }
+
+    #[test]
+    fn an_error_survives_what_is_said_behind_it() {
+        let mut lines = LastLines::default();
+        let said = |lines: &mut LastLines, second: i64, text: &str| {
+            let time = Timestamp::from_second(second).ok();
+            let texts = std::iter::once((time, text.as_bytes()));
+            lines.keep(&"u".into(), &"app".into(), &"A".into(), texts);
+        };
+        said(&mut lines, 1, "ERROR of long ago");
+        said(&mut lines, 200, "FATAL: cannot lock /data");
+        said(&mut lines, 201, "ERROR: giving up");
+        (0..70).for_each(|n| said(&mut lines, 202, &format!("closing listener {n}")));
+        let texts = kept(&mut lines);
+        assert_eq!(texts.len(), 27);
+        assert_eq!(texts[..2], ["FATAL: cannot lock /data", "ERROR: giving up"]);
+        (0..30).for_each(|n| said(&mut lines, 400, &format!("still here {n}")));
+        assert_eq!(
+            kept(&mut lines).len(),
+            25,
+            "it has nothing to do with the end"
+        );
     }
 
     #[test]

@@ -18,11 +18,16 @@ const MAX: usize = 200;
 /// the message and whose others are stacks.
 pub(crate) fn error_line(lines: &[Line]) -> Option<String> {
     let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
-    let found = fatal(&texts)
+    let found = report(&texts)
+        .or_else(|| fatal(&texts))
         .or_else(|| traceback(&texts))
         .or_else(|| exception(&texts))
         .or_else(|| error(&texts))?;
-    let text = cap(&without_credentials(&message(found.trim())), MAX);
+    let mut text = message(texts[found].trim()).into_owned();
+    if let Some(root) = root_cause(&texts[found + 1..]) {
+        text = format!("{text}: {root}");
+    }
+    let text = cap(&without_credentials(&text), MAX);
     (!text.is_empty()).then_some(text)
 }
 
@@ -41,71 +46,115 @@ fn is_frame(text: &str) -> bool {
     text.starts_with("at ") || text.starts_with("... ") || text.starts_with("exit status ")
 }
 
-fn fatal<'a>(texts: &[&'a str]) -> Option<&'a str> {
+/// Finds the reason in the report with which Spring Boot ends.
+fn report(texts: &[&str]) -> Option<usize> {
+    let start = texts
+        .iter()
+        .rposition(|text| text.trim() == "APPLICATION FAILED TO START")?;
+    let described = texts[start..]
+        .iter()
+        .position(|text| text.trim() == "Description:")?;
+    let reason = |text: &&str| text.chars().any(char::is_alphabetic);
+    let first = start + described + 1;
+    Some(first + texts[first..].iter().position(reason)?)
+}
+
+fn fatal(texts: &[&str]) -> Option<usize> {
     let panic = texts.iter().position(|text| {
         text.starts_with("panic:") || (text.contains("thread '") && text.contains("panicked at"))
     });
     if let Some(at) = panic {
         // Rust writes the message on the line after the place.
         let rust = texts[at].trim_end().ends_with(':') && !texts[at].starts_with("panic:");
-        return texts.get(at + usize::from(rust)).copied();
+        let message = at + usize::from(rust);
+        return (message < texts.len()).then_some(message);
     }
     let words = [
         "FATAL",
         "CRITICAL",
         "PANIC",
         "EMERG",
+        "Fatal",
         "fatal:",
         "\"fatal\"",
         "level=fatal",
+        "[emerg]",
+        "[critical]",
+        "[crit]",
+        "[alert]",
+        "[ALERT]",
+        // pino
+        "\"level\":60",
     ];
-    let is_fatal = |text: &&&str| words.iter().any(|word| has_word(text, word));
-    texts.iter().rev().find(is_fatal).copied()
+    let is_fatal = |text: &&str| has_any(text, &words) || is_klog(text, b'F');
+    texts.iter().rposition(is_fatal)
 }
 
 /// Finds the error of Python: the last line of the last traceback, which is not indented.
-fn traceback<'a>(texts: &[&'a str]) -> Option<&'a str> {
+fn traceback(texts: &[&str]) -> Option<usize> {
     let start = texts.iter().rposition(|text| {
         text.trim_start()
             .starts_with("Traceback (most recent call last)")
     })?;
     let indent = texts[start].len() - texts[start].trim_start().len();
-    texts[start + 1..].iter().copied().find(|text| {
+    let ends = |text: &&str| {
         let own = text.len() - text.trim_start().len();
         own <= indent && !text.trim().is_empty()
-    })
+    };
+    Some(start + 1 + texts[start + 1..].iter().position(ends)?)
 }
 
 /// Finds an exception. Java names the root in the last `Caused by:`, other languages in the
 /// exception itself.
-fn exception<'a>(texts: &[&'a str]) -> Option<&'a str> {
-    let caused = texts.iter().rev().find_map(|text| {
-        let text = text.trim_start();
-        text.starts_with("Caused by: ").then_some(text)
-    });
+fn exception(texts: &[&str]) -> Option<usize> {
+    let is_cause = |text: &&str| text.trim_start().starts_with("Caused by: ");
+    let caused = texts.iter().rposition(is_cause);
     caused.or_else(|| {
-        let thrown = |text: &&&str| {
+        let thrown = |text: &&str| {
             !is_frame(text)
                 && (text.contains("Exception:")
                     || text.contains("Exception in thread")
                     || text.contains("Unhandled exception")
-                    || text.contains("Uncaught "))
+                    || text.contains("Uncaught ")
+                    || text.starts_with("** (")
+                    || is_named_error(text))
         };
-        texts.iter().rev().find(thrown).copied()
+        texts.iter().rposition(thrown)
     })
 }
 
-fn error<'a>(texts: &[&'a str]) -> Option<&'a str> {
+/// `OutOfMemoryError: Java heap space`
+fn is_named_error(text: &str) -> bool {
+    let mut ends = text.match_indices("Error: ");
+    ends.any(|(at, _)| text[..at].ends_with(char::is_alphanumeric))
+}
+
+/// Returns the root of an error of Rust's anyhow: the last line of its list of causes, which
+/// follows the error.
+fn root_cause(after: &[&str]) -> Option<String> {
+    let mut lines = after.iter().filter(|text| !text.trim().is_empty());
+    if lines.next()?.trim_end() != "Caused by:" {
+        return None;
+    }
+    let causes = lines.take_while(|text| text.starts_with(' ') && !is_frame(text));
+    let root = causes.last()?.trim();
+    let number = root.trim_start_matches(|c: char| c.is_ascii_digit());
+    Some(number.strip_prefix(": ").unwrap_or(root).to_owned())
+}
+
+fn error(texts: &[&str]) -> Option<usize> {
     let strong = [
         "ERROR",
         "Error:",
         "error:",
         "Error",
         "level=error",
-        "\"level\":\"error\"",
-        "\"level\": \"error\"",
+        "lvl=error",
+        "severity=error",
+        ":\"error\"",
+        ": \"error\"",
+        "\"level\":50",
         "[error]",
-        "\"severity\":\"ERROR\"",
         "exec format error",
     ];
     let weak = [
@@ -113,6 +162,8 @@ fn error<'a>(texts: &[&'a str]) -> Option<&'a str> {
         "Failed",
         "cannot",
         "Cannot",
+        "Can't",
+        "can't",
         "could not",
         "Could not",
         "refused",
@@ -120,17 +171,36 @@ fn error<'a>(texts: &[&'a str]) -> Option<&'a str> {
         "not found",
         "No such file",
         "no such file",
+        "no such host",
+        "No such host",
+        "unreachable",
+        "timed out",
         "unable to",
         "Unable to",
         "already exists",
+        "already in use",
         "invalid",
         "missing",
+        "Segmentation fault",
     ];
-    let last = |words: &[&str]| {
-        let has = |text: &&&str| words.iter().any(|word| has_word(text, word));
-        texts.iter().rev().find(has).copied()
-    };
-    last(&strong).or_else(|| last(&weak))
+    let strong = texts
+        .iter()
+        .rposition(|text| has_any(text, &strong) || is_klog(text, b'E'));
+    strong.or_else(|| texts.iter().rposition(|text| has_any(text, &weak)))
+}
+
+/// True for a line of this level in the form of Kubernetes' own programs:
+/// `F1128 19:00:00.000002       1 main.go:33] no host`
+fn is_klog(text: &str, level: u8) -> bool {
+    let bytes = text.as_bytes();
+    let is_date = bytes
+        .get(1..5)
+        .is_some_and(|date| date.iter().all(u8::is_ascii_digit));
+    bytes.first() == Some(&level) && is_date && bytes.get(5) == Some(&b' ') && text.contains("] ")
+}
+
+fn has_any(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| has_word(text, word))
 }
 
 /// True if the word stands alone: `ERROR` is not in `NO_ERRORS`.
@@ -148,10 +218,14 @@ fn has_word(text: &str, word: &str) -> bool {
 /// Returns the message of a structured line, of JSON or of `msg="…"`, with the error that it
 /// names beside it; otherwise the line.
 fn message(line: &str) -> Cow<'_, str> {
-    let Some(message) = field(line, &["msg", "message"]) else {
+    if is_klog(line, b'F') || is_klog(line, b'E') {
+        return line.split_once("] ").map_or(line, |(_, rest)| rest).into();
+    }
+    let Some(message) = field(line, &["msg", "message", "@m", "@mt"]) else {
         return line.into();
     };
-    let error = field(line, &["error", "err", "exception", "cause"]);
+    let names = ["error", "err", "exception", "cause", "error.message", "@x"];
+    let error = field(line, &names);
     match error.filter(|error| !error.is_empty() && !message.contains(error)) {
         Some(error) if message.is_empty() => error.into(),
         Some(error) => format!("{message}: {error}").into(),
@@ -271,6 +345,50 @@ mod tests {
             (
                 "exec /app: exec format error",
                 Some("exec /app: exec format error"),
+            ),
+            (
+                "Error: cannot open store\n\nCaused by:\n    0: connect to db\n    1: Connection refused (os error 111)",
+                Some("Error: cannot open store: Connection refused (os error 111)"),
+            ),
+            (
+                "Error: cannot open store\n\nCaused by:\n    no route to host",
+                Some("Error: cannot open store: no route to host"),
+            ),
+            (
+                "ERROR 1 --- [main] o.s.b.d.LoggingFailureAnalysisReporter :\n\n****\nAPPLICATION FAILED TO START\n****\n\nDescription:\n\nWeb server failed to start. Port 8080 was already in use.\n\nAction:\n\nStop the process.",
+                Some("Web server failed to start. Port 8080 was already in use."),
+            ),
+            (
+                "I1128 19:00:00.000001       1 main.go:10] starting\nF1128 19:00:00.000002       1 main.go:33] no host: KUBERNETES_SERVICE_HOST\ngoroutine 1 [running]:",
+                Some("no host: KUBERNETES_SERVICE_HOST"),
+            ),
+            (
+                "Terminating due to java.lang.OutOfMemoryError: Java heap space\nbye",
+                Some("Terminating due to java.lang.OutOfMemoryError: Java heap space"),
+            ),
+            (
+                "{\"level\":60,\"time\":1,\"msg\":\"no database\"}\n{\"level\":30,\"msg\":\"bye\"}",
+                Some("no database"),
+            ),
+            (
+                "{\"log.level\":\"error\",\"message\":\"cannot bind\",\"error.message\":\"port taken\"}\n{\"log.level\":\"info\",\"message\":\"bye\"}",
+                Some("cannot bind: port taken"),
+            ),
+            (
+                "** (RuntimeError) no database url\n    (shop 0.1.0) lib/shop.ex:3: Shop.start/2",
+                Some("** (RuntimeError) no database url"),
+            ),
+            (
+                "Can't locate Shop/Db.pm in @INC at /app/run.pl line 3.\nbye",
+                Some("Can't locate Shop/Db.pm in @INC at /app/run.pl line 3."),
+            ),
+            (
+                "[2026-11-28 19:00:00][critical][main] no listener on :8080\nexiting",
+                Some("[2026-11-28 19:00:00][critical][main] no listener on :8080"),
+            ),
+            (
+                "nginx: [emerg] no \"ssl_certificate\" is defined\nbye",
+                Some("nginx: [emerg] no \"ssl_certificate\" is defined"),
             ),
             ("all fine\n0 NO_ERRORS", None),
             ("", None),

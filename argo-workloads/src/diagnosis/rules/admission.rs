@@ -135,8 +135,13 @@ fn exceeded(message: &str) -> Option<(String, String)> {
         let (resource, asks) = pair.trim().split_once('=')?;
         let (limit, used) = (value(limited, resource), value(used, resource));
         let (resource, asks) = (without_credentials(resource), without_credentials(asks));
+        let resource = match limit.as_str() {
+            "1" => resource.trim_end_matches('s'),
+            _ => &resource,
+        };
+        let verb = if used == "1" { "is" } else { "are" };
         Some(format!(
-            "allows {limit} {resource}, {used} are used and each new pod asks for {asks}"
+            "allows {limit} {resource}, {used} {verb} used and each new pod asks for {asks}"
         ))
     });
     let phrase = phrases.take(4).collect::<Vec<_>>().join(", and ");

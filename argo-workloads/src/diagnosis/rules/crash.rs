@@ -144,7 +144,10 @@ pub(super) fn crash_loop(view: &ContainerView<'_>) -> Option<Observation> {
 fn describe(view: &ContainerView<'_>, crashes: &Crashes<'_>) -> Observation {
     let end = &crashes.last.terminated;
     let (label, when, times) = (view.label(), crashes.when(), crashes.times(view));
-    let cause = if end.exit_code == 0 {
+    let is_only = view.restart_policy() == "Never" && crashes.count == 1;
+    let cause = if is_only {
+        format!("{label} failed {when} ({})", exit(end))
+    } else if end.exit_code == 0 {
         format!("{label} ends {when} with exit code 0 but should keep running ({times})")
     } else {
         format!("{label} crashes {when} ({}, {times})", exit(end))

@@ -136,6 +136,29 @@ fn a_kill_at_the_limit_of_the_pod_names_the_container_that_took_the_memory() {
 }
 
 #[test]
+fn a_bystander_of_a_kill_for_memory_is_not_blamed_however_often_it_happens() {
+    let mut world = World::with_deployment();
+    let spec = json!({"containers": [{"name": "idle"}, {"name": "hog"}],
+        "resources": {"limits": {"memory": "64Mi"}}});
+    for run in 0..4_i64 {
+        let second = 4 + 2 * run;
+        let status = |name: &str, code: i32| {
+            json!({"name": name, "restartCount": run, "containerID": format!("{name}-{run}"),
+                "state": ended(code, "OOMKilled", second)})
+        };
+        let statuses = json!({"phase": "Running",
+            "containerStatuses": [status("idle", 0), status("hog", 137)]});
+        world.pod(second, "web-1-a", &spec, &statuses);
+    }
+    assert_eq!(
+        world.sentences(12),
+        [
+            "oom-killed: container hog is killed at the pod's memory limit of 64Mi, 1 s after its start, 4 times in 6 s"
+        ]
+    );
+}
+
+#[test]
 fn an_eviction_is_no_crash() {
     for (reason, message, words) in [
         (

@@ -1,15 +1,19 @@
 //! Images that cannot be pulled: the container's own, and those of its image volumes.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnosis::{
     context::ContainerView,
     facts::{EventFact, StartProblemKind},
     observation::{Observation, kubectl},
+    span::{secs, span},
 };
 use crate::message::without_credentials;
 
 use super::pull_error::PullError;
+
+/// A pull that takes shorter is nothing to speak of.
+const PULL_TAKES: SignedDuration = secs(15);
 
 /// Images that no second try will bring. krane `lib/krane/kubernetes_resource/pod.rb`
 /// waits for all but `not found`; skaffold for none.
@@ -48,6 +52,33 @@ pub(super) fn unreachable(view: &ContainerView<'_>) -> Option<Observation> {
     let observation =
         Observation::doomed(since, phrase.clone() + &details(error, message)).key(phrase);
     Some(with_context(observation, view, message))
+}
+
+/// Finds an image whose pull does not end. The kubelet waits for the runtime without a word in
+/// the status.
+pub(super) fn slow(view: &ContainerView<'_>) -> Option<Observation> {
+    let image = view.image();
+    let began = view.event(|event| event.reason == "Pulling" && event.message.contains(image))?;
+    let ended = view.event(|event| {
+        let is_of_image = event.message.contains(image) || event.reason != "Pulled";
+        matches!(&*event.reason, "Pulled" | "Failed" | "BackOff" | "Created") && is_of_image
+    });
+    let has_ended = ended.is_some_and(|ended| ended.last >= began.last);
+    let since = began.last;
+    let age = view.context().age(since);
+    if has_ended || !view.never_ran() || view.start_problem().is_some() || age < PULL_TAKES {
+        return None;
+    }
+    let image = without_credentials(image);
+    let (host, lasted) = (registry(&image), span(age));
+    // A kubelet pulls one image after the other unless it is told otherwise, and says that it
+    // pulls before it is an image's turn.
+    let cause = format!(
+        "image {image} has not been pulled after {lasted}: {host} is slow, or its node pulls another image first"
+    );
+    let next = kubectl(view.pod.namespace(), &["describe", "pod", view.pod.name()]);
+    let key = format!("the pull of {image} does not end");
+    Some(Observation::suspicious(since, cause).key(key).next(next))
 }
 
 /// Returns the trouble with the image, from the status; from events until the status has it

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::crashes::{self, Crashes, crashed_as, probe_kill};
 use crate::diagnosis::{
     code::Code,
-    context::{ContainerView, PodView},
+    context::{ContainerView, PodView, Role},
     facts::EventFact,
     observation::{Observation, kubectl},
     span::{secs, span},
@@ -97,6 +97,38 @@ pub(super) fn not_ready(view: &ContainerView<'_>) -> Option<Observation> {
     })
 }
 
+/// Finds a container whose startup probe has not passed yet. The kubelet kills it once the probe
+/// has failed as often as it may, which is the grace time: a long start is allowed.
+pub(super) fn not_started(view: &ContainerView<'_>) -> Option<Observation> {
+    let probe = view.container.startup_probe.as_ref()?;
+    let started = view.running_since()?;
+    let is_starting = view.status?.started == Some(false);
+    let event = failed_probe(view, "startup").filter(|event| event.last >= started)?;
+    if !is_starting || Crashes::of(view).is_some() {
+        return None;
+    }
+    let answer = answer_phrase(Some(probe), &event.message);
+    let (label, lasted) = (view.label(), span(view.context().age(started)));
+    let cause = format!("startup probe of {label} has not passed for {lasted}: {answer}");
+    let namespace = view.pod.namespace();
+    let arguments = ["logs", view.pod.name(), "-c", view.name()];
+    let observation = Observation::suspicious(started, cause)
+        .key(format!("startup of {label}: {}", asked(probe)))
+        .grace(secs(60).max(allowed_by(probe)))
+        .evidence(last_message(&event.message))
+        .log(view.lines())
+        .next(kubectl(namespace, &arguments));
+    let consequence = match view.role {
+        Role::Sidecar => "; the containers behind it start only then",
+        _ => "",
+    };
+    Some(Observation {
+        error_line: None,
+        consequence,
+        ..observation
+    })
+}
+
 /// Finds a missing condition that something outside of the pod sets (a load balancer, above
 /// all).
 pub(super) fn gate(view: PodView<'_>) -> Option<Observation> {
@@ -174,6 +206,13 @@ fn answer_phrase(probe: Option<&Probe>, message: &str) -> String {
     let code = answer.strip_prefix("HTTP probe failed with statuscode: ");
     if let Some(code) = code {
         return format!("{asked} answers {}", without_credentials(code));
+    }
+    let answer = answer
+        .rsplit_once("resulted in unknown state: ")
+        .map_or(answer, |(_, why)| why);
+    // The kubelet looks for a port of this name, then takes the name for a number.
+    if answer.starts_with("strconv.Atoi: parsing ") {
+        return format!("{asked}: the container has no port of this name");
     }
     let said = network(answer).map_or_else(|| without_credentials(answer), str::to_owned);
     let is_command = probe.is_some_and(|probe| probe.exec.is_some());
@@ -267,6 +306,16 @@ mod tests {
                 "command redis-cli fails (\"database not reachable\")",
             ),
             (&exec, "Startup probe failed: ", "command redis-cli fails"),
+            (
+                &tcp,
+                "Readiness probe errored and resulted in unknown state: strconv.Atoi: parsing \"web\": invalid syntax",
+                "a connection on port web: the container has no port of this name",
+            ),
+            (
+                &exec,
+                "Readiness probe errored and resulted in unknown state: rpc error: code = Unknown desc = no such container",
+                "command redis-cli fails (\"rpc error: code = Unknown desc = no such container\")",
+            ),
             (
                 &tcp,
                 "Readiness probe failed: dial tcp 10.0.0.1:80: i/o timeout",

@@ -3,13 +3,13 @@
 //! Texts: kubernetes `pkg/scheduler/framework/types.go` and its plugins; recording 10.
 //! Since 1.34 taints are no longer named.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnosis::{
     context::PodView,
     finding::Severity,
     observation::{Observation, kubectl},
-    span::secs,
+    span::{secs, span},
 };
 use crate::message::without_credentials;
 use argo_core::{resource::PodSpec, text::similar::without_numbers};
@@ -72,10 +72,14 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
                     && object.namespace == view.fact.object.namespace
                     && *object.name == **name
             })?;
-        let event = view.context.event(&claim.uid, |event| {
+        let failed = view.context.event(&claim.uid, |event| {
             matches!(&*event.reason, "ProvisioningFailed" | "FailedBinding")
-        })?;
-        Some((*name, event))
+        });
+        let waiting = || {
+            view.context
+                .event(&claim.uid, |event| event.reason == "ExternalProvisioning")
+        };
+        Some((*name, failed.or_else(waiting)?))
     });
     let claim = failure.map(|(name, _)| name);
     let claim = named.or(claim).or(claims.first().copied());
@@ -85,10 +89,7 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
     let gone = named.is_some() && message.contains("not found");
     let cause = match failure {
         _ if gone => format!("claim {name} does not exist"),
-        Some((_, event)) => format!(
-            "claim {name} gets no volume: {}",
-            without_credentials(&event.message)
-        ),
+        Some((_, event)) => format!("claim {name} gets no volume: {}", no_volume(&event.message)),
         None => format!("claim {name} gets no volume"),
     };
     let next = match claim.filter(|_| !gone) {
@@ -100,6 +101,57 @@ pub(super) fn claim_pending(view: PodView<'_>) -> Option<Observation> {
             .evidence(message)
             .next(next),
     )
+}
+
+/// The time that a scheduler may take until it says a word about a pod.
+const SCHEDULER_TAKES: SignedDuration = secs(10);
+
+/// Finds a pod that no scheduler has looked at: nobody checks that there is one of its name,
+/// and neither a condition nor an event tells.
+pub(super) fn not_looked_at(view: PodView<'_>) -> Option<Observation> {
+    let pod = &view.fact.pod;
+    let scheduler = pod.spec.scheduler_name.as_deref()?;
+    let is_bound = pod
+        .spec
+        .node_name
+        .as_deref()
+        .is_some_and(|node| !node.is_empty());
+    let is_untouched = pod.condition("PodScheduled").is_none() && !is_bound;
+    let is_pending = view.is_not_started() && !view.is_going();
+    let said = view.event(|event| event.reason == "FailedScheduling");
+    let since = pod.metadata.creation_timestamp.as_ref()?.0;
+    let age = view.context.age(since);
+    if !is_untouched || !is_pending || said.is_some() || age < SCHEDULER_TAKES {
+        return None;
+    }
+    let scheduler = without_credentials(scheduler);
+    let lasted = span(age);
+    let cause = match scheduler.as_str() {
+        "default-scheduler" => format!(
+            "the scheduler has not looked at the pod for {lasted}: it does not run, or is very busy"
+        ),
+        _ => format!(
+            "scheduler {scheduler} (schedulerName) has not looked at the pod for {lasted}: there is none of this name, or it does not run"
+        ),
+    };
+    let next = kubectl(view.namespace(), &["describe", "pod", view.name()]);
+    let key = format!("scheduler {scheduler} is silent");
+    Some(Observation::suspicious(since, cause).key(key).next(next))
+}
+
+/// Says why a claim has no volume. Kubernetes waits for a driver without knowing whether it runs
+/// (kubernetes `pkg/controller/volume/persistentvolume/pv_controller.go`).
+fn no_volume(message: &str) -> String {
+    let (_, rest) = message
+        .split_once("external provisioner '")
+        .unwrap_or_default();
+    match rest.split_once('\'') {
+        Some((provisioner, _)) => format!(
+            "provisioner {} has not made one; does it run?",
+            without_credentials(provisioner)
+        ),
+        None => without_credentials(message),
+    }
 }
 
 /// Returns the time since which the scheduler, or a gate, has refused the pod, and the
@@ -135,6 +187,8 @@ fn node_is_promised(view: PodView<'_>) -> bool {
 
 const WITHOUT_LABELS: &str = "without the labels that the pod asks for";
 const WITHOUT_PORT: &str = "whose host port is taken";
+/// A node may be too small, or only full: the scheduler does not say which.
+const TOO_FULL: &str = "with too little free ";
 const TAINTED: &str = "with a taint that the pod does not tolerate";
 
 /// Labels and values that a pod's selector and affinity ask of a node.
@@ -232,9 +286,9 @@ fn reasons(message: &str) -> Option<Reasons> {
 /// Translates the scheduler's words into plain ones, where they are known.
 fn describe(why: &str) -> String {
     if let Some(resource) = why.strip_prefix("Insufficient ") {
-        return format!("too small ({})", without_credentials(resource));
+        return format!("{TOO_FULL}{}", without_credentials(resource));
     }
-    const TEXTS: [(&str, &str); 11] = [
+    const TEXTS: [(&str, &str); 14] = [
         ("Too many pods", "full of pods"),
         ("node(s) had untolerated taint", TAINTED),
         ("node(s) had taint", TAINTED),
@@ -259,6 +313,18 @@ fn describe(why: &str) -> String {
             "node(s) had volume node affinity conflict",
             "in another zone than the volume",
         ),
+        (
+            "node(s) didn't match PersistentVolume's node affinity",
+            "out of reach of the volume",
+        ),
+        (
+            "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod",
+            "where another pod has the claim for itself (ReadWriteOncePod)",
+        ),
+        (
+            "node(s) exceed max volume count",
+            "with as many volumes as it can have",
+        ),
         ("node(s) were unschedulable", "cordoned"),
         ("node(s) didn't have free ports", WITHOUT_PORT),
     ];
@@ -278,11 +344,11 @@ fn describe(why: &str) -> String {
     }
 }
 
-/// Describes the failure: `no node fits: needs 16Gi memory; 12 nodes: 9 too small (memory), 3
-/// tainted`
+/// Describes the failure: `no node fits: needs 16Gi memory; 12 nodes: 9 with too little
+/// free memory, 3 cordoned`
 fn fits_nowhere(view: PodView<'_>, reasons: &Reasons) -> String {
     let short = reasons.each.iter().filter_map(|(_, why)| {
-        let resource = why.strip_prefix("too small (")?.strip_suffix(')')?;
+        let resource = why.strip_prefix(TOO_FULL)?;
         Some((resource, requested(view, resource)?))
     });
     let needs: Vec<String> = short
@@ -321,11 +387,11 @@ mod tests {
         let cases = [
             (
                 "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
-                "1 too small (cpu)",
+                "1 with too little free cpu",
             ),
             (
                 "0/12 nodes are available: 3 node(s) had untolerated taint {dedicated: gpu}, 9 Insufficient memory.",
-                "3 with a taint that the pod does not tolerate (dedicated: gpu), 9 too small (memory)",
+                "3 with a taint that the pod does not tolerate (dedicated: gpu), 9 with too little free memory",
             ),
             (
                 "0/3 nodes are available: 2 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint(s). preemption: 0/3",
@@ -336,6 +402,17 @@ mod tests {
             assert_eq!(reasons(message).unwrap().words(), words);
         }
         assert!(reasons("no nodes available to schedule pods").is_none());
+    }
+
+    #[test]
+    fn a_driver_that_does_not_run_is_named() {
+        let message = "Waiting for a volume to be created either by the external provisioner 'ebs.csi.aws.com' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.";
+        assert_eq!(
+            no_volume(message),
+            "provisioner ebs.csi.aws.com has not made one; does it run?"
+        );
+        let other = "storageclass.storage.k8s.io \"fast\" not found";
+        assert_eq!(no_volume(other), other);
     }
 
     #[test]

@@ -262,3 +262,74 @@ fn a_pull_secret_that_is_missing_is_named() {
         [format!("{refused} (pull secret regcred is missing)")]
     );
 }
+
+#[test]
+fn a_scheduler_that_nobody_runs_is_named() {
+    let mut world = World::with_deployment();
+    let spec = json!({"schedulerName": "batch-scheduler", "containers": [{"name": "app"}]});
+    world.pod(1, "web-1-a", &spec, &json!({"phase": "Pending"}));
+    assert_eq!(world.sentences(20), [""; 0]);
+    assert_eq!(
+        world.sentences(45),
+        [
+            "unschedulable: scheduler batch-scheduler (schedulerName) has not looked at the pod for 44 s: there is none of this name, or it does not run"
+        ]
+    );
+    let condition =
+        json!([{"type": "PodScheduled", "status": "True", "lastTransitionTime": time(46)}]);
+    let status = json!({"phase": "Pending", "conditions": condition, "startTime": time(46)});
+    world.pod(46, "web-1-a", &spec, &status);
+    assert_eq!(world.sentences(47), [""; 0]);
+}
+
+#[test]
+fn a_pull_without_an_end_is_told() {
+    let image = "registry.example.com/shop/web:2";
+    let mut world = World::with_deployment();
+    let spec = json!({"nodeName": "node1", "containers": [{"name": "app", "image": image}]});
+    let waiting = json!([{"name": "app", "state": {"waiting": {"reason": "ContainerCreating"}}}]);
+    let status = json!({"phase": "Pending", "startTime": time(1), "containerStatuses": waiting});
+    world.pod(1, "web-1-a", &spec, &status);
+    world.event_of(
+        2,
+        "web-1-a",
+        "app",
+        "Pulling",
+        &format!("Pulling image \"{image}\""),
+    );
+    assert_eq!(
+        world.reasons(32),
+        [format!(
+            "image-pull: image {image} has not been pulled after 30 s: registry.example.com is slow, or its node pulls another image first"
+        )]
+    );
+    assert_eq!(world.sentences(120), [""; 0]);
+    assert_eq!(world.sentences(190).len(), 1);
+    world.event_of(
+        200,
+        "web-1-a",
+        "app",
+        "Pulled",
+        &format!("Successfully pulled image \"{image}\" in 3m18s"),
+    );
+    assert_eq!(world.reasons(201), [""; 0]);
+}
+
+#[test]
+fn a_startup_probe_that_does_not_pass_is_named_before_the_kubelet_acts() {
+    let mut world = World::with_deployment();
+    let probe = json!({"exec": {"command": ["vault", "status"]}, "periodSeconds": 1, "failureThreshold": 100});
+    let spec = json!({"nodeName": "node1", "containers": [{"name": "app"}],
+        "initContainers": [{"name": "vault", "restartPolicy": "Always", "startupProbe": probe}]});
+    let status = json!({"phase": "Pending", "startTime": time(1),
+        "containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "PodInitializing"}}}],
+        "initContainerStatuses": [{"name": "vault", "started": false, "containerID": "v",
+            "state": {"running": {"startedAt": time(2)}}}]});
+    world.pod(2, "web-1-a", &spec, &status);
+    let message = "Startup probe failed: sealed\n";
+    world.event_of(20, "web-1-a", "vault", "Unhealthy", message);
+    let sentence = "startup probe of sidecar vault has not passed for 30 s: command vault fails (\"sealed\"); the containers behind it start only then";
+    assert_eq!(world.reasons(32), [format!("probe-failing: {sentence}")]);
+    assert_eq!(world.sentences(90), [""; 0], "the probe allows 100 s");
+    assert_eq!(world.sentences(110).len(), 1);
+}

@@ -39,12 +39,29 @@ pub(super) fn mount(view: PodView<'_>) -> Option<Observation> {
         .message
         .split_once(" : ")
         .map_or(&*event.message, |(_, why)| why);
-    let why = without_credentials(why);
+    let why = without_credentials(mount_output(why).unwrap_or(why));
     let cause = match volume {
         Some(volume) => format!("volume {volume} cannot be mounted: {why}"),
         None => format!("a volume cannot be mounted: {why}"),
     };
     Some(observation(view, event, cause))
+}
+
+/// Returns what the mount command said: `mount failed: exit status 32\nMounting command: mount\n
+/// Mounting arguments: …\nOutput: mount: /var/lib/kubelet/…: unknown filesystem type 'nfs'.`
+/// (kubernetes `k8s.io/mount-utils/mount_linux.go`)
+fn mount_output(text: &str) -> Option<&str> {
+    let (_, output) = text.split_once("\nOutput: ")?;
+    let said = output
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())?;
+    let said = said.strip_prefix("mount: ").unwrap_or(said);
+    let said = match said.split_once(": ") {
+        Some((path, said)) if path.starts_with('/') => said,
+        _ => said,
+    };
+    Some(said.trim_end_matches('.'))
 }
 
 /// Finds a pod whose sandbox cannot be made: most often the network plugin fails.
@@ -74,4 +91,31 @@ fn quoted(message: &str) -> Option<String> {
     let (_, rest) = message.split_once('"')?;
     let (name, _) = rest.split_once('"')?;
     Some(without_credentials(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_commands_own_words_are_told() {
+        let failed = |output: &str| {
+            format!(
+                "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t nfs 10.0.0.9:/shop /var/lib/kubelet/pods/u/volumes/kubernetes.io~nfs/share\nOutput: {output}\n"
+            )
+        };
+        for (output, said) in [
+            (
+                "mount: /var/lib/kubelet/pods/u/volumes/kubernetes.io~nfs/share: unknown filesystem type 'nfs'.\n       dmesg(1) may have more information after failed mount system call.",
+                "unknown filesystem type 'nfs'",
+            ),
+            (
+                "mount.nfs: Connection timed out",
+                "mount.nfs: Connection timed out",
+            ),
+        ] {
+            assert_eq!(mount_output(&failed(output)), Some(said));
+        }
+        assert_eq!(mount_output("rpc error: code = Internal"), None);
+    }
 }

@@ -25,6 +25,7 @@ impl Tracker {
         // Selectors and dates first: the watches that the next lines open must find them.
         self.reselect();
         self.date();
+        self.plan.found_listed(found, &self.config);
         if self.phase == Phase::AwaitingApplication {
             self.watch_everything();
         } else {

@@ -9,7 +9,7 @@ const DELETE_POLICY: &str = "argocd.argoproj.io/hook-delete-policy";
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
 /// The kinds that come first, in this order; all others follow.
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 18] = [
     "Namespace",
     "NetworkPolicy",
     "ResourceQuota",
@@ -23,6 +23,7 @@ const KINDS: [&str; 17] = [
     "Service",
     "DaemonSet",
     "Pod",
+    "ReplicationController",
     "ReplicaSet",
     "Deployment",
     "StatefulSet",

@@ -26,9 +26,10 @@ const FIRST_RETRY: Duration = Duration::from_millis(5);
 const LAST_RETRY: Duration = Duration::from_secs(1000);
 
 /// Types with a controller, and its name in events.
-const CONTROLLED: [(&str, &str); 7] = [
+const CONTROLLED: [(&str, &str); 8] = [
     ("deployments.apps", "deployment-controller"),
     ("replicasets.apps", "replicaset-controller"),
+    ("replicationcontrollers", "replication-controller"),
     ("statefulsets.apps", "statefulset-controller"),
     ("daemonsets.apps", "daemonset-controller"),
     ("jobs.batch", "job-controller"),
@@ -290,8 +291,11 @@ impl Shell {
                     .collect();
                 deployment::reconcile(object, &sets, &pods, now)
             }
-            "replicasets.apps" if deleted(object) => return,
-            "replicasets.apps" => replica_set::reconcile(object, &pods(), now),
+            "replicasets.apps" | "replicationcontrollers" if deleted(object) => return,
+            // kubernetes `pkg/controller/replication`: the same controller on other objects.
+            "replicasets.apps" | "replicationcontrollers" => {
+                replica_set::reconcile(object, &pods(), now)
+            }
             "statefulsets.apps" => stateful_set::reconcile(object, &pods(), now),
             "daemonsets.apps" => daemon_set::reconcile(object, &pods(), self.node().as_deref()),
             "jobs.batch" => job::reconcile(object, &pods(), now),
@@ -309,7 +313,7 @@ impl Shell {
         };
         let pods = self.index.children(object.uid(), "pods");
         let status = match key.resource {
-            "replicasets.apps" => {
+            "replicasets.apps" | "replicationcontrollers" => {
                 let failure = self.failures.get(key).map(String::as_str);
                 replica_set::status(&object, &pods, failure, now)
             }
@@ -436,6 +440,9 @@ impl Shell {
 
     fn schedule(&mut self, pod: &Arc<Object>) {
         let free = pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty);
+        // Pods of another scheduler are not looked at (kubernetes `pkg/scheduler/eventhandlers.go`).
+        let scheduler = pod["spec"]["schedulerName"].as_str();
+        let free = free && scheduler.is_none_or(|name| name == "default-scheduler");
         if let Some(recorder) = self
             .recorders
             .get_mut("pods")
