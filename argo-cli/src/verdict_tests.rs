@@ -82,7 +82,7 @@ fn another_part_of_the_same_workload_is_named_by_itself() {
     other.cause = "another".to_owned();
     other.new_pods.count = other.pods.len();
     summary.findings.push(other);
-    let text = text(&summary, &settings(&[]));
+    let text = text(&summary, &Settings::of_pairs(&[]));
     let end = "(and container exporter crash-loop)\n";
     assert!(text.ends_with(end), "{text}");
 }

@@ -8,7 +8,7 @@ use crate::diagnosis::{
         ApplicationView, WorkloadView,
         application::{nothing_deployed, severity, was_terminated},
     },
-    facts::WorkloadFact,
+    facts::{PodFact, WorkloadFact},
     observation::{Observation, kubectl},
 };
 use crate::message::without_credentials;
@@ -37,13 +37,15 @@ pub(super) fn job_failed(view: WorkloadView<'_>) -> Option<Observation> {
 }
 
 /// Finds hooks that failed according to the operation. Where the hook's Job is followed, its
-/// own rule says more.
+/// own rule says more, and so does that of a pod.
 pub(super) fn reported_failed(view: &ApplicationView<'_>) -> Vec<Observation> {
     let Some(operation) = view.operation().filter(|it| !was_terminated(it)) else {
         return Vec::new();
     };
     let failed = view.failed_hooks();
+    let pods = &view.context.facts.pods;
     failed
+        .filter(|hook| !pods.values().any(|pod| is_failed_pod(pod, hook)))
         .map(|hook| observation(view, operation, hook))
         .collect()
 }
@@ -82,6 +84,15 @@ fn consequence(phase: &str, nothing_deployed: bool) -> &'static str {
     } else {
         ""
     }
+}
+
+/// True for the failed pod that is the hook of a result.
+fn is_failed_pod(fact: &PodFact, result: &ResourceResult) -> bool {
+    let object = &fact.object;
+    result.kind == "Pod"
+        && *object.name == *result.name
+        && *object.namespace == *result.namespace
+        && fact.pod.status.phase.as_deref() == Some("Failed")
 }
 
 /// True if a tracked object is the hook of a result of Argo CD, which has no uid.

@@ -4,7 +4,7 @@
 //! terminated operation, and `argocd app wait` waits for ever after a failed PreSync hook
 //! (recordings argocd/cr, argocd/wait).
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use argo_core::Runs;
 use argo_core::resource::{OperationState, ResourceResult};
@@ -123,9 +123,28 @@ fn result_phrase(result: &ResourceResult) -> String {
         without_credentials(&result.name),
     );
     match message.split_once(&is_invalid) {
-        Some((_, why)) => format!("{kind}/{name} is invalid: {}", cap(why, 200)),
+        Some((_, why)) => format!(
+            "{kind}/{name} is invalid: {}",
+            cap(&without_value(why), 200)
+        ),
         None => format!("{kind}/{name}: {}", cap(&message, 200)),
     }
+}
+
+/// A longer value says less than the reason behind it.
+const VALUE: usize = 80;
+
+/// Leaves a long value out: that of an immutable `spec.template` is a whole pod.
+fn without_value(why: &str) -> Cow<'_, str> {
+    let shortened = || {
+        let (field, rest) = why.split_once(": Invalid value: ")?;
+        let end = ["}: ", "]: ", "\": "].into_iter();
+        let end = end.filter_map(|end| rest.rfind(end)).max()?;
+        // Of several errors the first one's value has no certain end.
+        let is_one = !field.starts_with('[') && !rest.contains(": Invalid value: ");
+        (is_one && end > VALUE).then(|| format!("{field}: {}", &rest[end + 3..]))
+    };
+    shortened().map_or(Cow::Borrowed(why), Cow::Owned)
 }
 
 /// Finds an Application whose manifests Argo CD cannot work out.

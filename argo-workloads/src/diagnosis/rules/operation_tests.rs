@@ -227,3 +227,31 @@ fn another_sync_owes_nothing_to_a_hook_that_is_gone() {
     syncs.application(value);
     assert_eq!(syncs.examine(), []);
 }
+
+#[test]
+fn the_value_of_an_immutable_template_is_left_out() {
+    let template = "\"labels\":{\"app\":\"seed\"},".repeat(20);
+    let message = format!(
+        "Job.batch \"seed\" is invalid: spec.template: Invalid value: {{{template}}}: field is immutable"
+    );
+    let result = json!({"group": "batch", "kind": "Job", "namespace": "n", "name": "seed",
+        "status": "SyncFailed", "message": message});
+    let findings = Syncs::new().tell("Failed", 0, &[result]);
+    let sentence = &findings[0].sentence;
+    let end = "Job/seed is invalid: spec.template: field is immutable";
+    assert!(sentence.ends_with(end), "{sentence}");
+}
+
+#[test]
+fn a_hook_that_is_a_pod_is_one_finding() {
+    let mut syncs = Syncs::new();
+    let mut lint = pod(&job("first", "Complete"));
+    lint.object = object(GroupKind::new("", "Pod"), "lint", "l");
+    (lint.root, lint.owner) = (lint.object.clone(), None);
+    syncs.apply(&lint);
+    let result = json!({"kind": "Pod", "namespace": "n", "name": "lint", "hookType": "PreSync",
+        "hookPhase": "Failed", "message": "container app failed"});
+    let findings = syncs.tell("Running", 1, &[result]);
+    let codes: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [Code::JobFailed]);
+}
