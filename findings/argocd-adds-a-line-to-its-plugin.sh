@@ -6,15 +6,21 @@
 # last. The code itself is passed on. SIGTERM to argocd is not: argocd dies, the plugin runs on. kubectl becomes its
 # plugin (execve) and does neither.
 #
-# Exits 0 while this is so. Needs argocd on PATH; no server.
+# Exits 0 while this is so. Needs Go (1.25 or later) and a module proxy; builds argocd in a temporary folder, which
+# takes some minutes. No server.
 set -euo pipefail
-work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+work=$(mktemp -d); trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+module=github.com/argoproj/argo-cd/v3@v3.2.11
+source=$(cd "$work" && go mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)",*$/\1/p')
+cp -r "$source" "$work/source"; chmod -R u+w "$work/source"
+(cd "$work/source" && CGO_ENABLED=0 go build -o "$work/argocd" ./cmd)
+PATH=$work:$PATH
 cat > "$work/argocd-finding" <<'PLUGIN'
 #!/bin/sh
 [ "$1" = wait ] && { echo $$ > "$2"; exec sleep 5; }
 echo '{"last": true}'; exit 70
 PLUGIN
-chmod +x "$work/argocd-finding"; PATH=$work:$PATH
+chmod +x "$work/argocd-finding"
 
 code=0; argocd finding > "$work/stdout" 2>"$work/stderr" || code=$?
 echo "exit $code; stdout:"; cat "$work/stdout"
