@@ -110,7 +110,9 @@ mod program {
 #[doc(hidden)]
 pub use program::*;
 
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod forms_tests;
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
+#[cfg(feature = "cli")]
 mod pages;

@@ -117,7 +117,7 @@ async fn start(
     settings: Settings,
 ) -> Result<i32, Failure> {
     let started = Timestamp::now();
-    let mut signals = Signals::catch().map_err(no_signals)?;
+    let mut signals = Signals::catch().map_err(|error| no_signals(&error))?;
     let mut screen = screen(&args, settings, started);
     let has_table = screen.view() == View::Terminal;
     let mut files = Files::prepare(&args.files, &mut screen)?;
@@ -150,7 +150,7 @@ async fn start(
         .map(|app| session_config(app, &args, of_session.clone(), started));
     let apps = Apps::new(configs.collect());
     let recorder = recorder(&mut files, &args, &apps);
-    let requests = Requests::listen(has_table).map_err(no_signals)?;
+    let requests = Requests::listen(has_table).map_err(|error| no_signals(&error))?;
     let (sources, first_lines) = match joined {
         Some(joined) => (
             Sources::open(joined.streams),
@@ -190,7 +190,7 @@ async fn unless_signalled<T>(
     }
 }
 
-fn no_signals(error: io::Error) -> Failure {
+fn no_signals(error: &io::Error) -> Failure {
     Failure::usage(format!("cannot catch signals: {error}"))
 }
 
