@@ -75,12 +75,12 @@ pub struct Resource {
 /// The fields in which an object differs from git, as far as Argo CD was asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Drift {
-    /// Nobody was asked.
+    /// Not asked for.
     #[default]
     Unasked,
     /// The answer is to come.
     Asked,
-    /// Nobody can tell: only Argo CD's API knows.
+    /// Unknown: only Argo CD's API can tell.
     Unknown,
     /// These fields: `spec.replicas (5, git has 3)`.
     Fields(Vec<String>),

@@ -39,11 +39,11 @@ pub(crate) struct Commands {
 
 /// The step after an exit of argocd.
 pub(super) enum Step {
-    /// The same command runs again, in words that an old argocd knows.
+    /// Runs the command again, in words that an old argocd knows.
     Again(String),
     /// Another command follows.
     Next(Option<(Level, String)>),
-    /// That was the last command.
+    /// Ends: it was the last command.
     Over {
         words: Option<(Level, String)>,
         exited: Exited,
