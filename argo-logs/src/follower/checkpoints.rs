@@ -56,7 +56,7 @@ impl Checkpoints {
     /// Adds a line to those that were printed before the last response.
     pub(super) fn remember(&mut self, line: Option<Entry>) {
         if let (Some(checkpoint), Some(line)) = (self.kept.last_mut(), line) {
-            checkpoint.window.push(line);
+            checkpoint.window.add_earlier(line);
         }
     }
 

@@ -124,6 +124,12 @@ impl Window {
         }
     }
 
+    /// Remembers a line that was printed some time before the others: the last one stays.
+    pub(crate) fn add_earlier(&mut self, entry: Entry) {
+        self.count += 1;
+        self.pieces.push_front(Piece::new([entry].into()));
+    }
+
     /// Returns a copy of the window as it is now. The copy shares its pieces.
     pub(crate) fn checkpoint(&mut self) -> Self {
         self.seal();
