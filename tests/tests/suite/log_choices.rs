@@ -233,7 +233,7 @@ async fn of_old_pods_the_last_lines_or_those_of_a_time_and_every_line_of_a_new_r
 fn five() -> String {
     let pod = |n: u32, status: &str| {
         format!(
-            r#"put: {{apiVersion: v1, kind: Pod, metadata: {{name: c{n}, namespace: shop-prod, uid: c{n}, creationTimestamp: "$now+1h", ownerReferences: [{{apiVersion: v1, kind: Service, name: rc, uid: rc-1, controller: true}}]}}, spec: {{nodeName: n, containers: [{{name: app}}]}}, status: {{phase: Running, containerStatuses: [{{name: app, ready: true, {status}}}]}}}}}}"#
+            r#"put: {{apiVersion: v1, kind: Pod, metadata: {{name: c{n}, namespace: shop-prod, uid: c{n}, creationTimestamp: "$now+1h", ownerReferences: [{{apiVersion: v1, kind: ConfigMap, name: rc, uid: rc-1, controller: true}}]}}, spec: {{nodeName: n, containers: [{{name: app}}]}}, status: {{phase: Running, containerStatuses: [{{name: app, ready: true, {status}}}]}}}}}}"#
         )
     };
     let mut text = r#"
@@ -241,7 +241,7 @@ name: five
 controllers: false
 application: {name: shop, destination: shop-prod}
 steps:
-- {at: 0s, put: {apiVersion: v1, kind: Service, metadata: {name: rc, namespace: shop-prod, uid: rc-1, annotations: {argocd.argoproj.io/tracking-id: "shop:/Service:shop-prod/rc"}}}}
+- {at: 0s, put: {apiVersion: v1, kind: ConfigMap, metadata: {name: rc, namespace: shop-prod, uid: rc-1, annotations: {argocd.argoproj.io/tracking-id: "shop:/ConfigMap:shop-prod/rc"}}}}
 "#
     .to_owned();
     for n in 0..5 {

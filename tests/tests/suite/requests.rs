@@ -93,14 +93,14 @@ steps:
 - at: 0s
   put: |
     apiVersion: v1
-    kind: Service
+    kind: ConfigMap
     metadata:
       name: old
       namespace: shop-prod
       uid: rc-1
-      annotations: {argocd.argoproj.io/tracking-id: "shop:/Service:shop-prod/old"}
-- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop-prod, uid: a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: Service, name: old, uid: rc-1, controller: true}]}, spec: {nodeName: n, containers: [{name: app}]}, status: {phase: Running, containerStatuses: [{name: app, ready: true, restartCount: 0, containerID: "containerd://a", state: {running: {startedAt: "$now"}}}]}}}
-- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: b, namespace: shop-prod, uid: b, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: Service, name: old, uid: rc-1, controller: true}]}, spec: {nodeName: n, containers: [{name: app}]}, status: {phase: Running, containerStatuses: [{name: app, ready: true, restartCount: 0, containerID: "containerd://b", state: {running: {startedAt: "$now"}}}]}}}
+      annotations: {argocd.argoproj.io/tracking-id: "shop:/ConfigMap:shop-prod/old"}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop-prod, uid: a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: old, uid: rc-1, controller: true}]}, spec: {nodeName: n, containers: [{name: app}]}, status: {phase: Running, containerStatuses: [{name: app, ready: true, restartCount: 0, containerID: "containerd://a", state: {running: {startedAt: "$now"}}}]}}}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: b, namespace: shop-prod, uid: b, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: old, uid: rc-1, controller: true}]}, spec: {nodeName: n, containers: [{name: app}]}, status: {phase: Running, containerStatuses: [{name: app, ready: true, restartCount: 0, containerID: "containerd://b", state: {running: {startedAt: "$now"}}}]}}}
 - {at: 2s, log: {pod: shop-prod/a, container: app, lines: "hello of a\n"}}
 - {at: 2s, log: {pod: shop-prod/b, container: app, lines: "hello of b\n"}}
 "#;
@@ -116,7 +116,7 @@ async fn an_owner_that_is_not_watched_is_read_once() {
         (Some(0), 1)
     );
     let owners = counted(&asked(&rollout).await, |it| {
-        (it.resource == "services").then(|| it.verb.clone())
+        (it.resource == "configmaps").then(|| it.verb.clone())
     });
     assert_eq!(owners, BTreeMap::from([("get".to_owned(), 1)]));
 }
@@ -129,20 +129,20 @@ steps:
 - at: 0s
   put: |
     apiVersion: v1
-    kind: Service
+    kind: ConfigMap
     metadata:
       name: old
       namespace: shop-prod
       uid: rc-old
-      annotations: {argocd.argoproj.io/tracking-id: "shop:/Service:shop-prod/old"}
+      annotations: {argocd.argoproj.io/tracking-id: "shop:/ConfigMap:shop-prod/old"}
 - at: 0s
   put: |
     apiVersion: v1
-    kind: Service
+    kind: ConfigMap
     metadata: {name: theirs, namespace: shop-prod, uid: rc-theirs}
-- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: old-a, namespace: shop-prod, uid: old-a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: Service, name: old, uid: rc-old, controller: true}]}, spec: {containers: [{name: app, image: "old:1"}]}, status: {phase: Pending}}}
-- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: old-b, namespace: shop-prod, uid: old-b, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: Service, name: old, uid: rc-old, controller: true}]}, spec: {containers: [{name: app, image: "old:1"}]}, status: {phase: Pending}}}
-- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: theirs-a, namespace: shop-prod, uid: theirs-a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: Service, name: theirs, uid: rc-theirs, controller: true}]}, spec: {containers: [{name: app, image: "theirs:1"}]}, status: {phase: Pending}}}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: old-a, namespace: shop-prod, uid: old-a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: old, uid: rc-old, controller: true}]}, spec: {containers: [{name: app, image: "old:1"}]}, status: {phase: Pending}}}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: old-b, namespace: shop-prod, uid: old-b, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: old, uid: rc-old, controller: true}]}, spec: {containers: [{name: app, image: "old:1"}]}, status: {phase: Pending}}}
+- {at: 1s, put: {apiVersion: v1, kind: Pod, metadata: {name: theirs-a, namespace: shop-prod, uid: theirs-a, creationTimestamp: "$now", ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: theirs, uid: rc-theirs, controller: true}]}, spec: {containers: [{name: app, image: "theirs:1"}]}, status: {phase: Pending}}}
 "#;
 
 /// 48 pods of a Deployment with two containers each, and those.
@@ -181,7 +181,7 @@ async fn fifty_pods_ask_for_each_log_and_each_unknown_owner_once() {
             .all(|container| follows.contains_key(container))
     );
     let gets = counted(&requests, |it| (it.verb == "get").then(|| it.path.clone()));
-    let owner = |name| format!("/api/v1/namespaces/shop-prod/services/{name}");
+    let owner = |name| format!("/api/v1/namespaces/shop-prod/configmaps/{name}");
     // `/api/v1` is discovery: no watch covers the kind of the two owners.
     let wanted = [
         "/version".into(),
