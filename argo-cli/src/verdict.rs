@@ -103,6 +103,7 @@ pub fn text(summary: &Summary, settings: &Settings) -> String {
     for line in lines {
         let start = out.len();
         out.extend_from_slice(line.trim_end().as_bytes());
+        // The block has no prefix: what stands at the start of a line may be a command of a pipeline.
         sanitize::disarm_start(&mut out, start);
         out.push(b'\n');
     }
@@ -201,6 +202,7 @@ fn has_several_namespaces(summary: &Summary) -> bool {
 
 fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = cause::causes(summary);
+    // Scripts find the block in a log by its ruler.
     let mut lines = vec!["─".repeat(78), header(summary, &causes, look)];
     // argocd's success is no news below another reason.
     if let Some(argocd) = summary

@@ -57,6 +57,7 @@ pub(super) fn flags<A: AsRef<OsStr>>(arguments: &[A]) -> Vec<Flag<'_>> {
     let mut flags = Vec::new();
     let mut rest = arguments.iter().map(|a| a.as_ref().as_encoded_bytes());
     while let Some(argument) = rest.next() {
+        // pflag reads no flag behind it.
         if argument == b"--" {
             break;
         }

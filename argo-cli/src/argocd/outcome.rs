@@ -231,6 +231,7 @@ fn local(message: &str) -> Option<ArgocdOutcome> {
     let text = || message.to_owned();
     let is = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
     if let Some((_, failure)) = message.split_once("Failed to establish connection to ") {
+        // With --grpc-web argocd proxies its own calls through a socket in TMPDIR.
         return Some(match failure.split_once("listen unix ") {
             Some((_, socket)) => ArgocdOutcome::NotConfigured(format!("no socket: {socket}")),
             None => ArgocdOutcome::Unreachable(connection(failure)),

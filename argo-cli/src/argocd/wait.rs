@@ -107,6 +107,7 @@ impl Wait {
             conditions = Condition::DEFAULT.to_vec();
         }
         let is_named = !named.is_empty();
+        // argocd would wait for ever: the health of such a resource stays empty and never is Healthy.
         if !is_named && selection.first_without_health().is_some() {
             conditions.retain(|condition| *condition != Condition::Health);
         }

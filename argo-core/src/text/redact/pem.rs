@@ -70,10 +70,18 @@ fn end_without_beginning(text: &str) -> Option<usize> {
     None
 }
 
+/// The fewest bytes of a line of a key, except the last one.
+const SHORTEST: usize = 16;
+
+/// True if a line may be one of a key.
+pub(super) fn is_base64(line: &str) -> bool {
+    let is_digit = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b);
+    line.len() >= SHORTEST && line.bytes().all(is_digit)
+}
+
 /// Returns the start of the lines of base64 before the end mark. Only the last of them may be
 /// short.
 fn tail_of_key(text: &str, end: usize) -> usize {
-    const SHORTEST: usize = 16;
     let before = &text[..trim_dashes(text, end)];
     let mut start = before.len();
     for (number, (at, word)) in words(before).into_iter().rev().enumerate() {
