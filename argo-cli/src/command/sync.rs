@@ -16,7 +16,7 @@ use super::env;
 use crate::{
     apps::Apps,
     argocd::{ArgocdCommand, ArgocdConfig, Wait, time_limit},
-    args::{FollowArgs, OnDegraded, SyncArgs},
+    args::{FollowArgs, OnDegraded, SyncArgs, TargetArgs},
     error::Failure,
     exit,
     files::Files,
@@ -98,15 +98,16 @@ impl Waits {
     }
 
     /// Returns the part of argocd's command line that a session has to know.
-    fn of_session(&self, apps: usize, children: bool) -> ArgocdRun {
+    fn of_session(&self, target: &TargetArgs) -> ArgocdRun {
         let extra = &self.config.extra;
         ArgocdRun {
             wait: Wait::of(extra),
             // argocd waits for one application after the other, for each as long as its limit says.
-            timeout: time_limit(extra)
-                .map(|seconds| Duration::from_secs(seconds.saturating_mul(apps as u64))),
+            timeout: time_limit(extra).map(|seconds| {
+                Duration::from_secs(seconds.saturating_mul(target.apps.len() as u64))
+            }),
             on_degraded: self.on_degraded,
-            children,
+            children: !target.no_children,
         }
     }
 }
@@ -140,15 +141,9 @@ async fn start(
         },
     };
     let apps = &args.target.apps;
-    let children = !args.target.no_children;
-    let of_session = argocd
-        .as_ref()
-        .map(|waits| waits.of_session(apps.len(), children));
+    let of_session = argocd.as_ref().map(|waits| waits.of_session(&args.target));
     let argocd = argocd.map(|waits| waits.start(apps)).transpose()?;
-    let configs = apps
-        .iter()
-        .map(|app| session_config(app, &args, of_session.clone(), started));
-    let apps = Apps::new(configs.collect());
+    let apps = sessions(&args, of_session.as_ref(), started);
     let recorder = recorder(&mut files, &args, &apps);
     let requests = Requests::listen(has_table).map_err(|error| no_signals(&error))?;
     let (sources, first_lines) = match joined {
@@ -230,6 +225,12 @@ fn screen(args: &FollowArgs, settings: Settings, started: Timestamp) -> Screen {
     let renderer =
         Renderer::new(settings, args.logs.raw, started, args.target.app().name).terminal(terminal);
     Screen::new(renderer, args.view.quiet, budget)
+}
+
+fn sessions(args: &FollowArgs, argocd: Option<&ArgocdRun>, started: Timestamp) -> Apps {
+    let apps = args.target.apps.iter();
+    let configs = apps.map(|app| session_config(app, args, argocd.cloned(), started));
+    Apps::new(configs.collect())
 }
 
 fn session_config(

@@ -117,15 +117,22 @@ async fn ask(
             }
         }
     }
+    api.notes.extend(notes_on_logs(&user, &silent));
+    Ok(api)
+}
+
+/// Returns a sentence for each application whose logs may not be read; the rest is counted.
+fn notes_on_logs(user: &UserInfo, silent: &[String]) -> Vec<(Level, String)> {
     let few = silent.iter().take(SILENT);
-    let few = few.map(|object| (Level::Warning, no_logs(&user, object)));
-    api.notes.extend(few);
+    let mut notes: Vec<_> = few
+        .map(|object| (Level::Warning, no_logs(user, object)))
+        .collect();
     if silent.len() > SILENT {
         let more = silent.len() - SILENT;
         let note = format!("nor the logs of {more} more applications");
-        api.notes.push((Level::Warning, note));
+        notes.push((Level::Warning, note));
     }
-    Ok(api)
+    notes
 }
 
 /// Lists the applications that we may see, of which one may be meant by a name that the server
