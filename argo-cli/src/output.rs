@@ -6,7 +6,7 @@
 //! name. Only when the disk has its share too does [`Output::ready`] hold up the caller.
 //!
 //! While one container floods, the lines of others and the program's own records
-//! [overtake](overtaking) it.
+//! overtake it (`overtaking`).
 //!
 //! `push` writes the files itself: a copy into the page cache, unless the disk is
 //! overloaded.

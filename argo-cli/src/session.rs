@@ -1,7 +1,7 @@
 //! The decisions of one run: the records to show, and the end of the run.
 //!
 //! [`Session`] takes [`Input`]s and returns [`Effect`]s; it knows no clock, no process and no
-//! screen. [`run`](crate::run) carries the effects out.
+//! screen. `run` carries the effects out.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

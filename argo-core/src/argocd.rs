@@ -5,7 +5,7 @@
 //! [`Options`] say where the server is and who we are, from the places where argocd itself looks,
 //! in its order: flags, `ARGOCD_OPTS`, `ARGOCD_SERVER` and `ARGOCD_AUTH_TOKEN`, the file that
 //! `argocd login` writes. The environment is handed in by the caller. A [`Client`] makes the calls.
-//! Each call answers once, or is an [`ApiStream`] of messages; [`framing`] takes the bytes of a
+//! Each call answers once, or is an [`ApiStream`] of messages; `framing` takes the bytes of a
 //! stream apart and is pure.
 //!
 //! ```no_run
