@@ -31,6 +31,10 @@ pub(crate) struct Patience {
 
 /// The watch after success: a crash may still come, and a workload may become incomplete.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(unreachable_pub, reason = "the phase of a session shows it")
+)]
 pub struct Settling {
     until: Timestamp,
     crashes: CrashCounts,

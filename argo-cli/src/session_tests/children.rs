@@ -40,6 +40,23 @@ fn with_children() -> Config {
     }
 }
 
+/// A run whose parent is done, and whose only child made argocd fail after 9 s.
+fn with_a_child_that_fails(config: Config) -> Run {
+    let mut run = Run::new(config);
+    let failed = Exited {
+        exit: ArgocdExit::Code(20),
+        degraded: true,
+    };
+    let progressing = started("web", "0", &state("Synced", "Progressing"));
+    let degraded = started("web", "0", &state("Synced", "Degraded"));
+    run.tell(parent(&["web"]), 1)
+        .tell(told(progressing), 1)
+        .tell(Input::Argocd(SUCCESS), 2)
+        .tell(told(degraded), 8)
+        .tell(Input::Argocd(failed), 9);
+    run
+}
+
 fn names(run: &Run) -> Vec<String> {
     let apps = run.session.awaited_apps().into_iter();
     apps.map(|app| app.name).collect()
@@ -76,21 +93,8 @@ fn argocd_is_run_for_the_children_wave_by_wave() {
 
 #[test]
 fn a_child_that_fails_is_the_result() {
-    let mut run = Run::new(with_children());
-    let failed = Exited {
-        exit: ArgocdExit::Code(20),
-        degraded: true,
-    };
-    run.tell(parent(&["web"]), 1)
-        .tell(
-            told(started("web", "0", &state("Synced", "Progressing"))),
-            1,
-        )
-        .tell(Input::Argocd(SUCCESS), 2)
-        .tell(told(started("web", "0", &state("Synced", "Degraded"))), 8)
-        .tell(Input::Argocd(failed), 9)
-        .until(10, 12)
-        .streams_end(13);
+    let mut run = with_a_child_that_fails(with_children());
+    run.until(10, 12).streams_end(13);
     assert_eq!(run.result(), (vec!["again", "drain", "end"], 20));
 }
 
@@ -100,20 +104,8 @@ fn what_recovers_is_the_child() {
     if let Some(run) = &mut config.argocd {
         run.on_degraded = OnDegraded::Wait;
     }
-    let mut run = Run::new(config);
-    let failed = Exited {
-        exit: ArgocdExit::Code(20),
-        degraded: true,
-    };
-    run.tell(parent(&["web"]), 1)
-        .tell(
-            told(started("web", "0", &state("Synced", "Progressing"))),
-            1,
-        )
-        .tell(Input::Argocd(SUCCESS), 2)
-        .tell(told(started("web", "0", &state("Synced", "Degraded"))), 8)
-        .tell(Input::Argocd(failed), 9)
-        .until(10, 20);
+    let mut run = with_a_child_that_fails(config);
+    run.until(10, 20);
     assert_eq!(
         run.done,
         ["again"],

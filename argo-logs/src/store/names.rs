@@ -1,5 +1,6 @@
 //! The labels by which collectors name the pod of a line.
 
+#[cfg(any(test, feature = "log-store"))]
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ pub struct LabelNames {
 }
 
 /// The sets in use, the usual ones first.
+#[cfg(any(test, feature = "log-store"))]
 const KNOWN: [[&str; 3]; 14] = [
     // vlagent and vector.
     [
@@ -79,6 +81,7 @@ impl LabelNames {
 
     /// Chooses the set of which most names are there, the pod's above all. `None` if neither
     /// pod nor container of any set is there beside a namespace.
+    #[cfg(any(test, feature = "log-store"))]
     pub(crate) fn choose(names: &BTreeSet<String>) -> Option<Self> {
         let has = |name: &str| u8::from(names.contains(name));
         let score = |[namespace, pod, container]: &[&str; 3]| {
@@ -96,11 +99,13 @@ impl LabelNames {
 
     /// The names for a store whose only label is `service_name`: Loki's defaults for
     /// OpenTelemetry keep the others beside each line.
+    #[cfg(feature = "log-store")]
     pub(crate) fn opentelemetry() -> Self {
         Self::new("k8s_namespace_name", "k8s_pod_name", "k8s_container_name")
     }
 
     /// Iterates over the three names.
+    #[cfg(any(test, feature = "log-store"))]
     pub(crate) fn all(&self) -> [&str; 3] {
         [&self.namespace, &self.pod, &self.container]
     }

@@ -24,6 +24,7 @@ mod daemon_set;
 mod deployment;
 mod index;
 mod job;
+mod key;
 mod replica_set;
 mod scheduler;
 mod shell;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::index::Index;
+use super::key::{Key, key};
 use super::view::{Write, deleted, ended};
 use super::{
     admission, cron_job, daemon_set, deployment, job, replica_set, scheduler, stateful_set,
@@ -36,13 +37,6 @@ const CONTROLLED: [(&str, &str); 8] = [
     ("cronjobs.batch", "cronjob-controller"),
     ("pods", "default-scheduler"),
 ];
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Key {
-    resource: &'static str,
-    namespace: String,
-    name: String,
-}
 
 pub(super) struct Shell {
     store: Store,
@@ -589,13 +583,5 @@ impl Shell {
                     .into_iter()
                     .for_each(|owners| owners.retain(|entry| entry["uid"] != owner));
             });
-    }
-}
-
-fn key(resource: &'static str, object: &Object) -> Key {
-    Key {
-        resource,
-        namespace: object.namespace().to_owned(),
-        name: object.name().to_owned(),
     }
 }
