@@ -152,8 +152,8 @@ impl Follower {
         if let Some(open) = self.phase.open_mut() {
             open.begin(date, self.printed.window().newest(), now);
             self.retry.answered();
-            if self.reports.restore() {
-                self.report(&Report::Restored);
+            for report in self.reports.restore() {
+                self.say(&report);
             }
         }
     }

@@ -129,6 +129,7 @@ impl Follower {
     fn read_last(&mut self, now: Duration) {
         if let Some(run) = self.runs.current_mut() {
             if run.last.is_cut() {
+                self.reports.keep_back(run.end_lost());
                 self.report(&Report::EndUnread);
             } else {
                 run.drain = Drain::Complete;

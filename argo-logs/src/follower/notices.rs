@@ -62,6 +62,8 @@ pub(super) struct Reports {
     container: String,
     /// Troubles with a notice.
     reported: HashSet<Trouble>,
+    /// The lost end of a run, of which nothing needs to be said unless the log can be read again.
+    unsaid: Option<Report>,
 }
 
 impl Reports {
@@ -70,6 +72,7 @@ impl Reports {
             pod: config.pod.clone(),
             container: config.container.to_string(),
             reported: HashSet::new(),
+            unsaid: None,
         }
     }
 
@@ -83,6 +86,14 @@ impl Reports {
     /// True while reading the log is forbidden.
     pub(super) fn is_forbidden(&self) -> bool {
         self.reported.contains(&Trouble::Forbidden)
+    }
+
+    /// Keeps the loss of a run's end for the time when the log can be read again: until then the
+    /// report that it cannot be read says as much.
+    pub(super) fn keep_back(&mut self, lost: Report) {
+        if self.is_unreachable() {
+            self.unsaid = Some(lost);
+        }
     }
 
     /// Returns the notice of a report, if it is worth one. Nothing else is worth a notice
@@ -107,8 +118,8 @@ impl Reports {
         Some(notice)
     }
 
-    /// Forgets the troubles that are over once a log opens. Returns true if there were any.
-    pub(super) fn restore(&mut self) -> bool {
+    /// Forgets the troubles that are over once a log opens. Returns what is to be said of that.
+    pub(super) fn restore(&mut self) -> Vec<Report> {
         let over = [
             Trouble::Unavailable,
             Trouble::Unauthorized,
@@ -117,7 +128,11 @@ impl Reports {
         ];
         let before = self.reported.len();
         self.reported.retain(|trouble| !over.contains(trouble));
-        self.reported.len() < before
+        if self.reported.len() == before {
+            return Vec::new();
+        }
+        let lost = self.unsaid.take();
+        [Report::Restored].into_iter().chain(lost).collect()
     }
 }
 
@@ -287,6 +302,7 @@ mod tests {
             },
             container: "c".to_owned(),
             reported: HashSet::new(),
+            unsaid: None,
         }
     }
 
@@ -296,8 +312,8 @@ mod tests {
         let trouble = Report::Trouble(Trouble::Unavailable, "503".to_owned());
         assert!(reports.notice(&trouble).is_some());
         assert!(reports.notice(&trouble).is_none());
-        assert!(reports.restore());
-        assert!(!reports.restore());
+        assert!(!reports.restore().is_empty());
+        assert!(reports.restore().is_empty());
         assert!(reports.notice(&trouble).is_some());
     }
 
@@ -307,7 +323,7 @@ mod tests {
         let forbidden = Report::Trouble(Trouble::Forbidden, "no".to_owned());
         assert!(reports.notice(&forbidden).is_some());
         assert!(reports.notice(&Report::EndUnread).is_none());
-        assert!(reports.restore());
+        assert!(!reports.restore().is_empty());
         assert!(reports.notice(&Report::EndUnread).is_some());
     }
 

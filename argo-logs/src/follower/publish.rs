@@ -40,6 +40,12 @@ impl Follower {
         });
     }
 
+    /// Says something that is not about lines of the current run.
+    pub(super) fn say(&mut self, report: &Report) {
+        let notice = self.reports.notice(report);
+        self.actions.extend(notice.map(Action::Notice));
+    }
+
     pub(super) fn report_all(&mut self, reports: impl IntoIterator<Item = Report>) {
         reports.into_iter().for_each(|report| self.report(&report));
     }

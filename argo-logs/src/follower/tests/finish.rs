@@ -109,3 +109,32 @@ fn a_last_read_that_is_lost_is_tried_again_while_there_is_time() {
     assert_eq!(story.bytes(&format!("{ONE}{TWO}")), ["two"]);
     assert_eq!(story.end(End::Clean), ["done"]);
 }
+
+/// While the log cannot be read at all, one notice says so of every run. Once the next run's log
+/// opens, that notice is taken back, but the end of the run before was not read.
+#[test]
+fn the_unread_end_of_a_run_is_told_once_the_next_log_opens() {
+    let mut story = reading();
+    story.lost();
+    let both = view(Some(run("B", 1, true)), Some(run("A", 0, false)));
+    story.answer(both.clone());
+    while story.notices.is_empty() {
+        if story.refused(500, "", "dial tcp: connection refused") != ["ask"] {
+            story.wait_long();
+        }
+        story.answer(both.clone());
+    }
+    assert_eq!(story.notices[0].code, NoticeCode::Unreachable);
+    story.follower.finish(story.now);
+    story.told();
+    assert_eq!(
+        story.refused(400, "", "container \"c\" is waiting to start"),
+        ["open"]
+    );
+    assert_eq!(
+        story.bytes("2026-11-24T00:01:21.000000000Z next\n"),
+        ["! Restored", "! LinesMissing", "next"]
+    );
+    let lost = &story.notices[2].message;
+    assert!(lost.contains("the first run"), "{lost}");
+}
