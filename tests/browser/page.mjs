@@ -53,6 +53,14 @@ async function filter(page) {
   assert.equal(await visible(page).count(), all);
 }
 
+// Whoever opens the page of a failure wants to know why, and what to do.
+async function causes(page) {
+  const failed = await page.locator('[data-state="bad"]').count();
+  const cards = page.locator(".cause-card");
+  assert.equal(await cards.count() > 0, failed > 0, "a failure has a card");
+  if (failed) assert.match(await cards.first().textContent(), /Next\s*kubectl/);
+}
+
 async function details(page) {
   const bar = page.locator("#axis .d1 .bar").first();
   await bar.focus();
@@ -103,6 +111,7 @@ function large(path) {
 
 const page = await open(file, { viewport: { width: 1280, height: 900 }, colorScheme: "light" });
 await accessible(page, "as it opens");
+await causes(page);
 await filter(page);
 await details(page);
 await themes(page);

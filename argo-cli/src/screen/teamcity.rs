@@ -53,8 +53,14 @@ fn identity(name: &str) -> String {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let start: String = name.chars().map(plain).take(IDENTITY - 17).collect();
-    format!("{start}_{hash:016x}")
+    // TeamCity wants a Java identifier, and a namespace may begin with a digit.
+    let first = if name.starts_with(|c: char| c.is_ascii_digit()) {
+        "_"
+    } else {
+        ""
+    };
+    let start = name.chars().map(plain).take(IDENTITY - 18);
+    format!("{first}{}_{hash:016x}", start.collect::<String>())
 }
 
 /// Escapes the value of an attribute.
