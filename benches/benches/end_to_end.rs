@@ -1,8 +1,11 @@
 //! Whole programs beside each other: argo-assistant, curl and kubectl read the same logs.
 //!
 //! `cargo bench -p argo-benches --bench end_to_end -- [PART…]`, a part being `flood`,
-//! `json`, `streams`, `first`, `calm` or `long`; all of them without one. `ROUNDS=N` for
-//! more rounds than three.
+//! `json`, `streams`, `first`, `calm`, `costs` or `long`; all of them without one. `ROUNDS=N` for
+//! more rounds than three, `BEFORE=FILE` for an older build beside which `costs` sets this one.
+
+#[path = "end_to_end/costs.rs"]
+mod costs;
 
 use std::{
     env, fs,
@@ -118,6 +121,9 @@ impl Bench {
         }
         if wanted("calm") {
             self.calm()?;
+        }
+        if wanted("costs") {
+            self.costs()?;
         }
         if wanted("long") {
             self.long()?;

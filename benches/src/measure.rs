@@ -107,6 +107,24 @@ impl Running {
     }
 }
 
+/// Returns the user and system time of a program so far, in seconds.
+///
+/// # Errors
+///
+/// If there is no such process.
+pub fn cpu(pid: i32) -> Result<f64, Failure> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name is in parentheses and may hold spaces.
+    let (_, fields) = stat.rsplit_once(") ").ok_or("no stat")?;
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
+    // Fields 14 and 15 of proc(5), in hundredths of a second on every Linux.
+    let [user, system] = [ticks(11), ticks(12)];
+    Ok(user
+        .zip(system)
+        .map_or(0.0, |(user, system)| (user + system) / 100.0))
+}
+
 /// Reads one line of JSON.
 ///
 /// # Errors

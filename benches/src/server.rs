@@ -10,6 +10,7 @@
 //! | `busy LINES` | each of those pods writes so many lines, three at a time, and ends |
 //! | `first PODS` | so many pods come into being, one each 25 ms, each with a line that says when |
 //! | `calm PODS SECONDS` | beside an endless flood so many pods write each 20 ms a line that says when |
+//! | `steady PODS RATE SECONDS` | so many pods write together so many lines a second, and end |
 //! | `end` | everything ends well |
 
 use std::{
@@ -129,6 +130,7 @@ impl Stage {
             "busy" => self.busy(number(0)).await?,
             "first" => self.first(number(0)).await?,
             "calm" => self.calm(number(0), number(1)).await?,
+            "steady" => self.steady(number(0), number(1), number(2)).await?,
             "end" => self.end()?,
             other => return Err(format!("what is {other}?").into()),
         }
@@ -222,5 +224,24 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    async fn steady(&mut self, pods: u64, rate: u64, seconds: u64) -> Result<(), Failure> {
+        for number in 0..pods {
+            self.pods
+                .push(self.scene.pod(&format!("steady-{number:02}"))?);
+        }
+        let text = "x".repeat(TEXT);
+        let mut beat = tokio::time::interval(Duration::from_millis(20));
+        for number in 0..seconds * 50 {
+            beat.tick().await;
+            for line in 0..rate / 50 {
+                let at = (number * (rate / 50) + line) % pods.max(1);
+                if let Some(pod) = self.pods.get_mut(usize::try_from(at)?) {
+                    pod.line(&text);
+                }
+            }
+        }
+        self.end()
     }
 }
