@@ -120,18 +120,19 @@ where
 /// warning on stderr.
 fn settings(flags: &ViewArgs) -> Settings {
     let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let width = |term: console::Term| term.size_checked().map(|(_, columns)| columns);
     let choice = choose(&Surroundings {
         flag: flags.output,
         variables: &lookup,
         stdout: io::stdout().is_terminal(),
         stderr: io::stderr().is_terminal(),
-        columns: console::Term::stderr()
-            .size_checked()
-            .map(|(_, columns)| columns),
+        columns: width(console::Term::stderr()),
     });
     let (settings, warnings) = Settings::read(&lookup, choice);
     warn(&warnings);
-    settings.with(flags)
+    let mut settings = settings.with(flags);
+    settings.fit(width(console::Term::stdout()));
+    settings
 }
 
 /// Writes notes about the way to the cluster to stderr.

@@ -138,12 +138,18 @@ fn ends() -> [(&'static str, Summary); 5] {
 }
 
 fn shown(view: View, summary: &Summary) -> String {
+    shown_on(view, summary, None)
+}
+
+/// Returns the end as a terminal with so many columns shows it.
+fn shown_on(view: View, summary: &Summary, columns: Option<u16>) -> String {
     let choice = Choice {
         view,
         shows_colors: false,
     };
     let mut settings = Settings::read(&|_| None, choice).0;
     settings.zone = TimeZone::UTC;
+    settings.fit(columns);
     let renderer = Renderer::new(settings, false, time(0), "shop".to_owned());
     let mut screen = Screen::new(renderer, false, LogBudget::new(Some(0), view));
     let mut out = Vec::new();
@@ -171,7 +177,8 @@ fn table(summary: &Summary, columns: usize, rows: usize) -> String {
 }
 
 fn forms(summary: &Summary) -> String {
-    let mut story = Story::of(Header::new(&AppRef::new("shop", "argocd"), time(0)));
+    let header = Header::new(&AppRef::new("shop", "argocd"), time(0));
+    let mut story = Story::of(header.of(summary.app.clone()));
     story.header.program = "argo-assistant".to_owned();
     story.fact(Fact::Pod(pod(summary)), time(20));
     story.record(seen(summary));
@@ -196,11 +203,9 @@ fn forms(summary: &Summary) -> String {
         let _ = write!(all, "━━ {view:?}\n{}", shown(view, summary));
     }
     for (columns, rows) in [(80, 24), (200, 50), (40, 12)] {
-        let _ = write!(
-            all,
-            "━━ terminal {columns}×{rows}\n{}",
-            table(summary, columns, rows)
-        );
+        let end = shown_on(View::Terminal, summary, u16::try_from(columns).ok());
+        let table = table(summary, columns, rows);
+        let _ = write!(all, "━━ terminal {columns}×{rows}\n{table}\n{end}");
     }
     let _ = write!(
         all,
@@ -295,8 +300,28 @@ fn text_of(page: &str) -> String {
     format!("{}\n{facts}", lines.join("\n"))
 }
 
+/// A run about three applications, one of which does not exist.
+fn several() -> Summary {
+    let [(_, mut shop), (_, mut pay), ..] = ends();
+    for (app, name) in [(&mut shop, "shop"), (&mut pay, "pay")] {
+        app.app = name.to_owned();
+        let namespace = format!("{name}-prod");
+        let rows = app.workloads.iter_mut().map(|row| &mut row.object);
+        let findings = app.findings.iter_mut();
+        for object in rows.chain(findings.map(|finding| &mut finding.workload)) {
+            object.namespace = namespace.as_str().into();
+        }
+    }
+    let mut search = ended(Outcome::Failed, "nothing-found", 72);
+    search.app = "search".to_owned();
+    search.workloads.clear();
+    search.operation = vec!["Argo CD has no such application in argocd".to_owned()];
+    crate::summary::together(vec![shop, pay, search], Some(20))
+}
+
 #[test]
 fn each_end_in_each_form() {
+    insta::assert_snapshot!("several", forms(&several()));
     for (name, summary) in ends() {
         insta::assert_snapshot!(name, forms(&summary));
     }

@@ -134,7 +134,14 @@ impl Renderer {
         self
     }
 
-    /// Returns the settings of the renderer.
+    /// Takes over the present columns of the terminal, if the output is read on one.
+    pub fn fit(&mut self, columns: Option<u16>) {
+        if self.settings.columns.is_some() {
+            self.settings.fit(columns);
+        }
+    }
+
+    /// Returns the look of the output.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }

@@ -143,6 +143,11 @@ impl Screen {
         }
     }
 
+    /// Takes over the present columns of the terminal, if the output is read on one.
+    pub fn fit(&mut self, columns: Option<u16>) {
+        self.renderer.fit(columns);
+    }
+
     /// Appends the end of the run.
     pub fn verdict(&mut self, summary: &Summary, at: Timestamp, out: &mut Vec<u8>) {
         let Some(pipeline) = &self.pipeline else {

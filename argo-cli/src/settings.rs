@@ -45,6 +45,8 @@ pub struct Settings {
     pub has_stamps: bool,
     /// The most lines of the verdict.
     pub verdict_lines: Option<usize>,
+    /// Columns of the terminal on which the verdict is read, if it is one.
+    pub columns: Option<usize>,
 }
 
 impl Settings {
@@ -68,6 +70,7 @@ impl Settings {
             zone: TimeZone::system(),
             has_stamps: true,
             verdict_lines: None,
+            columns: None,
         };
         (settings, reader.warnings)
     }
@@ -111,6 +114,13 @@ impl Settings {
         }
         self.verdict_lines = flags.budget.map(|lines| lines as usize);
         self
+    }
+
+    /// Takes over the columns of the terminal of stdout, if it is one. Logs of CI systems have none,
+    /// even if their jobs get a terminal.
+    pub fn fit(&mut self, columns: Option<u16>) {
+        let is_for_people = matches!(self.view, View::Text | View::Terminal);
+        self.columns = columns.filter(|_| is_for_people).map(usize::from);
     }
 
     /// Returns the level as written in a line: `INFO`, `WARN`, `ERRO`, or in full if set so.

@@ -38,7 +38,7 @@ use self::{
     cause::Cause,
     header::header,
     last_line::{last_line, own_reason},
-    prose::{WIDTH, printable, wrap},
+    prose::{WIDTH, columns, cut, fold, printable},
     success::{rolled_out, success},
 };
 
@@ -46,6 +46,8 @@ use self::{
 /// counted.
 const PARAGRAPHS: usize = 8;
 const LINES: usize = 12;
+/// Columns of the line above the verdict.
+const RULER: usize = 78;
 /// The most sentences about the operation.
 const NOTES: usize = 6;
 
@@ -55,15 +57,68 @@ struct Look<'a> {
     colors: bool,
     /// True if the workloads lie in several namespaces, so that each is named with its own.
     namespaces: bool,
+    /// Columns of the terminal, if the block is read on one.
+    columns: Option<usize>,
 }
 
+/// The fewest columns to which lines are broken.
+const NARROWEST: usize = 19;
+/// The most columns of a table.
+const TABLE: usize = 160;
+
 impl Look<'_> {
+    /// Returns the columns that a line of the table may take. The last column of a terminal stays
+    /// empty, as some break a line that fills it.
+    fn table_width(&self) -> usize {
+        self.columns.map_or(WIDTH, |columns| {
+            columns.saturating_sub(1).clamp(NARROWEST, TABLE)
+        })
+    }
+
+    /// Returns the columns that a line of a sentence may take.
+    fn width(&self) -> usize {
+        self.table_width().min(WIDTH)
+    }
+
+    /// Breaks a sentence into lines.
+    fn wrap(&self, text: &str, indent: &str) -> Vec<String> {
+        prose::wrap(text, indent, self.width())
+    }
+
+    /// Breaks a line that is too wide for the terminal. Commands stay whole, so that they can be
+    /// copied.
+    fn folded(&self, line: &str) -> Vec<String> {
+        let is_command = ["  Next: kubectl ", "  Logs ("]
+            .iter()
+            .any(|start| line.starts_with(start));
+        if self.columns.is_none() || is_command || columns(line) <= self.table_width() {
+            return vec![line.to_owned()];
+        }
+        fold(line, &" ".repeat(self.hang(line)), self.width())
+    }
+
+    /// Returns the indentation of the lines that a line is broken into: below the text behind a
+    /// time, where there is room.
+    fn hang(&self, line: &str) -> usize {
+        let indent = line.len() - line.trim_start().len();
+        let is_stamped = indent == 4 && line.as_bytes().get(6) == Some(&b':');
+        if is_stamped && self.width() >= 60 {
+            indent + "10:06:12  ".len()
+        } else {
+            indent + 2
+        }
+    }
+
     fn paint(&self, text: &str, style: Style) -> String {
         if self.colors {
             format!("{style}{text}{style:#}")
         } else {
             text.to_owned()
         }
+    }
+
+    fn ruler(&self) -> String {
+        "─".repeat(self.width().min(RULER))
     }
 
     /// `10:06:12`
@@ -89,6 +144,7 @@ pub fn text(summary: &Summary, settings: &Settings) -> String {
         zone: &settings.zone,
         colors: settings.colors,
         namespaces: has_several_namespaces(summary),
+        columns: settings.columns,
     };
     let lines = if summary.apps.is_empty() {
         block(summary, &look)
@@ -100,7 +156,7 @@ pub fn text(summary: &Summary, settings: &Settings) -> String {
         None => lines,
     };
     let mut out = Vec::new();
-    for line in lines {
+    for line in lines.iter().flat_map(|line| look.folded(line)) {
         let start = out.len();
         out.extend_from_slice(line.trim_end().as_bytes());
         // The block has no prefix: what stands at the start of a line may be a command of a pipeline.
@@ -203,26 +259,25 @@ fn has_several_namespaces(summary: &Summary) -> bool {
 fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
     let causes = cause::causes(summary);
     // Scripts find the block in a log by its ruler.
-    let mut lines = vec!["─".repeat(78), header(summary, &causes, look)];
+    let mut lines = vec![look.ruler()];
+    lines.extend(header(summary, &causes, look));
     // argocd's success is no news below another reason.
-    if let Some(argocd) = summary
-        .argocd
-        .as_ref()
-        .filter(|_| own_reason(summary).is_none())
-    {
+    let tells_of_argocd = |note: &String| note.starts_with("argocd reports ");
+    let is_told = own_reason(summary).is_some() || summary.operation.iter().any(tells_of_argocd);
+    if let Some(argocd) = summary.argocd.as_ref().filter(|_| !is_told) {
         let argocd = cap(&printable(argocd), 6 * WIDTH);
         let who = if argocd.starts_with("argocd") {
             ""
         } else {
             "argocd: "
         };
-        lines.extend(wrap(&format!("{who}{argocd}"), "  "));
+        lines.extend(look.wrap(&format!("{who}{argocd}"), "  "));
     }
     if let Some(next) = argocd_next(summary, &causes) {
-        lines.extend(wrap(&format!("Next: {}", printable(next)), "  "));
+        lines.extend(look.wrap(&format!("Next: {}", printable(next)), "  "));
     }
     for note in summary.operation.iter().take(NOTES) {
-        lines.extend(wrap(&cap(&printable(note), 6 * WIDTH), "  "));
+        lines.extend(look.wrap(&cap(&printable(note), 6 * WIDTH), "  "));
     }
     if summary.outcome == Outcome::Failed && summary.exit == 0 {
         let note = "The exit code is argocd's, 0; with --fail-fast it is 1.";
@@ -270,16 +325,16 @@ fn paragraphs(summary: &Summary, causes: &[Cause<'_>], look: &Look<'_>) -> Vec<S
         }
     }
     if !rest.is_empty() {
-        lines.extend(others(&rest));
+        lines.extend(others(&rest, look));
         lines.push(String::new());
     }
     lines
 }
 
 /// Returns a line for each cause that got no paragraph.
-fn others(causes: &[&Cause<'_>]) -> Vec<String> {
+fn others(causes: &[&Cause<'_>], look: &Look<'_>) -> Vec<String> {
     let mut lines = vec!["Also:".to_owned()];
-    let line = |cause: &&Cause<'_>| format!("  {}", cap(&cause.sentence(), WIDTH - 2));
+    let line = |cause: &&Cause<'_>| format!("  {}", cut(&cause.sentence(), look.width() - 2));
     lines.extend(causes.iter().take(LINES).map(line));
     if causes.len() > LINES {
         lines.push(format!(

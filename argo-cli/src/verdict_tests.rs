@@ -256,3 +256,88 @@ fn a_log_store_is_asked_by_a_query_that_is_ready() {
 fn names_of(names: &[&str]) -> std::collections::BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
+
+/// Returns the verdict on a terminal with so many columns.
+fn on_terminal(summary: &Summary, columns: u16) -> String {
+    let mut settings = Settings::of_pairs(&[]);
+    settings.fit(Some(columns));
+    text(summary, &settings)
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let names = [
+        "web",
+        "工作负载",
+        "a-name-that-is-as-long-as-a-name-can-be-in-kubernetes-which-is-63",
+    ];
+    for name in names {
+        for mut summary in [good(), crash_loop(), image_typo(), hook_failed(), nothing()] {
+            for row in &mut summary.workloads {
+                row.object.name = name.into();
+            }
+            for columns in [20, 33, 40, 60, 80, 100, 200] {
+                let text = on_terminal(&summary, columns);
+                for line in text.lines() {
+                    // A word that is longer than the line cannot be broken, and a command is copied.
+                    let is_word = line
+                        .split_whitespace()
+                        .any(|word| word.len() + 6 >= columns.into());
+                    let is_whole = is_word || line.starts_with("  Next: kubectl");
+                    let width = prose::columns(line);
+                    assert!(
+                        width < columns.into() || is_whole,
+                        "{columns}: {line}\n{text}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_narrow_table_has_fewer_columns_and_then_lines_for_each_workload() {
+    let mut summary = crash_loop();
+    let table = |summary: &Summary, columns: u16| {
+        let text = on_terminal(summary, columns);
+        let lines = text.split("\n\n").nth(1).unwrap_or_default();
+        lines.to_owned()
+    };
+    assert_eq!(
+        table(&summary, 70),
+        "    Workload           Ready     Waiting for
+  ✔ Deployment/web     3/3       –
+  ✘ StatefulSet/db     1/2 ↻ 6   db-1: container postgres crashes on…
+  ✔ Job/shop-migrate   done      –"
+    );
+    assert_eq!(
+        table(&summary, 40),
+        "  ✔ Deployment/web  3/3 ready
+  ✘ StatefulSet/db
+    1/2 ready, 6 restarts
+    db-1: container postgres crashes on
+    start (exit 1, 3 times in 55 s): …
+  ✔ Job/shop-migrate  done"
+    );
+    summary.workloads[0].object.name = "checkout-service-worker-of-the-eu".into();
+    let narrow = table(&summary, 40);
+    let first = "  ✔ Deployment/checko…-worker-of-the-eu\n    3/3 ready";
+    assert!(narrow.starts_with(first), "{narrow}");
+}
+
+#[test]
+fn a_header_that_is_too_wide_has_a_line_for_each_part() {
+    let shown = on_terminal(&crash_loop(), 60);
+    let lines: Vec<&str> = shown.lines().skip(1).take(2).collect();
+    assert_eq!(
+        lines,
+        [
+            "TIMED OUT  shop  after 5 m: StatefulSet/db crash-loop",
+            "  (argocd exit 20)"
+        ]
+    );
+    let shown = on_terminal(&crash_loop(), 40);
+    let lines: Vec<&str> = shown.lines().skip(1).take(2).collect();
+    assert_eq!(lines[0], "TIMED OUT  shop  after 5 m:");
+    assert_eq!(lines[1], "  StatefulSet/db crash-loop");
+}

@@ -14,6 +14,7 @@ use crate::{
     sanitize::printable,
     settings::{Format, Settings},
     streams::{clients, track_config},
+    verdict::prose::{WIDTH, columns, padded, wrap},
     way,
 };
 
@@ -36,8 +37,10 @@ pub(super) async fn explain(mut args: ExplainArgs, settings: Settings) -> Result
         warn(&notices.collect::<Vec<_>>());
         let about = are_several.then_some(app);
         text.push_str(&match (settings.format, about) {
-            (Format::Text, Some(app)) => format!("{app}\n{}", table(&answer.objects)),
-            (Format::Text, None) => table(&answer.objects),
+            (Format::Text, Some(app)) => {
+                format!("{app}\n{}", table(&answer.objects, settings.columns))
+            }
+            (Format::Text, None) => table(&answer.objects, settings.columns),
             (Format::Json, about) => objects(&answer.objects, about),
         });
     }
@@ -51,24 +54,33 @@ fn in_words(notice: &Notice) -> String {
     }
 }
 
-/// Formats four columns, each as wide as its widest cell.
-fn table(explanations: &[Explanation]) -> String {
+/// Formats four columns, each as wide as its widest cell. On a terminal that is too narrow the
+/// reason is below the name.
+fn table(explanations: &[Explanation], terminal: Option<usize>) -> String {
     let rows: Vec<_> = explanations.iter().map(row).collect();
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths = [width(0), width(1), width(2)];
+    let width = |column: usize| rows.iter().map(|row| columns(&row[column])).max();
+    let widths = [0, 1, 2, 3].map(|column| width(column).unwrap_or(0));
+    let room = terminal.map(|terminal| terminal.saturating_sub(1));
+    let fits = room.is_none_or(|room| widths.iter().sum::<usize>() + 6 <= room);
     let mut text = String::new();
     for [followed, kind, name, why] in &rows {
-        let line = format!(
-            "{followed:<0$}  {kind:<1$}  {name:<2$}  {why}",
-            widths[0], widths[1], widths[2]
-        );
-        text.push_str(line.trim_end());
-        text.push('\n');
+        let [first, second, third, _] = widths;
+        let (followed, kind) = (padded(followed, first), padded(kind, second));
+        let lines = match fits {
+            true => vec![format!(
+                "{followed}  {kind}  {}  {why}",
+                padded(name, third)
+            )],
+            false => {
+                let head = format!("{followed}  {}  {name}", kind.trim_end());
+                let why = wrap(why, "    ", room.unwrap_or(WIDTH));
+                std::iter::once(head).chain(why).collect()
+            }
+        };
+        for line in lines {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
     }
     if rows.is_empty() {
         text.push_str(
@@ -113,4 +125,46 @@ fn objects(explanations: &[Explanation], about: Option<&AppRef>) -> String {
         debug_assert!(written.is_ok(), "writing to a String cannot fail");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use argo_core::{GroupKind, ObjectRef};
+
+    use super::*;
+
+    fn explanation(name: &str, why: &str) -> Explanation {
+        Explanation {
+            object: ObjectRef {
+                kind: GroupKind::new("apps", "ReplicaSet"),
+                namespace: "shop-prod".into(),
+                name: name.into(),
+                uid: name.into(),
+            },
+            followed: false,
+            why: why.to_owned(),
+        }
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_the_reason_is_below_the_name() {
+        let all = [
+            explanation(
+                "old-7f9",
+                "its tracking id is a copy of that of Deployment old",
+            ),
+            explanation("工作", "no tracking id"),
+        ];
+        assert_eq!(
+            table(&all, None),
+            "ignored  ReplicaSet  shop-prod/old-7f9  its tracking id is a copy of that of Deployment old\n\
+             ignored  ReplicaSet  shop-prod/工作     no tracking id\n"
+        );
+        assert_eq!(table(&all, Some(200)), table(&all, None));
+        assert_eq!(
+            table(&all, Some(40)),
+            "ignored  ReplicaSet  shop-prod/old-7f9\n    its tracking id is a copy of that\n    \
+             of Deployment old\nignored  ReplicaSet  shop-prod/工作\n    no tracking id\n"
+        );
+    }
 }

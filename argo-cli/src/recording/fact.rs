@@ -126,6 +126,9 @@ pub struct RunFact {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Operation {
+    /// Name of the application.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub app: String,
     /// `Running`, `Succeeded`, `Failed`…
     pub phase: String,
     /// Start.
@@ -300,6 +303,7 @@ impl Operation {
             state: result.hook_phase.clone(),
         };
         Some(Self {
+            app: application.metadata.name.clone().unwrap_or_default(),
             phase: state.phase.clone(),
             started: state.started_at.as_ref().map(time),
             finished: state.finished_at.as_ref().map(time),

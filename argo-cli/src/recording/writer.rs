@@ -279,7 +279,7 @@ fn subject(fact: &Fact) -> String {
     match fact {
         Fact::Pod(pod) => format!("pod {}", pod.uid),
         Fact::Object(object) => format!("object {} {}", object.namespace, object.object),
-        Fact::Operation(_) => "operation".to_owned(),
+        Fact::Operation(operation) => format!("operation {}", operation.app),
         Fact::Rows { .. } => "rows".to_owned(),
         Fact::Summary { .. } => "summary".to_owned(),
     }

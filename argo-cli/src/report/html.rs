@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use super::{LogTail, Moment, RunKey, Story};
 use crate::render::json;
 use crate::{
-    recording::{ContainerFact, PodFact, since},
+    recording::{ContainerFact, Operation, PodFact, since},
     sanitize::printable,
     settings::Settings,
     summary::{Outcome, Row, Summary},
-    verdict,
+    verdict::{self, Failure},
 };
 
 const PAGE: &str = include_str!("page.html");
@@ -29,6 +29,8 @@ const LOGS: usize = 800_000;
 const MOMENTS: usize = 700_000;
 /// The most characters of a moment's text.
 const TEXT: usize = 300;
+/// The most failures that have a card.
+const CAUSES: usize = 20;
 
 /// Returns the page.
 pub fn html(story: &Story) -> String {
@@ -45,6 +47,7 @@ pub fn html(story: &Story) -> String {
             escaped(&format!("{app}: {word} after {took}")),
         ),
         ("<!--STATE-->", state.to_owned()),
+        ("<!--KICKER-->", escaped(&kicker(story))),
         ("<!--WORD-->", escaped(word)),
         ("<!--APP-->", escaped(&app)),
         ("<!--TOOK-->", escaped(&took)),
@@ -64,6 +67,16 @@ pub fn html(story: &Story) -> String {
     }
     page.push_str(rest);
     page
+}
+
+/// Returns the line above the title: it names the applications if there are several.
+fn kicker(story: &Story) -> String {
+    let names: Vec<String> = story.apps().iter().map(|app| printable(&app.app)).collect();
+    match story.is_about_several() {
+        true if !names.is_empty() => cap(&names.join(", "), TEXT),
+        true => "Rollout of Argo CD applications".to_owned(),
+        false => "Rollout of an Argo CD application".to_owned(),
+    }
 }
 
 fn outcome(summary: Option<&Summary>) -> (&'static str, &'static str) {
@@ -110,7 +123,9 @@ fn data(story: &Story) -> String {
         "lines": story.lines,
         "workloads": workloads(story),
         "pods": story.pods.iter().map(|pod| of_pod(story, pod, &tails)).collect::<Vec<_>>(),
-        "operation": operation(story),
+        "causes": causes(story),
+        "apps": apps(story),
+        "operations": operations(story),
         "moments": moments(story),
     });
     let mut text = Vec::new();
@@ -127,25 +142,70 @@ fn millis(story: &Story, time: Timestamp) -> i64 {
     time.as_millisecond() - story.header.started.as_millisecond()
 }
 
-fn workloads(story: &Story) -> Vec<Value> {
+/// Returns what failed, each with the facts that prove it.
+fn causes(story: &Story) -> Vec<Value> {
     let failures = story.summary.as_ref().map(verdict::failures);
-    let failures = failures.unwrap_or_default();
-    let row = |row: &Row| {
-        let (name, namespace) = (row.object.to_string(), &*row.object.namespace);
-        let own = failures
-            .iter()
-            .find(|own| own.workload == printable(&name) && own.namespace == printable(namespace));
+    let capped =
+        |texts: &[String]| -> Vec<String> { texts.iter().map(|it| cap(it, TEXT)).collect() };
+    let cause = |own: &Failure| {
         json!({
-            "name": name, "ns": namespace, "wave": story.wave(&name, namespace),
-            "ready": row.ready, "desired": row.desired, "restarts": row.restarts,
-            "seconds": row.seconds, "state": row.state, "complete": row.complete,
-            "failed": own.is_some() || row.failed.is_some(),
-            "waiting": row.waiting_for,
-            "code": own.map(|own| &own.code), "cause": own.map(|own| &own.sentence),
-            "next": own.and_then(|own| own.next.as_ref()),
+            "app": own.app, "workload": own.workload, "code": own.code, "sentence": own.sentence,
+            "evidence": capped(&own.evidence), "lines": capped(&own.last_lines), "next": own.next,
         })
     };
-    story.rows.iter().map(row).collect()
+    let failures = failures.unwrap_or_default();
+    failures.iter().take(CAUSES).map(cause).collect()
+}
+
+/// Returns the end of each application, if the run is about several.
+fn apps(story: &Story) -> Vec<Value> {
+    let apps = story.apps().iter().filter(|_| story.is_about_several());
+    let mut apps: Vec<&Summary> = apps.collect();
+    // What failed comes first.
+    apps.sort_by_key(|app| app.outcome == Outcome::Succeeded);
+    let app = |app: &Summary| {
+        let (state, word) = outcome(Some(app));
+        let (name, sentence) = (printable(&app.app), verdict::sentence(app));
+        let own = sentence.strip_prefix(&format!("{name}: "));
+        json!({
+            "name": name, "state": state, "word": word,
+            "sentence": cap(own.unwrap_or(&sentence), TEXT),
+        })
+    };
+    apps.into_iter().map(app).collect()
+}
+
+fn workloads(story: &Story) -> Vec<Value> {
+    if story.apps().is_empty() {
+        return story
+            .rows
+            .iter()
+            .map(|row| of_row(story, row, None, None))
+            .collect();
+    }
+    let of_app = |app: &Summary| -> Vec<Value> {
+        let failures = verdict::failures(app);
+        let name = story.is_about_several().then(|| printable(&app.app));
+        let rows = app.workloads.iter().map(|row| {
+            let own = failures.iter().find(|failure| failure.is_of(row));
+            of_row(story, row, own, name.as_deref())
+        });
+        rows.collect()
+    };
+    story.apps().iter().flat_map(of_app).collect()
+}
+
+fn of_row(story: &Story, row: &Row, own: Option<&Failure>, app: Option<&str>) -> Value {
+    let (name, namespace) = (row.object.to_string(), &*row.object.namespace);
+    json!({
+        "name": name, "ns": namespace, "app": app, "wave": story.wave(&name, namespace),
+        "ready": row.ready, "desired": row.desired, "restarts": row.restarts,
+        "seconds": row.seconds, "state": row.state, "complete": row.complete,
+        "failed": own.is_some() || row.failed.is_some(),
+        "waiting": row.waiting_for,
+        "code": own.map(|own| &own.code), "cause": own.map(|own| &own.sentence),
+        "next": own.and_then(|own| own.next.as_ref()),
+    })
 }
 
 fn of_pod(story: &Story, pod: &PodFact, tails: &Tails<'_>) -> Value {
@@ -185,8 +245,12 @@ fn of_container(
     })
 }
 
-fn operation(story: &Story) -> Option<Value> {
-    let operation = story.operation.as_ref()?;
+fn operations(story: &Story) -> Vec<Value> {
+    let operations = story.operations.iter();
+    operations.map(|own| operation(story, own)).collect()
+}
+
+fn operation(story: &Story, operation: &Operation) -> Value {
     let at = |time: Option<Timestamp>| time.map(|time| millis(story, time));
     let objects = operation.objects.iter().map(|object| {
         json!({
@@ -194,11 +258,12 @@ fn operation(story: &Story) -> Option<Value> {
             "state": object.state, "wave": story.wave(&object.object, &object.namespace),
         })
     });
-    Some(json!({
-        "phase": operation.phase, "s": at(operation.started), "f": at(operation.finished),
+    let app = story.is_about_several().then_some(&operation.app);
+    json!({
+        "app": app, "phase": operation.phase, "s": at(operation.started), "f": at(operation.finished),
         "revision": operation.revision, "health": operation.health,
         "objects": objects.collect::<Vec<_>>(),
-    }))
+    })
 }
 
 /// Returns as many moments as fit: warnings and findings first, then the newest.

@@ -12,58 +12,80 @@ use crate::{
 
 /// The most characters of a failure's text.
 const TEXT: usize = 4000;
+/// Name of a file about several applications.
+const PROGRAM: &str = "argo-assistant";
 
-/// Returns the file.
+/// Returns the file: a suite for each application.
 pub fn junit(story: &Story) -> String {
-    let summary = story.summary.clone().unwrap_or_else(|| unfinished(story));
-    let failures = verdict::failures(&summary);
-    let others = failures.iter().filter(|failure| {
-        let is_its_row = |row: &&Row| is_of(failure, row);
-        !summary.workloads.iter().any(|row| is_its_row(&row))
-    });
+    let cut = story.summary.is_none().then(|| unfinished(story));
+    let apps = cut.as_ref().map_or(story.apps(), std::slice::from_ref);
+    let suites: Vec<Suite> = apps.iter().map(|app| suite(story, app)).collect();
+    let sum = |count: fn(&Suite) -> usize| suites.iter().map(count).sum::<usize>();
+    let (tests, failures) = (sum(|suite| suite.tests), sum(|suite| suite.failures));
+    let time = apps.iter().map(|app| app.elapsed).max().unwrap_or_default();
+    let suites: String = suites.into_iter().map(|suite| suite.text).collect();
+    let title = match story.is_about_several() {
+        true => PROGRAM,
+        false => &story.header.app,
+    };
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <testsuites name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" \
+         time=\"{:.3}\">\n{suites}</testsuites>\n",
+        xml(&printable(title)),
+        time.as_secs_f64(),
+    )
+}
+
+/// The cases of one application.
+struct Suite {
+    text: String,
+    tests: usize,
+    failures: usize,
+}
+
+fn suite(story: &Story, summary: &Summary) -> Suite {
+    let failures = verdict::failures(summary);
+    let others = failures
+        .iter()
+        .filter(|failure| !summary.workloads.iter().any(|row| failure.is_of(row)));
     let mut cases = String::new();
-    let mut tests = 0;
+    let (mut tests, mut skipped) = (0, 0);
     for row in &summary.workloads {
-        let failure = failures.iter().find(|failure| is_of(failure, row));
-        let seconds = row.seconds.unwrap_or(0);
-        let name = printable(&row.object.to_string());
+        let failure = failures.iter().find(|failure| failure.is_of(row));
         let waits = (!row.complete && failure.is_none()).then(|| waiting(row));
-        cases.push_str(&case(
-            story,
-            &row.object.namespace,
-            &name,
-            seconds,
-            failure,
-            waits,
-        ));
+        skipped += usize::from(waits.is_some());
+        cases.push_str(&of_row(summary, row, failure, waits));
         tests += 1;
     }
     for failure in others {
-        let (namespace, name) = (&failure.namespace, &failure.workload);
-        cases.push_str(&case(story, namespace, name, 0, Some(failure), None));
+        let place = (summary, failure.namespace.as_str());
+        cases.push_str(&case(place, &failure.workload, 0, &failed(failure)));
         tests += 1;
     }
-    let app = xml(&printable(&story.header.app));
-    let failed = failures.len();
-    let skipped = summary
-        .workloads
-        .iter()
-        .filter(|row| !row.complete && !failures.iter().any(|failure| is_of(failure, row)))
-        .count();
-    let (time, start) = (summary.elapsed.as_secs_f64(), story.header.started);
-    let start = start.strftime("%Y-%m-%dT%H:%M:%S");
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <testsuites name=\"{app}\" tests=\"{tests}\" failures=\"{failed}\" errors=\"0\" time=\"{time:.3}\">\n  \
-         <testsuite name=\"{app}\" tests=\"{tests}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\" \
-         time=\"{time:.3}\" timestamp=\"{start}\" hostname=\"localhost\">\n{cases}  </testsuite>\n</testsuites>\n"
-    )
+    let (failures, time) = (failures.len(), summary.elapsed.as_secs_f64());
+    let start = story.header.started.strftime("%Y-%m-%dT%H:%M:%S");
+    let text = format!(
+        "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" \
+         skipped=\"{skipped}\" time=\"{time:.3}\" timestamp=\"{start}\" \
+         hostname=\"localhost\">\n{cases}  </testsuite>\n",
+        xml(&printable(&summary.app)),
+    );
+    Suite {
+        text,
+        tests,
+        failures,
+    }
 }
 
 /// Returns the end of a run whose recording has none.
 fn unfinished(story: &Story) -> Summary {
     Summary {
-        app: story.header.app.clone(),
+        app: match story.is_about_several() {
+            // Only the end tells which workloads belong to which of them.
+            true => PROGRAM.to_owned(),
+            false => story.header.app.clone(),
+        },
         reason: "cut".to_owned(),
         elapsed: argo_core::text::duration::between(story.header.started, story.ended),
         workloads: story.rows.clone(),
@@ -72,39 +94,44 @@ fn unfinished(story: &Story) -> Summary {
     }
 }
 
-fn is_of(failure: &Failure, row: &Row) -> bool {
-    failure.workload == printable(&row.object.to_string())
-        && failure.namespace == printable(&row.object.namespace)
-}
-
 fn waiting(row: &Row) -> String {
     printable(row.waiting_for.as_deref().unwrap_or(&row.state))
 }
 
-fn case(
-    story: &Story,
-    namespace: &str,
-    name: &str,
-    seconds: u64,
+fn of_row(
+    summary: &Summary,
+    row: &Row,
     failure: Option<&Failure>,
     waiting: Option<String>,
 ) -> String {
-    let class = match namespace {
-        "" => story.header.app.clone(),
-        namespace => format!("{}.{namespace}", story.header.app),
-    };
-    let (class, name) = (xml(&printable(&class)), xml(name));
-    let start =
-        format!("    <testcase classname=\"{class}\" name=\"{name}\" time=\"{seconds}.000\"");
+    let name = printable(&row.object.to_string());
     let body = match (failure, waiting) {
         (Some(failure), _) => failed(failure),
         (None, Some(waiting)) => {
             let waiting = xml(&waiting);
             format!("      <skipped message=\"not complete: {waiting}\"/>\n")
         }
-        (None, None) => return format!("{start}/>\n"),
+        (None, None) => String::new(),
     };
-    format!("{start}>\n{body}    </testcase>\n")
+    let place = (summary, &*row.object.namespace);
+    case(place, &name, row.seconds.unwrap_or(0), &body)
+}
+
+/// Returns a case: its class is the application with the namespace, which is what GitLab and
+/// Jenkins group by.
+fn case((summary, namespace): (&Summary, &str), name: &str, seconds: u64, body: &str) -> String {
+    let parts = [summary.app.as_str(), namespace].into_iter();
+    let parts: Vec<String> = parts
+        .filter(|part| !part.is_empty())
+        .map(printable)
+        .collect();
+    let (class, name) = (xml(&parts.join(".")), xml(name));
+    let start =
+        format!("    <testcase classname=\"{class}\" name=\"{name}\" time=\"{seconds}.000\"");
+    match body {
+        "" => format!("{start}/>\n"),
+        body => format!("{start}>\n{body}    </testcase>\n"),
+    }
 }
 
 fn failed(failure: &Failure) -> String {

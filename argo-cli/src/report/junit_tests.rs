@@ -233,3 +233,47 @@ fn what_a_cluster_wrote_is_text() {
     story.header.app = hostile.to_owned();
     check(&read(&junit(&story)));
 }
+
+#[test]
+fn each_application_has_a_suite() {
+    let mut apps = Vec::new();
+    for name in ["shop", "pay"] {
+        let mut app = crate::replay::tests::summary();
+        app.app = name.to_owned();
+        apps.push(app);
+    }
+    // One that does not exist has no workload, and fails all the same.
+    apps.push(Summary {
+        app: "search".to_owned(),
+        reason: "nothing-found".to_owned(),
+        operation: vec!["Argo CD has no such application".to_owned()],
+        ..Summary::default()
+    });
+    let mut story = story(1, 1, 1);
+    let together = crate::summary::together(apps, None);
+    story.header.app = together.app.clone();
+    story.summary = Some(together);
+    let file = junit(&story);
+    let root = read(&file);
+    check(&root);
+    let suites: Vec<&Element> = root.all("testsuite").collect();
+    let names: Vec<&str> = suites.iter().map(|it| &*it.attributes["name"]).collect();
+    assert_eq!(names, ["shop", "pay", "search"]);
+    for suite in &suites {
+        let cases: Vec<&Element> = suite.all("testcase").collect();
+        assert_eq!(suite.number("tests"), cases.len(), "{file}");
+        assert_eq!(
+            suite.number("failures"),
+            suite.all("failure").count(),
+            "{file}"
+        );
+        for case in cases {
+            let class = &case.attributes["classname"];
+            assert!(class.starts_with(&suite.attributes["name"]), "{class}");
+        }
+    }
+    let sum = |name: &str| suites.iter().map(|suite| suite.number(name)).sum::<usize>();
+    assert_eq!(root.number("tests"), sum("tests"));
+    assert_eq!((root.number("failures"), sum("failures")), (3, 3), "{file}");
+    assert!(!file.contains("applications."), "{file}");
+}

@@ -34,8 +34,42 @@ pub fn markdown(story: &Story) -> String {
 
 /// Returns the summary of a run.
 pub fn markdown_of(summary: &Summary) -> String {
+    let sentence = escaped(&verdict::sentence(summary));
+    let title = title(summary);
+    if summary.apps.is_empty() {
+        return format!("## {title}\n\n{sentence}\n\n{}", details(summary, "###"));
+    }
+    let mut text = format!("## {title}\n\n{}", overview(summary));
+    for app in worst_first(summary) {
+        let (title, details) = (self::title(app), details(app, "####"));
+        text.push_str(&format!("### {title}\n\n{details}"));
+    }
+    text
+}
+
+/// `❌ shop: failed after 1 m 23 s`
+fn title(summary: &Summary) -> String {
+    let (sign, word) = outcome(summary);
+    let took = duration::in_words(summary.elapsed);
+    match summary.apps.is_empty() {
+        true => format!("{sign} {}: {word} after {took}", escaped(&summary.app)),
+        false => format!("{sign} {} {word} after {took}", counted(summary)),
+    }
+}
+
+/// `1 of 3 applications`, of those that ended as the run did; all of them where all is well.
+fn counted(summary: &Summary) -> String {
+    let is_bad = |app: &&Summary| app.outcome == summary.outcome;
+    let bad: Vec<&Summary> = summary.apps.iter().filter(is_bad).collect();
+    match (&bad[..], summary.outcome) {
+        ([], _) | (_, Outcome::Succeeded) => escaped(&summary.app),
+        (some, _) => format!("{} of {}", some.len(), escaped(&summary.app)),
+    }
+}
+
+fn outcome(summary: &Summary) -> (&'static str, &'static str) {
     let is_complete = summary.workloads.iter().all(|row| row.complete);
-    let (sign, word) = match summary.outcome {
+    match summary.outcome {
         Outcome::Succeeded if !is_complete => ("✅", "argocd succeeded"),
         Outcome::Succeeded => ("✅", "rolled out"),
         Outcome::Failed => ("❌", "failed"),
@@ -43,17 +77,40 @@ pub fn markdown_of(summary: &Summary) -> String {
         Outcome::Interrupted => ("⏹", "interrupted"),
         Outcome::Waiting => ("⏳", "not complete"),
         Outcome::Paused => ("⏸", "paused"),
-    };
-    let took = duration::in_words(summary.elapsed);
-    let mut text = format!(
-        "## {sign} {}: {word} after {took}\n\n{}\n\n",
-        escaped(&summary.app),
-        escaped(&verdict::sentence(summary))
-    );
+    }
+}
+
+/// Returns a table of the applications, each with its end in one sentence.
+fn overview(summary: &Summary) -> String {
+    let mut text = "| | Application | |\n|---|---|---|\n".to_owned();
+    for app in worst_first(summary).into_iter().take(ROWS) {
+        let sentence = verdict::sentence(app);
+        let own = sentence.strip_prefix(&format!("{}: ", printable(&app.app)));
+        let sentence = cap(own.unwrap_or(&sentence), 300);
+        let (sign, name) = (outcome(app).0, escaped(&app.app));
+        text.push_str(&format!("| {sign} | {name} | {} |\n", escaped(&sentence)));
+    }
+    text.push('\n');
+    text
+}
+
+/// Returns the applications: those that did not end well come first.
+fn worst_first(summary: &Summary) -> Vec<&Summary> {
+    let mut apps: Vec<&Summary> = summary.apps.iter().collect();
+    apps.sort_by_key(|app| app.outcome == Outcome::Succeeded);
+    apps
+}
+
+/// Returns the table of the workloads, and a section for each failure.
+fn details(summary: &Summary, heading: &str) -> String {
     let failures = verdict::failures(summary);
-    text.push_str(&table(&summary.workloads, &failures));
+    let mut text = table(&summary.workloads, &failures);
     for failure in failures.iter().take(FAILURES) {
-        text.push_str(&section(failure));
+        // An application that failed as a whole has its sentence above.
+        if failure.workload != printable(&summary.app) {
+            text.push_str(&said(failure, heading));
+        }
+        text.push_str(&proof(failure));
     }
     if failures.len() > FAILURES {
         text.push_str(&format!("… and {} more\n", failures.len() - FAILURES));
@@ -79,11 +136,8 @@ fn table(rows: &[Row], failures: &[Failure]) -> String {
         "| | Workload | Ready | Restarts | Took | Waiting for |\n|---|---|---|---|---|---|\n"
             .to_owned();
     for row in rows.iter().take(ROWS) {
-        let own = |failure: &&Failure| {
-            failure.workload == printable(&row.object.to_string())
-                && failure.namespace == printable(&row.object.namespace)
-        };
-        text.push_str(&line(row, failures.iter().find(own)));
+        let own = failures.iter().find(|failure| failure.is_of(row));
+        text.push_str(&line(row, own));
     }
     if rows.len() > ROWS {
         text.push_str(&format!("\n… and {} more\n", rows.len() - ROWS));
@@ -113,13 +167,16 @@ fn line(row: &Row, failure: Option<&Failure>) -> String {
     format!("| {sign} | {name} | {ready} | {restarts} | {took} | {waiting} |\n")
 }
 
-fn section(failure: &Failure) -> String {
-    let mut text = format!(
-        "### {} {}\n\n{}\n\n",
-        escaped(&failure.workload),
-        escaped(&failure.code),
-        escaped(&failure.sentence)
-    );
+/// Returns the heading of a failure, and its sentence.
+fn said(failure: &Failure, heading: &str) -> String {
+    let title = format!("{} {}", escaped(&failure.workload), escaped(&failure.code));
+    let sentence = escaped(&failure.sentence);
+    format!("{heading} {}\n\n{sentence}\n\n", title.trim_end())
+}
+
+/// Returns the evidence, the last lines and the next step.
+fn proof(failure: &Failure) -> String {
+    let mut text = String::new();
     for fact in &failure.evidence {
         text.push_str(&format!("- {}\n", escaped(fact)));
     }

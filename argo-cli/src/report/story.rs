@@ -38,8 +38,8 @@ pub struct Story {
     pub summary: Option<Summary>,
     /// The table of workloads as it was last seen.
     pub rows: Vec<Row>,
-    /// The sync operation.
-    pub operation: Option<Operation>,
+    /// The sync operation of each application.
+    pub operations: Vec<Operation>,
     /// Root objects with their waves, in the order in which they were seen.
     pub objects: Vec<ObjectFact>,
     /// Pods by uid, in the order in which they were seen.
@@ -120,7 +120,7 @@ impl Story {
             header,
             summary: None,
             rows: Vec::new(),
-            operation: None,
+            operations: Vec::new(),
             objects: Vec::new(),
             pods: Vec::new(),
             gone: BTreeMap::new(),
@@ -143,13 +143,36 @@ impl Story {
                     None => self.objects.push(object),
                 }
             }
-            Fact::Operation(operation) => self.operation = Some(operation),
+            Fact::Operation(operation) => self.operation(operation),
             Fact::Rows { rows } => self.rows = rows,
             Fact::Summary { summary } => {
                 self.rows.clone_from(&summary.workloads);
                 self.summary = Some(*summary);
             }
         }
+    }
+
+    fn operation(&mut self, operation: Operation) {
+        let mut known = self.operations.iter_mut();
+        match known.find(|own| own.app == operation.app) {
+            Some(own) => *own = operation,
+            None => self.operations.push(operation),
+        }
+    }
+
+    /// Returns the end of each application; of the only one, or of none if the recording was cut
+    /// off.
+    pub(super) fn apps(&self) -> &[Summary] {
+        match &self.summary {
+            Some(summary) if summary.apps.is_empty() => std::slice::from_ref(summary),
+            Some(summary) => &summary.apps,
+            None => &[],
+        }
+    }
+
+    /// True if the run is about several applications: then its title counts them.
+    pub(super) fn is_about_several(&self) -> bool {
+        self.header.app.contains(' ')
     }
 
     fn pod(&mut self, pod: PodFact, at: Timestamp) {

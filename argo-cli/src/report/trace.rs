@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Story;
-use crate::recording::{PodFact, RunFact};
+use crate::recording::{Operation, PodFact, RunFact};
 use crate::render::json;
 
 /// Returns the trace.
@@ -14,7 +14,10 @@ pub fn trace(story: &Story) -> String {
     let mut events = Vec::new();
     let mut processes: Vec<String> = vec![format!("application {}", story.header.app)];
     events.push(name("process_name", 0, 0, &processes[0]));
-    events.extend(operation(story));
+    // Threads of their own, far from those of the pods.
+    let numbers = std::iter::once(0).chain(1_000_000..);
+    let operations = numbers.zip(&story.operations);
+    events.extend(operations.filter_map(|(thread, own)| operation(story, thread, own)));
     for (number, pod) in story.pods.iter().enumerate() {
         let owner = format!("{} ({})", pod.workload, pod.namespace);
         let process = processes.iter().position(|own| *own == owner);
@@ -48,17 +51,19 @@ pub fn trace(story: &Story) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-fn operation(story: &Story) -> Option<Value> {
-    let operation = story.operation.as_ref()?;
+fn operation(story: &Story, thread: usize, operation: &Operation) -> Option<Value> {
     let started = operation.started?;
     let finished = operation.finished.unwrap_or(story.ended);
-    let text = format!("sync operation {}", operation.phase);
+    let text = match story.is_about_several() {
+        true => format!("sync operation of {} {}", operation.app, operation.phase),
+        false => format!("sync operation {}", operation.phase),
+    };
     Some(span(
         story,
         &text,
         "sync",
         0,
-        0,
+        thread,
         (started, finished),
         &json!({
             "revision": operation.revision,

@@ -75,6 +75,9 @@ impl Run {
         }
         outlet.end_display();
         outlet.buffer.last().extend_from_slice(&lines);
+        // The terminal may have been resized since the start.
+        let size = console::Term::stdout().size_checked();
+        outlet.screen.fit(size.map(|(_, columns)| columns));
         outlet.screen.verdict(summary, now, outlet.buffer.last());
         outlet.write(&self.apps);
     }

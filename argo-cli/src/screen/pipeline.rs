@@ -67,13 +67,15 @@ pub(super) fn problems(summary: &Summary, most: usize) -> Vec<Problem> {
 
 fn problem(failure: &Failure) -> Problem {
     let title = format!("{} {}", failure.workload, failure.code);
+    let title = title.trim_end();
+    let (namespace, workload, code) = (&failure.namespace, &failure.workload, &failure.code);
+    // An application that failed as a whole is its own workload.
+    let app = failure.app.as_ref().filter(|app| *app != workload);
+    let of_app = |app: &String, text: &str| format!("{app}: {text}");
     Problem {
-        title: title.trim_end().to_owned(),
+        title: app.map_or_else(|| title.to_owned(), |app| of_app(app, title)),
         text: printable(&failure.sentence),
-        identity: format!(
-            "{}:{}:{}",
-            failure.namespace, failure.workload, failure.code
-        ),
+        identity: format!("{namespace}:{workload}:{code}"),
     }
 }
 

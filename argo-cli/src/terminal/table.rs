@@ -13,8 +13,10 @@ use crate::{sanitize::printable, summary::Row};
 const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 /// Columns of a bar.
 const BAR: usize = 12;
-/// The fewest columns at which bars are drawn.
-const WIDE: usize = 70;
+/// The fewest columns at which bars are drawn: on a narrower terminal the reasons need the room.
+const WIDE: usize = 99;
+/// The fewest columns at which each row has its time.
+const MEDIUM: usize = 60;
 
 /// Counts since the start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,7 +81,7 @@ impl Table<'_> {
                 width,
             ));
         }
-        lines.push(cut(&self.foot(), width));
+        lines.push(cut(&self.foot(width), width));
         lines
     }
 
@@ -101,50 +103,40 @@ impl Table<'_> {
         )
     }
 
-    /// `argocd: Progressing · 1,204 lines · 9 warnings`
-    fn foot(&self) -> String {
-        let mut parts = Vec::new();
-        if let Some(argocd) = &self.argocd {
-            parts.push(format!("argocd: {}", printable(argocd)));
+    /// `argocd: Progressing · 1204 lines · 9 warnings`, as far as it fits.
+    fn foot(&self, width: usize) -> String {
+        let count = |number: u64, what| counted(usize::try_from(number).unwrap_or(0), what);
+        let argocd = self.argocd.as_ref();
+        let parts = [
+            argocd.map(|argocd| format!("argocd: {}", printable(argocd))),
+            self.rows.is_empty().then(|| "no workload yet".to_owned()),
+            Some(count(self.counts.lines, "line")),
+            (self.counts.warnings > 0).then(|| count(self.counts.warnings, "warning")),
+            Some("s status, q quit".to_owned()),
+        ];
+        let mut text = String::new();
+        for part in parts.into_iter().flatten() {
+            let gap = if text.is_empty() { "" } else { " · " };
+            let longer = format!("{text}{gap}{part}");
+            if !text.is_empty() && console::measure_text_width(&longer) > width {
+                break;
+            }
+            text = longer;
         }
-        if self.rows.is_empty() {
-            parts.push("no workload yet".to_owned());
-        }
-        parts.push(counted(
-            usize::try_from(self.counts.lines).unwrap_or(0),
-            "line",
-        ));
-        if self.counts.warnings > 0 {
-            let warnings = usize::try_from(self.counts.warnings).unwrap_or(0);
-            parts.push(counted(warnings, "warning"));
-        }
-        parts.push("s status, q quit".to_owned());
-        self.paint(&parts.join(" · "), Style::new().dimmed())
+        self.paint(&text, Style::new().dimmed())
     }
 
     fn line(&self, row: &Row, column: usize, width: usize) -> String {
         let name = fit(&name(row), column);
-        let ready = match (row.ready_new(), row.desired) {
-            _ if row.runs_once && row.complete => "done".to_owned(),
-            (Some(ready), Some(desired)) => format!("{ready}/{desired}"),
-            _ => row.state.clone(),
-        };
         let mut text = format!("{} {name}  ", self.painted_sign(row));
         if width >= WIDE {
             text.push_str(&format!("{}  ", self.bar(row)));
         }
-        text.push_str(&fit(&ready, 5));
-        if row.restarts > 0 {
-            text.push_str(&format!("  ↻ {}", row.restarts));
-        } else if width >= WIDE {
-            text.push_str("     ");
-        }
-        let took = row
-            .seconds
-            .filter(|_| row.complete)
-            .map(Duration::from_secs);
-        let took = in_words(took.unwrap_or(self.elapsed));
-        if width >= WIDE {
+        text.push_str(&fit(&ready(row), 5));
+        text.push_str(&self.restarts(row, width));
+        if width >= MEDIUM {
+            let took = row.seconds.filter(|_| row.complete);
+            let took = in_words(took.map_or(self.elapsed, Duration::from_secs));
             text.push_str(&format!("  {took:>8}"));
         }
         if let Some(why) = self.why(row) {
@@ -152,6 +144,16 @@ impl Table<'_> {
             text.push_str(&printable(&why));
         }
         cut(&text, width)
+    }
+
+    /// Returns the restarts; room for them is kept where other rows have some.
+    fn restarts(&self, row: &Row, width: usize) -> String {
+        let keeps_room = width >= MEDIUM && self.rows.iter().any(|row| row.restarts > 0);
+        match row.restarts {
+            0 if keeps_room => " ".repeat(6),
+            0 => String::new(),
+            restarts => format!("  {}", fit(&format!("↻ {restarts}"), 4)),
+        }
     }
 
     fn bar(&self, row: &Row) -> String {
@@ -214,6 +216,14 @@ impl Table<'_> {
         } else {
             text.to_owned()
         }
+    }
+}
+
+fn ready(row: &Row) -> String {
+    match (row.ready_new(), row.desired) {
+        _ if row.runs_once && row.complete => "done".to_owned(),
+        (Some(ready), Some(desired)) => format!("{ready}/{desired}"),
+        _ => row.state.clone(),
     }
 }
 

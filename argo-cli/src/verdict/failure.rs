@@ -13,6 +13,8 @@ use crate::summary::{Outcome, Row, Summary};
 /// The failure of one workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
+    /// Name of the application, if the run is about several.
+    pub app: Option<String>,
     /// `<Kind>/<name>`, or the name of the application.
     pub workload: String,
     /// Namespace of the workload.
@@ -29,9 +31,32 @@ pub struct Failure {
     pub next: Option<String>,
 }
 
+impl Failure {
+    /// True if it is the failure of the workload in a row.
+    pub fn is_of(&self, row: &Row) -> bool {
+        self.workload == printable(&row.object.to_string())
+            && self.namespace == printable(&row.object.namespace)
+    }
+}
+
 /// Returns the worst failure of each workload; nothing if the run did not fail. A run that
 /// failed has at least one.
 pub fn failures(summary: &Summary) -> Vec<Failure> {
+    let of_app = |app: &Summary| {
+        let name = printable(&app.app);
+        let own = failures(app).into_iter();
+        own.map(move |failure| Failure {
+            app: Some(name.clone()),
+            ..failure
+        })
+    };
+    match summary.apps.is_empty() {
+        true => of_one(summary),
+        false => summary.apps.iter().flat_map(of_app).collect(),
+    }
+}
+
+fn of_one(summary: &Summary) -> Vec<Failure> {
     if !summary.outcome.is_failure() {
         return Vec::new();
     }
@@ -74,6 +99,7 @@ pub fn failures(summary: &Summary) -> Vec<Failure> {
 
 fn found(finding: &Finding) -> Failure {
     Failure {
+        app: None,
         workload: printable(&finding.workload.to_string()),
         namespace: printable(&finding.workload.namespace),
         code: finding.code.as_str().to_owned(),
@@ -103,6 +129,17 @@ fn of_row(row: &Row, sentence: String) -> Failure {
 
 /// Returns a line for each workload that is complete and has no failure.
 pub fn finished(summary: &Summary) -> Vec<String> {
+    let of_app = |app: &Summary| -> Vec<String> {
+        let name = format!("{}: ", printable(&app.app));
+        well(app).into_iter().map(|row| line(row, &name)).collect()
+    };
+    match summary.apps.is_empty() {
+        true => well(summary).into_iter().map(|row| line(row, "")).collect(),
+        false => summary.apps.iter().flat_map(of_app).collect(),
+    }
+}
+
+fn well(summary: &Summary) -> Vec<&Row> {
     let failed = causes(summary);
     let is_well = |row: &&Row| {
         let has_cause = failed.iter().any(|cause| {
@@ -111,12 +148,12 @@ pub fn finished(summary: &Summary) -> Vec<String> {
         });
         row.complete && (!has_cause || summary.outcome == Outcome::Succeeded)
     };
-    summary.workloads.iter().filter(is_well).map(line).collect()
+    summary.workloads.iter().filter(is_well).collect()
 }
 
 /// `✔ Deployment/web 3/3 ready after 58 s, 2 restarts`
-fn line(row: &Row) -> String {
-    let mut text = format!("✔ {}", printable(&row.object.to_string()));
+fn line(row: &Row, app: &str) -> String {
+    let mut text = format!("✔ {app}{}", printable(&row.object.to_string()));
     match (row.ready, row.desired) {
         (Some(ready), Some(desired)) if !row.runs_once => {
             text.push_str(&format!(" {ready}/{desired} ready"));

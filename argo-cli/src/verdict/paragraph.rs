@@ -11,7 +11,7 @@ use super::{
     Look,
     cause::{self, Cause},
     log_query,
-    prose::{printable, wrap},
+    prose::printable,
 };
 use crate::summary::{EventNote, Outcome, Summary};
 
@@ -133,12 +133,12 @@ fn found(cause: &Cause<'_>, findings: &[&Finding], summary: &Summary, look: &Loo
     let sentence = format!("{}.", cause.words().trim_end_matches('.'));
     let mut evidence = Vec::new();
     if findings.len() > 1 {
-        evidence.extend(wrap(&each(findings, look), "  "));
+        evidence.extend(look.wrap(&each(findings, look), "  "));
     }
     let noted = |fact: &str| summary.operation.iter().any(|note| note.contains(fact));
     for fact in &first.evidence {
         if !sentence.contains(fact.as_str()) && !noted(fact) {
-            evidence.extend(wrap(&printable(fact), "  "));
+            evidence.extend(look.wrap(&printable(fact), "  "));
         }
     }
     let mut told = first.evidence.clone();
@@ -160,7 +160,7 @@ fn found(cause: &Cause<'_>, findings: &[&Finding], summary: &Summary, look: &Loo
 fn head(cause: &Cause<'_>, code: &str, sentence: &str, look: &Look<'_>) -> Vec<String> {
     let names = cause.names(|object| look.name(object));
     let mut lines = vec![format!("{names}  {code}").trim_end().to_owned()];
-    lines.extend(wrap(sentence, "  "));
+    lines.extend(look.wrap(sentence, "  "));
     lines
 }
 

@@ -36,7 +36,7 @@ pub(super) fn lines(summary: &Summary, look: &Look<'_>) -> Vec<String> {
         }
     }
     if !ordered.is_empty() {
-        lines.push("─".repeat(78));
+        lines.push(look.ruler());
     }
     lines.push(sentence(summary));
     lines

@@ -77,6 +77,7 @@ fn what_went_well_is_a_line_and_the_worst_stands_last() {
         zone: &jiff::tz::TimeZone::UTC,
         colors: false,
         namespaces: false,
+        columns: None,
     };
     let mut apps = vec![app("shop", Outcome::Succeeded, None)];
     apps.push(app("pay", Outcome::Failed, Some("1 of 2 ready")));

@@ -39,7 +39,7 @@ fn a_crash_loop() {
         &crash_loop(),
         r#"
 ──────────────────────────────────────────────────────────────────────────────
-TIMED OUT  shop  after 5 m: StatefulSet/db crash-loop  (timeout; argocd exit 20)
+TIMED OUT  shop  after 5 m: StatefulSet/db crash-loop  (argocd exit 20)
   argocd gave up waiting: its --timeout ran out
 
     Workload           Ready   Restarts   Waiting for
@@ -107,7 +107,7 @@ fn a_timeout_with_nothing_found() {
         &nothing(),
         r#"
 ──────────────────────────────────────────────────────────────────────────────
-TIMED OUT  shop  after 5 m  (timeout)
+TIMED OUT  shop  after 5 m
 
     Workload         Ready   Restarts   Waiting for
   · Deployment/web   2/3     0          2 of 3 ready
