@@ -14,7 +14,7 @@ use std::{
 
 use nix::{
     sys::signal::{Signal, raise},
-    unistd::{dup2_stderr, dup2_stdout, getpgrp},
+    unistd::{dup2_stderr, dup2_stdout, getpgrp, getppid},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -51,7 +51,24 @@ async fn run() -> Result<u8, Failure> {
     tokio::select! {
         code = performer.all(&steps) => code,
         Some(code) = exit.recv() => code,
+        () = orphaned(), if !is_forked() => Err("the program that ran it is gone".into()),
     }
+}
+
+/// Waits until the program that ran this one is gone for a while: a test that kills it must not
+/// leave this one behind.
+async fn orphaned() {
+    let parent = getppid();
+    while getppid() == parent {
+        sleep(WHILE).await;
+    }
+}
+
+/// Time for which an orphan may go on, so that tests can see that it does.
+const WHILE: Duration = Duration::from_secs(30);
+
+fn is_forked() -> bool {
+    env::var_os(FORKED).is_some()
 }
 
 /// From a process that was started by `fork`, or the script, or what argocd would do.
