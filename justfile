@@ -45,6 +45,10 @@ dist *TARGET:
 dist-test:
     packaging/test-static dist/argo-assistant-*-x86_64-unknown-linux-gnu/argo-assistant
 
+# The images of the Dockerfile around that program, without a registry
+image-test *ARGOCD:
+    packaging/test-image dist/argo-assistant-*-x86_64-unknown-linux-gnu/argo-assistant {{ARGOCD}}
+
 # Licences, bans, sources, advisories
 deny:
     cargo deny check

@@ -9,6 +9,7 @@ pub mod quantity;
 pub mod redact;
 pub mod similar;
 pub(crate) mod suggestion;
+mod yaml;
 
 pub use cap::{cap, one_line};
 pub use chain::chain;
@@ -16,3 +17,4 @@ pub use listed::listed;
 pub use plural::counted;
 pub use redact::redacted;
 pub use suggestion::suggestion;
+pub use yaml::yaml;

@@ -7,10 +7,12 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
+    fs,
     path::{Path, PathBuf},
 };
 
-use kube::config::{ExecConfig, Kubeconfig};
+use argo_core::text::yaml;
+use serde_json::Value;
 
 use super::{
     flags::{Flag, flags},
@@ -75,15 +77,16 @@ impl CredentialPlugin {
         if !is_core(&flags, environment) {
             return None;
         }
-        let kubeconfig = kubeconfig(&flags, environment)?;
-        exec(&kubeconfig, &flags).map(Self::from_exec)
+        let files = kubeconfigs(&flags, environment);
+        exec(&files, &flags).map(Self::from_exec)
     }
 
     /// Returns the patterns of a plugin. An undocumented plugin gets the variables of all
     /// plugins; kubectl, too, would hand it the whole environment.
-    fn from_exec(exec: &ExecConfig) -> Self {
-        let command = exec.command.as_deref().unwrap_or_default();
-        let arguments = exec.args.iter().flatten().map(String::as_str);
+    fn from_exec(exec: &Value) -> Self {
+        let command = exec["command"].as_str().unwrap_or_default();
+        let arguments = exec["args"].as_array().into_iter().flatten();
+        let arguments = arguments.filter_map(Value::as_str);
         let words: Vec<&str> = [command]
             .into_iter()
             .chain(arguments)
@@ -145,35 +148,40 @@ fn is_core_in(options: Option<&OsString>) -> bool {
     is_on
 }
 
-/// Reads and merges the files that client-go would merge. Missing or broken ones are left
-/// out; argocd will report them.
-fn kubeconfig(flags: &[Flag<'_>], environment: &[(OsString, OsString)]) -> Option<Kubeconfig> {
+/// Reads the files that client-go would merge. Missing or broken ones are left out; argocd will report them.
+fn kubeconfigs(flags: &[Flag<'_>], environment: &[(OsString, OsString)]) -> Vec<Value> {
     let typed = last(flags, &["kubeconfig"]).map(PathBuf::from);
     let files = match (typed, value(environment, "KUBECONFIG")) {
         (Some(file), _) => vec![file],
         (None, Some(list)) => env::split_paths(list).collect(),
-        (None, None) => vec![Path::new(value(environment, "HOME")?).join(".kube/config")],
+        (None, None) => {
+            let home = value(environment, "HOME").map(Path::new);
+            home.map(|home| home.join(".kube/config"))
+                .into_iter()
+                .collect()
+        }
     };
-    let mut read = files
-        .iter()
-        .filter_map(|file| Kubeconfig::read_from(file).ok());
-    let first = read.next()?;
-    read.try_fold(first, Kubeconfig::merge).ok()
+    let read = |file: &PathBuf| yaml(&fs::read(file).ok()?).ok();
+    files.iter().filter_map(read).collect()
 }
 
 /// Returns the plugin of the user that the flags or the context name.
-fn exec<'a>(kubeconfig: &'a Kubeconfig, flags: &[Flag<'_>]) -> Option<&'a ExecConfig> {
-    let context = last(flags, &["context", "kube-context"]).or(kubeconfig.current_context.clone());
-    let contexts = kubeconfig.contexts.iter();
-    let context = contexts
-        .filter(|named| Some(&named.name) == context.as_ref())
-        .find_map(|named| named.context.as_ref());
-    let user = last(flags, &["user"]).or_else(|| context?.user.clone())?;
-    let users = kubeconfig.auth_infos.iter();
-    let user = users
-        .filter(|named| named.name == user)
-        .find_map(|named| named.auth_info.as_ref())?;
-    user.exec.as_ref()
+fn exec<'a>(files: &'a [Value], flags: &[Flag<'_>]) -> Option<&'a Value> {
+    let text = |value: &'a Value| value.as_str().filter(|text| !text.is_empty());
+    let current = || files.iter().find_map(|file| text(&file["current-context"]));
+    let context =
+        last(flags, &["context", "kube-context"]).or_else(|| current().map(str::to_owned));
+    let context = context.and_then(|name| named(files, "contexts", "context", &name));
+    let user = last(flags, &["user"]).or_else(|| Some(text(&context?["user"])?.to_owned()))?;
+    let exec = &named(files, "users", "user", &user)?["exec"];
+    exec.is_object().then_some(exec)
+}
+
+/// Returns the entry of a name. Of several the first one counts, as where client-go merges.
+fn named<'a>(files: &'a [Value], list: &str, entry: &str, name: &str) -> Option<&'a Value> {
+    let items = files.iter().filter_map(|file| file[list].as_array());
+    let item = items.flatten().find(|item| item["name"] == name)?;
+    Some(&item[entry])
 }
 
 fn last(flags: &[Flag<'_>], names: &[&str]) -> Option<String> {

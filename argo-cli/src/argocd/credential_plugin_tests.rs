@@ -125,3 +125,25 @@ fn a_plugin_gets_its_own_variables() {
         assert!(!plugin.name.contains('/'), "{}", plugin.name);
     }
 }
+
+/// As client-go merges: the first file that has a name counts, and a broken entry beside it does not matter.
+#[test]
+fn of_several_files_the_first_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let file = directory.path().join(name);
+        fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let files = [
+        file("broken", "users: {"),
+        file(
+            "first",
+            "current-context: ''\nusers: [{name: own, user: {exec: {command: az, env: 7}}}, 8]",
+        ),
+        file("second", &kubeconfig("aws", &[])),
+    ];
+    let environment = [("KUBECONFIG".into(), files.join(":").into())];
+    let plugin = CredentialPlugin::of(&["--core".into()], &environment).unwrap();
+    assert_eq!(plugin.name, "az");
+}

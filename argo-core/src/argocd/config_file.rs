@@ -7,8 +7,9 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::text::suggestion;
+use crate::text::{suggestion, yaml};
 
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -113,9 +114,15 @@ pub(super) fn read(path: &Path, context: Option<&str>) -> Result<Option<Context>
     parse(&text, path, context).map(Some)
 }
 
+fn file(text: &str) -> Option<File> {
+    match yaml(text.as_bytes()).ok()? {
+        Value::Null => Some(File::default()),
+        file => serde_json::from_value(file).ok(),
+    }
+}
+
 fn parse(text: &str, path: &Path, context: Option<&str>) -> Result<Context, ConfigError> {
-    let file: File =
-        serde_saphyr::from_str(text).map_err(|_| ConfigError::Parse(path.to_owned()))?;
+    let file = file(text).ok_or_else(|| ConfigError::Parse(path.to_owned()))?;
     let name = context.filter(|name| !name.is_empty());
     let name = name.unwrap_or(&file.current_context);
     if name.is_empty() {
@@ -211,6 +218,17 @@ users:
         let other = parsed(Some("other")).unwrap();
         assert!(other.server.plain_text && other.token == "two");
         assert!(!format!("{other:?}").contains("two"));
+    }
+
+    #[test]
+    fn an_empty_file_has_no_context() {
+        for text in ["", "{}", "# nothing\n"] {
+            let error = parse(text, Path::new("/c"), None).unwrap_err();
+            assert!(
+                error.to_string().contains("has no current-context"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
     trust::authorities,
     user::{ReadError, User, data_or_file},
 };
-use crate::text::suggestion;
+use crate::text::{suggestion, yaml};
 
 /// The Kubernetes configuration cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -123,19 +123,10 @@ impl Kubeconfig {
     }
 
     fn parse(bytes: &[u8], folder: &Path) -> Result<Self, String> {
-        let options = serde_saphyr::options! {
-            // The parser shows the place with the text around it, which may be a secret.
-            with_snippet: false,
-            duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
-        };
-        let documents: Vec<Value> =
-            serde_saphyr::from_multiple_with_options(&text(bytes)?, options)
-                .map_err(|error| error.to_string())?;
-        // As in kubectl: only the first document counts.
-        let mut root = match documents.into_iter().next() {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Object(root)) => root,
-            Some(_) => return Err("it holds no map".to_owned()),
+        let mut root = match yaml(bytes)? {
+            Value::Null => Map::new(),
+            Value::Object(root) => root,
+            _ => return Err("it holds no map".to_owned()),
         };
         let kind = root.get("kind").and_then(Value::as_str).unwrap_or_default();
         if !kind.is_empty() && kind != "Config" {
@@ -321,27 +312,6 @@ fn make_absolute(path: &mut Value, folder: &Path) {
     if let Value::String(path) = path {
         *path = folder.join(&*path).to_string_lossy().into_owned();
     }
-}
-
-/// Decodes UTF-8, or UTF-16 as PowerShell writes it.
-fn text(bytes: &[u8]) -> Result<String, String> {
-    let utf16 = |of: fn([u8; 2]) -> u16| {
-        let units = bytes[2..]
-            .chunks_exact(2)
-            .map(|pair| of([pair[0], pair[1]]));
-        String::from_utf16(&units.collect::<Vec<_>>()).map_err(|_| "it is not UTF-16".to_owned())
-    };
-    match bytes {
-        [0xff, 0xfe, ..] => utf16(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => utf16(u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
-        bytes => utf8(bytes),
-    }
-}
-
-fn utf8(bytes: &[u8]) -> Result<String, String> {
-    let text = str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
-    Ok(text.to_owned())
 }
 
 fn target(

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::text::yaml;
+
 /// Characters that are kept of the plugin's stderr, the last ones.
 const MAX_STDERR: usize = 600;
 
@@ -165,9 +167,10 @@ fn not_run(command: &str, exec: &ExecConfig, error: &io::Error) -> PluginError {
 
 /// Reads JSON, or YAML as some plugins write it.
 fn given(stdout: &[u8]) -> Result<Given, &'static str> {
-    let text = str::from_utf8(stdout).map_err(|_| "wrote text that is not UTF-8")?;
-    let answer: Answer =
-        serde_saphyr::from_str(text).map_err(|_| "wrote text that is no ExecCredential")?;
+    str::from_utf8(stdout).map_err(|_| "wrote text that is not UTF-8")?;
+    let answer = yaml(stdout).ok();
+    let answer = answer.and_then(|answer| serde_json::from_value::<Answer>(answer).ok());
+    let answer = answer.ok_or("wrote text that is no ExecCredential")?;
     let status = answer.status.ok_or("gave no status")?;
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     let expires = match filled(status.expiration_timestamp) {

@@ -192,6 +192,18 @@ fn the_installer_installs_all_names_of_the_program() {
 }
 
 #[test]
+fn the_lines_of_the_quickstart_install_it() {
+    let machine = Machine::new();
+    let page = read("docs/quickstart.md");
+    let block = page.split("```sh,install\n").nth(1).unwrap();
+    let block = block.split("```").next().unwrap();
+    let done = machine.script(&["sh", "-ec"], block, &[]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let installed = machine.path("home/.local/bin/argo-assistant");
+    assert!(installed.exists(), "{}", text(&done.stdout));
+}
+
+#[test]
 fn the_installer_refuses_what_it_cannot_trust() {
     let machine = Machine::new();
     let zeros = "0".repeat(64);
