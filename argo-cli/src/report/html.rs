@@ -12,7 +12,7 @@ use argo_core::{
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{LogTail, Moment, RunKey, Story};
+use super::{LogTail, Moment, RunKey, Story, markdown::counted};
 use crate::render::json;
 use crate::{
     recording::{ContainerFact, Operation, PodFact, since},
@@ -35,7 +35,10 @@ const CAUSES: usize = 20;
 /// Returns the page.
 pub fn html(story: &Story) -> String {
     let (state, word) = outcome(story.summary.as_ref());
-    let app = printable(&story.header.app);
+    let app = match &story.summary {
+        Some(summary) if story.is_about_several() => counted(summary),
+        _ => printable(&story.header.app),
+    };
     let cause = match &story.summary {
         Some(summary) => verdict::sentence(summary),
         None => "The recording was cut off before the end of the run.".to_owned(),
@@ -73,7 +76,7 @@ pub fn html(story: &Story) -> String {
 fn kicker(story: &Story) -> String {
     let names: Vec<String> = story.apps().iter().map(|app| printable(&app.app)).collect();
     match story.is_about_several() {
-        true if !names.is_empty() => cap(&names.join(", "), TEXT),
+        true if !names.is_empty() => cap(&format!("Rollout of {}", names.join(", ")), TEXT),
         true => "Rollout of Argo CD applications".to_owned(),
         false => "Rollout of an Argo CD application".to_owned(),
     }

@@ -53,17 +53,17 @@ fn title(summary: &Summary) -> String {
     let took = duration::in_words(summary.elapsed);
     match summary.apps.is_empty() {
         true => format!("{sign} {}: {word} after {took}", escaped(&summary.app)),
-        false => format!("{sign} {} {word} after {took}", counted(summary)),
+        false => format!("{sign} {} {word} after {took}", escaped(&counted(summary))),
     }
 }
 
 /// `1 of 3 applications`, of those that ended as the run did; all of them where all is well.
-fn counted(summary: &Summary) -> String {
+pub(super) fn counted(summary: &Summary) -> String {
     let is_bad = |app: &&Summary| app.outcome == summary.outcome;
     let bad: Vec<&Summary> = summary.apps.iter().filter(is_bad).collect();
     match (&bad[..], summary.outcome) {
-        ([], _) | (_, Outcome::Succeeded) => escaped(&summary.app),
-        (some, _) => format!("{} of {}", some.len(), escaped(&summary.app)),
+        ([], _) | (_, Outcome::Succeeded) => printable(&summary.app),
+        (some, _) => format!("{} of {}", some.len(), printable(&summary.app)),
     }
 }
 

@@ -68,16 +68,18 @@ impl Table<'_> {
             rows.len()
         };
         let names = rows[..shown].iter();
-        let names = names.map(|row| console::measure_text_width(&name(row)));
+        let names = names.map(|row| console::measure_text_width(&name(row, width)));
         let column = names.max().unwrap_or(0).min(width * 2 / 5);
+        let times = rows[..shown].iter().map(|row| self.took(row).len());
+        let time = times.max().unwrap_or(0);
         for row in &rows[..shown] {
-            lines.push(self.line(row, column, width));
+            lines.push(self.line(row, [column, time], width));
         }
         if shown < rows.len() {
             let complete = rows[shown..].iter().filter(|row| row.complete).count();
-            let rest = counted(rows.len() - shown, "more workload");
+            let rest = rows.len() - shown;
             lines.push(cut(
-                &format!("  … and {rest}, {complete} of them complete"),
+                &format!("  … and {rest} more, {complete} of them complete"),
                 width,
             ));
         }
@@ -126,8 +128,9 @@ impl Table<'_> {
         self.paint(&text, Style::new().dimmed())
     }
 
-    fn line(&self, row: &Row, column: usize, width: usize) -> String {
-        let name = fit(&name(row), column);
+    /// Returns the line of a workload; the name and the time have columns of these widths.
+    fn line(&self, row: &Row, [column, time]: [usize; 2], width: usize) -> String {
+        let name = fit(&name(row, width), column);
         let mut text = format!("{} {name}  ", self.painted_sign(row));
         if width >= WIDE {
             text.push_str(&format!("{}  ", self.bar(row)));
@@ -135,15 +138,18 @@ impl Table<'_> {
         text.push_str(&fit(&ready(row), 5));
         text.push_str(&self.restarts(row, width));
         if width >= MEDIUM {
-            let took = row.seconds.filter(|_| row.complete);
-            let took = in_words(took.map_or(self.elapsed, Duration::from_secs));
-            text.push_str(&format!("  {took:>8}"));
+            text.push_str(&format!("  {:>time$}", self.took(row)));
         }
         if let Some(why) = self.why(row) {
             text.push_str("  ");
             text.push_str(&printable(&why));
         }
         cut(&text, width)
+    }
+
+    fn took(&self, row: &Row) -> String {
+        let took = row.seconds.filter(|_| row.complete);
+        in_words(took.map_or(self.elapsed, Duration::from_secs))
     }
 
     /// Returns the restarts; room for them is kept where other rows have some.
@@ -227,8 +233,12 @@ fn ready(row: &Row) -> String {
     }
 }
 
-fn name(row: &Row) -> String {
-    printable(&row.object.to_string())
+/// Returns the name, without its kind on a terminal on which the reason would have no room.
+fn name(row: &Row, width: usize) -> String {
+    match width < MEDIUM {
+        true => printable(&row.object.name),
+        false => printable(&row.object.to_string()),
+    }
 }
 
 /// Cuts a line to a width; a wide character that does not fit whole is left out.

@@ -23,12 +23,17 @@ pub(super) fn lines(summary: &Summary, look: &Look<'_>) -> Vec<String> {
         .apps
         .iter()
         .partition(|app| app.outcome == Outcome::Succeeded);
-    let mut lines: Vec<String> = well.iter().flat_map(|app| block(app, look)).collect();
+    // The block of an application needs no namespaces only because another one has its own.
+    let own = |app: &Summary| Look {
+        namespaces: super::has_several_namespaces(app),
+        ..*look
+    };
+    let mut lines: Vec<String> = well.iter().flat_map(|app| block(app, &own(app))).collect();
     let ordered = by_weight(badly);
     // The worst one is next to the last line.
     for (number, app) in ordered.iter().enumerate().rev() {
         if number < BLOCKS {
-            lines.extend(block(app, look));
+            lines.extend(block(app, &own(app)));
             // Its last line is its cause; an empty one keeps the blocks apart.
             lines.push(String::new());
         } else {
