@@ -172,14 +172,22 @@ fn call(line: &str) -> Option<Vec<String>> {
     Some(words[name.len()..].to_vec())
 }
 
-/// Commands in the middle of a sentence or in a table, but for those with a word to fill in.
-fn spans(text: &str) -> Vec<&str> {
+/// Commands in the middle of a sentence or in a table, with something in place of each word such as `APP`.
+fn spans(text: &str) -> Vec<String> {
+    let filled = |word: &str| {
+        let name = word.trim_matches(['<', '>']);
+        let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+        match name.len() > 2 && name.bytes().all(is_capital) {
+            true => name.to_lowercase().replace('_', "-"),
+            false => word.to_owned(),
+        }
+    };
     let prose = text.split("```").step_by(2);
     let spans = prose.flat_map(|part| part.split('`').skip(1).step_by(2));
-    let is_capital =
-        |word: &str| word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase());
-    let is_whole = |span: &&str| !span.contains('…') && !span.split(' ').any(is_capital);
-    spans.filter(is_whole).collect()
+    let whole = spans.filter(|span| !span.contains('…'));
+    whole
+        .map(|span| span.split(' ').map(filled).collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 fn assert_parses(page: &Page, arguments: Vec<String>) {
@@ -207,7 +215,7 @@ fn commands_of_the_pages_parse() {
                 assert_parses(&page, arguments);
             }
         }
-        for arguments in spans(&page.text).into_iter().filter_map(call) {
+        for arguments in spans(&page.text).iter().filter_map(|span| call(span)) {
             seen += 1;
             assert_parses(&page, arguments);
         }
