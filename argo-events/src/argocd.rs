@@ -130,13 +130,12 @@ async fn poll(trees: Arc<Trees>, watches: Arc<Mutex<Watches>>) {
             {
                 polling.application(&state.app, states.len(), now);
             }
-            let is_wanted = |namespace: &str| {
-                let mut scopes = scopes.iter();
-                scopes.any(|scope| !scope.applications && *scope.namespace == *namespace)
-            };
-            polling.tree(&state.app, tree, is_wanted, now);
+            polling.tree(&state.app, tree, now);
         }
-        let due = polling.due(started.elapsed(), IN_ROUND + states.len() / 5);
+        let most = IN_ROUND + states.len() / 5;
+        let due = polling.due(started.elapsed(), most, |due| {
+            scopes.iter().any(|scope| due.is_in(scope))
+        });
         let mut answers = stream::iter(due)
             .map(|due| async {
                 let answer = list(&trees, &due.app, due.object.as_ref()).await;

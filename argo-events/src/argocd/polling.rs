@@ -14,8 +14,9 @@ use crate::EventScope;
 
 /// Events of a change come with it or a moment later.
 const AFTER_CHANGE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
-/// An object that is not healthy may get events without a change of its own.
-const UNHEALTHY: Duration = Duration::from_secs(6);
+/// An object that is not healthy may get events without a change of its own: it is asked about
+/// each time that a quarter of its wait has passed again, within these limits.
+const UNHEALTHY: [Duration; 2] = [Duration::from_secs(6), Duration::from_secs(30)];
 /// The application itself.
 const APPLICATION: Duration = Duration::from_secs(10);
 /// Up to twice as many applications are each asked about at that interval.
@@ -54,6 +55,7 @@ struct Object {
     /// Absent for the application itself.
     reference: Option<ObjectRef>,
     version: String,
+    changed: Duration,
     is_healthy: bool,
     /// The times at which it is to be asked about, the next one last.
     times: Vec<Duration>,
@@ -62,18 +64,13 @@ struct Object {
 }
 
 impl Polling {
-    /// Takes the tree of an application.
-    pub(super) fn tree(
-        &mut self,
-        app: &AppRef,
-        tree: &ResourceTree,
-        is_wanted: impl Fn(&str) -> bool,
-        now: Duration,
-    ) {
+    /// Takes the tree of an application, with the objects about which nobody asks yet: they are
+    /// not new once somebody does.
+    pub(super) fn tree(&mut self, app: &AppRef, tree: &ResourceTree, now: Duration) {
         self.generation += 1;
         let is_first = self.begun.insert(app.to_string());
         for node in &tree.nodes {
-            if !node.object.uid.is_empty() && is_wanted(&node.object.namespace) {
+            if !node.object.uid.is_empty() {
                 self.node(app, node, is_first, now);
             }
         }
@@ -102,6 +99,7 @@ impl Polling {
             } else {
                 String::new()
             },
+            changed: now,
             is_healthy,
             times: Vec::new(),
             is_pod: node.object.group.is_empty() && node.object.kind == "Pod",
@@ -111,6 +109,7 @@ impl Polling {
         object.is_healthy = is_healthy;
         if object.version != node.resource_version {
             object.version.clone_from(&node.resource_version);
+            object.changed = now;
             object.times = AFTER_CHANGE
                 .iter()
                 .rev()
@@ -129,6 +128,7 @@ impl Polling {
                 app: app.clone(),
                 reference: None,
                 version: String::new(),
+                changed: now,
                 is_healthy: true,
                 times: vec![now],
                 is_pod: false,
@@ -140,10 +140,17 @@ impl Polling {
         }
     }
 
-    /// Takes the objects to ask about now, at most `most`: pods first, then those that wait
-    /// longest.
-    pub(super) fn due(&mut self, now: Duration, most: usize) -> Vec<Due> {
-        let is_due = |object: &&mut Object| object.times.last().is_some_and(|time| *time <= now);
+    /// Takes the objects to ask about now, at most `most` of those that are wanted: pods first,
+    /// then those that wait longest.
+    pub(super) fn due(
+        &mut self,
+        now: Duration,
+        most: usize,
+        is_wanted: impl Fn(&Due) -> bool,
+    ) -> Vec<Due> {
+        let is_due = |object: &&mut Object| {
+            object.times.last().is_some_and(|time| *time <= now) && is_wanted(&object.due())
+        };
         let mut due: Vec<&mut Object> = self.objects.values_mut().filter(is_due).collect();
         due.sort_by_key(|object| (!object.is_pod, object.times.last().copied()));
         due.truncate(most);
@@ -155,8 +162,14 @@ impl Object {
     fn asked(&mut self, now: Duration) -> Due {
         self.times.retain(|time| *time > now);
         if self.times.is_empty() && !self.is_healthy {
-            self.times.push(now + UNHEALTHY);
+            let [least, most] = UNHEALTHY;
+            let waited = now.saturating_sub(self.changed);
+            self.times.push(now + (waited / 4).clamp(least, most));
         }
+        self.due()
+    }
+
+    fn due(&self) -> Due {
         Due {
             app: self.app.clone(),
             object: self.reference.clone(),
@@ -194,7 +207,7 @@ mod tests {
     }
 
     fn asked(polling: &mut Polling, now: u64) -> Vec<String> {
-        let due = polling.due(at(now), 10);
+        let due = polling.due(at(now), 10, |_| true);
         let mut names: Vec<_> = due
             .into_iter()
             .map(|due| {
@@ -214,7 +227,7 @@ mod tests {
     fn only_what_is_new_has_changed_or_is_not_healthy_is_asked_about() {
         let mut polling = Polling::default();
         let take = |polling: &mut Polling, pods: &[(&str, &str, &str)], now| {
-            polling.tree(&app(), &tree(pods), |namespace| namespace == "n", at(now));
+            polling.tree(&app(), &tree(pods), at(now));
         };
         let old = [("old", "1", "Healthy"), ("bad", "1", "Degraded")];
         take(&mut polling, &old, 0);
@@ -258,10 +271,10 @@ mod tests {
             .map(|name| (name.as_str(), "1", "Progressing"))
             .collect();
         let mut polling = Polling::default();
-        polling.tree(&app(), &tree(&pods), |namespace| namespace == "n", at(0));
+        polling.tree(&app(), &tree(&pods), at(0));
         let mut seen = std::collections::BTreeSet::new();
         for now in [1, 1, 1, 1] {
-            let due = polling.due(at(now), 6);
+            let due = polling.due(at(now), 6, |_| true);
             assert!(due.len() <= 6);
             seen.extend(
                 due.into_iter()
@@ -270,6 +283,31 @@ mod tests {
             );
         }
         assert_eq!(seen.len(), 20);
+    }
+
+    #[test]
+    fn what_is_healthy_when_somebody_begins_to_listen_is_not_new() {
+        let mut polling = Polling::default();
+        let pods = [("bad", "1", "Degraded"), ("good", "1", "Healthy")];
+        polling.tree(&app(), &tree(&pods), at(0));
+        assert!(polling.due(at(1), 10, |_| false).is_empty());
+        polling.tree(&app(), &tree(&pods), at(9));
+        assert_eq!(asked(&mut polling, 10), ["bad"]);
+        assert_eq!(asked(&mut polling, 15), [""; 0]);
+    }
+
+    #[test]
+    fn what_stays_unhealthy_is_asked_about_less_often() {
+        let mut polling = Polling::default();
+        let minute = |polling: &mut Polling, version: &str, from: u64| {
+            polling.tree(&app(), &tree(&[("bad", version, "Degraded")]), at(from));
+            let times = (from..from + 60).map(|now| asked(polling, now).len());
+            times.sum::<usize>()
+        };
+        assert_eq!(minute(&mut polling, "1", 0), 9);
+        assert_eq!(minute(&mut polling, "1", 60), 3);
+        assert_eq!(minute(&mut polling, "1", 120), 2);
+        assert_eq!(minute(&mut polling, "2", 180), 9, "it has changed");
     }
 
     #[test]
