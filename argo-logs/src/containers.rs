@@ -366,6 +366,7 @@ impl LogConfig {
             is_new: origin.is_new && came_back_after.is_none(),
             tail: self.first_lines().filter(|_| came_back_after.is_none()),
             since: came_back_after.max(self.since),
+            last_read: self.finish_within,
             // Spread over all bits: otherwise containers with neighbouring ids would have
             // similar delays.
             seed: self.seed ^ u64::from(origin.id + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),

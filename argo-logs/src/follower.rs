@@ -43,7 +43,7 @@ use self::{
 };
 use crate::{ContainerView, reader::nanos};
 
-/// The last reads are given up after this, once the deploy is over.
+/// The last reads are given no less than this, once the deploy is over.
 const LAST_READ: Duration = Duration::from_secs(3);
 
 /// The rules for one container of one pod, whatever happens to its log.
@@ -229,7 +229,7 @@ impl Follower {
         if self.reports.is_forbidden() {
             return self.done();
         }
-        self.finishing = Some(now + LAST_READ);
+        self.finishing = Some(now + self.config.last_read.max(LAST_READ));
         if let Some(open) = self.phase.open() {
             // A read that does not follow ends by itself, within the time for the last read.
             if !open.params.follow {

@@ -65,6 +65,7 @@ impl Play {
             is_new: world.is_new,
             tail: (!world.is_new).then_some(3),
             since: None,
+            last_read: Duration::ZERO,
             seed,
         };
         Self {

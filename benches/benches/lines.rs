@@ -34,6 +34,7 @@ fn followed() -> Follower {
         is_new: true,
         tail: None,
         since: None,
+        last_read: std::time::Duration::ZERO,
         seed: 1,
     });
     let view = ContainerView {

@@ -110,6 +110,13 @@ impl Trees {
             .collect()
     }
 
+    /// True if a tree holds the object.
+    pub fn holds(&self, uid: &str) -> bool {
+        let apps = self.lock();
+        let mut trees = apps.iter().filter_map(|it| it.state.tree.as_ref());
+        trees.any(|tree| tree.nodes.iter().any(|node| node.object.uid == uid))
+    }
+
     /// Returns the application that an object belongs to; the first one that is followed if no
     /// tree holds the object.
     pub fn app_of(&self, uid: &str) -> Option<AppRef> {

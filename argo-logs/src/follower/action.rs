@@ -1,6 +1,6 @@
 //! The follower's settings, its actions, and the ends of responses.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use argo_core::{Notice, ObjectRef};
 use jiff::Timestamp;
@@ -21,6 +21,8 @@ pub struct FollowerConfig {
     pub tail: Option<i64>,
     /// Lines of a pod older than the rollout are shown from this time on.
     pub since: Option<Timestamp>,
+    /// Time for the last reads once the deploy is over, if it is more than 3 s.
+    pub last_read: Duration,
     /// Seed for the jitter of delays.
     pub seed: u64,
 }

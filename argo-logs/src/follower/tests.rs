@@ -37,6 +37,7 @@ impl Story {
             is_new,
             tail: (!is_new).then_some(10),
             since: None,
+            last_read: Duration::ZERO,
             seed: 7,
         });
         Self {

@@ -86,6 +86,7 @@ impl LogSource for ArgocdLogs {
         let mut reading = Reading {
             trees: Arc::clone(&self.trees),
             app: self.app(pod),
+            pod: Arc::clone(&pod.uid),
             query: query(pod, params),
             since: params.since_time,
             clocks: Arc::clone(&self.clocks),
@@ -159,6 +160,8 @@ fn query(pod: &ObjectRef, params: &OpenParams) -> LogQuery {
 struct Reading {
     trees: Arc<Trees>,
     app: AppRef,
+    /// The uid of the pod.
+    pod: Arc<str>,
     query: LogQuery,
     since: Option<Timestamp>,
     clocks: Arc<Clocks>,
@@ -270,8 +273,12 @@ impl Reading {
                     sleep(self.backoff.next_delay()).await;
                 }
                 Some(Err(error)) => return Err(error),
-                // No such pod: 200 and nothing.
-                None if self.phase == Phase::Quiet => return Ok(Part::End),
+                // No such pod: 200 and nothing. A server that stops answers the same for every
+                // log (`PodLogs` returns nil when its context is closed); a log that has ended,
+                // however empty, says `last`.
+                None if self.phase == Phase::Quiet && !self.trees.holds(&self.pod) => {
+                    return Ok(Part::End);
+                }
                 None => return Err(Error::Unreachable("the log was cut off".to_owned())),
             }
         }
@@ -349,10 +356,16 @@ fn line(entry: &LogEntry) -> Bytes {
 
 /// Gives an answer of the cluster, which came as a line, its status back.
 fn refusal(message: &str) -> Refused {
-    let is_absent = message.starts_with("pods \"") && message.ends_with("not found");
+    let is_of_pod = message.starts_with("pods \"");
+    let status = match is_of_pod {
+        true if message.ends_with("not found") => 404,
+        // With impersonation the service account of the project reads.
+        true if message.contains("\" is forbidden: ") => 403,
+        _ => 400,
+    };
     Refused {
-        status: if is_absent { 404 } else { 400 },
-        kind: if is_absent {
+        status,
+        kind: if status == 404 {
             "pods".to_owned()
         } else {
             String::new()

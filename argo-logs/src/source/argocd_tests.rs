@@ -29,6 +29,10 @@ fn answers_of_the_cluster_have_their_meaning() {
         ),
         (r#"pods "web-1" not found"#, Refusal::PodGone),
         (
+            r#"pods "web-1" is forbidden: User "system:serviceaccount:shop:deployer" cannot get resource "pods/log" in API group "" in the namespace "shop""#,
+            Refusal::Forbidden,
+        ),
+        (
             "a container name must be specified for pod web-1, choose one of: [app side]",
             Refusal::Other,
         ),

@@ -14,6 +14,7 @@ mod connection;
 mod logs;
 mod objects;
 mod program;
+mod versions;
 
 const TOKEN: &str = "CANARY-token";
 

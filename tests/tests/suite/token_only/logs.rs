@@ -3,15 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use argo_core::{
-    PodEvent,
+    GroupKind, ObjectRef, PodEvent,
     argocd::{Error, LogQuery, Trees},
 };
-use argo_logs::{ArgocdLogs, LogConfig, LogEvent, LogStream};
+use argo_logs::{ArgocdLogs, LogConfig, LogEvent, LogSource, LogStream, OpenError, OpenParams};
 use argo_tests::fake_argocd::{FakeArgocd, Request, Step, answer, events};
 use futures::{Stream, StreamExt};
 use serde_json::json;
 
-use super::{app, client, entry, manifest, pod};
+use super::{app, client, entry, manifest, path, pod};
 
 fn last() -> String {
     json!({"result": {"content": "", "timeStampStr": "2026-11-28T06:52:14Z", "last": true, "podName": ""}}).to_string()
@@ -198,6 +198,49 @@ async fn logs_without_the_right_are_one_notice() {
         panic!("{first:?}")
     };
     assert!(refused.is_forbidden() && refused.message == message);
+}
+
+/// A server that is stopped ends every log with 200 and, if it had sent nothing yet, no body.
+#[tokio::test]
+async fn an_empty_answer_about_a_pod_of_the_tree_is_a_cut() {
+    let fake = FakeArgocd::start(|request, nth| match path(request) {
+        path if path.contains("/stream/") => vec![Step::Hang],
+        path if path.ends_with("/resource-tree") => {
+            let node = json!({"version": "v1", "kind": "Pod", "namespace": "shop", "name": "web-1", "uid": "u1", "resourceVersion": "1"});
+            answer(200, &json!({ "nodes": [node] }).to_string())
+        }
+        _ if is_log(request) && nth == 0 => answer(200, ""),
+        _ if is_log(request) => events(&[entry(1, "one"), last()]),
+        _ => manifest(),
+    });
+    let fake = fake.await.unwrap();
+    let trees = Trees::new(client(&fake));
+    trees.follow(&app());
+    let is_known = async {
+        while !trees.holds("u1") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), is_known)
+        .await
+        .unwrap();
+    let source = ArgocdLogs::new(trees);
+    let pod = ObjectRef {
+        kind: GroupKind::new("", "Pod"),
+        namespace: "shop".into(),
+        name: "web-1".into(),
+        uid: "u1".into(),
+    };
+    let params = OpenParams {
+        container: "app".into(),
+        follow: false,
+        previous: false,
+        since_time: None,
+        tail_lines: None,
+    };
+    let cut = source.open(&pod, &params).await;
+    assert!(matches!(cut, Err(OpenError::Lost(_))));
+    assert!(source.open(&pod, &params).await.is_ok());
 }
 
 #[tokio::test]

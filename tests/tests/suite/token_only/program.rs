@@ -6,7 +6,7 @@ use super::{TOKEN, path};
 use crate::assistant::Assistant;
 
 /// The program with a token and no kubeconfig.
-fn assistant(fake: &FakeArgocd, args: &[&str]) -> Assistant {
+pub(super) fn assistant(fake: &FakeArgocd, args: &[&str]) -> Assistant {
     Assistant::new(&[args, &["--via", "argocd"]].concat())
         .env("ARGOCD_SERVER", &fake.address)
         .env("ARGOCD_AUTH_TOKEN", TOKEN)
