@@ -21,6 +21,8 @@ pub struct Expectation {
     images: Vec<WantedImage>,
     /// True once the revision was seen: compared, synced or being synced.
     seen: bool,
+    /// The revision, as a branch was resolved, to which a sync was seen.
+    begun: Option<String>,
 }
 
 /// The result of a comparison.
@@ -49,6 +51,7 @@ impl Expectation {
             revision,
             images,
             seen: false,
+            begun: None,
         }
     }
 
@@ -94,17 +97,22 @@ impl Expectation {
         };
         let state = State::of(application);
         let is_compared = wanted.is_in(&state.compared);
-        if is_compared || wanted.is_in(&state.asked) || wanted.is_in(&state.synced) {
-            self.seen = true;
+        if wanted.is_in(&state.asked) || wanted.is_in(&state.synced) {
+            self.begun = Some(wanted.text());
         }
+        let is_begun = self.begun.as_ref() == Some(&wanted.text());
+        self.seen |= is_compared || is_begun;
         if (is_compared && state.is_synced) || wanted.is_in(&state.synced) {
             return Judgement::Met;
         }
         let was_deployed = wanted.is_deployed_before(application);
-        let other = state.asked.first().or(state.synced.first());
-        match other
-            .filter(|_| (self.seen || was_deployed) && !is_compared && !wanted.is_in(&state.asked))
-        {
+        let other = match is_compared {
+            // Git still has the revision, and a later operation has put another one in its place:
+            // a rollback.
+            true => state.synced.first().filter(|_| is_begun),
+            false => state.asked.first().or(state.synced.first()),
+        };
+        match other.filter(|_| (self.seen || was_deployed) && !wanted.is_in(&state.asked)) {
             Some(other) => Judgement::Superseded(format!(
                 "{} was superseded by {} (synced by {})",
                 wanted.text(),

@@ -42,6 +42,7 @@ mod crashes;
 mod pod;
 mod pods;
 mod subject;
+mod sync_end;
 mod workload;
 
 use crate::rollout::{Inherited, NOT_SEEN, References};
@@ -50,6 +51,7 @@ use pod::PodProgress;
 use pods::Pods;
 pub use pods::{CrashCounts, PodCounts, Setbacks};
 pub use subject::SubjectState;
+use sync_end::SyncEnd;
 pub use workload::{Involvement, PodTraces, Timing, WorkloadProgress};
 
 /// The workloads of an application, the pods that count for them, and the Application
@@ -67,6 +69,7 @@ pub struct Progress {
     application: Option<Arc<Application>>,
     /// When an object came that was not known before, or the first lists were read.
     newest_object: Timestamp,
+    sync_end: SyncEnd,
     inherited: Inherited,
     references: References,
 }
@@ -89,6 +92,7 @@ impl Progress {
             applications: BTreeMap::new(),
             application: None,
             newest_object: started,
+            sync_end: SyncEnd::default(),
             inherited: Inherited::new(started),
             references: References::default(),
         }
@@ -106,7 +110,7 @@ impl Progress {
                 }
                 self.synced = true;
             }
-            TrackEvent::Application(application) => self.apply_application(application),
+            TrackEvent::Application(application) => self.apply_application(application, now),
             _ => {}
         }
         None
@@ -222,8 +226,10 @@ impl Progress {
         self.references.remove(object);
     }
 
-    fn apply_application(&mut self, application: &Arc<Application>) {
+    fn apply_application(&mut self, application: &Arc<Application>, now: Timestamp) {
         if self.is_ours(application) {
+            let is_first = self.application.is_none();
+            self.sync_end.application(application, is_first, now);
             self.application = Some(Arc::clone(application));
             self.inherited.application(application);
             for (uid, workload) in &mut self.workloads {
@@ -427,8 +433,8 @@ impl Progress {
         !workload.is_owned() || !root.is_some_and(WorkloadProgress::only_starts_others)
     }
 
-    /// True once everything is known and complete, the last sync neither runs nor failed, and the
-    /// Applications that the application deploys are synced. Where a sync is refused, the
+    /// True once everything is known and complete, the last sync neither runs nor failed nor has
+    /// ended a moment ago, and the Applications that the application deploys are synced. Where a sync is refused, the
     /// workloads of the release before are complete. An application
     /// without workloads is judged by its Application alone; one whose Application cannot be
     /// read must have been quiet for a while.
@@ -445,6 +451,7 @@ impl Progress {
             && complete
             && !self.is_syncing()
             && !self.has_failed_sync()
+            && self.sync_end.is_shown(now)
             && is_quiet
             && are_children_synced()
     }

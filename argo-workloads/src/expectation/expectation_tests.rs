@@ -87,6 +87,24 @@ fn a_newer_sync_takes_its_place() {
 }
 
 #[test]
+fn a_rollback_takes_its_place_too() {
+    let mut expectation = expects(WANTED);
+    // Git has it, and an operation puts it in place: the next one is another.
+    judge(&mut expectation, &application(WANTED, WANTED));
+    assert_eq!(
+        judge(&mut expectation, &application(WANTED, OTHER)),
+        Judgement::Superseded("abc1234 was superseded by fff9999 (synced by eve)".to_owned())
+    );
+    // A branch that has moved on is a new wish, which no sync has met yet.
+    let mut branch = expects("main");
+    judge(&mut branch, &application(WANTED, WANTED));
+    assert_eq!(
+        judge(&mut branch, &application(OTHER, WANTED)),
+        waits("Argo CD knows fff9999 (main) and has not synced it")
+    );
+}
+
+#[test]
 fn a_branch_is_what_a_look_after_the_start_resolves_it_to() {
     assert_eq!(
         judge(&mut expects("main"), &application(OTHER, OTHER)),

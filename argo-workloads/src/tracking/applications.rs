@@ -189,6 +189,12 @@ impl Applications {
         missing
     }
 
+    /// True if an Application is followed that is not there.
+    pub(crate) fn lacks(&self, app: &AppRef) -> bool {
+        let mut entries = self.entries.values();
+        entries.any(|entry| entry.app == *app && entry.found.is_none())
+    }
+
     /// Returns every namespace that an Application names whose objects are, or may be, on this
     /// cluster.
     pub(crate) fn namespaces(&self) -> BTreeSet<String> {

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use argo_core::{
@@ -44,7 +45,13 @@ pub(crate) struct Notices {
     pub(crate) access: RefusedAccess,
     /// Questions for the names that the user may have meant.
     pub(crate) inquiries: VecDeque<Inquiry>,
+    /// Applications that their parent lists and that are not there, each with the time until which
+    /// that is no news.
+    absent: Vec<(AppRef, Duration)>,
 }
+
+/// A sync lists the Applications that it is about to make.
+const MADE_WITHIN: Duration = Duration::from_secs(6);
 
 impl Notices {
     /// Passes a notice on if none with this key was sent.
@@ -69,6 +76,25 @@ impl Notices {
         self.sent.len() < before
     }
 
+    /// Takes an Application that its parent lists and that is not there.
+    pub(crate) fn child_is_absent(&mut self, app: AppRef, now: Duration) {
+        let is_known = self.absent.iter().any(|(absent, _)| *absent == app);
+        if !is_known && !self.is_sent(&NoticeKey::Missing(app.clone())) {
+            self.absent.push((app, now + MADE_WITHIN));
+        }
+    }
+
+    /// Returns the time of the next answer of [`absent`](Self::absent).
+    pub(crate) fn absent_due(&self) -> Option<Duration> {
+        self.absent.iter().map(|(_, due)| *due).min()
+    }
+
+    /// Takes the Applications that were not there for long enough.
+    pub(crate) fn absent(&mut self, now: Duration) -> Vec<AppRef> {
+        let due = self.absent.extract_if(.., |(_, due)| *due <= now);
+        due.map(|(app, _)| app).collect()
+    }
+
     /// Retracts that an Application is missing or cannot be read. Returns the notice that
     /// says so, if anything was retracted.
     pub(crate) fn application_is_back(
@@ -79,6 +105,7 @@ impl Notices {
         let meta = &found.metadata;
         let name = meta.name.clone().unwrap_or_default();
         let app = AppRef::new(name, meta.namespace.clone().unwrap_or_default());
+        self.absent.retain(|(absent, _)| *absent != app);
         let causes = [
             NoticeKey::Missing(app.clone()),
             NoticeKey::Forbidden(app.namespace.clone()),

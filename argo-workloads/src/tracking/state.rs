@@ -156,7 +156,8 @@ impl Tracker {
         let nothing = self
             .may_give_up()
             .then_some(self.config.nothing_found_after);
-        let times = [application, nothing, self.notices.access.due()];
+        let absent = self.notices.absent_due();
+        let times = [application, nothing, self.notices.access.due(), absent];
         times.into_iter().flatten().min()
     }
 
@@ -179,12 +180,14 @@ impl Tracker {
         if self.may_give_up() && now >= self.config.nothing_found_after {
             self.give_up(Some(now.as_secs()));
         }
+        self.report_absent(now);
         // Last, since each step above may have ended what the start still waited for.
         self.check_synced();
     }
 
     /// Ends the search: nothing more will come.
     pub fn finish(&mut self) {
+        self.report_absent(Duration::MAX);
         if self.may_give_up() {
             self.give_up(None);
         }

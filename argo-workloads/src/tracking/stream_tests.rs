@@ -227,26 +227,58 @@ async fn a_kind_that_may_not_be_listed_is_a_notice_and_the_rest_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn an_application_that_may_be_read_by_name_only_is_still_read() {
     let cluster = shop();
-    let mut parent = application("shop", &["shop"]);
-    parent["status"]["resources"]
-        .as_array_mut()
-        .unwrap()
-        .push(json!(
-        {"group": "argoproj.io", "kind": "Application", "name": "cart", "namespace": "argocd"}));
+    let parent = parent_of_cart();
     cluster.change(APPLICATIONS, "ADDED", &parent);
     cluster.state.lock().unwrap().changes.clear();
     cluster.state.lock().unwrap().by_name_only = true;
     let mut told = Told::new(&cluster, config());
     assert_eq!(told.until_synced().await, set(&SHOP));
-    let [notice] = &told.notices[..] else {
-        panic!("{:?}", told.notices)
-    };
+    assert!(told.notices.is_empty(), "{:?}", told.notices);
+    let notice = told.notice().await;
     assert_eq!(
         notice.message.split(':').next(),
         Some("there is no Application argocd/cart")
     );
     cluster.change(APPLICATIONS, "MODIFIED", &parent);
     assert_eq!(told.next().await, "+Application/shop");
+}
+
+/// The Application shop, which lists the Application cart.
+fn parent_of_cart() -> Value {
+    let mut parent = application("shop", &["shop"]);
+    let cart = json!({"group": "argoproj.io", "kind": "Application", "name": "cart", "namespace": "argocd"});
+    let listed = &mut parent["status"]["resources"];
+    listed.as_array_mut().unwrap().push(cart);
+    parent
+}
+
+/// A sync lists the Applications that it is about to make.
+#[tokio::test(start_paused = true)]
+async fn a_child_that_is_not_there_is_news_after_some_seconds() {
+    let start = || {
+        let cluster = shop();
+        cluster.change(APPLICATIONS, "ADDED", &parent_of_cart());
+        cluster.state.lock().unwrap().changes.clear();
+        let told = Told::new(&cluster, config());
+        (cluster, told)
+    };
+    let (cluster, mut told) = start();
+    told.until_synced().await;
+    told.silent(4).await;
+    cluster.change(APPLICATIONS, "ADDED", &application("cart", &["shop"]));
+    assert_eq!(told.next().await, "+Application/cart");
+    assert_eq!(told.next().await, "app cart");
+    told.silent(30).await;
+    assert!(told.notices.is_empty(), "{:?}", told.notices);
+
+    let (_cluster, mut told) = start();
+    told.until_synced().await;
+    let message = told.notice().await.message;
+    assert!(
+        message.starts_with("there is no Application argocd/cart"),
+        "{message}"
+    );
+    told.silent(30).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -115,7 +115,7 @@ fn sync_phrase(operation: &OperationState, refused: &[&ResourceResult]) -> Strin
 }
 
 /// Describes a result: `Deployment/web: spec.replicas: Invalid value: -1`
-fn result_phrase(result: &ResourceResult) -> String {
+pub(super) fn result_phrase(result: &ResourceResult) -> String {
     let message = without_credentials(result.message.as_deref().unwrap_or_default());
     let is_invalid = format!("\"{}\" is invalid: ", result.name);
     let (kind, name) = (

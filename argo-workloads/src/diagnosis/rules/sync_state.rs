@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use argo_core::{
     GroupKind, ObjectName,
-    resource::{Application, ResourceStatus},
+    resource::{Application, ResourceResult, ResourceStatus},
     text::listed,
 };
 use jiff::Timestamp;
 
-use super::sync_error;
+use super::{operation::result_phrase, sync_error};
 use crate::diagnosis::{
     context::ApplicationView,
     finding::Severity,
@@ -198,13 +198,16 @@ fn standstill(
     } else {
         format!("argocd app sync {app}")
     };
-    let told = if let Some(detail) = failed_sync(application) {
+    if let Some(failed) = failed_sync(application) {
         let again = match policy.is_automated() {
             true => "; auto-sync does not try a commit twice",
             false => "",
         };
-        format!("its last sync failed{detail}{again}")
-    } else if !policy.is_automated() {
+        let told = format!("its last sync failed{}{again}", detail(failed));
+        let next = advice(failed).map_or(next, |advice| advice.next.to_owned());
+        return (told, next);
+    }
+    let told = if !policy.is_automated() {
         "auto-sync is off, and nobody syncs it".to_owned()
     } else if is_synced_to(application) && policy.heals() {
         "self-heal applied this commit already: something changes it back".to_owned()
@@ -221,25 +224,42 @@ fn standstill(
     (told, next)
 }
 
-/// Returns what failed in the last sync, if that was to the revision that is compared with:
-/// ` (PreSync hook Job/migrate)`.
-fn failed_sync(application: &Application) -> Option<String> {
+/// The last sync, if it failed and was to the revision that is compared with.
+#[derive(Clone, Copy)]
+struct FailedSync<'a> {
+    /// The first object that it failed for.
+    object: Option<&'a ResourceResult>,
+}
+
+fn failed_sync(application: &Application) -> Option<FailedSync<'_>> {
     let operation = application.status.operation_state.as_ref()?;
     let (result, compared) = (&operation.sync_result, &application.status.sync);
     if !operation.has_failed() || result.revision != compared.revision {
         return None;
     }
-    let failed = result.resources.iter().find(|applied| {
+    let object = result.resources.iter().find(|applied| {
         let is_failed = |state: &Option<String>| {
             matches!(state.as_deref(), Some("Failed" | "Error" | "SyncFailed"))
         };
         is_failed(&applied.hook_phase) || is_failed(&applied.status)
     });
-    Some(failed.map_or_else(String::new, |applied| {
-        let hook = applied.hook_type.as_ref();
-        let hook = hook.map_or_else(String::new, |hook| format!("{hook} hook "));
-        format!(" ({hook}{}/{})", applied.kind, applied.name)
-    }))
+    Some(FailedSync { object })
+}
+
+/// ` (PreSync hook Job/migrate)`, ` (Deployment/web: namespaces "shop" not found)`
+fn detail(failed: FailedSync<'_>) -> String {
+    let Some(object) = failed.object else {
+        return String::new();
+    };
+    match &object.hook_type {
+        Some(hook) => format!(" ({hook} hook {}/{})", object.kind, object.name),
+        None if object.message.is_none() => format!(" ({}/{})", object.kind, object.name),
+        None => format!(" ({})", result_phrase(object)),
+    }
+}
+
+fn advice(failed: FailedSync<'_>) -> Option<sync_error::Advice> {
+    sync_error::advice(failed.object?.message.as_deref()?)
 }
 
 /// True if the last operation succeeded with the revision that is compared with.

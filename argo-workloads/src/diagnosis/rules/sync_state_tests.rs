@@ -237,6 +237,24 @@ fn the_fields_that_differ_are_named_where_they_are_known() {
 }
 
 #[test]
+fn a_sync_that_failed_long_ago_says_why() {
+    let web = json!({"group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web",
+        "status": "OutOfSync", "health": {"status": "Missing"}});
+    let refused = json!({"group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web",
+        "status": "SyncFailed", "message": "namespaces \"shop\" not found"});
+    let status = json!({"sync": {"status": "OutOfSync", "revision": "abc"}, "resources": [web],
+        "operationState": {"phase": "Failed", "startedAt": at(-3000).to_string(), "finishedAt": at(-2900).to_string(),
+            "syncResult": {"revision": "abc", "resources": [refused]}}});
+    let mut facts = Facts::new(at(0));
+    facts.track(&shop(&status, &json!({"automated": {}})), at(0));
+    let found = find(&mut facts, 60).remove(0);
+    let sentence = "its last sync failed (Deployment/web: namespaces \"shop\" not found); auto-sync does not try a commit twice";
+    assert!(found.sentence.ends_with(sentence), "{}", found.sentence);
+    let next = found.next.unwrap_or_default();
+    assert!(next.contains("CreateNamespace=true"), "{next}");
+}
+
+#[test]
 fn a_sync_that_failed_long_ago_is_why_nothing_changes() {
     let web = json!({"group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web",
         "status": "OutOfSync", "health": {"status": "Missing"}});

@@ -21,6 +21,8 @@ use crate::tracking::watches::Observed;
 const REREAD: Duration = Duration::from_secs(60);
 /// One failure is no news: servers restart.
 const NEWS: u32 = 3;
+/// Argo CD answers 403 for an application that its parent lists and that is still to be made.
+const MADE_WITHIN: Duration = Duration::from_secs(6);
 /// A stream that lasts so long has worked: the next failure is the first one again.
 const LASTING: Duration = Duration::from_secs(20);
 /// The longest wait for the first tree before the controller is asked to compare.
@@ -70,6 +72,7 @@ impl<F: Fn(&Application) + Send> Watching<F> {
         );
         let mut refreshing = Box::pin(refresh(self.client.clone(), self.app.clone(), known));
         let mut is_refreshed = false;
+        let opened = Instant::now();
         while !self.sender.is_closed() {
             let began = Instant::now();
             let outcome = {
@@ -85,10 +88,14 @@ impl<F: Fn(&Application) + Send> Watching<F> {
                 backoff.reset();
             }
             let delay = backoff.next_delay();
-            if let Err(error) = outcome
-                && (!self.may_pass(&error) || backoff.failures() >= NEWS)
-            {
-                self.degraded(&error);
+            if let Err(error) = outcome {
+                let may_pass = match self.may_be_made(&error) {
+                    true => opened.elapsed() < MADE_WITHIN,
+                    false => error.is_no_news() && backoff.failures() < NEWS,
+                };
+                if !may_pass {
+                    self.degraded(&error);
+                }
             }
             tokio::select! {
                 () = sleep(delay) => {}
@@ -97,13 +104,12 @@ impl<F: Fn(&Application) + Send> Watching<F> {
         }
     }
 
-    /// True if the failure is no news yet: servers restart, and an application that its parent has
-    /// just listed is forbidden until it is there.
-    fn may_pass(&self, error: &Error) -> bool {
-        let is_forbidden = error
+    /// True if the application may be one that its parent has just listed.
+    fn may_be_made(&self, error: &Error) -> bool {
+        let is_absent = error
             .refused()
-            .is_some_and(|refused| refused.is_forbidden());
-        error.is_no_news() || (is_forbidden && !self.was_there)
+            .is_some_and(|refused| refused.is_forbidden() || refused.is_not_found());
+        is_absent && !self.was_there
     }
 
     /// Reads the Application, then takes the messages of its stream until that ends.

@@ -62,16 +62,32 @@ impl Tracker {
             self.application_gone(gone);
         }
         for app in missing.apps {
-            let notice = notices::application_missing(&app, &self.fallback(&app));
-            let key = NoticeKey::Missing(app.clone());
             // Nobody misspells the name of a child: its parent has it from git.
-            if app == *self.applications.root() && !self.notices.is_sent(&key) {
-                let inquiry = Inquiry::Applications(app);
+            if app != *self.applications.root() {
+                self.notices.child_is_absent(app, self.now);
+                continue;
+            }
+            if !self.notices.is_sent(&NoticeKey::Missing(app.clone())) {
+                let inquiry = Inquiry::Applications(app.clone());
                 self.notices.inquiries.push_back(inquiry);
             }
-            self.once(key, notice);
+            self.application_is_missing(app);
         }
         self.watch_everything();
+    }
+
+    /// Reports the Applications that their parent lists and that have not come.
+    pub(super) fn report_absent(&mut self, now: Duration) {
+        for app in self.notices.absent(now) {
+            if self.applications.lacks(&app) {
+                self.application_is_missing(app);
+            }
+        }
+    }
+
+    fn application_is_missing(&mut self, app: AppRef) {
+        let notice = notices::application_missing(&app, &self.fallback(&app));
+        self.once(NoticeKey::Missing(app), notice);
     }
 
     pub(super) fn application_gone(&mut self, gone: ObjectRef) {

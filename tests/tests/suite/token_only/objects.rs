@@ -122,6 +122,26 @@ async fn a_read_that_failed_for_now_is_tried_again() {
     assert!(said.last().is_some_and(is_pod), "{said:?}");
 }
 
+/// Argo CD answers 403 for what is not there, as for a child that is being made.
+#[tokio::test]
+async fn an_application_that_was_just_made_is_no_refusal() {
+    let forbidden = r#"{"error":"permission denied","code":7,"message":"permission denied"}"#;
+    for (made, is_said) in [(3, false), (99, true)] {
+        let fake = FakeArgocd::start(move |request, nth| match path(request) {
+            path if path.contains("/stream/") => vec![Step::Hang],
+            "/api/v1/applications/shop/resource-tree" => answer(200, &tree_of(&[])),
+            "/api/v1/applications/shop" if nth >= made => answer(200, APPLICATION),
+            _ => answer(403, forbidden),
+        });
+        let is_end = |event: &TrackEvent| {
+            matches!(event, TrackEvent::Application(_) | TrackEvent::Notice(_))
+        };
+        let said = tracked(&fake.await.unwrap(), 20, is_end).await;
+        let is_notice = matches!(said.last(), Some(TrackEvent::Notice(_)));
+        assert_eq!(is_notice, is_said, "{said:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_on_the_way_is_said_as_one() {
     let forbidden = r#"{"error":"permission denied","code":7,"message":"permission denied"}"#;
