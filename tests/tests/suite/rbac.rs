@@ -12,7 +12,7 @@ use simcluster::api::{LoggedRequest, Rule};
 use tokio::time::timeout;
 
 use crate::{
-    hand_made::{Hand, LONGEST, Told, application, chain, labelled, object, of, rollout_of},
+    hand_made::{Hand, LONGEST, Told, application, chain, labelled, object, of, owned, rollout_of},
     rollout::Rollout,
     workload::{Workload, synced},
 };
@@ -238,6 +238,54 @@ async fn without_replica_sets() {
             .as_ref()
             .unwrap()
             .contains("--resource=replicasets.apps --dry-run")
+    );
+}
+
+/// A shop with a ReplicationController beside the rest.
+async fn shop_with_a_controller() -> Hand {
+    let mut objects = rollout_of("shop", "prod", "web");
+    for pod in objects.iter_mut().filter(|object| object["kind"] == "Pod") {
+        pod["metadata"]["labels"]["pod-template-hash"] = "1".into();
+    }
+    let old = of("shop", object("ReplicationController", "prod", "old"));
+    let pod = owned(&old, object("Pod", "prod", "old-a"));
+    objects.extend([old, pod]);
+    let mut app = application("argocd", "shop", &["prod"]);
+    let listed = json!({"kind": "ReplicationController", "namespace": "prod", "name": "old"});
+    app["status"]["resources"]
+        .as_array_mut()
+        .unwrap()
+        .push(listed);
+    objects.push(app);
+    Hand::new(objects).await
+}
+
+#[tokio::test]
+async fn replication_controllers_are_among_the_documented_rights_and_cost_only_their_own() {
+    let own = [
+        "ReplicationController prod/old",
+        "Pod prod/old-a < ReplicationController/old",
+    ];
+    let rest = ["Deployment prod/web", SET, POD];
+    let hand = shop_with_a_controller().await;
+    let by = TrackingMethod::Annotation;
+    let (followed, told) = look("documented Roles", &hand, &documented(), by).await;
+    assert_eq!(followed, words(&[&own[..], &rest].concat()));
+    assert!(told.notices.is_empty(), "{}", told.said());
+
+    let hand = shop_with_a_controller().await;
+    let rights = without(&["replicationcontrollers"]);
+    let (followed, told) = look("without ReplicationControllers", &hand, &rights, by).await;
+    assert_eq!(followed, words(&rest));
+    let [notice] = &told.notices[..] else {
+        panic!("{}", told.said())
+    };
+    let said = "cannot list replicationcontrollers in prod (403 forbidden)";
+    assert!(notice.message.starts_with(said), "{}", told.said());
+    let hint = notice.hint.as_deref().unwrap_or_default();
+    assert!(
+        hint.contains("--verb=get,list,watch --resource=replicationcontrollers "),
+        "{hint}"
     );
 }
 
