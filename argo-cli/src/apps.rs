@@ -5,7 +5,9 @@
 //! decided, and the run ends when all have ended. Like a session it knows no clock, no process
 //! and no screen. A run about one application is that application's session and nothing else.
 
+mod awaited;
 mod board;
+mod late;
 mod names;
 mod routes;
 
@@ -33,6 +35,7 @@ use crate::{
     summary::{Row, Summary, together},
 };
 
+pub(crate) use late::joined;
 use names::{described, names};
 use routes::Routes;
 
@@ -58,6 +61,8 @@ pub(crate) struct Apps {
 struct Member {
     name: String,
     session: Session,
+    /// True once argocd was told to wait for it.
+    is_asked: bool,
     /// True once the session wants its streams drained.
     is_decided: bool,
     is_over: bool,
@@ -95,6 +100,7 @@ impl Apps {
         let members = configs.into_iter().zip(names).map(|(config, name)| Member {
             name,
             session: Session::new(config),
+            is_asked: true,
             is_decided: false,
             is_over: false,
         });
@@ -134,28 +140,6 @@ impl Apps {
             .map(|member| member.session.config().app.to_string())
             .collect();
         described(&apps)
-    }
-
-    /// Returns the applications that argocd still has to wait for.
-    pub(crate) fn waiting(&self) -> Vec<AppRef> {
-        let waiting = self.members.iter().filter(|member| !member.is_decided);
-        waiting
-            .flat_map(|member| member.session.awaited_apps())
-            .collect()
-    }
-
-    /// Takes the applications that are to be compared with git before argocd waits for them.
-    pub(crate) fn take_stale(&mut self) -> Vec<AppRef> {
-        let members = self.members.iter_mut();
-        members
-            .flat_map(|member| member.session.take_stale())
-            .collect()
-    }
-
-    /// True while argocd waits for applications that ours deploy.
-    pub(crate) fn wait_for_children(&self) -> bool {
-        let mut members = self.members.iter();
-        members.any(|member| member.session.waits_for_children())
     }
 
     /// True once it is decided how each application ends.
@@ -320,6 +304,9 @@ impl Apps {
         for app in blamed {
             effects.extend(self.handle(app, Input::Argocd(exited), now));
         }
+        if exited.is_success() && self.has_unasked() {
+            effects.push(Effect::RestartArgocd);
+        }
         // Only the application that is Degraded may wait for its recovery.
         self.held = Some(Exited {
             degraded: false,
@@ -334,7 +321,7 @@ impl Apps {
         let of = |is: &dyn Fn(&Member) -> bool| -> Vec<usize> {
             let members = self.members.iter().enumerate();
             members
-                .filter(|(_, member)| is(member))
+                .filter(|(_, member)| member.is_asked && is(member))
                 .map(|(app, _)| app)
                 .collect()
         };

@@ -40,6 +40,9 @@ const fn exited(code: i32) -> Exited {
     }
 }
 
+/// The applications of a run, and one that joins it.
+const NAMES: [&str; 4] = ["shop", "pay", "search", "late"];
+
 /// A run about shop, pay and search that remembers what is done.
 struct Run {
     apps: Apps,
@@ -59,8 +62,8 @@ impl Run {
             done: Vec::new(),
             said: Vec::new(),
         };
-        for app in 0..3 {
-            run.track(app, application(["shop", "pay", "search"][app]), 0);
+        for (app, name) in NAMES.iter().enumerate().take(3) {
+            run.track(app, application(name), 0);
             run.track(app, TrackEvent::Synced, 0);
         }
         run
@@ -129,7 +132,7 @@ fn application(name: &str) -> TrackEvent {
 }
 
 fn deployment(app: usize, ready: u32) -> TrackEvent {
-    let name = ["shop", "pay", "search"][app];
+    let name = NAMES[app];
     let value = json!({"metadata": {"generation": 1}, "spec": {"replicas": 2},
         "status": {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2,
             "readyReplicas": ready, "availableReplicas": ready}});
@@ -185,6 +188,90 @@ fn success_of_argocd_is_success_of_each() {
     assert!(run.said.iter().any(|record| record.app() == Some("pay")));
 }
 
+/// The application late joins the run, and is known.
+fn join(run: &mut Run, second: i64) {
+    assert_eq!(run.apps.join(&[AppRef::new("late", "argocd")]), Some(3));
+    run.track(3, application("late"), second);
+    run.deployment(3, 1, second);
+    run.track(3, TrackEvent::Synced, second);
+}
+
+#[test]
+fn argocd_waits_for_an_application_that_joins_after_the_others() {
+    let mut run = Run::new(|_| {});
+    (0..3).for_each(|app| run.deployment(app, 2, 1));
+    join(&mut run, 2);
+    run.argocd(exited(0), &About::Nothing, 3);
+    assert_eq!(run.done, ["again"]);
+    assert_eq!(run.apps.waiting(), [AppRef::new("late", "argocd")]);
+    run.deployment(3, 2, 4);
+    run.argocd(exited(0), &About::Nothing, 5);
+    assert_eq!(outcomes(&run.end(6)), ["succeeded"; 4]);
+    assert!(run.said.iter().any(|record| record.app() == Some("late")));
+}
+
+#[test]
+fn a_failure_before_argocd_knows_of_an_application_that_joined_is_not_about_it() {
+    let mut run = Run::new(|_| {});
+    run.deployment(0, 2, 1);
+    run.deployment(1, 2, 1);
+    run.deployment(2, 1, 1);
+    join(&mut run, 2);
+    run.argocd(exited(20), &About::Nothing, 3);
+    run.tick(4);
+    let summary = run.end(5);
+    assert_eq!(
+        outcomes(&summary),
+        ["succeeded", "succeeded", "failed", "waiting"]
+    );
+    assert_eq!(run.apps.join(&[AppRef::new("more", "argocd")]), None);
+}
+
+#[test]
+fn a_run_about_one_application_becomes_one_about_two() {
+    let mut own = config("shop");
+    own.is_one_of_several = false;
+    own.argocd.as_mut().unwrap().timeout = Some(Duration::from_secs(60));
+    let mut run = Run {
+        apps: Apps::new(vec![own]),
+        done: Vec::new(),
+        said: Vec::new(),
+    };
+    run.track(0, application("shop"), 0);
+    run.deployment(0, 1, 0);
+    run.track(0, TrackEvent::Synced, 0);
+    assert_eq!(run.apps.join(&[AppRef::new("pay", "argocd")]), Some(1));
+    run.track(1, application("pay"), 1);
+    run.deployment(1, 1, 1);
+    run.track(1, TrackEvent::Synced, 1);
+    run.said.clear();
+    for second in 2..25 {
+        run.tick(second);
+    }
+    assert_eq!(run.said.len(), 1, "one line for both: {:#?}", run.said);
+    let limit = |app: usize| run.apps.members[app].session.config().argocd.clone();
+    assert_eq!(limit(1).unwrap().timeout, Some(Duration::from_secs(120)));
+    (0..2).for_each(|app| run.deployment(app, 2, 30));
+    run.argocd(exited(0), &About::Nothing, 31);
+    assert_eq!(run.done, ["again"]);
+    run.apps.waiting();
+    run.argocd(exited(0), &About::Nothing, 32);
+    assert_eq!(outcomes(&run.end(33)), ["succeeded"; 2]);
+}
+
+#[test]
+fn applications_that_join_are_named() {
+    let apps = ["a", "b", "c", "d", "e", "f"].map(|name| AppRef::new(name, "argocd"));
+    assert_eq!(
+        joined(&apps[..1], "the labels team=x", true),
+        "an application with the labels team=x appeared: argocd/a joins the run; argocd waits for it after the others"
+    );
+    assert_eq!(
+        joined(&apps, "the project x", false),
+        "6 applications with the project x appeared: argocd/a, argocd/b, argocd/c, argocd/d, argocd/e and 1 more join the run"
+    );
+}
+
 #[test]
 fn what_argocd_gave_up_on_has_failed_and_the_others_are_as_they_are() {
     let mut run = Run::new(|_| {});
@@ -209,7 +296,7 @@ fn who_is_unseen_is_known_only_after_the_first_lists() {
     };
     run.argocd(exited(20), &About::Unseen, 0);
     for app in [0, 2] {
-        run.track(app, application(["shop", "pay", "search"][app]), 1);
+        run.track(app, application(NAMES[app]), 1);
         run.deployment(app, 2, 1);
         run.track(app, TrackEvent::Synced, 1);
     }
@@ -264,6 +351,20 @@ fn the_time_limit_is_that_of_all() {
     let summary = run.end(10);
     assert_eq!(outcomes(&summary)[1..], ["timeout", "timeout"]);
     assert_eq!((summary.exit, summary.argocd_exit), (70, None));
+}
+
+#[test]
+fn the_limit_of_argocd_counts_from_its_own_start() {
+    let mut run = Run::new(|config| {
+        config.argocd.as_mut().unwrap().timeout = Some(Duration::from_secs(60));
+    });
+    (0..3).for_each(|app| run.deployment(app, 1, 1));
+    // A look at git came before, and took its time.
+    run.apps.argocd_begins(at(50));
+    run.tick(139);
+    assert!(run.done.is_empty(), "{:?}", run.done);
+    run.tick(140);
+    assert_eq!(run.done, ["interrupt", "drain"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod outlet;
 
 use std::{sync::Arc, time::Duration};
 
-use argo_core::{Level, Notice, NoticeCode, TrackEvent};
+use argo_core::{AppRef, Level, Notice, NoticeCode, TrackEvent};
 use argo_logs::{Lines, LogEvent, StoreClient};
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
@@ -19,13 +19,14 @@ pub(crate) use self::{
     outlet::Outlet,
 };
 use crate::{
-    apps::{About, Apps},
+    apps::{About, Apps, joined},
     argocd::{ArgocdEvent, ArgocdExit, Signal},
     error::Failure,
     files::Files,
     recording::Fact,
     report,
     screen::Card,
+    select::Later,
     session::{Effect, Exited, Input},
     signals::Signals,
     terminal::{Display, Request, Requests},
@@ -49,6 +50,8 @@ pub(crate) struct Run {
     pub requests: Requests,
     /// The streams of the objects, or the search for a way to them.
     pub sources: Sources,
+    /// The applications that appear later, where a selector chooses them.
+    pub later: Option<Later>,
     /// Takes records and lines to the screen and into the recording.
     pub outlet: Outlet,
     /// The files to write at the end.
@@ -66,6 +69,7 @@ enum LoopEvent {
     Logs(LogEvent),
     Argocd(ArgocdEvent),
     Joined(JoinEvent),
+    Appeared(Vec<AppRef>),
     Request(Request),
     Draw,
     ReaderGone,
@@ -110,6 +114,10 @@ impl Run {
                     self.joined(event);
                     false
                 }
+                LoopEvent::Appeared(apps) => {
+                    self.appeared(&apps);
+                    false
+                }
                 LoopEvent::Logs(event) => {
                     self.logs(event);
                     self.more_logs(&mut logs_open)
@@ -134,6 +142,7 @@ impl Run {
             return LoopEvent::Argocd(ArgocdEvent::Exited(exit));
         }
         let is_holding = self.sources.holds_argocd();
+        let may_join = self.sources.streams.may_be_joined();
         let due = self.outlet.display.as_ref().and_then(Display::due);
         tokio::select! {
             biased;
@@ -145,6 +154,7 @@ impl Run {
             event = self.sources.joining.next() => LoopEvent::Joined(event),
             event = self.argocd.next(), if !is_holding => LoopEvent::Argocd(event),
             answer = self.sources.streams.shared.resources.next() => LoopEvent::Input(Input::Resource(answer)),
+            apps = appeared(&mut self.later), if may_join => LoopEvent::Appeared(apps),
             (app, event) = self.sources.streams.tracked.next() => LoopEvent::Tracked(app, event),
             item = self.sources.streams.shared.events.next(), if *events_open => LoopEvent::Input(match item {
                 Some(item) => Input::Event(item),
@@ -239,6 +249,7 @@ impl Run {
             Step::Again(why) => {
                 self.outlet.say(Level::Info, why);
                 let started = self.argocd.run_again();
+                self.apps.argocd_begins(Timestamp::now());
                 self.started(started)
             }
             Step::Next(words) => {
@@ -262,8 +273,9 @@ impl Run {
     }
 
     fn next_command(&mut self) -> bool {
-        let apps = &self.apps;
+        let apps = &mut self.apps;
         let started = self.argocd.run_next(|| apps.waiting());
+        self.apps.argocd_begins(Timestamp::now());
         self.started(started)
     }
 
@@ -357,6 +369,22 @@ impl Run {
         }
     }
 
+    /// Has applications that have appeared join the run.
+    fn appeared(&mut self, apps: &[AppRef]) {
+        let Some(first) = self.apps.join(apps) else {
+            return;
+        };
+        self.sources.streams.join(first, apps);
+        let config = self.apps.config();
+        let is_expecting = !config.expectation.is_empty();
+        let described = self.later.as_ref().map_or("", Later::described);
+        let text = joined(apps, described, config.argocd.is_some());
+        if is_expecting {
+            self.argocd.refresh_first(apps.to_vec());
+        }
+        self.outlet.say(Level::Info, text);
+    }
+
     /// Shows the first lines of the run: the application, the cluster and any notes on argocd.
     pub(crate) fn announce(&mut self, cluster: &str, notes: &[(Level, String)]) {
         let config = self.apps.config();
@@ -396,6 +424,13 @@ impl Run {
                  warnings, findings, argocd and the verdict are shown, and {place}"
             ),
         );
+    }
+}
+
+async fn appeared(later: &mut Option<Later>) -> Vec<AppRef> {
+    match later {
+        Some(later) => later.next().await,
+        None => std::future::pending().await,
     }
 }
 

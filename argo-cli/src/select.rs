@@ -1,8 +1,12 @@
-//! The applications that a selector or a project chooses.
+//! The applications that a selector or a project chooses, at the start and [`later`].
+
+mod later;
 
 use std::time::Duration;
 
 use argo_core::{AppRef, argocd, client::Connection};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -12,8 +16,12 @@ use crate::{
     error::Failure,
     exit,
     lookup::Lookup,
+    streams::track_config,
     way::Ways,
 };
+
+use later::Known;
+pub(crate) use later::{Later, Lookout};
 
 /// Time limit for the list.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -26,16 +34,8 @@ const WAVE: &str = "argocd.argoproj.io/sync-wave";
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Listed {
-    metadata: Metadata,
+    metadata: ObjectMeta,
     spec: Spec,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    name: String,
-    namespace: String,
-    annotations: std::collections::BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -58,6 +58,20 @@ struct PageMetadata {
     next: String,
 }
 
+/// The applications of a run.
+pub(crate) struct Selection {
+    /// Those that are named, and those that are chosen now.
+    pub apps: Vec<AppRef>,
+    /// Looks for those that are chosen later.
+    pub lookout: Lookout,
+}
+
+/// The server that gave the list, which is asked again for what appears later.
+enum Source {
+    Api(argocd::Client),
+    Cluster(Connection),
+}
+
 /// The criteria of a selection.
 #[derive(Clone, Debug)]
 struct Choice {
@@ -68,18 +82,17 @@ struct Choice {
 
 impl Choice {
     /// Returns the chosen ones in the order of their sync waves.
-    fn of(&self, mut listed: Vec<Listed>) -> Vec<AppRef> {
+    fn of(&self, mut listed: Vec<Listed>) -> Vec<Listed> {
         listed.retain(|app| {
             let namespace = self.namespace.as_ref();
-            namespace.is_none_or(|namespace| *namespace == app.metadata.namespace)
+            namespace.is_none_or(|namespace| Some(namespace) == app.metadata.namespace.as_ref())
                 && (self.projects.is_empty() || self.projects.contains(&app.spec.project))
         });
         listed.sort_by_key(|app| {
             let meta = &app.metadata;
             (app.wave(), meta.namespace.clone(), meta.name.clone())
         });
-        let app = |app: &Listed| AppRef::new(&app.metadata.name, &app.metadata.namespace);
-        listed.iter().map(app).collect()
+        listed
     }
 
     /// `the labels team=shop in namespace argocd`
@@ -112,13 +125,20 @@ impl Choice {
 
 impl Listed {
     fn wave(&self) -> i64 {
-        let wave = self.metadata.annotations.get(WAVE);
+        let annotations = self.metadata.annotations.as_ref();
+        let wave = annotations.and_then(|annotations| annotations.get(WAVE));
         wave.and_then(|wave| wave.parse().ok()).unwrap_or(0)
+    }
+
+    fn app(&self) -> AppRef {
+        let meta = &self.metadata;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        AppRef::new(text(&meta.name), text(&meta.namespace))
     }
 }
 
-/// Adds the applications that the flags choose to those that are named. The list is made once,
-/// as argocd makes its own: an application that appears later does not join.
+/// Adds the applications that the flags choose to those that are named. argocd lists them once;
+/// one that appears later is found by the lookout.
 ///
 /// # Errors
 ///
@@ -127,16 +147,16 @@ pub(crate) async fn select(
     target: &TargetArgs,
     ways: &Ways,
     env: Lookup<'_>,
-) -> Result<Vec<AppRef>, Failure> {
+) -> Result<Selection, Failure> {
     let named = target.named().map_err(Failure::usage)?;
     let choice = Choice {
         selector: target.selector.clone().unwrap_or_default(),
         projects: target.projects.clone(),
         namespace: named.namespace,
     };
-    let listed = timeout(ANSWER, list(target, ways, &choice, env)).await;
+    let listed = timeout(ANSWER, first_list(target, ways, &choice, env)).await;
     let listed = listed.unwrap_or_else(|_| Err(Failure::usage("no answer within 30 s")));
-    let listed = listed.map_err(|failure| Failure {
+    let (listed, source) = listed.map_err(|failure| Failure {
         message: format!(
             "cannot list the Applications with {}: {}",
             choice.described(),
@@ -144,31 +164,33 @@ pub(crate) async fn select(
         ),
         ..failure
     })?;
-    let mut apps = named.apps;
     let chosen = choice.of(listed);
-    let is_nothing = chosen.is_empty();
-    let new = chosen.into_iter().filter(|app| !apps.contains(app));
-    let new: Vec<AppRef> = new.collect();
-    apps.extend(new);
-    if is_nothing {
+    if chosen.is_empty() {
         let message = format!("no Application has {}", choice.described());
         return Err(Failure::usage(message)
             .code(exit::NOTHING_FOUND)
             .hint("argocd app list -l SELECTOR shows what the token may see"));
     }
-    Ok(apps)
+    let mut apps = named.apps;
+    let new = chosen.iter().map(Listed::app);
+    let new: Vec<AppRef> = new.filter(|app| !apps.contains(app)).collect();
+    apps.extend(new);
+    let track = track_config(target, Timestamp::UNIX_EPOCH);
+    let known = Known::new(&apps, track);
+    let lookout = Lookout::new(choice, source, known);
+    Ok(Selection { apps, lookout })
 }
 
 /// Asks Argo CD's API, as argocd does, or else the cluster.
-async fn list(
+async fn first_list(
     target: &TargetArgs,
     ways: &Ways,
     choice: &Choice,
     env: Lookup<'_>,
-) -> Result<Vec<Listed>, Failure> {
+) -> Result<(Vec<Listed>, Source), Failure> {
     // The API first: it is what argocd will ask, and it shows just what the token may see.
     let failed = match &ways.api {
-        Some(api) => match over_api(api, choice).await {
+        Some(api) => match Source::Api(api.clone()).listed(choice).await {
             Ok(listed) => return Ok(listed),
             Err(failure) if !ways.has_cluster => return Err(failure),
             Err(failure) => Some(failure),
@@ -178,11 +200,10 @@ async fn list(
     if target.via == Via::Argocd {
         return Err(failed.unwrap_or_else(|| Failure::usage("there is no way to Argo CD's API")));
     }
-    let clusters = cluster::connect(target, env).await;
-    let listed = match clusters {
+    let listed = match cluster::connect(target, env).await {
         Ok(clusters) => {
-            let connection = clusters.applications.as_ref();
-            over_cluster(connection.unwrap_or(&clusters.workloads), choice).await
+            let connection = clusters.applications.unwrap_or(clusters.workloads);
+            Source::Cluster(connection).listed(choice).await
         }
         Err(failure) => Err(failure),
     };
@@ -193,6 +214,20 @@ async fn list(
         },
         None => failure,
     })
+}
+
+impl Source {
+    async fn listed(self, choice: &Choice) -> Result<(Vec<Listed>, Self), Failure> {
+        let listed = self.list(choice).await?;
+        Ok((listed, self))
+    }
+
+    async fn list(&self, choice: &Choice) -> Result<Vec<Listed>, Failure> {
+        match self {
+            Self::Api(api) => over_api(api, choice).await,
+            Self::Cluster(connection) => over_cluster(connection, choice).await,
+        }
+    }
 }
 
 async fn over_api(api: &argocd::Client, choice: &Choice) -> Result<Vec<Listed>, Failure> {
@@ -256,10 +291,11 @@ mod tests {
     fn listed(name: &str, namespace: &str, project: &str, wave: Option<&str>) -> Listed {
         let wave = wave.map(|wave| (WAVE.to_owned(), wave.to_owned()));
         Listed {
-            metadata: Metadata {
-                name: name.to_owned(),
-                namespace: namespace.to_owned(),
-                annotations: wave.into_iter().collect(),
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                namespace: Some(namespace.to_owned()),
+                annotations: Some(wave.into_iter().collect()),
+                ..ObjectMeta::default()
             },
             spec: Spec {
                 project: project.to_owned(),
@@ -286,7 +322,7 @@ mod tests {
         ];
         let names = |choice: Choice| -> Vec<String> {
             let apps = choice.of(all.clone());
-            apps.iter().map(AppRef::to_string).collect()
+            apps.iter().map(|app| app.app().to_string()).collect()
         };
         assert_eq!(
             names(choice(&["shop"], Some("argocd"))),

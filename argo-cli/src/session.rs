@@ -422,6 +422,16 @@ impl Session {
         self.say(line.map(|line| Record::at(now, Level::Info, line, body)));
     }
 
+    /// Records that the run is about more applications from now on.
+    pub(crate) fn share_the_run(&mut self) {
+        self.config.is_one_of_several = true;
+    }
+
+    /// Records that a command of argocd begins: its time limit counts from here.
+    pub(crate) fn argocd_begins(&mut self, now: Timestamp) {
+        self.argocd.started = now;
+    }
+
     /// Returns the configuration of the run.
     pub fn config(&self) -> &Config {
         &self.config

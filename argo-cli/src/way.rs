@@ -147,7 +147,8 @@ pub(crate) async fn looked_at(
         return Ok(target.apps.clone());
     }
     let ways = Ways::find(target, env, &[])?;
-    select(target, &ways, env).await
+    let selection = select(target, &ways, env).await?;
+    Ok(selection.apps)
 }
 
 /// True if no kubeconfig and no entry of one was named.

@@ -1,7 +1,8 @@
 //! The names of the applications of a run.
 
-use argo_core::text::counted;
+use argo_core::{AppRef, text::counted};
 
+use super::Member;
 use crate::session::Config;
 
 /// The most applications that a line names.
@@ -40,4 +41,17 @@ pub(super) fn names(configs: &[Config]) -> Vec<String> {
         }
     };
     configs.iter().map(name).collect()
+}
+
+/// Returns the name of one more application, which leaves the names of the others as they are.
+pub(super) fn beside(members: &[Member], app: &AppRef) -> String {
+    let is_taken = members.iter().any(|member| {
+        let other = &member.session.config().app;
+        other.name == app.name
+    });
+    if is_taken {
+        app.to_string()
+    } else {
+        app.name.clone()
+    }
 }

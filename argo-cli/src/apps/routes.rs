@@ -16,6 +16,8 @@ pub(super) struct Routes {
     asked: HashMap<ObjectName, Vec<usize>>,
     /// The applications whose objects are known.
     synced: usize,
+    /// True once the shared streams were told that the objects are known.
+    is_synced: bool,
 }
 
 impl Routes {
@@ -45,7 +47,8 @@ impl Routes {
             }
             TrackEvent::Synced => {
                 self.synced += 1;
-                self.synced == apps
+                // An application that joins later is not news of its own.
+                self.synced >= apps && !std::mem::replace(&mut self.is_synced, true)
             }
             _ => true,
         }
@@ -124,6 +127,7 @@ mod tests {
         let mut routes = Routes::default();
         assert!(!routes.forwards(0, &TrackEvent::Synced, 2));
         assert!(routes.forwards(1, &TrackEvent::Synced, 2));
+        assert!(!routes.forwards(2, &TrackEvent::Synced, 3), "it joined");
     }
 
     #[test]

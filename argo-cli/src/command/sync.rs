@@ -25,7 +25,7 @@ use crate::{
     render::Renderer,
     run::{Before, Commands, Outlet, Run},
     screen::{Card, LogBudget, Screen},
-    select::select,
+    select::{Lookout, select},
     session::{self, ArgocdRun},
     settings::Settings,
     signals::Signals,
@@ -125,9 +125,13 @@ async fn start(
     let extra = argocd.as_ref().map(|waits| waits.config.extra.as_slice());
     let ways = Ways::find(&args.target, &env, extra.unwrap_or_default())?;
     args.log_store.prepare(&env)?;
+    let mut lookout = None;
     if args.target.is_selecting() {
         match unless_signalled(&mut signals, select(&args.target, &ways, &env)).await? {
-            ControlFlow::Continue(apps) => args.target.apps = apps,
+            ControlFlow::Continue(selection) => {
+                args.target.apps = selection.apps;
+                lookout = Some(selection.lookout);
+            }
             ControlFlow::Break(exit) => return Ok(exit),
         }
     }
@@ -162,6 +166,7 @@ async fn start(
         signals,
         requests,
         sources,
+        later: lookout.map(Lookout::start),
         outlet: outlet(&args, screen, recorder, started),
         files,
         card: Card::default(),

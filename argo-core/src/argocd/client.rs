@@ -28,6 +28,10 @@ use super::{
     stream::{ApiStream, Opened},
     tls,
 };
+
+/// The fields of a list of applications. A whole one may have a megabyte.
+const LISTED: &str = "items.metadata.name,items.metadata.namespace,items.metadata.labels,\
+    items.metadata.annotations,items.spec.project";
 use crate::{
     AppRef, ObjectName, ObjectRef,
     text::chain,
@@ -153,7 +157,8 @@ impl Client {
         self.get(&call).await
     }
 
-    /// Lists the applications that have certain labels, of all projects if none is named.
+    /// Lists the applications that have certain labels, of all projects if none is named: their
+    /// names, labels, annotations and projects, and nothing else.
     ///
     /// # Errors
     ///
@@ -163,7 +168,9 @@ impl Client {
         selector: &str,
         projects: &[String],
     ) -> Result<Vec<A>, Error> {
-        let call = Call::new(APPLICATIONS).query("selector", selector);
+        let call = Call::new(APPLICATIONS)
+            .query("selector", selector)
+            .query("fields", LISTED);
         let call = projects
             .iter()
             .fold(call, |call, project| call.query("projects", project));

@@ -1,6 +1,6 @@
 //! Several applications in one run.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, time::Duration};
 
 use argo_core::{AppRef, TrackEvent, client};
 use argo_workloads::{SharedWatches, TrackConfig};
@@ -335,6 +335,55 @@ async fn a_selector_chooses_and_argocd_gets_the_same_list() {
         "{}",
         ended.stderr
     );
+}
+
+/// argocd looks for what a selector chooses once; an application that appears later joins, and
+/// argocd is run again for it.
+#[tokio::test]
+async fn an_application_that_appears_later_joins() {
+    let cluster = three().await;
+    let label = |name: &str| {
+        let patch = json!({"metadata": {"labels": {"team": "a"}}});
+        let store = cluster.store();
+        let patched = store.merge_patch("applications.argoproj.io", "argocd", name, &patch);
+        patched.unwrap();
+    };
+    label("shop");
+    let folder = Folder::new("several");
+    let (calls, go) = (folder.path().join("calls"), folder.path().join("go"));
+    let text =
+        format!("#!/bin/sh\necho \"$*\" >> {calls:?}\nwhile ! [ -e {go:?} ]; do sleep 0.1; done\n");
+    let argocd = folder.write("argocd", &text);
+    std::fs::set_permissions(&argocd, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut run = sync(&cluster, &["-l", "team=a", "argocd"])
+        .env("ARGOCD", argocd)
+        .start();
+    run.drain_until(until("argocd", || calls.exists())).await;
+    label("search");
+    let lists = || {
+        let requests = cluster.api().requests();
+        let of = |it: &&LoggedRequest| it.verb == "log" && it.namespace == "search-prod";
+        requests.iter().filter(of).count()
+    };
+    run.drain_until(until("the logs of search", || lists() > 0))
+        .await;
+    std::fs::write(go, "").unwrap();
+    let ended = run.end().await;
+    assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
+    let said = "an application with the labels team=a in namespace argocd appeared: argocd/search joins the run; argocd waits for it after the others";
+    assert_eq!(ended.count(said), 1, "{}", ended.stdout);
+    assert!(ended.count("[search] ") > 0, "{}", ended.stdout);
+    assert_eq!(ended.count("here is search"), 1, "{}", ended.stdout);
+    assert_eq!(ended.count("here is shop"), 1, "{}", ended.stdout);
+    let calls = std::fs::read_to_string(calls).unwrap();
+    let calls: Vec<&str> = calls.lines().collect();
+    assert!(
+        calls.len() == 2 && calls[0].starts_with("app wait shop "),
+        "{calls:?}"
+    );
+    assert!(calls[1].contains(" search "), "{calls:?}");
+    let both = "Rolled out 2 applications";
+    assert!(last(&ended).starts_with(both), "{}", last(&ended));
 }
 
 /// Lists and watches by what they are of.

@@ -1,0 +1,67 @@
+//! Applications that join a run that goes on.
+
+use argo_core::{AppRef, text::counted};
+
+use super::{Apps, Member, names};
+use crate::session::{Config, Session};
+
+/// The most applications that the sentence names.
+const NAMED: usize = 5;
+
+impl Apps {
+    /// Takes applications that have appeared, unless the run is decided already. Returns the
+    /// number of the first one.
+    pub(crate) fn join(&mut self, apps: &[AppRef]) -> Option<usize> {
+        if self.are_decided() {
+            return None;
+        }
+        let first = self.members.len();
+        for member in &mut self.members {
+            member.session.share_the_run();
+        }
+        for app in apps {
+            let config = self.config_of(app);
+            self.members.push(Member {
+                name: names::beside(&self.members, app),
+                session: Session::new(config),
+                is_asked: false,
+                is_decided: false,
+                is_over: false,
+            });
+        }
+        Some(first)
+    }
+
+    /// Returns the configuration of one more application: but for the application that of the
+    /// others, and one more turn of argocd's time limit.
+    fn config_of(&self, app: &AppRef) -> Config {
+        let members = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
+        let last = self.members.last().map(|member| member.session.config());
+        let mut config = last.unwrap_or_else(|| self.config()).clone();
+        config.app = app.clone();
+        config.is_one_of_several = true;
+        if let Some(limit) = config.argocd.as_mut().and_then(|run| run.timeout.as_mut()) {
+            *limit += *limit / members;
+        }
+        config
+    }
+}
+
+/// Returns the sentence about applications that have joined, and what they have in common.
+pub(crate) fn joined(apps: &[AppRef], described: &str, runs_argocd: bool) -> String {
+    let (count, it, joins) = match apps {
+        [_] => ("an application".to_owned(), "it", "joins"),
+        all => (counted(all.len(), "application"), "them", "join"),
+    };
+    let names: Vec<String> = apps.iter().take(NAMED).map(AppRef::to_string).collect();
+    let names = names.join(", ");
+    let more = match apps.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let after = match runs_argocd {
+        true => format!("; argocd waits for {it} after the others"),
+        false => String::new(),
+    };
+    format!("{count} with {described} appeared: {names}{more} {joins} the run{after}")
+}
