@@ -74,4 +74,6 @@ pub use record::Record;
 pub use rollout_state::RolloutState;
 pub use timer::sleep_until;
 pub use tracking_id::{ParseTrackingIdError, TrackingId};
-pub use watch::{Degraded, DegradedReason, WatchConfig, WatchEvent, WatchStream, watch};
+pub use watch::{
+    Bystanders, Degraded, DegradedReason, WatchConfig, WatchEvent, WatchStream, watch,
+};

@@ -22,7 +22,7 @@ pub use application::{
 };
 pub use convert::ConvertPodError;
 pub use meta::{Condition, slim_metadata};
-pub use packed::{PackedPod, PodHead};
+pub use packed::{Glimpse, PackedPod, PodHead};
 pub use pod::{
     ClaimSource, Container, ContainerState, ContainerStatus, Exec, ExitCodes, HttpGet, Pod,
     PodSpec, PodStatus, Probe, Resources, RestartRule, Running, TcpSocket, Terminated, Volume,

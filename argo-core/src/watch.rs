@@ -11,15 +11,34 @@ use std::{
     time::Duration,
 };
 
-use futures::{Stream, StreamExt, stream::BoxStream};
-use kube::{Api, Resource, core::Status};
-use kube_runtime::watcher::{self, Event};
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
+use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
+use tokio::{
+    sync::mpsc::{Receiver, Sender, channel},
+    task::AbortHandle,
+};
 
+use self::{
+    failure::Failure,
+    list_watch::{Event, ListWatch},
+};
 use crate::{
     Backoff,
     text::{chain, redacted},
 };
+
+mod bystanders;
+mod changes;
+mod failure;
+mod lines;
+mod list_watch;
+mod requests;
+
+pub use bystanders::Bystanders;
+
+/// Events of one watch that wait for whoever reads the stream.
+const WAITING: usize = 32;
 
 /// Settings of a watch.
 ///
@@ -50,6 +69,8 @@ pub struct WatchConfig {
     pub forbidden_retry: Duration,
     /// Delay before a kind that is not served (404) is requested again. Default 30 s.
     pub absent_retry: Duration,
+    /// Pods whose changes are left out. Default none.
+    pub bystanders: Option<Bystanders>,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -64,6 +85,7 @@ impl Default for WatchConfig {
             streaming: Arc::new(AtomicBool::new(false)),
             forbidden_retry: Duration::from_secs(300),
             absent_retry: Duration::from_secs(30),
+            bystanders: None,
             seed: 1,
         }
     }
@@ -119,6 +141,13 @@ impl WatchConfig {
         self
     }
 
+    /// Sets [`bystanders`](Self::bystanders).
+    #[must_use]
+    pub fn bystanders(mut self, bystanders: Option<Bystanders>) -> Self {
+        self.bystanders = bystanders;
+        self
+    }
+
     /// Sets [`seed`](Self::seed).
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -171,31 +200,64 @@ pub enum DegradedReason {
 /// Watches one kind.
 ///
 /// The stream never ends and has no error items: a failed request is tried again, with a
-/// delay that grows to 30 s, and reported as [`WatchEvent::Degraded`]. It differs from
-/// [`kube_runtime::watcher()`] in that a failing list backs off, an expired resource version
-/// (410, in the stream or as a status) lists again, and a server without streaming lists is
-/// listed the old way.
+/// delay that grows to 30 s, and reported as [`WatchEvent::Degraded`]. An expired resource
+/// version (410, in the stream or as a status) lists again, and a server without streaming
+/// lists is listed the old way.
+///
+/// A task of its own reads the responses, from the first poll of the stream until the stream is
+/// dropped: a change that is left out wakes nobody else.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a stream owns what it is made of; callers have no use for the client"
+)]
 pub fn watch<K>(api: Api<K>, config: WatchConfig) -> WatchStream<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let state = Watching {
-        inner: inner(&api, &config),
-        backoff: Backoff::new(
-            Duration::from_millis(500),
-            Duration::from_secs(30),
-            config.seed,
-        ),
-        api,
+    let backoff = Backoff::new(
+        Duration::from_millis(500),
+        Duration::from_secs(30),
+        config.seed,
+    );
+    let watching = Watching {
+        inner: ListWatch::new(&api, &config),
+        backoff,
         config,
         degraded: None,
         pending: None,
+        pause: None,
     };
-    let events = futures::stream::unfold(state, |mut state| async move {
-        let event = state.next().await;
-        Some((event, state))
+    let events = stream::once(async move { Task::start(watching) });
+    let events = events.flat_map(|task| {
+        stream::unfold(task, |mut task| async move {
+            let event = task.events.recv().await?;
+            Some((event, task))
+        })
     });
     WatchStream(events.boxed())
+}
+
+/// The task of one watch, which ends when this is dropped.
+struct Task<K> {
+    events: Receiver<WatchEvent<K>>,
+    handle: AbortHandle,
+}
+
+impl<K> Task<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    fn start(watching: Watching<K>) -> Self {
+        let (sender, events) = channel(WAITING);
+        let handle = tokio::spawn(watching.run(sender)).abort_handle();
+        Self { events, handle }
+    }
+}
+
+impl<K> Drop for Task<K> {
+    fn drop(&mut self) {
+        self.handle.abort();
+    }
 }
 
 /// The stream of [`watch()`]. It never ends by itself.
@@ -216,71 +278,58 @@ impl<K> fmt::Debug for WatchStream<K> {
     }
 }
 
-type Inner<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
-
-fn inner<K>(api: &Api<K>, config: &WatchConfig) -> Inner<K>
-where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
-{
-    let mut watcher = watcher::Config::default().timeout(config.timeout);
-    watcher.label_selector.clone_from(&config.labels);
-    watcher.field_selector.clone_from(&config.fields);
-    // A streaming list has no pages: its objects come one by one.
-    if config.streaming.load(Ordering::Relaxed) {
-        watcher = watcher.streaming_lists();
-    } else {
-        watcher = watcher.page_size(config.page_size);
-    }
-    kube_runtime::watcher(api.clone(), watcher).boxed()
-}
-
 struct Watching<K> {
-    api: Api<K>,
     config: WatchConfig,
-    inner: Inner<K>,
+    inner: ListWatch<K>,
     backoff: Backoff,
     degraded: Option<Degraded>,
     pending: Option<WatchEvent<K>>,
+    /// The delay before the next attempt.
+    pause: Option<Duration>,
 }
 
 impl<K> Watching<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
+    async fn run(mut self, events: Sender<WatchEvent<K>>) {
+        loop {
+            let event = self.next().await;
+            if events.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
+
     async fn next(&mut self) -> WatchEvent<K> {
         loop {
             if let Some(event) = self.pending.take() {
                 return event;
             }
+            if let Some(pause) = self.pause.take() {
+                tokio::time::sleep(pause).await;
+            }
             match self.inner.next().await {
-                Some(Ok(event)) => return self.success(event),
-                Some(Err(error)) => {
+                Ok(event) => return self.success(event),
+                Err(error) => {
                     let (delay, told) = self.failure(&error);
+                    // Told before the wait, not after it.
+                    self.pause = Some(delay);
                     if let Some(degraded) = told {
-                        // Told before the wait, not after it.
-                        self.inner = delayed(self.take_inner(), delay);
                         return WatchEvent::Degraded(degraded);
                     }
-                    tokio::time::sleep(delay).await;
                 }
-                None => self.inner = inner(&self.api, &self.config),
             }
         }
-    }
-
-    fn take_inner(&mut self) -> Inner<K> {
-        std::mem::replace(&mut self.inner, futures::stream::empty().boxed())
     }
 
     fn success(&mut self, event: Event<K>) -> WatchEvent<K> {
         let event = match event {
             // Comes before the request, so it proves nothing.
-            Event::Init => return WatchEvent::Restarted,
-            Event::InitApply(object) | Event::Apply(object) => WatchEvent::Applied(object),
-            Event::Delete(object) => WatchEvent::Deleted(object),
-            // kube-runtime keeps the version of the list, so that nothing is lost up to the
-            // watch.
-            Event::InitDone => WatchEvent::Synced,
+            Event::Begins => return WatchEvent::Restarted,
+            Event::Applied(object) => WatchEvent::Applied(object),
+            Event::Deleted(object) => WatchEvent::Deleted(object),
+            Event::Listed => WatchEvent::Synced,
         };
         self.backoff.reset();
         if self.degraded.take().is_some() {
@@ -291,25 +340,25 @@ where
     }
 
     /// Returns how long to wait after an error, and the report about it if it is news.
-    fn failure(&mut self, error: &watcher::Error) -> (Duration, Option<Degraded>) {
-        let status = status(error);
+    fn failure(&mut self, error: &Failure) -> (Duration, Option<Degraded>) {
+        let status = error.status();
         let code = status.map_or(0, |status| status.code);
         // What the server says is a sentence; the error around it is none.
         let message = match status {
             Some(status) if !status.message.is_empty() => redacted(&status.message).into_owned(),
             _ => chain(error),
         };
-        log::debug!("watch of {}: {message}", self.api.resource_url());
+        log::debug!("watch of {}: {message}", self.inner.url());
         // The version is too old: etcd has compacted it away (five minutes by default), or the
         // server was restarted. Only a new list helps, and it is no failure worth a word.
         if code == 410 {
-            self.inner = inner(&self.api, &self.config);
+            self.inner.begin_again();
             return (self.backoff.next_delay(), None);
         }
         // 422 is the answer where the gate WatchList is off: before 1.32, and by default in
         // 1.33.
         if matches!(code, 400 | 422) && self.config.streaming.swap(false, Ordering::Relaxed) {
-            self.inner = inner(&self.api, &self.config);
+            self.inner.begin_again();
             return (Duration::ZERO, None);
         }
         let (reason, delay) = match code {
@@ -335,20 +384,5 @@ where
         let degraded = Degraded { reason, message };
         self.degraded = Some(degraded.clone());
         Some(degraded)
-    }
-}
-
-fn delayed<K: Send + 'static>(inner: Inner<K>, delay: Duration) -> Inner<K> {
-    let wait = futures::stream::once(tokio::time::sleep(delay)).filter_map(async |()| None);
-    Box::pin(wait.chain(inner))
-}
-
-fn status(error: &watcher::Error) -> Option<&Status> {
-    match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => Some(status),
-        _ => None,
     }
 }

@@ -45,7 +45,8 @@ pub(crate) struct Actor {
     probe: Response,
     question: Option<BoxFuture<'static, Result<ContainerView, AskError>>>,
     messages: UnboundedReceiver<Message>,
-    output: Sender<LogEvent>,
+    /// Boxed for the same reason as [`Message::Status`].
+    output: Sender<Box<LogEvent>>,
     started: Instant,
     /// Time at which the deploy ended.
     finished: Option<Instant>,
@@ -69,7 +70,7 @@ impl Actor {
         (follower, seed): (Follower, u64),
         (limits, filling): (Limits, Option<Filling>),
         (source, priority): (Arc<SharedSource>, Arc<Priority>),
-        (messages, output): (UnboundedReceiver<Message>, Sender<LogEvent>),
+        (messages, output): (UnboundedReceiver<Message>, Sender<Box<LogEvent>>),
     ) -> Self {
         Self {
             response: Response::new(&source, &origin.pod, &priority, seed),
@@ -265,7 +266,8 @@ impl Actor {
     }
 
     async fn send(&mut self, event: LogEvent) -> Result<(), Over> {
-        self.output.send(event).await.map_err(|_| Over)
+        let sent = self.output.send(Box::new(event)).await;
+        sent.map_err(|_| Over)
     }
 
     fn now(&self) -> Duration {

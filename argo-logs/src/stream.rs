@@ -128,7 +128,7 @@ struct Running {
     /// Dropping the set ends the tasks.
     tasks: JoinSet<()>,
     /// Takes from each container in turn.
-    outputs: SelectAll<ReceiverStream<LogEvent>>,
+    outputs: SelectAll<ReceiverStream<Box<LogEvent>>>,
     forbidden: ForbiddenLogs,
     unreachable: UnreachableLogs,
     /// Notices to be handed out next.
@@ -199,7 +199,9 @@ impl Running {
                 Input::Stopped(stopped.unwrap_or(Ok(())))
             }
             // `None` once the last of them has ended.
-            event = self.outputs.next(), if !self.outputs.is_empty() => Input::Output(event),
+            event = self.outputs.next(), if !self.outputs.is_empty() => {
+                Input::Output(event.map(|event| *event))
+            }
         }
     }
 

@@ -24,6 +24,7 @@ mod notices;
 pub(crate) mod owner_reader;
 mod owners;
 mod plan;
+mod pod_reader;
 mod selectors;
 mod shared;
 mod snapshot;

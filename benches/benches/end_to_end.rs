@@ -1,11 +1,13 @@
 //! Whole programs beside each other: argo-assistant, curl and kubectl read the same logs.
 //!
 //! `cargo bench -p argo-benches --bench end_to_end -- [PART…]`, a part being `flood`,
-//! `json`, `streams`, `first`, `calm`, `costs` or `long`; all of them without one. `ROUNDS=N` for
+//! `json`, `streams`, `first`, `calm`, `many`, `costs` or `long`; all of them without one. `ROUNDS=N` for
 //! more rounds than three, `BEFORE=FILE` for an older build beside which `costs` sets this one.
 
 #[path = "end_to_end/costs.rs"]
 mod costs;
+#[path = "end_to_end/many.rs"]
+mod many;
 
 use std::{
     env, fs,
@@ -124,6 +126,9 @@ impl Bench {
         }
         if wanted("costs") {
             self.costs()?;
+        }
+        if wanted("many") {
+            self.many()?;
         }
         if wanted("long") {
             self.long()?;

@@ -179,8 +179,24 @@ fn look(pid: i32, over: &AtomicBool) -> Vec<u64> {
 }
 
 fn rss(pid: i32) -> Option<u64> {
+    held(u32::try_from(pid).ok()?)
+}
+
+/// Returns the memory that a process holds now, in KiB.
+#[must_use]
+pub fn held(pid: u32) -> Option<u64> {
+    memory(pid, "VmRSS:")
+}
+
+/// Returns the most memory that a process held, in KiB.
+#[must_use]
+pub fn peak(pid: u32) -> Option<u64> {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
     line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 

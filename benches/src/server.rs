@@ -11,6 +11,7 @@
 //! | `first PODS` | so many pods come into being, one each 25 ms, each with a line that says when |
 //! | `calm PODS SECONDS` | beside an endless flood so many pods write each 20 ms a line that says when |
 //! | `steady PODS RATE SECONDS` | so many pods write together so many lines a second, and end |
+//! | `many SECONDS` | each of the pods of `streams` writes five lines a second that say when |
 //! | `end` | everything ends well |
 
 use std::{
@@ -20,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use simcluster::api::ApiServer;
 use tokio::sync::mpsc;
@@ -41,6 +43,9 @@ pub const MARK: &str = "written at ";
 ///
 /// Without ports.
 pub fn run() -> Result<(), Failure> {
+    // A connection for each log.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -131,6 +136,7 @@ impl Stage {
             "first" => self.first(number(0)).await?,
             "calm" => self.calm(number(0), number(1)).await?,
             "steady" => self.steady(number(0), number(1), number(2)).await?,
+            "many" => self.many(number(0)).await,
             "end" => self.end()?,
             other => return Err(format!("what is {other}?").into()),
         }
@@ -196,6 +202,19 @@ impl Stage {
         }
         self.scene.complete()?;
         Ok(())
+    }
+
+    /// The lines of all pods are spread over each fifth of a second.
+    async fn many(&mut self, seconds: u64) {
+        let turns = 20;
+        let mut ticks = tokio::time::interval(Duration::from_millis(200) / turns);
+        for tick in 0..seconds * 5 * u64::from(turns) {
+            ticks.tick().await;
+            let turn = usize::try_from(tick % u64::from(turns)).unwrap_or_default();
+            for pod in self.pods.iter_mut().skip(turn).step_by(turns as usize) {
+                pod.line(&format!("{MARK}{}", now()));
+            }
+        }
     }
 
     async fn first(&mut self, pods: u64) -> Result<(), Failure> {

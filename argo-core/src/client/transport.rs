@@ -323,8 +323,10 @@ impl Transport {
             None => answer.await,
         }?;
         log::debug!("{method} {uri}: {}", answer.status());
-        Ok(answer
-            .map(|body| StreamBody::new(unbroken(BodyStream::new(body), pause)).boxed_unsync()))
+        Ok(answer.map(|body| match pause {
+            Some(pause) => StreamBody::new(unbroken(BodyStream::new(body), pause)).boxed_unsync(),
+            None => body.map_err(Into::into).boxed_unsync(),
+        }))
     }
 }
 
@@ -358,9 +360,8 @@ fn is_held_open(uri: &Uri) -> bool {
 /// Returns the frames of a body; a pause that is too long is an error and the end.
 fn unbroken<Frame, E: Into<BoxError>>(
     frames: impl Stream<Item = Result<Frame, E>> + Send + Unpin + 'static,
-    pause: Option<Duration>,
+    pause: Duration,
 ) -> impl Stream<Item = Result<Frame, BoxError>> + Send {
-    let pause = pause.unwrap_or(Duration::MAX);
     stream::unfold(Some(frames), move |frames| async move {
         let mut frames = frames?;
         match timeout(pause, frames.next()).await {

@@ -1,6 +1,10 @@
 //! A pod that is not decoded yet.
 
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    fmt,
+    hash::{DefaultHasher, Hasher},
+};
 
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::Resource;
@@ -115,7 +119,46 @@ pub struct PodHead {
     pub claims: Vec<String>,
 }
 
+/// The parts of a changed pod that tell whether the change matters to whoever knew it before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glimpse {
+    /// The resource version.
+    pub version: Option<String>,
+    /// The [fingerprint](PackedPod::fingerprint) of the metadata.
+    pub fingerprint: u64,
+}
+
+/// The beginning of a line of a watch that reports a change.
+const CHANGED: &[u8] = br#"{"type":"MODIFIED","object":{"#;
+const METADATA_KEY: &[u8] = br#""metadata":"#;
+/// Bytes within which the metadata of an object begin. Only its kind and its version come before.
+const BEGINS_WITHIN: usize = 128;
+
 impl PackedPod {
+    /// Reads only the metadata of the pod in a line of a watch. Returns nothing for a line of
+    /// any other form than a server writes for a change.
+    pub fn glimpse(line: &[u8]) -> Option<Glimpse> {
+        let object = line.strip_prefix(CHANGED)?;
+        let begin = &object[..object.len().min(BEGINS_WITHIN)];
+        let at = memchr::memmem::find(begin, METADATA_KEY)?;
+        // It is the object's own field, and not one of a field before it.
+        if object[..at].contains(&b'{') {
+            return None;
+        }
+        let json = &object[at + METADATA_KEY.len()..];
+        let mut json = serde_json::Deserializer::from_slice(json);
+        let metadata = Metadata::deserialize(&mut json).ok()?;
+        Some(Glimpse {
+            fingerprint: fingerprint(&metadata.json),
+            version: metadata.version,
+        })
+    }
+
+    /// A hash of the metadata without the resource version. The uid is part of it.
+    pub fn fingerprint(&self) -> u64 {
+        fingerprint(&self.metadata)
+    }
+
     /// The uid of the pod.
     pub fn uid(&self) -> &str {
         &self.uid
@@ -124,11 +167,6 @@ impl PackedPod {
     /// The resource version.
     pub fn resource_version(&self) -> Option<&str> {
         self.meta.resource_version.as_deref()
-    }
-
-    /// True if the metadata of both are the same but for the resource version.
-    pub fn has_metadata_of(&self, other: &Self) -> bool {
-        self.metadata == other.metadata
     }
 
     /// Decodes the metadata.
@@ -155,6 +193,12 @@ impl PackedPod {
             ..decoded(&self.rest)
         }
     }
+}
+
+fn fingerprint(metadata: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(metadata);
+    hasher.finish()
 }
 
 /// Decodes JSON that a server sent and that was valid then. A pod with a field of another type

@@ -92,8 +92,31 @@ fn only_a_change_of_metadata_is_one_of_the_owner() {
     pod["metadata"]["resourceVersion"] = "8".into();
     pod["status"]["phase"] = "Failed".into();
     let after = packed(&pod);
-    assert!(after.has_metadata_of(&before));
+    assert_eq!(after.fingerprint(), before.fingerprint());
     assert_eq!(after.pod().status.phase.as_deref(), Some("Failed"));
     pod["metadata"]["labels"]["app"] = "other".into();
-    assert!(!packed(&pod).has_metadata_of(&before));
+    assert_ne!(packed(&pod).fingerprint(), before.fingerprint());
+}
+
+#[test]
+fn a_glimpse_of_a_line_is_enough_to_know_the_pod() {
+    let pod = crowded();
+    let glimpse = |line: String| PackedPod::glimpse(line.as_bytes());
+    let wanted = Glimpse {
+        version: Some("7".to_owned()),
+        fingerprint: packed(&pod).fingerprint(),
+    };
+    let line = format!(r#"{{"type":"MODIFIED","object":{pod}}}"#);
+    assert_eq!(glimpse(line.clone()), Some(wanted.clone()));
+    // The order in which servers write it; what comes behind the metadata is not looked at.
+    let metadata = &pod["metadata"];
+    let kind = r#"{"type":"MODIFIED","object":{"kind":"Pod","apiVersion":"v1""#;
+    let servers = format!(r#"{kind},"metadata":{metadata},"spec":{{"#);
+    assert_eq!(glimpse(servers), Some(wanted));
+    let elsewhere = format!(r#"{kind},"spec":{{"metadata":{metadata}}}}}}}"#);
+    let cut = format!(r#"{kind},"metadata":{{"name":"web"#);
+    let added = line.replace("MODIFIED", "ADDED");
+    for other in [elsewhere, cut, added, format!("[{line}]"), String::new()] {
+        assert_eq!(glimpse(other.clone()), None, "{other}");
+    }
 }

@@ -42,7 +42,7 @@ pub(crate) fn explain(index: &Index, selectors: &Selectors) -> Vec<Explanation> 
 }
 
 fn why(index: &Index, selectors: &Selectors, node: &Node) -> String {
-    let meta = node.body.metadata();
+    let meta = node.metadata();
     let membership = selectors.membership(&node.object.kind, &meta);
     match &node.place {
         Some(place) if place.parent.is_some() => format!("owned by {}", chain(index, node)),
@@ -79,7 +79,7 @@ fn ignored(node: &Node, membership: Membership, selectors: &Selectors) -> String
         (Membership::OtherInstallation(None), _) => "carries no installation id".to_owned(),
         (Membership::LabelOnly, _) => {
             let key = selectors.label_key();
-            let meta = node.body.metadata();
+            let meta = node.metadata();
             let value = meta.labels.as_ref().and_then(|all| all.get(key));
             let value = value.map_or("", String::as_str);
             format!("no tracking id; label {key}={value} (use --tracking label)")

@@ -6,7 +6,7 @@ use std::{
 };
 
 use argo_core::{
-    GroupKind, ObjectName, ObjectRef, Tracked, TrackedBody,
+    Bystanders, GroupKind, ObjectName, ObjectRef, Tracked, TrackedBody,
     resource::{PackedPod, PodHead},
 };
 use jiff::Timestamp;
@@ -16,7 +16,9 @@ use crate::workload::Scope;
 
 mod body;
 mod coverage;
+mod left_out;
 mod links;
+mod marks;
 mod node;
 
 pub(crate) use body::Body;
@@ -26,6 +28,7 @@ pub(crate) use node::{Node, Place, State};
 use self::{
     coverage::Coverage,
     links::{Links, Uid},
+    marks::KnownMarks,
 };
 
 /// Deleted owners that are remembered, as their objects may still arrive. Above this the
@@ -47,6 +50,9 @@ pub enum Change {
     /// [`owner_read`](Index::owner_read). Reported once, and again when a new object names an
     /// owner that was read and belongs to nobody: it may have got its tracking id since.
     Want(UnknownOwner),
+    /// A pod that was left out belongs to the application now: the caller reads it and calls
+    /// [`apply_pod`](Index::apply_pod).
+    Read(ObjectRef),
 }
 
 /// The ownership graph, and thereby the membership of each object in the application.
@@ -62,12 +68,18 @@ pub enum Change {
 #[derive(Debug)]
 pub struct Index {
     new_since: Timestamp,
-    nodes: HashMap<Uid, Node>,
+    nodes: HashMap<Uid, Box<Node>>,
     links: Links,
     /// Unknown owners that were asked for, whatever the answer was.
     asked: HashSet<Uid>,
     coverage: Coverage,
     tombstones: VecDeque<Uid>,
+    marks: KnownMarks,
+    /// Pods that are nobody's: their bodies are dropped, and their watch leaves out their
+    /// changes. Absent where every change is wanted.
+    bystanders: Option<Bystanders>,
+    /// Strings that many objects have: kinds, namespaces.
+    names: HashSet<Arc<str>>,
 }
 
 /// The objects whose places are computed again after a change.
@@ -90,7 +102,17 @@ impl Index {
             asked: HashSet::new(),
             coverage: Coverage::default(),
             tombstones: VecDeque::new(),
+            marks: KnownMarks::default(),
+            bystanders: None,
+            names: HashSet::new(),
         }
+    }
+
+    /// Drops the bodies of pods that are nobody's, and tells their watch to leave them out.
+    #[must_use]
+    pub fn leaving_out(mut self, bystanders: Bystanders) -> Self {
+        self.bystanders = Some(bystanders);
+        self
     }
 
     /// Takes an object that is there or has changed; `own` if it belongs to the application
@@ -102,7 +124,12 @@ impl Index {
 
     /// Takes a pod as [`apply`](Self::apply) does.
     pub fn apply_pod(&mut self, pod: &Arc<PackedPod>, head: &PodHead, own: bool) -> Vec<Change> {
-        self.take(Node::packed(pod, head, own, self.coverage.generation()))
+        let generation = self.coverage.generation();
+        let mut node = Node::packed(pod, head, &mut self.marks, generation);
+        node.own = own;
+        let changes = self.take(node);
+        self.leave_out(pod.uid());
+        changes
     }
 
     /// Takes a change of a pod that belongs to nobody and still does. Returns false, and takes
@@ -110,11 +137,16 @@ impl Index {
     pub fn refresh_pod(&mut self, pod: &Arc<PackedPod>) -> bool {
         let generation = self.coverage.generation();
         let node = self.nodes.get_mut(pod.uid());
-        node.is_some_and(|node| node.refresh(pod, generation))
+        let is_taken = node.is_some_and(|node| node.refresh(pod, generation));
+        if is_taken {
+            self.leave_out(pod.uid());
+        }
+        is_taken
     }
 
-    fn take(&mut self, node: Node) -> Vec<Change> {
+    fn take(&mut self, mut node: Node) -> Vec<Change> {
         let mut changes = Vec::new();
+        self.share(&mut node);
         if node.object.uid.is_empty() {
             log::debug!("ignoring {}, which has no uid", node.object);
             return changes;
@@ -151,7 +183,7 @@ impl Index {
             let here = node.object.kind == *kind && scope.covers(&node.object.namespace);
             here && node.state == State::Present && node.seen < began
         };
-        let mut gone: Vec<_> = self.nodes.values().filter(missing).collect();
+        let mut gone: Vec<_> = self.all().filter(missing).collect();
         // The map has no order, but equal inputs must give equal events.
         gone.sort_by(|a, b| a.object.name.cmp(&b.object.name));
         let gone: Vec<Uid> = gone.iter().map(|node| node.object.uid.clone()).collect();
@@ -159,6 +191,7 @@ impl Index {
         for uid in gone {
             self.leave(&uid, &mut changes);
         }
+        self.leave_out_all();
         changes
     }
 
@@ -167,8 +200,7 @@ impl Index {
         self.coverage.uncover(kind, scope);
         let waiting = |node: &&Node| node.place.is_none() && node.state == State::Present;
         let waiting: Vec<Uid> = self
-            .nodes
-            .values()
+            .all()
             .filter(waiting)
             .map(|node| node.object.uid.clone())
             .collect();
@@ -176,6 +208,7 @@ impl Index {
         for uid in waiting {
             self.ask(&uid, &mut changes);
         }
+        self.leave_out_all();
         changes
     }
 
@@ -203,6 +236,10 @@ impl Index {
         let mut node = Node::new(&unknown.owner.kind, &body, own, self.coverage.generation());
         node.state = State::Read;
         self.insert(node, &mut changes);
+        // It is read again when its pods change.
+        for owned in self.links.owned_by(uid) {
+            self.let_in(owned);
+        }
         changes
     }
 
@@ -210,7 +247,7 @@ impl Index {
     pub fn reselect(&mut self, own: impl Fn(&ObjectRef, &ObjectMeta) -> bool) -> Vec<Change> {
         let mut changed = Vec::new();
         for node in self.nodes.values_mut() {
-            let now = own(&node.object, &node.body.metadata());
+            let now = own(&node.object, &node.metadata());
             if now != node.own {
                 node.own = now;
                 changed.push(node.object.clone());
@@ -231,27 +268,31 @@ impl Index {
             let listed = !node.is_gone() && node.place.is_some();
             listed && node.created.is_some_and(|at| at >= new_since) && !node.is_new
         };
-        let stale = self.nodes.values().filter(stale);
+        let stale = self.all().filter(stale);
         let stale: Vec<Uid> = stale.map(|node| node.object.uid.clone()).collect();
         let mut changes = Vec::new();
         self.recompute(&stale, Reach::Moved, true, &mut changes);
         changes
     }
 
+    fn all(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values().map(|node| &**node)
+    }
+
     /// Returns all objects that are known and not deleted.
     pub(crate) fn present(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.values().filter(|node| !node.is_gone())
+        self.all().filter(|node| !node.is_gone())
     }
 
     /// Returns an object, even a deleted one.
     pub(crate) fn node(&self, uid: &str) -> Option<&Node> {
-        self.nodes.get(uid)
+        self.nodes.get(uid).map(|node| &**node)
     }
 
     /// Returns the objects that name this one as their owner.
     pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = &Node> {
         let owned = self.links.owned_by(uid);
-        owned.filter_map(|uid| self.nodes.get(uid))
+        owned.filter_map(|uid| self.node(uid))
     }
 
     /// Returns the owners of an object without a place that were read and have no place
@@ -267,7 +308,7 @@ impl Index {
 
     /// Returns all owners that were read and have no place.
     pub(crate) fn all_unclaimed_owners(&self) -> Vec<UnknownOwner> {
-        let read = self.nodes.values();
+        let read = self.all();
         let read = read.filter(|node| node.state == State::Read && node.place.is_none());
         let owners = read.filter_map(|read| {
             let uid = &read.object.uid;
@@ -303,6 +344,7 @@ impl Index {
 
     fn insert(&mut self, mut node: Node, changes: &mut Vec<Change>) {
         let uid = Arc::clone(&node.object.uid);
+        self.let_in(&uid);
         let before = self.nodes.remove(&uid);
         let is_news = before.is_none();
         let same = before.as_ref().is_some_and(|before| before.is_same(&node));
@@ -323,7 +365,7 @@ impl Index {
             touched.extend(self.links.used_by(&before));
             left = self.unlink(&before, Some(&node));
         }
-        self.nodes.insert(Arc::clone(&uid), node);
+        self.nodes.insert(Arc::clone(&uid), Box::new(node));
         let reach = if relinked { Reach::All } else { Reach::Moved };
         self.recompute(&[Arc::clone(&uid)], reach, !same, changes);
         self.recompute(&touched, Reach::Moved, false, changes);
@@ -352,6 +394,7 @@ impl Index {
     /// it is a pod: the objects that it owned may arrive later (a hook Job is deleted 0.4 s
     /// after its end, and the watch of its pods may just be cut).
     fn leave(&mut self, uid: &str, changes: &mut Vec<Change>) {
+        self.let_in(uid);
         let Some(mut node) = self.nodes.remove(uid) else {
             return;
         };
@@ -424,6 +467,14 @@ impl Index {
             if node.is_gone() {
                 continue;
             }
+            if node.place.is_some()
+                && let Some(fingerprint) = node.left_out()
+            {
+                let bystanders = self.bystanders.as_ref();
+                bystanders.inspect(|bystanders| bystanders.remove(fingerprint));
+                changes.push(Change::Read(node.object.clone()));
+                continue;
+            }
             let news = *moved || !node.reported || (report && starts.contains(uid));
             match node.tracked(self.new_since) {
                 Some(tracked) if news => {
@@ -454,8 +505,8 @@ impl Index {
             let Some(node) = self.nodes.get_mut(&uid) else {
                 continue;
             };
-            let moved = node.place != place;
-            node.place = place;
+            let moved = node.place.as_deref() != place.as_ref();
+            node.place = place.map(Box::new);
             if moved || reach == Reach::All {
                 let below = self.below(&uid);
                 queue.extend(below.into_iter().filter(|uid| visited.insert(uid.clone())));

@@ -64,6 +64,7 @@ fn told(changes: &[Change]) -> Vec<String> {
         Change::Applied(tracked) => format!("+{}<{}", tracked.object.uid, tracked.root.uid),
         Change::Removed(object) => format!("-{}", object.uid),
         Change::Want(wanted) => format!("?{}", wanted.owner.uid),
+        Change::Read(pod) => format!("!{}", pod.uid),
     });
     words.collect()
 }
@@ -126,6 +127,112 @@ fn a_released_pod_is_no_longer_followed_and_an_adopted_one_is() {
     assert!(workload(&mut index, "rs-2", &[], false).is_empty());
     assert!(pod(&mut index, "p1", &["rs-2"], &[]).is_empty());
     assert_eq!(pod(&mut index, "p1", &["rs-1"], &[]), ["+p1<rs-1"]);
+}
+
+/// An index that has listed its kinds and leaves pods out.
+fn leaving_out(kinds: &[&str]) -> (Index, Bystanders) {
+    let bystanders = Bystanders::default();
+    let mut index = covering(kinds).leaving_out(bystanders.clone());
+    for name in kinds {
+        list(&mut index, name, |_| {});
+    }
+    (index, bystanders)
+}
+
+fn list(index: &mut Index, name: &str, within: impl FnOnce(&mut Index)) -> Vec<String> {
+    index.begin_list(&kind(name), &namespace());
+    within(index);
+    told(&index.end_list(&kind(name), &namespace()))
+}
+
+fn packed(index: &mut Index, uid: &str, owners: &[&str]) -> Vec<String> {
+    let mut meta = meta(uid, owners);
+    meta["labels"] = json!({"app": "web"});
+    let json = json!({"metadata": meta, "status": {"phase": "Running"}});
+    let pod: Arc<PackedPod> = Arc::new(serde_json::from_value(json).unwrap());
+    if index.refresh_pod(&pod) {
+        return Vec::new();
+    }
+    told(&index.apply_pod(&pod, &pod.head(), false))
+}
+
+#[test]
+fn a_pod_that_was_left_out_is_read_once_it_belongs_to_the_application() {
+    let (mut index, bystanders) = leaving_out(&["ReplicaSet", "Deployment", "Pod"]);
+    workload(&mut index, "deploy-1", &[], false);
+    workload(&mut index, "rs-1", &["deploy-1"], false);
+    assert!(packed(&mut index, "p1", &["rs-1"]).is_empty());
+    assert!(packed(&mut index, "p2", &[]).is_empty());
+    assert_eq!(bystanders.len(), 2);
+    let marks = index.node("p1").unwrap().metadata().into_owned();
+    assert_eq!(marks.labels.unwrap()["app"], "web");
+    let all = ["+deploy-1<deploy-1", "+rs-1<deploy-1", "!p1"];
+    let adopted = index.reselect(|object, _| &*object.uid == "deploy-1");
+    assert_eq!(told(&adopted), all);
+    assert_eq!(bystanders.len(), 1, "changes of p1 are wanted from now on");
+    assert!(index.is_left_out("p1") && index.is_left_out("p2"));
+    assert_eq!(packed(&mut index, "p1", &["rs-1"]), ["+p1<deploy-1"]);
+    assert!(!index.is_left_out("p1"));
+    let none = ["-p1", "-rs-1", "-deploy-1"];
+    assert_eq!(told(&index.reselect(|_, _| false)), none);
+    // It counts as nobody's again with its next change, and not before.
+    assert!(packed(&mut index, "p1", &["rs-1"]).is_empty());
+    index.delete("p1");
+    index.delete("p2");
+    assert!(bystanders.is_empty());
+}
+
+#[test]
+fn no_pod_is_left_out_before_its_owners_are_known() {
+    let bystanders = Bystanders::default();
+    let kinds = ["ReplicaSet", "Deployment", "Pod"];
+    let mut index = covering(&kinds).leaving_out(bystanders.clone());
+    list(&mut index, "Pod", |index| {
+        packed(index, "p1", &["rs-1"]);
+        packed(index, "p2", &["rs-2"]);
+    });
+    list(&mut index, "ReplicaSet", |index| {
+        workload(index, "rs-1", &["deploy-1"], false);
+        workload(index, "rs-2", &["deploy-2"], false);
+    });
+    assert!(bystanders.is_empty(), "Deployments are not listed yet");
+    list(&mut index, "Deployment", |index| {
+        workload(index, "deploy-1", &[], true);
+        workload(index, "deploy-2", &[], false);
+    });
+    assert_eq!(bystanders.len(), 1);
+    assert!(index.is_left_out("p2") && !index.is_left_out("p1"));
+}
+
+#[test]
+fn a_kind_that_cannot_be_watched_is_not_waited_for() {
+    let bystanders = Bystanders::default();
+    let mut index = covering(&["Rollout", "Pod"]).leaving_out(bystanders.clone());
+    list(&mut index, "Pod", |index| drop(packed(index, "p1", &[])));
+    assert!(bystanders.is_empty());
+    index.uncover(&kind("Rollout"), &namespace());
+    assert_eq!(bystanders.len(), 1);
+}
+
+#[test]
+fn pods_of_an_owner_that_was_only_read_are_not_left_out() {
+    let (mut index, bystanders) = leaving_out(&["ReplicaSet", "Pod"]);
+    assert_eq!(packed(&mut index, "p1", &["set-1"]), ["?set-1"]);
+    assert!(bystanders.is_empty(), "its owner may be ours");
+    let unknown = UnknownOwner {
+        owner: ObjectRef::from_meta(
+            kind("CloneSet"),
+            &serde_json::from_value(meta("set-1", &[])).unwrap(),
+        ),
+        api_version: "v1".into(),
+    };
+    let found = serde_json::from_value(meta("set-1", &[])).unwrap();
+    assert!(index.owner_read(&unknown, Some(found), false).is_empty());
+    packed(&mut index, "p1", &["set-1"]);
+    assert!(
+        bystanders.is_empty(),
+        "its owner is read again when it changes"
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) fn infer_owner(
         return Some(InferredOwner { meta, own: false });
     }
     let mut owned = index.owned_by(&owner.uid);
-    let is_labelled = owned.any(|node| selectors.labelled(&node.body.metadata()));
+    let is_labelled = owned.any(|node| selectors.labelled(&node.metadata()));
     is_labelled.then(|| InferredOwner {
         meta: meta(owner),
         own: true,
@@ -46,7 +46,7 @@ pub(crate) fn infer_owner(
 /// Finds the workload that made an intermediate object: controllers name it after the
 /// workload and the hash that its pods carry as a label.
 fn maker(index: &Index, kinds: &Kinds, made: &ObjectRef, pod: &Node) -> Option<ObjectRef> {
-    let meta = pod.body.metadata();
+    let meta = pod.metadata();
     let labels = meta.labels.as_ref()?;
     kinds.iter().find_map(|kind| {
         let intermediate = kind.intermediate().filter(|one| one.kind == made.kind)?;

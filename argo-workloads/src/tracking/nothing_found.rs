@@ -68,7 +68,7 @@ impl NothingFound<'_> {
         for node in nodes.filter(|node| node.owners.is_empty()) {
             match self
                 .selectors
-                .membership(&node.object.kind, &node.body.metadata())
+                .membership(&node.object.kind, &node.metadata())
             {
                 Membership::Other(name) => *seen.others.entry(name).or_default() += 1,
                 Membership::OtherInstallation(id) => {

@@ -1,13 +1,20 @@
 //! Sources of objects: a cluster, or Argo CD's API.
 
-use argo_core::WatchEvent;
-use futures::{FutureExt, future::BoxFuture, stream::BoxStream};
+use std::sync::Arc;
+
+use argo_core::{Bystanders, ObjectRef, WatchEvent, resource::PackedPod};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+    stream::BoxStream,
+};
 
 use super::{
     Clients, TrackConfig,
     index::UnknownOwner,
     names::{Inquiry, Names, NamesReader},
     owner_reader::{Answer, OwnerReader},
+    pod_reader::PodReader,
     watches::{Observed, WatchContext, WatchSpec},
 };
 use crate::workload::Kinds;
@@ -20,6 +27,11 @@ pub(crate) trait ObjectSource: Send {
     /// Reads an owner that no watch delivers.
     fn read_owner(&self, unknown: UnknownOwner) -> BoxFuture<'static, (UnknownOwner, Answer)>;
 
+    /// Reads a pod whose changes were left out; nothing if it is gone.
+    fn read_pod(&self, pod: ObjectRef) -> BoxFuture<'static, (ObjectRef, Option<Arc<PackedPod>>)> {
+        ready((pod, None)).boxed()
+    }
+
     /// Lists the names that a user may have meant.
     fn read_names(&self, inquiry: Inquiry) -> BoxFuture<'static, (Inquiry, Names)>;
 }
@@ -29,6 +41,7 @@ pub(crate) struct ClusterObjects {
     context: WatchContext,
     owners: OwnerReader,
     names: NamesReader,
+    pods: PodReader,
 }
 
 impl ClusterObjects {
@@ -37,8 +50,15 @@ impl ClusterObjects {
         Self {
             context: WatchContext::new(clients, config),
             names: clients.names(),
+            pods: PodReader::new(clients.workloads.client.clone()),
             owners: OwnerReader::new(clients.workloads.client.clone(), kinds),
         }
+    }
+
+    /// Leaves out changes of these pods.
+    pub(crate) fn leaving_out(mut self, bystanders: Bystanders) -> Self {
+        self.context = self.context.leaving_out(bystanders);
+        self
     }
 }
 
@@ -52,6 +72,15 @@ impl ObjectSource for ClusterObjects {
         async move {
             let answer = owners.read(&unknown).await;
             (unknown, answer)
+        }
+        .boxed()
+    }
+
+    fn read_pod(&self, pod: ObjectRef) -> BoxFuture<'static, (ObjectRef, Option<Arc<PackedPod>>)> {
+        let pods = self.pods.clone();
+        async move {
+            let found = pods.read(&pod).await;
+            (pod, found)
         }
         .boxed()
     }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use argo_core::{
-    AppRef, Degraded, DegradedReason, GroupKind, KindTraits, Notice, ObjectRef, TrackEvent,
-    Tracked, TrackedBody, WatchEvent,
+    AppRef, Bystanders, Degraded, DegradedReason, GroupKind, KindTraits, Notice, ObjectRef,
+    TrackEvent, Tracked, TrackedBody, WatchEvent,
     resource::{Application, PackedPod},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -57,6 +57,10 @@ pub struct Tracker {
     owners: Owners,
     notices: Notices,
     events: VecDeque<TrackEvent>,
+    /// Pods of the application of which only the name is known.
+    pods: VecDeque<ObjectRef>,
+    /// Those of them that are not read yet.
+    pods_to_come: BTreeSet<Arc<str>>,
     phase: Phase,
     search: Search,
     now: Duration,
@@ -100,12 +104,21 @@ impl Tracker {
             owners: Owners::default(),
             notices: Notices::default(),
             events: VecDeque::new(),
+            pods: VecDeque::new(),
+            pods_to_come: BTreeSet::new(),
             phase: Phase::AwaitingApplication,
             search: Search::Searching,
             now: Duration::ZERO,
         };
         tracker.replan();
         tracker
+    }
+
+    /// Keeps no bodies of pods that are nobody's, and tells their watch to leave them out.
+    #[must_use]
+    pub fn leaving_out(mut self, bystanders: Bystanders) -> Self {
+        self.index = self.index.leaving_out(bystanders);
+        self
     }
 
     /// Returns the watches that are to be open.
@@ -121,6 +134,22 @@ impl Tracker {
     /// Takes the next owner to read.
     pub fn next_owner(&mut self) -> Option<UnknownOwner> {
         self.owners.next()
+    }
+
+    /// Takes the next pod to read: it was left out, and belongs to the application now.
+    pub(crate) fn next_pod(&mut self) -> Option<ObjectRef> {
+        self.pods.pop_front()
+    }
+
+    /// Takes a pod that was read; nothing if it is gone.
+    pub(crate) fn pod_read(&mut self, wanted: &ObjectRef, found: Option<Arc<PackedPod>>) {
+        self.pods_to_come.remove(&wanted.uid);
+        // Its watch may have been faster, and may have reported its end.
+        let found = found.filter(|found| *found.uid() == *wanted.uid);
+        if let Some(pod) = found.filter(|found| self.index.is_left_out(found.uid())) {
+            self.applied_pod(&pod);
+        }
+        self.check_synced();
     }
 
     /// Takes the next question for the names that a user may have meant.
@@ -343,6 +372,13 @@ impl Tracker {
                 }
                 Change::Removed(object) => self.events.push_back(TrackEvent::Removed(object)),
                 Change::Want(unknown) => self.want(unknown),
+                Change::Read(pod) => {
+                    // It need not look for objects of the application any more.
+                    self.search = Search::Found;
+                    if self.pods_to_come.insert(Arc::clone(&pod.uid)) {
+                        self.pods.push_back(pod);
+                    }
+                }
             }
         }
         if needs_more {
@@ -397,7 +433,8 @@ impl Tracker {
 
     fn check_synced(&mut self) {
         // An owner that is being read may still bring objects into the application.
-        if self.phase != Phase::Listing || !self.owners.is_idle() {
+        let is_reading = !self.owners.is_idle() || !self.pods_to_come.is_empty();
+        if self.phase != Phase::Listing || is_reading {
             return;
         }
         if self.plan.is_answered() {

@@ -4,10 +4,13 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use argo_core::{AppRef, TrackEvent, WatchEvent, sleep_until};
+use argo_core::{
+    AppRef, Bystanders, ObjectRef, TrackEvent, WatchEvent, resource::PackedPod, sleep_until,
+};
 use futures::{
     Stream, StreamExt,
     future::BoxFuture,
@@ -24,7 +27,7 @@ use super::{
     watches::{Observed, WatchSpec},
 };
 
-/// Owners that are read at once.
+/// Owners that are read at once, and pods.
 const READERS: usize = 8;
 
 /// Tracks an application.
@@ -35,8 +38,9 @@ const READERS: usize = 8;
     reason = "a stream owns what it is made of; callers have no use for the clients"
 )]
 pub fn track(clients: Clients, app: AppRef, config: TrackConfig) -> TrackStream {
-    let source = ClusterObjects::new(&clients, &config);
-    let tracker = Tracker::new(app, config, clients.local_cluster());
+    let bystanders = Bystanders::default();
+    let source = ClusterObjects::new(&clients, &config).leaving_out(bystanders.clone());
+    let tracker = Tracker::new(app, config, clients.local_cluster()).leaving_out(bystanders);
     track_from(Box::new(source), tracker)
 }
 
@@ -75,6 +79,9 @@ struct Running {
     open: HashMap<WatchSpec, AbortHandle>,
     waiting: VecDeque<UnknownOwner>,
     reading: FuturesUnordered<BoxFuture<'static, (UnknownOwner, Answer)>>,
+    /// Pods to read.
+    left_out: VecDeque<ObjectRef>,
+    reading_pods: FuturesUnordered<BoxFuture<'static, (ObjectRef, Option<Arc<PackedPod>>)>>,
     inquiring: FuturesUnordered<BoxFuture<'static, (Inquiry, Names)>>,
     started: Option<Instant>,
 }
@@ -82,6 +89,7 @@ struct Running {
 enum Input {
     Watched(WatchSpec, WatchEvent<Observed>),
     Read(UnknownOwner, Answer),
+    Pod(ObjectRef, Option<Arc<PackedPod>>),
     Names(Inquiry, Names),
     Tick,
 }
@@ -95,6 +103,8 @@ impl Running {
             open: HashMap::new(),
             waiting: VecDeque::new(),
             reading: FuturesUnordered::new(),
+            left_out: VecDeque::new(),
+            reading_pods: FuturesUnordered::new(),
             inquiring: FuturesUnordered::new(),
             started: None,
         }
@@ -108,12 +118,14 @@ impl Running {
             let started = *self.started.get_or_insert_with(Instant::now);
             self.open_and_close();
             self.read_owners();
+            self.read_pods();
             self.inquire();
             let input = self.input(started).await;
             let now = started.elapsed();
             match input {
                 Input::Watched(spec, event) => self.tracker.watched(&spec, event, now),
                 Input::Read(unknown, answer) => self.tracker.owner_read(&unknown, answer),
+                Input::Pod(wanted, found) => self.tracker.pod_read(&wanted, found),
                 Input::Names(inquiry, names) => self.tracker.names_read(&inquiry, &names),
                 Input::Tick => self.tracker.tick(now),
             }
@@ -128,6 +140,9 @@ impl Running {
             biased;
             Some((unknown, answer)) = self.reading.next(), if !self.reading.is_empty() => {
                 Input::Read(unknown, answer)
+            }
+            Some((wanted, found)) = self.reading_pods.next(), if !self.reading_pods.is_empty() => {
+                Input::Pod(wanted, found)
             }
             Some((inquiry, names)) = self.inquiring.next(), if !self.inquiring.is_empty() => {
                 Input::Names(inquiry, names)
@@ -169,6 +184,17 @@ impl Running {
     fn inquire(&mut self) {
         while let Some(inquiry) = self.tracker.next_inquiry() {
             self.inquiring.push(self.source.read_names(inquiry));
+        }
+    }
+
+    fn read_pods(&mut self) {
+        while let Some(pod) = self.tracker.next_pod() {
+            self.left_out.push_back(pod);
+        }
+        while self.reading_pods.len() < READERS
+            && let Some(pod) = self.left_out.pop_front()
+        {
+            self.reading_pods.push(self.source.read_pod(pod));
         }
     }
 

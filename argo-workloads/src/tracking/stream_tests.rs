@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use argo_core::{AppRef, Level, Notice, NoticeCode, TrackEvent, client::Connection};
+use argo_core::{AppRef, Level, Notice, NoticeCode, TrackEvent, TrackedBody, client::Connection};
 use futures::{Stream, StreamExt};
 use http::{Request, Response};
 use kube::{Client, client::Body};
@@ -135,6 +135,52 @@ async fn everything_that_an_application_owns_and_then_what_changes() {
     // Not even that Argo Rollouts is not installed.
     told.silent(3600).await;
     assert!(told.notices.is_empty(), "{:?}", told.notices);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_that_joins_the_application_is_shown_as_it_is_by_then() {
+    let cluster = shop();
+    let (deployments, replica_sets, pods) = (
+        "/apis/apps/v1/namespaces/shop/deployments",
+        "/apis/apps/v1/namespaces/shop/replicasets",
+        "/api/v1/namespaces/shop/pods",
+    );
+    let replica_set = owned(object("ReplicaSet", "shop", "api-1"), "Deployment", "api");
+    let mut pod = owned(object("Pod", "shop", "api-1-a"), "ReplicaSet", "api-1");
+    cluster
+        .set(deployments, &[object("Deployment", "shop", "api")])
+        .set(replica_sets, &[replica_set])
+        .set(pods, &[pod.clone()]);
+    let mut told = Told::new(&cluster, config());
+    assert_eq!(told.until_synced().await, set(&SHOP));
+    for phase in ["Pending", "Running"] {
+        pod["status"] = json!({"phase": phase});
+        cluster.change(pods, "MODIFIED", &pod);
+        told.silent(1).await;
+    }
+    let ours = of("shop", object("Deployment", "shop", "api"));
+    cluster.change(deployments, "MODIFIED", &ours);
+    assert_eq!(told.next().await, "+Deployment/api");
+    assert_eq!(told.next().await, "+ReplicaSet/api-1 < Deployment/api");
+    let Some(TrackEvent::Applied(joined)) = told.events.next().await else {
+        panic!("the pod is missing");
+    };
+    let TrackedBody::Pod(found) = &joined.body else {
+        panic!("{:?}", joined.body);
+    };
+    assert_eq!(&*joined.object.name, "api-1-a");
+    assert_eq!(found.status.phase.as_deref(), Some("Running"));
+    // From then on its watch delivers it.
+    pod["status"] = json!({"phase": "Failed"});
+    cluster.change(pods, "MODIFIED", &pod);
+    assert_eq!(told.next().await, "+Pod/api-1-a < Deployment/api");
+    cluster.change(pods, "DELETED", &pod);
+    assert_eq!(told.next().await, "-Pod/api-1-a");
+    let reads = cluster.requests();
+    let reads = reads
+        .iter()
+        .filter(|it| it.contains("metadata.name%3Dapi-1-a"));
+    assert_eq!(reads.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 use argo_core::{
-    GroupKind, TrackedBody, WatchEvent,
+    Bystanders, GroupKind, TrackedBody, WatchEvent,
     resource::{Application, PackedPod, WorkloadObject},
     watch,
 };
@@ -75,6 +75,7 @@ pub(crate) struct WatchContext {
     workloads: Client,
     applications: Client,
     kinds: Kinds,
+    bystanders: Option<Bystanders>,
 }
 
 impl WatchContext {
@@ -85,7 +86,14 @@ impl WatchContext {
             workloads: clients.workloads.client.clone(),
             applications: applications.client.clone(),
             kinds: Kinds::new(&config.kinds),
+            bystanders: None,
         }
+    }
+
+    /// Leaves out changes of these pods.
+    pub(crate) fn leaving_out(mut self, bystanders: Bystanders) -> Self {
+        self.bystanders = Some(bystanders);
+        self
     }
 }
 
@@ -154,7 +162,10 @@ impl WatchSpec {
                 let api = Api::namespaced(context.applications.clone(), namespace);
                 mapped(watch(api, config), application)
             }
-            Self::Pods(scope) => mapped(watch(api(&context.workloads, scope), config), pod),
+            Self::Pods(scope) => {
+                let config = config.bystanders(context.bystanders.clone());
+                mapped(watch(api(&context.workloads, scope), config), pod)
+            }
             Self::Kind(place, scope) => {
                 let events = context.kinds.at(*place).watch(&context.workloads, scope);
                 mapped(events, workload)

@@ -21,6 +21,9 @@ pub(crate) enum Body {
     Packed(Packed),
     /// A pod as its watch delivered it.
     Pod(Arc<PackedPod>),
+    /// A pod that is none of the application's and has to be read again if it becomes so. Holds
+    /// the [fingerprint](PackedPod::fingerprint) of its metadata.
+    LeftOut(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -38,31 +41,33 @@ enum Shape {
 }
 
 impl Body {
-    /// Returns the body, unpacked if need be.
-    pub(crate) fn get(&self) -> TrackedBody {
-        match self {
+    /// Returns the body, unpacked if need be, unless it has to be read again.
+    fn get(&self) -> Option<TrackedBody> {
+        Some(match self {
             Self::Open(body) => body.clone(),
             Self::Packed(packed) => packed.unpack(),
             Self::Pod(pod) => TrackedBody::Pod(Arc::new(pod.pod())),
-        }
+            Self::LeftOut(_) => return None,
+        })
     }
 
-    /// Returns the metadata, which alone is unpacked.
-    pub(crate) fn metadata(&self) -> Cow<'_, ObjectMeta> {
-        match self {
+    /// Returns the metadata, which alone is unpacked, if it is here.
+    pub(super) fn metadata(&self) -> Option<Cow<'_, ObjectMeta>> {
+        Some(match self {
             Self::Open(body) => Cow::Borrowed(body.metadata()),
             Self::Packed(packed) => Cow::Owned(packed.metadata()),
             Self::Pod(pod) => Cow::Owned(pod.metadata()),
-        }
+            Self::LeftOut(_) => return None,
+        })
     }
 
-    /// Returns the body and leaves it unpacked.
-    pub(super) fn open(&mut self) -> TrackedBody {
-        let body = self.get();
+    /// Returns the body and leaves it unpacked; nothing if it has to be read again.
+    pub(super) fn open(&mut self) -> Option<TrackedBody> {
+        let body = self.get()?;
         if !matches!(self, Self::Open(_)) {
             *self = Self::Open(body.clone());
         }
-        body
+        Some(body)
     }
 
     /// Packs the body, which is not needed soon. One that others keep as well takes no memory
@@ -81,6 +86,7 @@ impl Body {
             Self::Open(body) => body.metadata().resource_version.as_deref(),
             Self::Packed(packed) => packed.version.as_deref(),
             Self::Pod(pod) => pod.resource_version(),
+            Self::LeftOut(_) => None,
         }
     }
 
@@ -88,7 +94,7 @@ impl Body {
         match self {
             Self::Open(body) => matches!(body, TrackedBody::Pod(_)),
             Self::Packed(packed) => packed.shape == Shape::Pod,
-            Self::Pod(_) => true,
+            Self::Pod(_) | Self::LeftOut(_) => true,
         }
     }
 }
@@ -206,9 +212,10 @@ mod tests {
             assert_eq!(body.is_pod(), matches!(before, TrackedBody::Pod(_)));
             let version = before.metadata().resource_version.as_deref();
             assert_eq!(body.resource_version(), version);
-            assert!(same(&before, &body.get()), "{before:#?}\n{:#?}", body.get());
-            assert_eq!(*body.metadata(), *before.metadata());
-            assert!(same(&before, &body.open()));
+            let after = body.get().unwrap();
+            assert!(same(&before, &after), "{before:#?}\n{after:#?}");
+            assert_eq!(*body.metadata().unwrap(), *before.metadata());
+            assert!(same(&before, &body.open().unwrap()));
             assert!(matches!(body, Body::Open(_)));
         }
     }

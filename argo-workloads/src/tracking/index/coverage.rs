@@ -13,6 +13,8 @@ pub(super) struct Coverage {
     /// Lists that are being read, with the generation in which they began.
     lists: BTreeMap<(GroupKind, Scope), u64>,
     generation: u64,
+    /// The watched kinds of which a list was complete.
+    listed: BTreeSet<(GroupKind, Scope)>,
 }
 
 impl Coverage {
@@ -30,6 +32,7 @@ impl Coverage {
         let list = (kind.clone(), scope.clone());
         self.covered.remove(&list);
         self.lists.remove(&list);
+        self.listed.remove(&list);
     }
 
     pub(super) fn begin_list(&mut self, kind: &GroupKind, scope: &Scope) {
@@ -40,7 +43,19 @@ impl Coverage {
 
     /// Ends a list. Returns the generation in which it began.
     pub(super) fn end_list(&mut self, kind: &GroupKind, scope: &Scope) -> Option<u64> {
-        self.lists.remove(&(kind.clone(), scope.clone()))
+        let list = (kind.clone(), scope.clone());
+        let began = self.lists.remove(&list);
+        self.listed.insert(list);
+        began
+    }
+
+    /// True once every watched kind that may own pods was listed.
+    pub(super) fn owners_are_listed(&self) -> bool {
+        // Applications own no pods, and their lists do not come here.
+        let owns_none =
+            |kind: &GroupKind| kind.is("", "Pod") || kind.is("argoproj.io", "Application");
+        let mut covered = self.covered.iter();
+        covered.all(|one| owns_none(&one.0) || self.listed.contains(one))
     }
 
     /// True while a list is being read that the object may be part of.

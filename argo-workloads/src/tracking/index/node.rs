@@ -1,6 +1,6 @@
 //! One object of the index.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use argo_core::{
     GroupKind, KindTraits, ObjectName, ObjectRef, Tracked, TrackedBody,
@@ -9,7 +9,10 @@ use argo_core::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use super::Body;
+use super::{
+    Body,
+    marks::{KnownMarks, Marks},
+};
 use crate::tracking::hook::hook_phase;
 
 /// An owner that no watch delivers, as an owner reference names it.
@@ -55,8 +58,10 @@ pub(crate) struct Node {
     pub(super) reported: bool,
     /// The list generation in which the object was last applied.
     pub(super) seen: u64,
-    pub(crate) place: Option<Place>,
-    pub(crate) body: Body,
+    pub(crate) place: Option<Box<Place>>,
+    pub(super) body: Body,
+    /// The marks of a pod whose watch delivers it packed.
+    marks: Option<Arc<Marks>>,
 }
 
 /// The place of an object in the application.
@@ -98,10 +103,15 @@ impl Node {
     }
 
     /// Makes a node of a pod of which only the head is decoded.
-    pub(super) fn packed(pod: &Arc<PackedPod>, head: &PodHead, own: bool, seen: u64) -> Self {
+    pub(super) fn packed(
+        pod: &Arc<PackedPod>,
+        head: &PodHead,
+        marks: &mut KnownMarks,
+        seen: u64,
+    ) -> Self {
         let body = Body::Pod(Arc::clone(pod));
         let mut node = Self::of(&GroupKind::new("", "Pod"), &head.metadata, body, seen);
-        node.own = own;
+        node.marks = Some(marks.of(&head.metadata));
         node.uses = head.claims.iter().map(|claim| node.claim(claim)).collect();
         node
     }
@@ -121,7 +131,30 @@ impl Node {
             seen,
             place: None,
             body,
+            marks: None,
         }
+    }
+
+    /// True for a pod whose body is here as its watch delivered it, or was dropped.
+    pub(super) fn is_packed_pod(&self) -> bool {
+        matches!(self.body, Body::Pod(_) | Body::LeftOut(_))
+    }
+
+    /// Returns the names that many objects have in common.
+    pub(super) fn common_names(&mut self) -> impl Iterator<Item = &mut Arc<str>> {
+        let ObjectRef {
+            kind, namespace, ..
+        } = &mut self.object;
+        let owners = self.owners.iter_mut().flat_map(|owner| {
+            let ObjectRef {
+                kind, namespace, ..
+            } = &mut owner.owner;
+            let version = &mut owner.api_version;
+            [&mut kind.group, &mut kind.kind, namespace, version]
+        });
+        [&mut kind.group, &mut kind.kind, namespace]
+            .into_iter()
+            .chain(owners)
     }
 
     fn claim(&self, name: &str) -> ObjectName {
@@ -135,16 +168,45 @@ impl Node {
     /// Takes a change of a pod that is nobody's, if the change does not touch what decides
     /// whose it is: its metadata. The volumes of a pod never change.
     pub(super) fn refresh(&mut self, pod: &Arc<PackedPod>, seen: u64) -> bool {
-        let Body::Pod(before) = &self.body else {
-            return false;
+        let before = match &self.body {
+            Body::Pod(before) => before.fingerprint(),
+            Body::LeftOut(before) => *before,
+            Body::Open(_) | Body::Packed(_) => return false,
         };
         let is_nobodys = self.place.is_none() && self.state == State::Present;
-        if !is_nobodys || !before.has_metadata_of(pod) {
+        if !is_nobodys || before != pod.fingerprint() {
             return false;
         }
-        self.body = Body::Pod(Arc::clone(pod));
+        if let Body::Pod(body) = &mut self.body {
+            *body = Arc::clone(pod);
+        }
         self.seen = seen;
         true
+    }
+
+    /// Drops the body of a packed pod, and returns the fingerprint that stays in its place.
+    pub(super) fn leave_out(&mut self) -> Option<u64> {
+        if let Body::Pod(pod) = &self.body {
+            self.body = Body::LeftOut(pod.fingerprint());
+        }
+        self.left_out()
+    }
+
+    /// Returns the fingerprint of a pod whose body was dropped.
+    pub(super) fn left_out(&self) -> Option<u64> {
+        match self.body {
+            Body::LeftOut(fingerprint) => Some(fingerprint),
+            _ => None,
+        }
+    }
+
+    /// Returns the metadata; of a pod that was left out only the marks.
+    pub(crate) fn metadata(&self) -> Cow<'_, ObjectMeta> {
+        let whole = self.body.metadata();
+        whole.unwrap_or_else(|| {
+            let marks = self.marks.as_ref();
+            Cow::Owned(marks.map_or_else(ObjectMeta::default, |it| it.metadata(&self.object)))
+        })
     }
 
     pub(super) fn name(&self) -> ObjectName {
@@ -178,6 +240,7 @@ impl Node {
             self.body.pack();
             return None;
         };
+        let body = self.body.open()?;
         self.is_new |= self.created.is_some_and(|at| at >= new_since);
         let controller = || self.owners.first().map(|owner| owner.owner.clone());
         Some(Tracked {
@@ -188,7 +251,7 @@ impl Node {
             is_new: self.is_new,
             rollout: None,
             traits: KindTraits::default(),
-            body: self.body.open(),
+            body,
         })
     }
 }

@@ -288,6 +288,7 @@ impl Run {
                     let removed = self.view.remove(&of_uid(&object.uid));
                     assert!(removed.is_some(), "phantom removal of {}", object.uid);
                 }
+                Change::Read(pod) => panic!("{pod} was not left out"),
                 Change::Want(wanted) => {
                     let object = of_uid(&wanted.owner.uid);
                     assert!(object >= WATCHED && self.model.is_referred_to(object));

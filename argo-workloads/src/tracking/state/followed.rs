@@ -104,7 +104,7 @@ impl Tracker {
         for (found, selector) in self.applications.children_elsewhere(&self.config) {
             let is_here = self.index.present().any(|node| {
                 let kind = &node.object.kind;
-                node.place.is_some() && selector.matches(kind, &node.body.metadata())
+                node.place.is_some() && selector.matches(kind, &node.metadata())
             });
             let cluster = self.applications.other_cluster(&found);
             if let Some(cluster) = cluster.filter(|_| !is_here) {

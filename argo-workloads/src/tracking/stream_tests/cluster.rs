@@ -8,7 +8,7 @@ pub(super) struct State {
     pub(super) objects: BTreeMap<String, Vec<Value>>,
     pub(super) refused: HashMap<String, u16>,
     /// Changes that a watch has not had yet.
-    pub(super) changes: HashMap<String, Vec<Value>>,
+    pub(super) changes: HashMap<String, Vec<String>>,
     pub(super) requests: Vec<String>,
     /// Applications may be listed with a field selector alone.
     pub(super) by_name_only: bool,
@@ -76,7 +76,8 @@ impl Cluster {
         if type_ != "DELETED" {
             there.push(object.clone());
         }
-        let change = json!({"type": type_, "object": object});
+        // Servers write the type first.
+        let change = format!(r#"{{"type":"{type_}","object":{object}}}"#);
         state
             .changes
             .entry(collection.to_owned())
@@ -90,7 +91,7 @@ impl Cluster {
         let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": "too old resource version", "reason": "Expired", "code": 410});
         let mut state = self.state.lock().unwrap();
-        let expired = vec![json!({"type": "ERROR", "object": status})];
+        let expired = vec![format!(r#"{{"type":"ERROR","object":{status}}}"#)];
         state.changes.insert(collection.to_owned(), expired);
         self.changed.notify_waiters();
     }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use argo_benches::crowd::{self, Size};
+use argo_benches::{
+    crowd::{self, Size},
+    measure,
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -102,7 +105,7 @@ async fn measure(child: &Child, server: &ApiServer, store: &Store, size: Size) -
     }
     let open = used(child)?;
     let known = quiet(child).await?;
-    let (peak, held) = (memory(child, "VmHWM")?, memory(child, "VmRSS")?);
+    let (peak, held) = memory(child)?;
     let (before, began) = (used(child)?, Instant::now());
     tokio::time::sleep(CHURN).await;
     let still = used(child)?;
@@ -147,12 +150,9 @@ fn used(child: &Child) -> Result<f64> {
     Ok(nanos / 1e9)
 }
 
-fn memory(child: &Child, name: &str) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-    let mut lines = status.lines();
-    let line = lines
-        .find(|line| line.starts_with(name))
-        .ok_or("no such line")?;
-    let kib: f64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
-    Ok(kib / 1024.0)
+/// Returns the most memory that a program held, and what it holds now, in MiB.
+fn memory(child: &Child) -> Result<(f64, f64)> {
+    let (peak, now) = (measure::peak(child.id()), measure::held(child.id()));
+    let (peak, now) = peak.zip(now).ok_or("no memory is known")?;
+    Ok((peak as f64 / 1024.0, now as f64 / 1024.0))
 }

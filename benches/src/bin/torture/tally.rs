@@ -1,0 +1,145 @@
+//! The comparison of what containers wrote with what a program showed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The word before the facts in a line of a container.
+const MARK: &[u8] = b"torture ";
+
+/// One start of one container: pod, container, and a random word that the container chose.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Instance {
+    pub(crate) pod: String,
+    pub(crate) container: String,
+    pub(crate) boot: String,
+}
+
+/// How often each line of each instance was shown.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    shown: BTreeMap<Instance, BTreeMap<u64, u64>>,
+    /// Holes that the program announced.
+    pub(crate) announced: u64,
+}
+
+/// The judgement about one program.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Score {
+    pub(crate) lines: u64,
+    pub(crate) lost: u64,
+    pub(crate) twice: u64,
+    /// Instances of which no line was shown.
+    pub(crate) unseen: usize,
+    /// The kinds of pods whose lines were lost or came twice.
+    pub(crate) places: BTreeSet<String>,
+}
+
+/// Finds the line of a container in a line of a program's output, whatever stands around it.
+pub(crate) fn parse(line: &[u8]) -> Option<(Instance, u64)> {
+    let at = line.windows(MARK.len()).position(|part| part == MARK)?;
+    let text = line[at + MARK.len()..].split(|byte| *byte == b' ');
+    let mut words = text.map(|word| std::str::from_utf8(word).ok());
+    let mut word = || words.next().flatten().map(str::to_owned);
+    let (pod, container, boot) = (word()?, word()?, word()?);
+    let number = word()?;
+    let digits = number.trim_matches(|c: char| !c.is_ascii_digit());
+    let instance = Instance {
+        pod,
+        container,
+        boot,
+    };
+    Some((instance, digits.parse().ok()?))
+}
+
+impl Tally {
+    /// Counts a line of a program's output.
+    pub(crate) fn take(&mut self, line: &[u8]) {
+        if let Some((instance, number)) = parse(line) {
+            let lines = self.shown.entry(instance).or_default();
+            *lines.entry(number).or_default() += 1;
+        } else {
+            let text = String::from_utf8_lossy(line);
+            let is_hole = ["\"lines-missing\"", "\"instances-lost\""];
+            self.announced += u64::from(is_hole.iter().any(|code| text.contains(code)));
+        }
+    }
+
+    /// Raises the number of the last line of each instance to what was shown here.
+    pub(crate) fn last_lines(&self, last: &mut BTreeMap<Instance, u64>) {
+        for (instance, lines) in &self.shown {
+            let shown = lines.keys().next_back().copied().unwrap_or_default();
+            let known = last.entry(instance.clone()).or_default();
+            *known = (*known).max(shown);
+        }
+    }
+
+    /// Compares with the truth: the number of the last line of each instance.
+    pub(crate) fn score(&self, last: &BTreeMap<Instance, u64>) -> Score {
+        let (none, mut score) = (BTreeMap::new(), Score::default());
+        for (instance, last) in last {
+            let lines = self.shown.get(instance).unwrap_or(&none);
+            let lost = last - lines.len() as u64;
+            let twice: u64 = lines.values().map(|times| times - 1).sum();
+            score.lines += lines.values().sum::<u64>();
+            score.lost += lost;
+            score.twice += twice;
+            score.unseen += usize::from(lines.is_empty());
+            if lost + twice > 0 {
+                let kind = instance.pod.split('-').next().unwrap_or_default();
+                score.places.insert(kind.to_owned());
+            }
+        }
+        score
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(lines: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        lines.iter().for_each(|line| tally.take(line.as_bytes()));
+        tally
+    }
+
+    #[test]
+    fn a_line_is_found_in_any_form_of_output() {
+        for line in [
+            "torture crash-1 app f00 17",
+            "2026-11-28T10:00:00Z INFO [crash-1/app] torture crash-1 app f00 17",
+            r#"{"kind":"log","msg":"torture crash-1 app f00 17"}"#,
+            "\u{1b}[32mcrash-1\u{1b}[0m torture crash-1 app f00 17\r",
+            "torture crash-1 app f00 17 xxxxxxxx",
+        ] {
+            let (instance, number) = parse(line.as_bytes()).unwrap();
+            assert_eq!((&*instance.pod, number), ("crash-1", 17), "{line}");
+        }
+        assert_eq!(parse(b"torture crash-1 app"), None);
+    }
+
+    #[test]
+    fn lines_are_lost_if_another_program_or_the_cluster_had_them() {
+        let ours = tally(&["torture a-1 app x 1", "torture a-1 app x 3"]);
+        let theirs = tally(&[
+            "torture a-1 app x 2",
+            "torture a-1 app x 2",
+            "torture b-1 app y 1",
+            r#"{"kind":"notice","code":"lines-missing"}"#,
+        ]);
+        let mut last = BTreeMap::new();
+        ours.last_lines(&mut last);
+        theirs.last_lines(&mut last);
+        let score = ours.score(&last);
+        assert_eq!(
+            (score.lines, score.lost, score.twice, score.unseen),
+            (2, 2, 0, 1)
+        );
+        let score = theirs.score(&last);
+        assert_eq!(
+            (score.lines, score.lost, score.twice, score.unseen),
+            (3, 2, 1, 0)
+        );
+        assert_eq!((ours.announced, theirs.announced), (0, 1));
+        assert_eq!(score.places, BTreeSet::from(["a".to_owned()]));
+    }
+}
