@@ -323,6 +323,12 @@ impl Progress {
         workload.pods.restarts_of_gone + present
     }
 
+    /// Returns how often containers of a workload's pods of the `newest` revision were restarted
+    /// since the pods came into being.
+    pub fn restarts_ever(&self, workload: &WorkloadProgress, newest: &BTreeSet<&str>) -> u32 {
+        self.pods.restarts_ever(&workload.object.uid, newest)
+    }
+
     /// Returns the namespaces of the workloads and pods.
     pub fn namespaces(&self) -> BTreeSet<&str> {
         let workloads = self.workloads.values().map(|w| &*w.object.namespace);

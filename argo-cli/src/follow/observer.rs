@@ -226,6 +226,12 @@ impl Observer {
         self.progress.restarts(workload, &self.facts.newest_pods())
     }
 
+    /// Returns how often they were restarted since they came into being.
+    pub fn restarts_ever(&self, workload: &WorkloadProgress) -> u32 {
+        let newest = self.facts.newest_pods();
+        self.progress.restarts_ever(workload, &newest)
+    }
+
     /// Returns the findings of the last examination, the worst first.
     pub fn findings(&self) -> &[Finding] {
         self.timeline.current()

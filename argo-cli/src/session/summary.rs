@@ -84,10 +84,19 @@ impl Session {
         } else {
             (Outcome::Waiting, exit::TIMEOUT)
         };
+        let mut looked = self.summary(None, now);
+        // What happened before is all that one look can tell.
+        for row in &mut looked.workloads {
+            let workloads = self.progress().workloads().into_iter();
+            let own = workloads.filter(|workload| workload.object.same_name(&row.object));
+            let ever = own.map(|workload| self.observer.restarts_ever(workload));
+            row.restarts = ever.max().unwrap_or(row.restarts);
+        }
         Summary {
             outcome,
             exit,
-            ..self.summary(None, now)
+            elapsed: Duration::ZERO,
+            ..looked
         }
     }
 

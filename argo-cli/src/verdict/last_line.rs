@@ -64,11 +64,13 @@ fn missing(row: &Row, summary: &Summary) -> String {
         Outcome::Interrupted => "when it was interrupted",
         _ => "and no cause found",
     };
-    format!(
-        "{name}: {verb}{} after {}, {end}",
-        cap(&printable(&missing), 2 * WIDTH),
-        in_words(summary.elapsed),
-    )
+    // One look has taken no time.
+    let after = match summary.elapsed.is_zero() {
+        true => String::new(),
+        false => format!(" after {}", in_words(summary.elapsed)),
+    };
+    let missing = cap(&printable(&missing), 2 * WIDTH);
+    format!("{name}: {verb}{missing}{after}, {end}")
 }
 
 /// Adds the counts of new pods while old ones are left. The ready replicas of a status include

@@ -15,6 +15,8 @@ pub(super) struct PodProgress {
     pub(super) is_new: bool,
     /// Restarts of all containers of the pod.
     pub(super) restarts: u32,
+    /// Restarts of all containers of the pod, also those from before the rollout.
+    pub(super) restarts_ever: u32,
     /// Ends of containers that nobody asked for.
     pub(super) crashes: Crashes,
     /// Restarts that it had when it was first seen, if it was there before.
@@ -32,6 +34,7 @@ impl PodProgress {
             root: Arc::clone(&tracked.root.uid),
             is_new: tracked.is_new,
             restarts: all.saturating_sub(baseline),
+            restarts_ever: all,
             crashes: Crashes::after(known, pod, tracked.is_new),
             baseline,
             pod: Arc::clone(pod),

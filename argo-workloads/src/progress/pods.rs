@@ -104,6 +104,12 @@ impl Pods {
         pods.map(|(_, pod)| pod.restarts).sum()
     }
 
+    /// Returns how often they were restarted in all, also before the rollout.
+    pub(super) fn restarts_ever(&self, root: &str, newest: &BTreeSet<&str>) -> u32 {
+        let pods = self.of(newest).filter(|(_, pod)| *pod.root == *root);
+        pods.map(|(_, pod)| pod.restarts_ever).sum()
+    }
+
     /// Counts the pods that are ready, those of the `newest` revision apart from the others.
     pub(super) fn counts(
         &self,

@@ -94,9 +94,9 @@ fn counted_from(view: &ContainerView<'_>, last: &End) -> i64 {
     // One look sees no second end: a short run that ended lately stands for all of them.
     let lately = |time| context.age(time) <= secs(600);
     let is_short = ran_for(&last.terminated).is_some_and(|ran| ran <= secs(600));
-    let blocked = last.run < view.history.baseline
-        && (view.waiting_reason() == "CrashLoopBackOff"
-            || (context.thresholds.is_one_look() && is_short && lately(last.time())));
+    let is_told = context.thresholds.is_one_look() && is_short && lately(last.time());
+    let blocked = is_told
+        || (last.run < view.history.baseline && view.waiting_reason() == "CrashLoopBackOff");
     if blocked { 0 } else { view.history.baseline }
 }
 

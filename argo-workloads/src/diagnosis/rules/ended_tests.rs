@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
-use crate::diagnosis::made_tests::{World, time};
+use crate::diagnosis::{
+    Thresholds, examine,
+    made_tests::{World, at, time},
+};
 
 fn ended(code: i32, reason: &str, second: i64) -> Value {
     json!({"terminated": {"exitCode": code, "reason": reason, "containerID": format!("c{second}"),
@@ -208,5 +211,30 @@ fn an_end_that_nobody_saw_is_no_crash() {
             see(&mut world, 5 + run * 9, &json!({}), &status);
         }
         assert_eq!(world.sentences(40), [""; 0], "{reason}");
+    }
+}
+
+#[test]
+fn one_look_counts_the_restarts_before_it() {
+    for state in [
+        ended(3, "Error", -20),
+        json!({"waiting": {"reason": "CrashLoopBackOff"}}),
+        running(-1),
+    ] {
+        let mut world = World::with_deployment();
+        let status = json!({"name": "app", "restartCount": 8, "containerID": "c-20",
+            "state": state, "lastState": ended(3, "Error", -20)});
+        let pod = json!({"kind": "Pod", "owner": "web-1",
+            "metadata": {"name": "web-1-a", "creationTimestamp": time(-900)},
+            "spec": {"containers": [{"name": "app"}]},
+            "status": {"phase": "Running", "containerStatuses": [status]}});
+        world.apply(0, pod);
+        let found = examine(&mut world.facts, &Thresholds::one_look(), at(0));
+        let said: Vec<&str> = found.iter().map(|it| it.sentence.as_str()).collect();
+        assert!(
+            said.iter()
+                .any(|it| it.contains("(exit 3, 9 times") || it.contains("(exit 3, 8 times")),
+            "{state}: {said:?}"
+        );
     }
 }
