@@ -13,16 +13,14 @@ use std::{
 
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use kube::{Api, Resource};
+use kube_runtime::watcher::Event;
 use serde::de::DeserializeOwned;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
     task::AbortHandle,
 };
 
-use self::{
-    failure::Failure,
-    list_watch::{Event, ListWatch},
-};
+use self::{failure::Failure, steps::Steps};
 use crate::{
     Backoff,
     text::{chain, redacted},
@@ -34,6 +32,7 @@ mod failure;
 mod lines;
 mod list_watch;
 mod requests;
+mod steps;
 
 pub use bystanders::Bystanders;
 
@@ -202,14 +201,11 @@ pub enum DegradedReason {
 /// The stream never ends and has no error items: a failed request is tried again, with a
 /// delay that grows to 30 s, and reported as [`WatchEvent::Degraded`]. An expired resource
 /// version (410, in the stream or as a status) lists again, and a server without streaming
-/// lists is listed the old way.
+/// lists is listed the old way. [`kube_runtime::watcher()`] makes the requests, unless there are
+/// [`bystanders`](WatchConfig::bystanders).
 ///
 /// A task of its own reads the responses, from the first poll of the stream until the stream is
 /// dropped: a change that is left out wakes nobody else.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a stream owns what it is made of; callers have no use for the client"
-)]
 pub fn watch<K>(api: Api<K>, config: WatchConfig) -> WatchStream<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -220,7 +216,7 @@ where
         config.seed,
     );
     let watching = Watching {
-        inner: ListWatch::new(&api, &config),
+        inner: Steps::new(api, &config),
         backoff,
         config,
         degraded: None,
@@ -280,7 +276,7 @@ impl<K> fmt::Debug for WatchStream<K> {
 
 struct Watching<K> {
     config: WatchConfig,
-    inner: ListWatch<K>,
+    inner: Steps<K>,
     backoff: Backoff,
     degraded: Option<Degraded>,
     pending: Option<WatchEvent<K>>,
@@ -310,8 +306,9 @@ where
                 tokio::time::sleep(pause).await;
             }
             match self.inner.next().await {
-                Ok(event) => return self.success(event),
-                Err(error) => {
+                Some(Ok(event)) => return self.success(event),
+                None => self.inner.begin_again(&self.config),
+                Some(Err(error)) => {
                     let (delay, told) = self.failure(&error);
                     // Told before the wait, not after it.
                     self.pause = Some(delay);
@@ -326,10 +323,11 @@ where
     fn success(&mut self, event: Event<K>) -> WatchEvent<K> {
         let event = match event {
             // Comes before the request, so it proves nothing.
-            Event::Begins => return WatchEvent::Restarted,
-            Event::Applied(object) => WatchEvent::Applied(object),
-            Event::Deleted(object) => WatchEvent::Deleted(object),
-            Event::Listed => WatchEvent::Synced,
+            Event::Init => return WatchEvent::Restarted,
+            Event::InitApply(object) | Event::Apply(object) => WatchEvent::Applied(object),
+            Event::Delete(object) => WatchEvent::Deleted(object),
+            // The version of the list is kept, so that nothing is lost up to the watch.
+            Event::InitDone => WatchEvent::Synced,
         };
         self.backoff.reset();
         if self.degraded.take().is_some() {
@@ -352,13 +350,13 @@ where
         // The version is too old: etcd has compacted it away (five minutes by default), or the
         // server was restarted. Only a new list helps, and it is no failure worth a word.
         if code == 410 {
-            self.inner.begin_again();
+            self.inner.begin_again(&self.config);
             return (self.backoff.next_delay(), None);
         }
         // 422 is the answer where the gate WatchList is off: before 1.32, and by default in
         // 1.33.
         if matches!(code, 400 | 422) && self.config.streaming.swap(false, Ordering::Relaxed) {
-            self.inner.begin_again();
+            self.inner.begin_again(&self.config);
             return (Duration::ZERO, None);
         }
         let (reason, delay) = match code {

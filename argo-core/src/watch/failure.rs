@@ -3,6 +3,7 @@
 use std::{error::Error, io};
 
 use kube::core::Status;
+use kube_runtime::watcher;
 
 /// An error after which a list or a watch is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,18 @@ impl Failure {
         match self {
             Self::Request(kube::Error::Api(status)) | Self::Reported(status) => Some(status),
             Self::Request(_) | Self::NoVersion => None,
+        }
+    }
+}
+
+impl From<watcher::Error> for Failure {
+    fn from(error: watcher::Error) -> Self {
+        match error {
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => Self::Request(error),
+            watcher::Error::WatchError(status) => Self::Reported(status),
+            watcher::Error::NoResourceVersion => Self::NoVersion,
         }
     }
 }

@@ -3,24 +3,13 @@
 use std::{marker::PhantomData, vec};
 
 use kube::{Api, Resource, core::WatchEvent};
+use kube_runtime::watcher::Event;
 use serde::de::DeserializeOwned;
 
 use super::{WatchConfig, changes::Changes, failure::Failure, requests::Requests};
 
 /// The annotation of the event that ends a list made by watching.
 const LIST_ENDS: &str = "k8s.io/initial-events-end";
-
-/// A step of a list or a watch.
-pub(super) enum Event<K> {
-    /// A list begins.
-    Begins,
-    /// An object is there, is new, or changed.
-    Applied(K),
-    /// An object is gone.
-    Deleted(K),
-    /// The list is complete.
-    Listed,
-}
 
 /// A list and the watch that goes on from it.
 pub(super) struct ListWatch<K> {
@@ -60,15 +49,6 @@ where
         }
     }
 
-    pub(super) fn url(&self) -> &str {
-        self.requests.url()
-    }
-
-    /// Lists again at the next step.
-    pub(super) fn begin_again(&mut self) {
-        self.state = State::New;
-    }
-
     /// Takes the next step. After an error the next call goes on where that is possible.
     pub(super) async fn next(&mut self) -> Result<Event<K>, Failure> {
         loop {
@@ -101,7 +81,7 @@ where
         } else {
             State::Page(Vec::new().into_iter(), Next::Page(None))
         };
-        Ok(Event::Begins)
+        Ok(Event::Init)
     }
 
     async fn page(
@@ -111,7 +91,7 @@ where
     ) -> Result<Option<Event<K>>, Failure> {
         if let Some(object) = objects.next() {
             self.state = State::Page(objects, next);
-            return Ok(Some(Event::Applied(object)));
+            return Ok(Some(Event::InitApply(object)));
         }
         // Its memory, before the next page takes some.
         drop(objects);
@@ -119,7 +99,7 @@ where
             Next::Page(token) => token,
             Next::Watch(version) => {
                 self.state = State::Listed(version);
-                return Ok(Some(Event::Listed));
+                return Ok(Some(Event::InitDone));
             }
         };
         let page = self.requests.page(token).await?;
@@ -141,12 +121,12 @@ where
                 if mark.metadata.annotations.contains_key(LIST_ENDS) {
                     changes.version = mark.metadata.resource_version;
                     self.state = State::Watching(changes);
-                    return Ok(Some(Event::Listed));
+                    return Ok(Some(Event::InitDone));
                 }
                 Ok(None)
             }
             Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
-                Ok(Some(Event::Applied(object)))
+                Ok(Some(Event::InitApply(object)))
             }
             // A list holds no object that is gone.
             Ok(WatchEvent::Deleted(_)) => Ok(None),
@@ -169,11 +149,11 @@ where
             }
             Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
                 changes.version = version(&object)?;
-                Ok(Some(Event::Applied(object)))
+                Ok(Some(Event::Apply(object)))
             }
             Ok(WatchEvent::Deleted(object)) => {
                 changes.version = version(&object)?;
-                Ok(Some(Event::Deleted(object)))
+                Ok(Some(Event::Delete(object)))
             }
             Ok(WatchEvent::Error(status)) => Err(Failure::Reported(status)),
             Err(failure) => Err(failure),

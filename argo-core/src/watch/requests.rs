@@ -32,10 +32,6 @@ impl Requests {
         }
     }
 
-    pub(super) fn url(&self) -> &str {
-        &self.request.url_path
-    }
-
     pub(super) fn is_streaming(&self) -> bool {
         self.config.streaming.load(Ordering::Relaxed)
     }
