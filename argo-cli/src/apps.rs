@@ -276,6 +276,7 @@ impl Apps {
         }
         // We have ended it ourselves: its exit says nothing of any application.
         if std::mem::take(&mut self.is_rerun) && !self.are_decided() {
+            self.held = None;
             return vec![Effect::RestartArgocd];
         }
         if let (ArgocdExit::Code(code), false) = (exited.exit, self.are_decided()) {
@@ -341,32 +342,43 @@ impl Apps {
         found.unwrap_or_else(|| of(&|_| true))
     }
 
-    /// Tells the other applications that argocd is gone, unless it will be run again.
+    /// Tells the other applications that argocd is gone, unless it will be run again: because an
+    /// application wants it, or because some have joined that it has not waited for.
     fn release(&mut self, effects: &mut Vec<Effect>, now: Timestamp) {
+        let restarts = |effect: &Effect| matches!(effect, Effect::RestartArgocd);
+        if effects.iter().any(restarts) {
+            (self.held, self.argocd) = (None, None);
+            return;
+        }
         let recovers = |member: &Member| {
             matches!(
                 member.session.phase(),
                 Phase::AwaitingRecovery { .. } | Phase::Expecting { .. }
             )
         };
-        if self.held.is_none() || self.members.iter().any(recovers) {
+        if self.members.iter().any(recovers) {
             return;
         }
-        let held = self.held.take();
-        if effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::RestartArgocd))
-        {
+        if let Some(exited) = self.held.take() {
+            self.tell_others(exited, effects, now);
+        }
+        if self.has_unasked() && !self.runs_argocd() {
             self.argocd = None;
-            return;
+            effects.push(Effect::RestartArgocd);
         }
-        let Some(exited) = held else { return };
+    }
+
+    fn tell_others(&mut self, exited: Exited, effects: &mut Vec<Effect>, now: Timestamp) {
         for app in 0..self.members.len() {
-            let session = &self.members[app].session;
+            let Member {
+                session, is_asked, ..
+            } = &self.members[app];
             let input = match (session.runs_child(), *session.phase() == Phase::Waiting) {
                 (false, _) => continue,
                 // Everything that waits and was not blamed.
                 (true, true) if !exited.is_success() => Input::Elsewhere,
+                // argocd has not waited for it.
+                _ if !is_asked => continue,
                 (true, _) => Input::Argocd(exited),
             };
             let more = self.members[app].session.handle(input, now);

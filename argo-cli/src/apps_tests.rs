@@ -250,13 +250,58 @@ fn a_run_about_one_application_becomes_one_about_two() {
     }
     assert_eq!(run.said.len(), 1, "one line for both: {:#?}", run.said);
     let limit = |app: usize| run.apps.members[app].session.config().argocd.clone();
-    assert_eq!(limit(1).unwrap().timeout, Some(Duration::from_secs(120)));
+    for app in 0..2 {
+        let limit = limit(app).unwrap().timeout;
+        assert_eq!(limit, Some(Duration::from_secs(120)), "one after the other");
+    }
     (0..2).for_each(|app| run.deployment(app, 2, 30));
     run.argocd(exited(0), &About::Nothing, 31);
     assert_eq!(run.done, ["again"]);
     run.apps.waiting();
     run.argocd(exited(0), &About::Nothing, 32);
     assert_eq!(outcomes(&run.end(33)), ["succeeded"; 2]);
+}
+
+/// argocd has given up on shop, which may recover, when pay joins.
+#[test]
+fn an_application_that_joins_while_no_argocd_runs_is_waited_for() {
+    let mut own = config("shop");
+    own.is_one_of_several = false;
+    own.grace = Duration::from_secs(30);
+    own.argocd = Some(ArgocdRun {
+        on_degraded: OnDegraded::Wait,
+        ..ArgocdRun::default()
+    });
+    let mut run = Run {
+        apps: Apps::new(vec![own]),
+        done: Vec::new(),
+        said: Vec::new(),
+    };
+    run.track(0, application("shop"), 0);
+    run.deployment(0, 1, 0);
+    run.track(0, TrackEvent::Synced, 0);
+    let degraded = Exited {
+        degraded: true,
+        ..exited(20)
+    };
+    run.argocd(degraded, &About::Nothing, 1);
+    run.apps.join(&[AppRef::new("pay", "argocd")]);
+    run.track(1, application("pay"), 2);
+    run.deployment(1, 2, 2);
+    run.track(1, TrackEvent::Synced, 2);
+    run.tick(3);
+    assert!(run.done.is_empty(), "shop may recover: {:?}", run.done);
+    let mut second = 3;
+    while run.done.is_empty() && second < 60 {
+        second += 1;
+        run.tick(second);
+    }
+    assert_eq!(run.done, ["again"]);
+    assert_eq!(run.apps.waiting(), [AppRef::new("pay", "argocd")]);
+    run.argocd(exited(0), &About::Nothing, 61);
+    let summary = run.end(62);
+    assert_eq!(outcomes(&summary), ["failed", "succeeded"]);
+    assert_eq!(summary.exit, 20);
 }
 
 #[test]

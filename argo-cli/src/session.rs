@@ -422,9 +422,12 @@ impl Session {
         self.say(line.map(|line| Record::at(now, Level::Info, line, body)));
     }
 
-    /// Records that the run is about more applications from now on.
-    pub(crate) fn share_the_run(&mut self) {
+    /// Makes the run one about several applications, with argocd's time limit for all of them.
+    pub(crate) fn share_the_run(&mut self, limit: Option<Duration>) {
         self.config.is_one_of_several = true;
+        if let Some(run) = &mut self.config.argocd {
+            run.timeout = limit;
+        }
     }
 
     /// Records that a command of argocd begins: its time limit counts from here.

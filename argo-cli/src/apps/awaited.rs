@@ -44,7 +44,14 @@ impl Apps {
     /// True if argocd was not told yet to wait for an application that has joined.
     pub(super) fn has_unasked(&self) -> bool {
         let mut members = self.members.iter();
-        members.any(|member| !member.is_asked && !member.is_decided)
+        let has_argocd = self.config().argocd.is_some();
+        has_argocd && members.any(|member| !member.is_asked && !member.is_decided)
+    }
+
+    /// True while argocd runs for the applications that it was told of.
+    pub(super) fn runs_argocd(&self) -> bool {
+        let mut members = self.members.iter();
+        members.any(|member| member.is_asked && member.session.runs_child())
     }
 
     /// Records that a command of argocd begins: its time limit counts from here.

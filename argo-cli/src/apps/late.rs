@@ -1,5 +1,7 @@
 //! Applications that join a run that goes on.
 
+use std::time::Duration;
+
 use argo_core::{AppRef, text::counted};
 
 use super::{Apps, Member, names};
@@ -16,8 +18,9 @@ impl Apps {
             return None;
         }
         let first = self.members.len();
+        let limit = self.longer_limit(apps.len());
         for member in &mut self.members {
-            member.session.share_the_run();
+            member.session.share_the_run(limit);
         }
         for app in apps {
             let config = self.config_of(app);
@@ -32,17 +35,20 @@ impl Apps {
         Some(first)
     }
 
-    /// Returns the configuration of one more application: but for the application that of the
-    /// others, and one more turn of argocd's time limit.
+    /// Returns argocd's time limit with one more turn for each application that joins: it waits
+    /// for one after the other.
+    fn longer_limit(&self, joining: usize) -> Option<Duration> {
+        let limit = self.config().argocd.as_ref()?.timeout?;
+        let count = |apps: usize| u32::try_from(apps).unwrap_or(u32::MAX);
+        let turn = limit / count(self.members.len());
+        Some(turn.saturating_mul(count(self.members.len() + joining)))
+    }
+
+    /// Returns the configuration of one more application: but for the application, that of the
+    /// others.
     fn config_of(&self, app: &AppRef) -> Config {
-        let members = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
-        let last = self.members.last().map(|member| member.session.config());
-        let mut config = last.unwrap_or_else(|| self.config()).clone();
+        let mut config = self.config().clone();
         config.app = app.clone();
-        config.is_one_of_several = true;
-        if let Some(limit) = config.argocd.as_mut().and_then(|run| run.timeout.as_mut()) {
-            *limit += *limit / members;
-        }
         config
     }
 }

@@ -70,9 +70,10 @@ impl Session {
         let of_argocd = self.config.argocd.as_ref().and_then(|run| run.timeout);
         let limit = of_argocd.or(self.config.timeout).unwrap_or(PATIENCE);
         let until = match (of_argocd, self.config.timeout) {
-            // Limits of the user count from the start; our own patience begins only now.
+            // Each limit of the user counts from its own start; our patience begins only now.
             (None, None) => duration::later(now, limit),
-            _ => duration::later(self.config.started, limit),
+            (Some(_), _) => duration::later(self.argocd.started, limit),
+            (None, Some(_)) => duration::later(self.config.started, limit),
         };
         self.consider_expecting(exited, until, now);
     }

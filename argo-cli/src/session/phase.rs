@@ -29,6 +29,9 @@ use crate::{
 /// Time limit for the last lines of the logs and for argocd's reaction to a signal. After it,
 /// argocd is killed and the run ends.
 const LAST: Duration = Duration::from_secs(4);
+/// Time limit for the last lines if nobody waits for argocd or after a signal. The stream of logs
+/// ends by itself after 3 s, over Argo CD's API after 10 s, and tells of what it could not read.
+const LAST_LINES: Duration = Duration::from_secs(11);
 /// Time limit for the first lists if argocd ends at once. After it, the run ends without them.
 const FIRST_LISTS: Duration = Duration::from_secs(3);
 /// Time to wait for the explanation of a failure. The status of a container and the event of
@@ -363,9 +366,14 @@ impl Session {
     }
 
     pub(super) fn drain(&mut self, cause: Cause, now: Timestamp) {
+        let limit = match cause {
+            Cause::Signal(_) => LAST,
+            _ if self.streams.argocd => LAST,
+            _ => LAST_LINES,
+        };
         self.phase = Phase::Draining {
             cause,
-            until: duration::later(now, LAST),
+            until: duration::later(now, limit),
         };
         self.effects.push(Effect::Drain);
     }
@@ -399,6 +407,13 @@ impl Session {
             Phase::Settling { cause, look } => self.consider_settling(cause, look, now),
             Phase::Draining { until, .. } if now >= until => {
                 self.effects.push(Effect::Kill);
+                if self.streams.logs {
+                    self.notice(&Notice::new(
+                        NoticeCode::LinesMissing,
+                        Level::Warning,
+                        "the last lines may be missing: the logs could not be read to their end in time",
+                    ));
+                }
                 self.over(now);
             }
             Phase::Draining { .. } | Phase::Over(_) => {}
