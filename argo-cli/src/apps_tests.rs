@@ -309,11 +309,19 @@ fn applications_that_join_are_named() {
     let apps = ["a", "b", "c", "d", "e", "f"].map(|name| AppRef::new(name, "argocd"));
     assert_eq!(
         joined(&apps[..1], "the labels team=x", true),
-        "an application with the labels team=x appeared: argocd/a joins the run; argocd waits for it after the others"
+        "argocd/a now matches the labels team=x and joins the run; argocd waits for it after the others"
+    );
+    assert_eq!(
+        joined(&apps[..3], "the labels team=x in namespace argocd", true),
+        "argocd/a, argocd/b and argocd/c now match the labels team=x in namespace argocd and join the run; argocd waits for them after the others"
+    );
+    assert_eq!(
+        joined(&apps[..1], "the project x", false),
+        "argocd/a now belongs to the project x and joins the run"
     );
     assert_eq!(
         joined(&apps, "the project x", false),
-        "6 applications with the project x appeared: argocd/a, argocd/b, argocd/c, argocd/d, argocd/e and 1 more join the run"
+        "argocd/a, argocd/b, argocd/c, argocd/d, argocd/e and 1 more now belong to the project x and join the run"
     );
 }
 

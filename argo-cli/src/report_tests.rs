@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    recording::{ContainerFact, Fact, Header, PodFact, RunFact},
+    recording::{ContainerFact, Fact, Header, Operation, PodFact, RunFact},
     replay,
 };
 
@@ -147,6 +147,56 @@ fn the_trace_is_what_perfetto_opens() {
         assert!(phase == "M" || event["ts"].is_i64(), "{event}");
         assert!(phase != "X" || event["dur"].as_i64().is_some_and(|dur| dur >= 0));
     }
+}
+
+#[test]
+fn a_run_that_grew_is_about_several() {
+    let mut story = story(1, 1, 1);
+    assert!(!story.is_about_several());
+    let apps = ["shop", "pay"].map(|name| {
+        let mut app = replay::tests::summary();
+        app.app = name.to_owned();
+        app
+    });
+    let summary = Box::new(crate::summary::together(apps.into(), None));
+    story.fact(Fact::Summary { summary }, at(61));
+    assert!(story.is_about_several());
+    assert!(trace(&story).contains("application 2 applications"));
+    let page = html(&story);
+    assert!(page.contains("Rollout of shop, pay"), "{page}");
+    story.summary = None;
+    assert!(!story.is_about_several(), "the start is all that is left");
+}
+
+#[test]
+fn operations_of_applications_of_one_name_are_apart() {
+    let operation = |namespace: &str, app: &str| {
+        Fact::Operation(Operation {
+            app: app.to_owned(),
+            namespace: namespace.to_owned(),
+            phase: "Running".to_owned(),
+            started: Some(at(1)),
+            ..Operation::default()
+        })
+    };
+    let mut story = story(0, 0, 0);
+    let names = |story: &Story| -> Vec<Option<String>> {
+        let operations = story.operations.iter();
+        operations.map(|own| story.app_of(own)).collect()
+    };
+    for _ in 0..2 {
+        story.fact(operation("argocd", "shop"), at(2));
+    }
+    assert_eq!(names(&story), [None::<String>]);
+    story.fact(operation("argocd", "pay"), at(3));
+    story.fact(operation("team-a", "shop"), at(4));
+    let named = ["argocd/shop", "pay", "team-a/shop"];
+    assert_eq!(names(&story), named.map(|name| Some(name.to_owned())));
+    let trace = trace(&story);
+    assert!(
+        trace.contains("sync operation of team-a/shop Running"),
+        "{trace}"
+    );
 }
 
 #[test]

@@ -88,10 +88,9 @@ impl Look<'_> {
     /// Breaks a line that is too wide for the terminal. Commands stay whole, so that they can be
     /// copied.
     fn folded(&self, line: &str) -> Vec<String> {
-        let is_command = ["  Next: kubectl ", "  Logs ("]
-            .iter()
-            .any(|start| line.starts_with(start));
-        if self.columns.is_none() || is_command || columns(line) <= self.table_width() {
+        let next = line.strip_prefix("  Next: ");
+        let is_whole = next.is_some_and(is_command) || line.starts_with("  Logs (");
+        if self.columns.is_none() || is_whole || columns(line) <= self.table_width() {
             return vec![line.to_owned()];
         }
         fold(line, &" ".repeat(self.hang(line)), self.width())
@@ -136,6 +135,13 @@ impl Look<'_> {
             name
         }
     }
+}
+
+/// True if a next step is a command, and not a sentence.
+fn is_command(next: &str) -> bool {
+    ["kubectl ", "argocd "]
+        .iter()
+        .any(|program| next.starts_with(program))
 }
 
 /// Returns the block of text, each line with its newline.
@@ -274,7 +280,11 @@ fn failure(summary: &Summary, look: &Look<'_>) -> Vec<String> {
         lines.extend(look.wrap(&format!("{who}{argocd}"), "  "));
     }
     if let Some(next) = argocd_next(summary, &causes) {
-        lines.extend(look.wrap(&format!("Next: {}", printable(next)), "  "));
+        let line = format!("Next: {}", printable(next));
+        match is_command(next) {
+            true => lines.push(format!("  {line}")),
+            false => lines.extend(look.wrap(&line, "  ")),
+        }
     }
     for note in summary.operation.iter().take(NOTES) {
         lines.extend(look.wrap(&cap(&printable(note), 6 * WIDTH), "  "));

@@ -296,6 +296,32 @@ fn no_line_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn a_command_stays_whole_on_a_narrow_terminal_and_a_sentence_does_not() {
+    let shown = |next: &str| {
+        let mut of_finding = crash_loop();
+        of_finding.findings[0].next = Some(next.to_owned());
+        let of_argocd = Summary {
+            outcome: Outcome::Failed,
+            argocd_next: Some(next.to_owned()),
+            ..no_token()
+        };
+        let line = format!("\n  Next: {next}\n");
+        [of_finding, of_argocd].map(|summary| on_terminal(&summary, 20).contains(&line))
+    };
+    for command in [
+        "argocd app sync shop --prune",
+        "argocd app get shop --show-operation",
+        "argocd app diff shop",
+        "argocd proj windows list shop",
+        "kubectl -n shop-prod describe pod web-a",
+    ] {
+        assert_eq!(shown(command), [true; 2], "{command}");
+    }
+    let sentence = "raise the quota or lower what the manifests ask for";
+    assert_eq!(shown(sentence), [false; 2]);
+}
+
+#[test]
 fn a_narrow_table_has_fewer_columns_and_then_lines_for_each_workload() {
     let mut summary = crash_loop();
     let table = |summary: &Summary, columns: u16| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use argo_core::{AppRef, text::counted};
+use argo_core::AppRef;
 
 use super::{Apps, Member, names};
 use crate::session::{Config, Session};
@@ -53,21 +53,33 @@ impl Apps {
     }
 }
 
-/// Returns the sentence about applications that have joined, and what they have in common.
+/// Returns the sentence about applications that have joined. They have something in common:
+/// `the labels team=shop in namespace argocd`, or `the project web`.
 pub(crate) fn joined(apps: &[AppRef], described: &str, runs_argocd: bool) -> String {
-    let (count, it, joins) = match apps {
-        [_] => ("an application".to_owned(), "it", "joins"),
-        all => (counted(all.len(), "application"), "them", "join"),
+    let is_one = apps.len() == 1;
+    let verb = match (described.starts_with("the project "), is_one) {
+        (true, true) => "belongs to",
+        (true, false) => "belong to",
+        (false, true) => "matches",
+        (false, false) => "match",
     };
-    let names: Vec<String> = apps.iter().take(NAMED).map(AppRef::to_string).collect();
-    let names = names.join(", ");
-    let more = match apps.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+    let (joins, it) = if is_one {
+        ("joins", "it")
+    } else {
+        ("join", "them")
+    };
+    let mut names: Vec<String> = apps.iter().take(NAMED).map(AppRef::to_string).collect();
+    let last = match apps.len().saturating_sub(NAMED) {
+        0 => names.pop().unwrap_or_default(),
+        more => format!("{more} more"),
+    };
+    let names = match names.is_empty() {
+        true => last,
+        false => format!("{} and {last}", names.join(", ")),
     };
     let after = match runs_argocd {
         true => format!("; argocd waits for {it} after the others"),
         false => String::new(),
     };
-    format!("{count} with {described} appeared: {names}{more} {joins} the run{after}")
+    format!("{names} now {verb} {described} and {joins} the run{after}")
 }

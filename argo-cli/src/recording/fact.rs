@@ -129,6 +129,9 @@ pub struct Operation {
     /// Name of the application.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub app: String,
+    /// Namespace of the Application resource; empty in a recording of an older version.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
     /// `Running`, `Succeeded`, `Failed`…
     pub phase: String,
     /// Start.
@@ -304,6 +307,7 @@ impl Operation {
         };
         Some(Self {
             app: application.metadata.name.clone().unwrap_or_default(),
+            namespace: application.metadata.namespace.clone().unwrap_or_default(),
             phase: state.phase.clone(),
             started: state.started_at.as_ref().map(time),
             finished: state.finished_at.as_ref().map(time),

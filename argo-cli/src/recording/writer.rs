@@ -279,7 +279,9 @@ fn subject(fact: &Fact) -> String {
     match fact {
         Fact::Pod(pod) => format!("pod {}", pod.uid),
         Fact::Object(object) => format!("object {} {}", object.namespace, object.object),
-        Fact::Operation(operation) => format!("operation {}", operation.app),
+        Fact::Operation(operation) => {
+            format!("operation {}/{}", operation.namespace, operation.app)
+        }
         Fact::Rows { .. } => "rows".to_owned(),
         Fact::Summary { .. } => "summary".to_owned(),
     }

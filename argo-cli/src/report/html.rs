@@ -261,9 +261,9 @@ fn operation(story: &Story, operation: &Operation) -> Value {
             "state": object.state, "wave": story.wave(&object.object, &object.namespace),
         })
     });
-    let app = story.is_about_several().then_some(&operation.app);
     json!({
-        "app": app, "phase": operation.phase, "s": at(operation.started), "f": at(operation.finished),
+        "app": story.app_of(operation), "phase": operation.phase,
+        "s": at(operation.started), "f": at(operation.finished),
         "revision": operation.revision, "health": operation.health,
         "objects": objects.collect::<Vec<_>>(),
     })

@@ -154,7 +154,9 @@ impl Story {
 
     fn operation(&mut self, operation: Operation) {
         let mut known = self.operations.iter_mut();
-        match known.find(|own| own.app == operation.app) {
+        let same =
+            |own: &&mut Operation| own.app == operation.app && own.namespace == operation.namespace;
+        match known.find(same) {
             Some(own) => *own = operation,
             None => self.operations.push(operation),
         }
@@ -170,9 +172,26 @@ impl Story {
         }
     }
 
-    /// True if the run is about several applications: then its title counts them.
+    /// True if the run is about several applications. Its title, which counts them, is that of the
+    /// start; the end knows of those that joined.
     pub(super) fn is_about_several(&self) -> bool {
-        self.header.app.contains(' ')
+        match &self.summary {
+            Some(summary) => summary.apps.len() > 1,
+            None => self.header.app.contains(' '),
+        }
+    }
+
+    /// Returns the application of an operation where there is more than one: with its namespace
+    /// if another one has the same name.
+    pub(super) fn app_of(&self, operation: &Operation) -> Option<String> {
+        if !self.is_about_several() && self.operations.len() < 2 {
+            return None;
+        }
+        let same = |own: &&Operation| own.app == operation.app;
+        Some(match self.operations.iter().filter(same).count() {
+            0 | 1 => operation.app.clone(),
+            _ => format!("{}/{}", operation.namespace, operation.app),
+        })
     }
 
     fn pod(&mut self, pod: PodFact, at: Timestamp) {

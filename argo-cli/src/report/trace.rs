@@ -12,7 +12,11 @@ use crate::render::json;
 /// Returns the trace.
 pub fn trace(story: &Story) -> String {
     let mut events = Vec::new();
-    let mut processes: Vec<String> = vec![format!("application {}", story.header.app)];
+    let title = match &story.summary {
+        Some(summary) if story.is_about_several() => &summary.app,
+        _ => &story.header.app,
+    };
+    let mut processes: Vec<String> = vec![format!("application {title}")];
     events.push(name("process_name", 0, 0, &processes[0]));
     // Threads of their own, far from those of the pods.
     let numbers = std::iter::once(0).chain(1_000_000..);
@@ -54,9 +58,9 @@ pub fn trace(story: &Story) -> String {
 fn operation(story: &Story, thread: usize, operation: &Operation) -> Option<Value> {
     let started = operation.started?;
     let finished = operation.finished.unwrap_or(story.ended);
-    let text = match story.is_about_several() {
-        true => format!("sync operation of {} {}", operation.app, operation.phase),
-        false => format!("sync operation {}", operation.phase),
+    let text = match story.app_of(operation) {
+        Some(app) => format!("sync operation of {app} {}", operation.phase),
+        None => format!("sync operation {}", operation.phase),
     };
     Some(span(
         story,

@@ -370,7 +370,7 @@ async fn an_application_that_appears_later_joins() {
     std::fs::write(go, "").unwrap();
     let ended = run.end().await;
     assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
-    let said = "an application with the labels team=a in namespace argocd appeared: argocd/search joins the run; argocd waits for it after the others";
+    let said = "argocd/search now matches the labels team=a in namespace argocd and joins the run; argocd waits for it after the others";
     assert_eq!(ended.count(said), 1, "{}", ended.stdout);
     assert!(ended.count("[search] ") > 0, "{}", ended.stdout);
     assert_eq!(ended.count("here is search"), 1, "{}", ended.stdout);
