@@ -306,7 +306,9 @@ where
                 tokio::time::sleep(pause).await;
             }
             match self.inner.next().await {
-                Some(Ok(event)) => return self.success(event),
+                Some(Ok(Some(event))) => return self.success(event),
+                Some(Ok(None)) if self.works() => return WatchEvent::Restored,
+                Some(Ok(None)) => {}
                 None => self.inner.begin_again(&self.config),
                 Some(Err(error)) => {
                     let (delay, told) = self.failure(&error);
@@ -329,12 +331,17 @@ where
             // The version of the list is kept, so that nothing is lost up to the watch.
             Event::InitDone => WatchEvent::Synced,
         };
-        self.backoff.reset();
-        if self.degraded.take().is_some() {
+        if self.works() {
             self.pending = Some(event);
             return WatchEvent::Restored;
         }
         event
+    }
+
+    /// Notes that the watch works. Returns true if it did not, as followers know.
+    fn works(&mut self) -> bool {
+        self.backoff.reset();
+        self.degraded.take().is_some()
     }
 
     /// Returns how long to wait after an error, and the report about it if it is news.
@@ -384,3 +391,7 @@ where
         Some(degraded)
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use std::{io, pin::Pin, time::Duration};
 use futures::AsyncBufReadExt;
 use kube::core::{Status, WatchEvent};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     Bystanders, WatchConfig,
@@ -16,9 +16,6 @@ use super::{
 
 /// The time by which the end of a watch may be late before its connection counts as dead.
 const LATE: Duration = Duration::from_secs(5);
-/// The pause after changes that were left out, in which others gather: where many pods change,
-/// waking up for each costs more than reading it.
-const GATHERED: Duration = Duration::from_millis(20);
 
 /// An open watch.
 pub(super) struct Changes {
@@ -30,8 +27,8 @@ pub(super) struct Changes {
     silence: Duration,
     heard: Instant,
     alarm: Pin<Box<Sleep>>,
-    /// True if nothing but changes that were left out was read lately.
-    is_dull: bool,
+    /// True once a change that was left out has told that the watch works.
+    is_told: bool,
 }
 
 impl Changes {
@@ -46,32 +43,35 @@ impl Changes {
             silence,
             heard,
             alarm: Box::pin(sleep_until(heard + silence)),
-            is_dull: false,
+            is_told: false,
         }
     }
 
     /// Returns the next event, or nothing once the response has ended or its connection is dead.
+    ///
+    /// The first change that is left out, and the first one after an error, counts as `Ok(None)`:
+    /// it shows that the watch works, and there may be no other for long.
     pub(super) async fn next<K: DeserializeOwned>(
         &mut self,
-    ) -> Option<Result<WatchEvent<K>, Failure>> {
+    ) -> Option<Result<Option<WatchEvent<K>>, Failure>> {
         loop {
             while let Some(line) = self.lines.next() {
                 let bystanders = self.bystanders.as_ref();
                 if let Some(version) = bystanders.and_then(|pods| pods.left_out(line)) {
                     self.version = version;
-                    self.is_dull = true;
+                    if !std::mem::replace(&mut self.is_told, true) {
+                        return Some(Ok(None));
+                    }
                 } else if !line.is_empty() {
-                    self.is_dull = false;
-                    return Some(event(line));
+                    let event = event(line);
+                    self.is_told &= !matches!(event, Err(_) | Ok(WatchEvent::Error(_)));
+                    return Some(event.map(Some));
                 }
-            }
-            if std::mem::take(&mut self.is_dull) {
-                sleep(GATHERED).await;
             }
             match self.read().await {
                 Some(Ok(true)) => {}
                 // A last line without its end may be cut in the middle.
-                Some(Ok(false)) => return event(self.lines.rest()).ok().map(Ok),
+                Some(Ok(false)) => return event(self.lines.rest()).ok().map(|it| Ok(Some(it))),
                 Some(Err(error)) if is_cut(&error) => return None,
                 Some(Err(error)) => return Some(Err(kube::Error::ReadEvents(error).into())),
                 None => return None,

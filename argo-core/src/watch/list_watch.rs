@@ -31,6 +31,16 @@ enum State<K> {
     Watching(Changes),
 }
 
+/// The outcome of a step.
+enum Step<K> {
+    /// There is something to tell.
+    Event(Event<K>),
+    /// There is nothing to tell but that the watch works.
+    Works,
+    /// There is nothing to tell.
+    Silent,
+}
+
 /// The continuation of a page.
 enum Next {
     Page(Option<String>),
@@ -49,25 +59,28 @@ where
         }
     }
 
-    /// Takes the next step. After an error the next call goes on where that is possible.
-    pub(super) async fn next(&mut self) -> Result<Event<K>, Failure> {
+    /// Takes steps up to the next event, or until the watch is seen to work by a change that is
+    /// none. After an error the next call goes on where that is possible.
+    pub(super) async fn next(&mut self) -> Result<Option<Event<K>>, Failure> {
         loop {
             let state = std::mem::replace(&mut self.state, State::New);
-            if let Some(event) = self.step(state).await? {
-                return Ok(event);
+            match self.step(state).await? {
+                Step::Event(event) => return Ok(Some(event)),
+                Step::Works => return Ok(None),
+                Step::Silent => {}
             }
         }
     }
 
-    async fn step(&mut self, state: State<K>) -> Result<Option<Event<K>>, Failure> {
+    async fn step(&mut self, state: State<K>) -> Result<Step<K>, Failure> {
         match state {
-            State::New => self.begin().await.map(Some),
+            State::New => self.begin().await.map(Step::Event),
             State::Page(objects, next) => self.page(objects, next).await,
             State::Listed(version) => {
                 let opened = self.requests.watch(&version, false).await;
                 let body = opened.inspect_err(|_| self.state = State::Listed(version.clone()))?;
                 self.state = State::Watching(Changes::new(body, version, &self.requests.config));
-                Ok(None)
+                Ok(Step::Silent)
             }
             State::Listing(changes) => self.listing(changes).await,
             State::Watching(changes) => self.watching(changes).await,
@@ -88,10 +101,10 @@ where
         &mut self,
         mut objects: vec::IntoIter<K>,
         next: Next,
-    ) -> Result<Option<Event<K>>, Failure> {
+    ) -> Result<Step<K>, Failure> {
         if let Some(object) = objects.next() {
             self.state = State::Page(objects, next);
-            return Ok(Some(Event::InitApply(object)));
+            return Ok(Step::Event(Event::InitApply(object)));
         }
         // Its memory, before the next page takes some.
         drop(objects);
@@ -99,7 +112,7 @@ where
             Next::Page(token) => token,
             Next::Watch(version) => {
                 self.state = State::Listed(version);
-                return Ok(Some(Event::InitDone));
+                return Ok(Step::Event(Event::InitDone));
             }
         };
         let page = self.requests.page(token).await?;
@@ -109,57 +122,59 @@ where
             None => Next::Watch(some(page.metadata.resource_version).ok_or(Failure::NoVersion)?),
         };
         self.state = State::Page(page.items.into_iter(), next);
-        Ok(None)
+        Ok(Step::Silent)
     }
 
-    async fn listing(&mut self, mut changes: Changes) -> Result<Option<Event<K>>, Failure> {
+    async fn listing(&mut self, mut changes: Changes) -> Result<Step<K>, Failure> {
         let Some(event) = changes.next::<K>().await else {
-            return Ok(None);
+            return Ok(Step::Silent);
         };
-        let event = match event {
-            Ok(WatchEvent::Bookmark(mark)) => {
+        let step = match event {
+            Ok(None) => Ok(Step::Works),
+            Ok(Some(WatchEvent::Bookmark(mark))) => {
                 if mark.metadata.annotations.contains_key(LIST_ENDS) {
                     changes.version = mark.metadata.resource_version;
                     self.state = State::Watching(changes);
-                    return Ok(Some(Event::InitDone));
+                    return Ok(Step::Event(Event::InitDone));
                 }
-                Ok(None)
+                Ok(Step::Silent)
             }
-            Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
-                Ok(Some(Event::InitApply(object)))
+            Ok(Some(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
+                Ok(Step::Event(Event::InitApply(object)))
             }
             // A list holds no object that is gone.
-            Ok(WatchEvent::Deleted(_)) => Ok(None),
-            Ok(WatchEvent::Error(status)) => Err(Failure::Reported(status)),
+            Ok(Some(WatchEvent::Deleted(_))) => Ok(Step::Silent),
+            Ok(Some(WatchEvent::Error(status))) => Err(Failure::Reported(status)),
             Err(failure) => Err(failure),
         };
         self.state = State::Listing(changes);
-        event
+        step
     }
 
-    async fn watching(&mut self, mut changes: Changes) -> Result<Option<Event<K>>, Failure> {
+    async fn watching(&mut self, mut changes: Changes) -> Result<Step<K>, Failure> {
         let Some(event) = changes.next::<K>().await else {
             self.state = State::Listed(changes.version);
-            return Ok(None);
+            return Ok(Step::Silent);
         };
-        let event = match event {
-            Ok(WatchEvent::Bookmark(mark)) => {
+        let step = match event {
+            Ok(None) => Ok(Step::Works),
+            Ok(Some(WatchEvent::Bookmark(mark))) => {
                 changes.version = mark.metadata.resource_version;
-                Ok(None)
+                Ok(Step::Silent)
             }
-            Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
+            Ok(Some(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
                 changes.version = version(&object)?;
-                Ok(Some(Event::Apply(object)))
+                Ok(Step::Event(Event::Apply(object)))
             }
-            Ok(WatchEvent::Deleted(object)) => {
+            Ok(Some(WatchEvent::Deleted(object))) => {
                 changes.version = version(&object)?;
-                Ok(Some(Event::Delete(object)))
+                Ok(Step::Event(Event::Delete(object)))
             }
-            Ok(WatchEvent::Error(status)) => Err(Failure::Reported(status)),
+            Ok(Some(WatchEvent::Error(status))) => Err(Failure::Reported(status)),
             Err(failure) => Err(failure),
         };
         self.state = State::Watching(changes);
-        event
+        step
     }
 }
 

@@ -42,10 +42,14 @@ where
     }
 
     /// Takes the next step; `None` if the watcher has nothing more to say and has to begin again.
-    /// After an error the next call goes on where that is possible.
-    pub(super) async fn next(&mut self) -> Option<Result<Event<K>, Failure>> {
+    /// After an error the next call goes on where that is possible. `Ok(None)` says that the watch
+    /// works, by a change that is left out.
+    pub(super) async fn next(&mut self) -> Option<Result<Option<Event<K>>, Failure>> {
         match &mut self.maker {
-            Maker::KubeRuntime(events) => Some(events.next().await?.map_err(Failure::from)),
+            Maker::KubeRuntime(events) => {
+                let event = events.next().await?;
+                Some(event.map(Some).map_err(Failure::from))
+            }
             Maker::Ours(steps) => Some(steps.next().await),
         }
     }
