@@ -166,6 +166,9 @@ fn a_pod_that_was_left_out_is_read_once_it_belongs_to_the_application() {
     assert_eq!(bystanders.len(), 2);
     let marks = index.node("p1").unwrap().metadata().into_owned();
     assert_eq!(marks.labels.unwrap()["app"], "web");
+    assert_eq!(marks.owner_references.unwrap()[0].uid, "rs-1");
+    let alone = index.node("p2").unwrap().metadata().into_owned();
+    assert_eq!(alone.owner_references, None);
     let all = ["+deploy-1<deploy-1", "+rs-1<deploy-1", "!p1"];
     let adopted = index.reselect(|object, _| &*object.uid == "deploy-1");
     assert_eq!(told(&adopted), all);
@@ -233,6 +236,27 @@ fn pods_of_an_owner_that_was_only_read_are_not_left_out() {
         bystanders.is_empty(),
         "its owner is read again when it changes"
     );
+}
+
+#[test]
+fn an_owner_in_no_namespace_is_looked_up_by_that_of_each_of_its_pods() {
+    let mut index = covering(&["ReplicaSet"]);
+    let wants = |changes: &[Change]| match changes {
+        [Change::Want(unknown)] => unknown.clone(),
+        other => panic!("{other:?}"),
+    };
+    let pod = |uid: &str| {
+        let pod: Pod = serde_json::from_value(json!({"metadata": meta(uid, &["set-1"])})).unwrap();
+        TrackedBody::Pod(Arc::new(pod))
+    };
+    let first = wants(&index.apply(&kind("Pod"), pod("p1"), false));
+    let mut found = meta("set-1", &[]);
+    found["namespace"] = Value::Null;
+    let found = serde_json::from_value(found).unwrap();
+    assert!(index.owner_read(&first, Some(found), false).is_empty());
+    let again = wants(&index.apply(&kind("Pod"), pod("p2"), false));
+    assert_eq!(again, first, "the reference has a namespace");
+    assert_eq!(&*again.owner.namespace, "n");
 }
 
 #[test]

@@ -7,6 +7,9 @@ use kube::{Api, Client, api::ListParams};
 
 use crate::workload::scan::code;
 
+/// Reads of a pod before it is given up, while there is no answer at all.
+const TRIES: u32 = 5;
+
 /// Reads pods one by one.
 #[derive(Clone)]
 pub(crate) struct PodReader(Client);
@@ -16,19 +19,21 @@ impl PodReader {
         Self(client)
     }
 
-    /// Reads a pod; nothing if it is gone, or may not be read any more. Other failures are tried
-    /// again for as long as somebody waits.
+    /// Reads a pod; nothing if it is gone, may not be read any more, or cannot be read in a few
+    /// tries: then its watch delivers it with its next change.
     ///
     /// It asks for a list, as the right to list pods is there.
     pub(crate) async fn read(&self, pod: &ObjectRef) -> Option<Arc<PackedPod>> {
         let api: Api<PackedPod> = Api::namespaced(self.0.clone(), &pod.namespace);
         let list = ListParams::default().fields(&format!("metadata.name={}", pod.name));
-        let (first, last) = (Duration::from_millis(500), Duration::from_secs(30));
+        let (first, last) = (Duration::from_millis(500), Duration::from_secs(10));
         let mut backoff = Backoff::new(first, last, seed(pod));
         loop {
             match api.list(&list).await {
                 Ok(found) => return found.items.into_iter().next().map(Arc::new),
-                Err(error) if matches!(code(&error), 403 | 404) => {
+                Err(error)
+                    if matches!(code(&error), 403 | 404) || backoff.failures() + 1 >= TRIES =>
+                {
                     log::warn!("{pod} cannot be read: {error}");
                     return None;
                 }

@@ -83,11 +83,17 @@ struct State {
 
 type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
 
-/// A watch that is open.
+/// A watch that is open. It is closed when this is dropped.
 struct Open {
     fanout: Fanout,
     followers: HashMap<u64, UnboundedSender<WatchEvent<Observed>>>,
     task: AbortHandle,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl SharedWatches {
@@ -255,7 +261,6 @@ impl Hub {
         open.followers.remove(&id);
         if open.followers.is_empty() {
             log::debug!("nobody needs {spec:?} any more");
-            open.task.abort();
             state.open.remove(spec);
         }
     }
@@ -322,5 +327,22 @@ impl One {
         self.is_alone = true;
         self.hub.lock().by_name.insert(Arc::clone(&self.namespace));
         self.events = self.hub.follow(&self.spec);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watch_is_closed_with_whatever_held_it() {
+        let task = tokio::spawn(std::future::pending::<()>());
+        let open = Open {
+            fanout: Fanout::default(),
+            followers: HashMap::new(),
+            task: task.abort_handle(),
+        };
+        drop(open);
+        assert!(task.await.unwrap_err().is_cancelled());
     }
 }

@@ -59,7 +59,7 @@ pub struct Tracker {
     events: VecDeque<TrackEvent>,
     /// Pods of the application of which only the name is known.
     pods: VecDeque<ObjectRef>,
-    /// Those of them that are not read yet.
+    /// Those of them that have not come yet, by a read or by their watch.
     pods_to_come: BTreeSet<Arc<str>>,
     phase: Phase,
     search: Search,
@@ -317,6 +317,7 @@ impl Tracker {
     }
 
     fn applied_pod(&mut self, pod: &Arc<PackedPod>) {
+        self.pods_to_come.remove(pod.uid());
         if !self.index.refresh_pod(pod) {
             let (kind, head) = (GroupKind::new("", "Pod"), pod.head());
             let own = self.selectors.own(&kind, &head.metadata);
@@ -432,6 +433,8 @@ impl Tracker {
     }
 
     fn check_synced(&mut self) {
+        // Its watch, or a list, may say that a pod is gone before it is read.
+        self.pods_to_come.retain(|uid| self.index.is_left_out(uid));
         // An owner that is being read may still bring objects into the application.
         let is_reading = !self.owners.is_idle() || !self.pods_to_come.is_empty();
         if self.phase != Phase::Listing || is_reading {

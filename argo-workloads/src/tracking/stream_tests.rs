@@ -137,29 +137,33 @@ async fn everything_that_an_application_owns_and_then_what_changes() {
     assert!(told.notices.is_empty(), "{:?}", told.notices);
 }
 
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
+const PODS: &str = "/api/v1/namespaces/shop/pods";
+
+/// Adds a Deployment that is nobody's, its ReplicaSet and its pod. Returns the pod.
+fn stranger(cluster: &Cluster) -> Value {
+    let replica_set = owned(object("ReplicaSet", "shop", "api-1"), "Deployment", "api");
+    let pod = owned(object("Pod", "shop", "api-1-a"), "ReplicaSet", "api-1");
+    cluster
+        .set(DEPLOYMENTS, &[object("Deployment", "shop", "api")])
+        .set("/apis/apps/v1/namespaces/shop/replicasets", &[replica_set])
+        .set(PODS, std::slice::from_ref(&pod));
+    pod
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stranger_that_joins_the_application_is_shown_as_it_is_by_then() {
     let cluster = shop();
-    let (deployments, replica_sets, pods) = (
-        "/apis/apps/v1/namespaces/shop/deployments",
-        "/apis/apps/v1/namespaces/shop/replicasets",
-        "/api/v1/namespaces/shop/pods",
-    );
-    let replica_set = owned(object("ReplicaSet", "shop", "api-1"), "Deployment", "api");
-    let mut pod = owned(object("Pod", "shop", "api-1-a"), "ReplicaSet", "api-1");
-    cluster
-        .set(deployments, &[object("Deployment", "shop", "api")])
-        .set(replica_sets, &[replica_set])
-        .set(pods, &[pod.clone()]);
+    let mut pod = stranger(&cluster);
     let mut told = Told::new(&cluster, config());
     assert_eq!(told.until_synced().await, set(&SHOP));
     for phase in ["Pending", "Running"] {
         pod["status"] = json!({"phase": phase});
-        cluster.change(pods, "MODIFIED", &pod);
+        cluster.change(PODS, "MODIFIED", &pod);
         told.silent(1).await;
     }
     let ours = of("shop", object("Deployment", "shop", "api"));
-    cluster.change(deployments, "MODIFIED", &ours);
+    cluster.change(DEPLOYMENTS, "MODIFIED", &ours);
     assert_eq!(told.next().await, "+Deployment/api");
     assert_eq!(told.next().await, "+ReplicaSet/api-1 < Deployment/api");
     let Some(TrackEvent::Applied(joined)) = told.events.next().await else {
@@ -172,15 +176,34 @@ async fn a_stranger_that_joins_the_application_is_shown_as_it_is_by_then() {
     assert_eq!(found.status.phase.as_deref(), Some("Running"));
     // From then on its watch delivers it.
     pod["status"] = json!({"phase": "Failed"});
-    cluster.change(pods, "MODIFIED", &pod);
+    cluster.change(PODS, "MODIFIED", &pod);
     assert_eq!(told.next().await, "+Pod/api-1-a < Deployment/api");
-    cluster.change(pods, "DELETED", &pod);
+    cluster.change(PODS, "DELETED", &pod);
     assert_eq!(told.next().await, "-Pod/api-1-a");
     let reads = cluster.requests();
     let reads = reads
         .iter()
         .filter(|it| it.contains("metadata.name%3Dapi-1-a"));
     assert_eq!(reads.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_that_joins_and_cannot_be_read_is_shown_with_its_next_change() {
+    let cluster = shop();
+    let pod = stranger(&cluster);
+    let mut told = Told::new(&cluster, config());
+    assert_eq!(told.until_synced().await, set(&SHOP));
+    cluster.refuse(PODS, 500);
+    let ours = of("shop", object("Deployment", "shop", "api"));
+    cluster.change(DEPLOYMENTS, "MODIFIED", &ours);
+    assert_eq!(told.next().await, "+Deployment/api");
+    assert_eq!(told.next().await, "+ReplicaSet/api-1 < Deployment/api");
+    told.silent(600).await;
+    let requests = cluster.requests();
+    let reads = requests.iter().filter(|uri| uri.contains("%3Dapi-1-a"));
+    assert_eq!(reads.count(), 5, "{requests:?}");
+    cluster.change(PODS, "MODIFIED", &pod);
+    assert_eq!(told.next().await, "+Pod/api-1-a < Deployment/api");
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,11 +67,14 @@ impl Index {
         }
     }
 
-    /// Replaces strings of a node by equal ones that others have.
+    /// Replaces strings of a node by equal ones that others have. A reference to a cluster-scoped
+    /// owner has the namespace of its pod, unlike the owner, and is looked up by it: it stays as
+    /// it is.
     pub(super) fn share(&mut self, node: &mut Node) {
-        for owner in &mut node.owners {
-            if let Some(known) = self.nodes.get(&owner.owner.uid) {
-                owner.owner = known.object.clone();
+        for UnknownOwner { owner, .. } in &mut node.owners {
+            let known = self.nodes.get(&owner.uid).map(|known| &known.object);
+            if let Some(known) = known.filter(|known| *known == owner) {
+                *owner = known.clone();
             }
         }
         for text in node.common_names() {

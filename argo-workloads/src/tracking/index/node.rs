@@ -205,7 +205,8 @@ impl Node {
         let whole = self.body.metadata();
         whole.unwrap_or_else(|| {
             let marks = self.marks.as_ref();
-            Cow::Owned(marks.map_or_else(ObjectMeta::default, |it| it.metadata(&self.object)))
+            let metadata = marks.map(|marks| marks.metadata(&self.object, &self.owners));
+            Cow::Owned(metadata.unwrap_or_default())
         })
     }
 

@@ -78,7 +78,6 @@ async fn marked_later() -> (Cluster, Told) {
     (cluster, told)
 }
 
-const PODS: &str = "/api/v1/namespaces/shop/pods";
 const CLONESETS: &str = "/apis/apps.kruise.io/v1alpha1/namespaces/shop/clonesets";
 
 fn owner_reads(cluster: &Cluster) -> usize {
