@@ -123,9 +123,13 @@ fn outcomes(summary: &Summary) -> Vec<&'static str> {
 }
 
 fn application(name: &str) -> TrackEvent {
+    in_health(name, "Healthy")
+}
+
+fn in_health(name: &str, health: &str) -> TrackEvent {
     let value = json!({"metadata": {"name": name, "namespace": "argocd", "uid": name},
         "spec": {"destination": {"namespace": name}},
-        "status": {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}, "resources": [
+        "status": {"sync": {"status": "Synced"}, "health": {"status": health}, "resources": [
             {"group": "apps", "kind": "Deployment", "namespace": name, "name": "web"}]}});
     let application: Application = serde_json::from_value(value).unwrap();
     TrackEvent::Application(Arc::new(application))
@@ -277,7 +281,7 @@ fn an_application_that_joins_while_no_argocd_runs_is_waited_for() {
         done: Vec::new(),
         said: Vec::new(),
     };
-    run.track(0, application("shop"), 0);
+    run.track(0, in_health("shop", "Degraded"), 0);
     run.deployment(0, 1, 0);
     run.track(0, TrackEvent::Synced, 0);
     let degraded = Exited {

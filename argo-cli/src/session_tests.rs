@@ -252,9 +252,13 @@ fn an_application_without_workloads_is_what_argo_cd_says() {
 #[test]
 fn streams_that_do_not_end_are_not_waited_for() {
     let mut run = Run::new(config());
-    run.tell(Input::Argocd(SUCCESS), 5).until(6, 8);
-    assert_eq!(run.done, ["drain"]);
-    run.until(9, 12);
+    run.tell(Input::Argocd(SUCCESS), 5).until(6, 15);
+    assert_eq!(
+        run.done,
+        ["drain"],
+        "over Argo CD's API logs take up to 10 s"
+    );
+    run.until(16, 19);
     assert_eq!(run.result(), (vec!["drain", "kill", "end"], 0));
 }
 
