@@ -282,7 +282,9 @@ async fn fifty_applications_over_the_api_ask_for_each_thing_once() {
         // One follows, and one looks at the end whether that was all.
         let logs = apps * PODS..=2 * apps * PODS;
         assert!(logs.contains(&of("logs")), "{counts:?}");
-        assert_eq!(of("reads of objects"), apps * (PODS + 2), "{counts:?}");
+        // One each; a node that has changed by the time its object is there is read once more.
+        let reads = apps * (PODS + 2)..=apps * (PODS + 2) + apps;
+        assert!(reads.contains(&of("reads of objects")), "{counts:?}");
         assert!(of("trees") <= 4 * apps, "{counts:?}");
         assert_eq!(of("rights"), apps, "{counts:?}");
         assert_eq!(of("streams"), apps * 2, "{counts:?}");
