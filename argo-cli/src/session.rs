@@ -32,6 +32,7 @@ use crate::{
 
 mod argocd_waits;
 mod children;
+mod draining;
 mod expected;
 mod finding_log;
 mod phase;

@@ -9,7 +9,7 @@ use argo_core::text::{
 };
 use argo_core::{Level, Notice, NoticeCode, ObjectRef};
 use argo_workloads::{
-    diagnosis::{Finding, Severity, Thresholds, doomed_workloads},
+    diagnosis::{Finding, doomed_workloads},
     expectation::Judgement,
 };
 use jiff::Timestamp;
@@ -26,12 +26,6 @@ use crate::{
     session::Effect,
 };
 
-/// Time limit for the last lines of the logs and for argocd's reaction to a signal. After it,
-/// argocd is killed and the run ends.
-const LAST: Duration = Duration::from_secs(4);
-/// Time limit for the last lines if nobody waits for argocd or after a signal. The stream of logs
-/// ends by itself after 3 s, over Argo CD's API after 10 s, and tells of what it could not read.
-const LAST_LINES: Duration = Duration::from_secs(11);
 /// Time limit for the first lists if argocd ends at once. After it, the run ends without them.
 const FIRST_LISTS: Duration = Duration::from_secs(3);
 /// Time to wait for the explanation of a failure. The status of a container and the event of
@@ -365,38 +359,6 @@ impl Session {
         |workload| self.is_ignored(workload) || !self.is_selected(workload)
     }
 
-    pub(super) fn drain(&mut self, cause: Cause, now: Timestamp) {
-        let limit = match cause {
-            Cause::Signal(_) => LAST,
-            _ if self.streams.argocd => LAST,
-            _ => LAST_LINES,
-        };
-        self.phase = Phase::Draining {
-            cause,
-            until: duration::later(now, limit),
-        };
-        self.effects.push(Effect::Drain);
-    }
-
-    fn over(&mut self, now: Timestamp) {
-        if let Phase::Draining { cause, .. } = &self.phase {
-            let cause = cause.clone();
-            self.last_look(now);
-            self.phase = Phase::Over(cause);
-            self.effects.push(Effect::End);
-        }
-    }
-
-    /// Examines once more. After a failure without a finding, it waives the grace times.
-    fn last_look(&mut self, now: Timestamp) {
-        self.examine(now);
-        let findings = self.findings();
-        let explained = findings.iter().any(|f| f.severity > Severity::Info);
-        if !explained && !self.cause().is_some_and(is_success) {
-            self.examine_with(&Thresholds::one_look(), now);
-        }
-    }
-
     /// Moves to the next phase if the condition for it holds at `now`.
     pub(super) fn consider(&mut self, now: Timestamp) {
         match self.phase.clone() {
@@ -405,17 +367,7 @@ impl Session {
             Phase::Expecting { exited, until } => self.consider_expecting(exited, until, now),
             Phase::Looking { cause, until } => self.consider_looking(cause, until, now),
             Phase::Settling { cause, look } => self.consider_settling(cause, look, now),
-            Phase::Draining { until, .. } if now >= until => {
-                self.effects.push(Effect::Kill);
-                if self.streams.logs {
-                    self.notice(&Notice::new(
-                        NoticeCode::LinesMissing,
-                        Level::Warning,
-                        "the last lines may be missing: the logs could not be read to their end in time",
-                    ));
-                }
-                self.over(now);
-            }
+            Phase::Draining { until, .. } if now >= until => self.cut(now),
             Phase::Draining { .. } | Phase::Over(_) => {}
         }
     }
@@ -557,14 +509,6 @@ impl Session {
         self.phase = Phase::Settling { cause, look };
     }
 
-    /// Ends the run. An argocd that still runs gets SIGTERM, and [`LAST`] to react to it.
-    fn end_argocd(&mut self, cause: Cause, now: Timestamp) {
-        if self.streams.argocd {
-            self.effects.push(Effect::Interrupt(Signal::SIGTERM));
-        }
-        self.drain(cause, now);
-    }
-
     /// True if argocd should have ended by its own `--timeout` some time ago.
     fn is_argocd_overdue(&self, now: Timestamp) -> bool {
         let timeout = self.config.argocd.as_ref().and_then(|run| run.timeout);
@@ -594,18 +538,9 @@ impl Session {
             .iter()
             .any(|ignored| ignored.is(workload))
     }
-
-    /// Ends the draining as soon as all streams have ended.
-    pub(super) fn end_if_all_ended(&mut self, now: Timestamp) {
-        let streams = &self.streams;
-        let all = !streams.argocd && !streams.logs && !streams.events;
-        if matches!(self.phase, Phase::Draining { .. }) && all {
-            self.over(now);
-        }
-    }
 }
 
-fn is_success(cause: &Cause) -> bool {
+pub(super) fn is_success(cause: &Cause) -> bool {
     match cause {
         Cause::Argocd(exited) => exited.is_success(),
         cause => *cause == Cause::Complete,

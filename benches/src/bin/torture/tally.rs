@@ -13,7 +13,7 @@ pub(crate) struct Instance {
     pub(crate) boot: String,
 }
 
-/// How often each line of each instance was shown.
+/// The number of times that each line of each instance was shown.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     shown: BTreeMap<Instance, BTreeMap<u64, u64>>,

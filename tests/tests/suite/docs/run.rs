@@ -24,7 +24,7 @@ name=argocd-$1
 if command -v "$name" >/dev/null; then shift; exec "$name" "$@"; fi
 "#;
 
-/// Where kubectl is not installed: the names that it gives its plugins.
+/// A stand-in where kubectl is not installed: it finds plugins by kubectl's names for them.
 const KUBECTL: &str = r#"#!/bin/sh
 name=kubectl-$(echo "$1" | tr - _)
 shift

@@ -14,7 +14,7 @@ use crate::{
 
 /// Runs `sync` against a server of this version on which `can-i` says that logs may not be read,
 /// while `logs` is the answer of the log itself. Returns the number of requests for logs too.
-async fn without_the_right(version: &str, logs: Vec<Step>) -> (Ended, usize) {
+async fn without_the_right(version: &str, logs: Vec<Step>, asked: usize) -> (Ended, usize) {
     let version = json!({ "Version": version }).to_string();
     let fake = FakeArgocd::start(move |request, _| match path(request) {
         "/api/version" => answer(200, &version),
@@ -32,8 +32,8 @@ async fn without_the_right(version: &str, logs: Vec<Step>) -> (Ended, usize) {
     let reads = || of(|request| request.path.contains("/resource?"));
     run.drain_until(until("all objects", || reads() >= 12))
         .await;
-    // The logs follow the objects.
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let logs = || of(|request| path(request).ends_with("/logs"));
+    run.drain_until(until("all logs", || logs() >= asked)).await;
     std::fs::write(go, "").unwrap();
     let ended = run.end().await;
     assert_eq!(ended.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
@@ -45,7 +45,7 @@ async fn without_the_right(version: &str, logs: Vec<Step>) -> (Ended, usize) {
 #[tokio::test]
 async fn logs_before_3_0_are_asked_for_without_the_right() {
     let line = [events(&[entry(1, "up on 2.9")]), vec![Step::Hang]].concat();
-    let (ended, _) = without_the_right("v2.9.22+4fe1fd8", line).await;
+    let (ended, _) = without_the_right("v2.9.22+4fe1fd8", line, 10).await;
     assert_eq!(ended.count("up on 2.9"), 10, "{}", ended.stdout);
     assert_eq!(ended.count("does not allow"), 0, "{}", ended.stdout);
 }
@@ -53,7 +53,7 @@ async fn logs_before_3_0_are_asked_for_without_the_right() {
 #[tokio::test]
 async fn logs_since_3_0_are_not_asked_for_without_the_right() {
     for version in ["v3.0.0", "v3.6.1+unknown"] {
-        let (ended, requests) = without_the_right(version, vec![Step::Hang]).await;
+        let (ended, requests) = without_the_right(version, vec![Step::Hang], 0).await;
         let policy = "Policy line to add: p, ci, logs, get, default/shop, allow";
         assert_eq!(ended.count(policy), 1, "{}", ended.stdout);
         assert_eq!(requests, 0, "{version}");
@@ -67,7 +67,7 @@ async fn a_service_account_that_may_not_read_logs_is_named_once() {
     let said = r#"pods "web-1-0" is forbidden: User "system:serviceaccount:shop:deployer" cannot get resource "pods/log" in API group "" in the namespace "shop""#;
     let entry = json!({"result": {"content": said, "timeStamp": null, "timeStampStr": "0001-01-01T00:00:00Z", "last": false, "podName": ""}});
     let refused = events(&[entry.to_string()]);
-    let (ended, _) = without_the_right("v2.14.0", refused).await;
+    let (ended, _) = without_the_right("v2.14.0", refused, 10).await;
     let sentence = "cannot get pods/log in shop (403 forbidden): logs are missing";
     assert_eq!(ended.count(sentence), 1, "{}", ended.stdout);
     let grant = "--user=system:serviceaccount:shop:deployer ";
