@@ -116,7 +116,10 @@ fn tools(options: &Options) -> Vec<(String, String)> {
         (
             &*ours,
             "argo-assistant",
-            format!("LOG_FORMAT=json exec {ours} follow {APP} {{namespace}} --timeout 1h"),
+            // The pods that crash are doomed, which would end it.
+            format!(
+                "LOG_FORMAT=json exec {ours} follow {APP} {{namespace}} --timeout 1h --settle 1h --grace 1h --allow-restarts 1000000"
+            ),
         ),
         (
             "stern",
@@ -251,18 +254,19 @@ fn print(tallies: &[(String, Tally, bool)], last: &BTreeMap<Instance, u64>) {
     let (lines, instances) = (last.values().sum::<u64>(), last.len());
     println!("\n{lines} lines of {instances} instances\n");
     println!(
-        "| program | lines | lost | twice | holes announced | instances unseen | where | ended by itself |"
+        "| program | lines | lost | of them in silence | twice | holes announced | instances unseen | where | ended by itself |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for (name, tally, by_itself) in tallies {
         let score = tally.score(last);
         let places: Vec<_> = score.places.into_iter().collect();
         println!(
-            "| {name} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {name} | {} | {} | {} | {} | {} | {} | {} | {} |",
             score.lines,
             score.lost,
+            score.in_silence,
             score.twice,
-            tally.announced,
+            tally.holes(),
             score.unseen,
             places.join(", "),
             if *by_itself { "yes" } else { "no" }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 /// The word before the facts in a line of a container.
 const MARK: &[u8] = b"torture ";
 
@@ -17,8 +19,8 @@ pub(crate) struct Instance {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     shown: BTreeMap<Instance, BTreeMap<u64, u64>>,
-    /// Holes that the program announced.
-    pub(crate) announced: u64,
+    /// The holes that the program announced, by the object that they are about: `pod/container`.
+    announced: BTreeMap<String, u64>,
 }
 
 /// The judgement about one program.
@@ -26,6 +28,8 @@ pub(crate) struct Tally {
 pub(crate) struct Score {
     pub(crate) lines: u64,
     pub(crate) lost: u64,
+    /// Those of containers about which no hole was announced.
+    pub(crate) in_silence: u64,
     pub(crate) twice: u64,
     /// Instances of which no line was shown.
     pub(crate) unseen: usize,
@@ -50,17 +54,31 @@ pub(crate) fn parse(line: &[u8]) -> Option<(Instance, u64)> {
     Some((instance, digits.parse().ok()?))
 }
 
+/// Returns the object of a notice of argo-assistant that lines are missing.
+fn hole(line: &[u8]) -> Option<String> {
+    let record: Value = serde_json::from_slice(line).ok()?;
+    let is_hole = matches!(
+        record["code"].as_str(),
+        Some("lines-missing" | "instances-lost")
+    );
+    let object = record["object"].as_str().unwrap_or_default();
+    is_hole.then(|| object.to_owned())
+}
+
 impl Tally {
     /// Counts a line of a program's output.
     pub(crate) fn take(&mut self, line: &[u8]) {
         if let Some((instance, number)) = parse(line) {
             let lines = self.shown.entry(instance).or_default();
             *lines.entry(number).or_default() += 1;
-        } else {
-            let text = String::from_utf8_lossy(line);
-            let is_hole = ["\"lines-missing\"", "\"instances-lost\""];
-            self.announced += u64::from(is_hole.iter().any(|code| text.contains(code)));
+        } else if let Some(object) = hole(line) {
+            *self.announced.entry(object).or_default() += 1;
         }
+    }
+
+    /// Returns the number of holes that the program announced.
+    pub(crate) fn holes(&self) -> u64 {
+        self.announced.values().sum()
     }
 
     /// Raises the number of the last line of each instance to what was shown here.
@@ -81,6 +99,10 @@ impl Tally {
             let twice: u64 = lines.values().map(|times| times - 1).sum();
             score.lines += lines.values().sum::<u64>();
             score.lost += lost;
+            let object = format!("{}/{}", instance.pod, instance.container);
+            if !self.announced.contains_key(&object) {
+                score.in_silence += lost;
+            }
             score.twice += twice;
             score.unseen += usize::from(lines.is_empty());
             if lost + twice > 0 {
@@ -124,7 +146,8 @@ mod tests {
             "torture a-1 app x 2",
             "torture a-1 app x 2",
             "torture b-1 app y 1",
-            r#"{"kind":"notice","code":"lines-missing"}"#,
+            r#"{"kind":"notice","code":"lines-missing","object":"a-1/app"}"#,
+            r#"{"kind":"notice","code":"disconnected","object":"b-1/app"}"#,
         ]);
         let mut last = BTreeMap::new();
         ours.last_lines(&mut last);
@@ -134,12 +157,13 @@ mod tests {
             (score.lines, score.lost, score.twice, score.unseen),
             (2, 2, 0, 1)
         );
+        assert_eq!((ours.holes(), score.in_silence), (0, 2));
         let score = theirs.score(&last);
         assert_eq!(
             (score.lines, score.lost, score.twice, score.unseen),
             (3, 2, 1, 0)
         );
-        assert_eq!((ours.announced, theirs.announced), (0, 1));
+        assert_eq!((theirs.holes(), score.in_silence), (1, 0));
         assert_eq!(score.places, BTreeSet::from(["a".to_owned()]));
     }
 }
