@@ -95,7 +95,8 @@ impl Tally {
         let (none, mut score) = (BTreeMap::new(), Score::default());
         for (instance, last) in last {
             let lines = self.shown.get(instance).unwrap_or(&none);
-            let lost = last - lines.len() as u64;
+            // A line that was cut may have a number that nobody wrote.
+            let lost = last - lines.range(1..=*last).count() as u64;
             let twice: u64 = lines.values().map(|times| times - 1).sum();
             score.lines += lines.values().sum::<u64>();
             score.lost += lost;
@@ -137,6 +138,14 @@ mod tests {
             assert_eq!((&*instance.pod, number), ("crash-1", 17), "{line}");
         }
         assert_eq!(parse(b"torture crash-1 app"), None);
+    }
+
+    #[test]
+    fn a_number_that_nobody_wrote_counts_for_no_line() {
+        let tally = tally(&["torture a-1 app x 1", "torture a-1 app x 12"]);
+        let instance = parse(b"torture a-1 app x 1").unwrap().0;
+        let score = tally.score(&BTreeMap::from([(instance, 1)]));
+        assert_eq!((score.lines, score.lost), (2, 0));
     }
 
     #[test]
