@@ -45,7 +45,9 @@ pub(crate) fn parse(line: &[u8]) -> Option<(Instance, u64)> {
     let mut word = || words.next().flatten().map(str::to_owned);
     let (pod, container, boot) = (word()?, word()?, word()?);
     let number = word()?;
-    let digits = number.trim_matches(|c: char| !c.is_ascii_digit());
+    // The end of the text: in JSON other fields follow.
+    let end = number.find(|c: char| !c.is_ascii_digit());
+    let digits = &number[..end.unwrap_or(number.len())];
     let instance = Instance {
         pod,
         container,
@@ -131,6 +133,7 @@ mod tests {
             "torture crash-1 app f00 17",
             "2026-11-28T10:00:00Z INFO [crash-1/app] torture crash-1 app f00 17",
             r#"{"kind":"log","msg":"torture crash-1 app f00 17"}"#,
+            r#"{"msg":"torture crash-1 app f00 17","schema":1,"kind":"log","restart":0}"#,
             "\u{1b}[32mcrash-1\u{1b}[0m torture crash-1 app f00 17\r",
             "torture crash-1 app f00 17 xxxxxxxx",
         ] {
