@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use memchr::memmem;
 use serde_json::Value;
 
 /// The word before the facts in a line of a container.
@@ -39,7 +40,7 @@ pub(crate) struct Score {
 
 /// Finds the line of a container in a line of a program's output, whatever stands around it.
 pub(crate) fn parse(line: &[u8]) -> Option<(Instance, u64)> {
-    let at = line.windows(MARK.len()).position(|part| part == MARK)?;
+    let at = memmem::find(line, MARK)?;
     let text = line[at + MARK.len()..].split(|byte| *byte == b' ');
     let mut words = text.map(|word| std::str::from_utf8(word).ok());
     let mut word = || words.next().flatten().map(str::to_owned);
@@ -56,6 +57,12 @@ pub(crate) fn parse(line: &[u8]) -> Option<(Instance, u64)> {
     Some((instance, digits.parse().ok()?))
 }
 
+/// True for a record of argo-assistant that is no log line: a finding quotes the last lines.
+fn may_quote(line: &[u8]) -> bool {
+    const KIND: &[u8] = b"\"kind\":\"";
+    memmem::find(line, KIND).is_some_and(|at| !line[at + KIND.len()..].starts_with(b"log\""))
+}
+
 /// Returns the object of a notice of argo-assistant that lines are missing.
 fn hole(line: &[u8]) -> Option<String> {
     let record: Value = serde_json::from_slice(line).ok()?;
@@ -70,11 +77,12 @@ fn hole(line: &[u8]) -> Option<String> {
 impl Tally {
     /// Counts a line of a program's output.
     pub(crate) fn take(&mut self, line: &[u8]) {
-        if let Some((instance, number)) = parse(line) {
+        if may_quote(line) {
+            let object = hole(line).into_iter();
+            object.for_each(|object| *self.announced.entry(object).or_default() += 1);
+        } else if let Some((instance, number)) = parse(line) {
             let lines = self.shown.entry(instance).or_default();
             *lines.entry(number).or_default() += 1;
-        } else if let Some(object) = hole(line) {
-            *self.announced.entry(object).or_default() += 1;
         }
     }
 
@@ -141,6 +149,16 @@ mod tests {
             assert_eq!((&*instance.pod, number), ("crash-1", 17), "{line}");
         }
         assert_eq!(parse(b"torture crash-1 app"), None);
+    }
+
+    #[test]
+    fn a_finding_that_quotes_a_line_does_not_show_it_again() {
+        let line = "torture a-1 app x 1";
+        let log = format!(r#"{{"msg":"{line}","schema":1,"kind":"log"}}"#);
+        let finding = format!(r#"{{"msg":"crashes; last line: {line}","kind":"finding"}}"#);
+        let tally = tally(&[&*log, &*finding]);
+        let instance = parse(line.as_bytes()).unwrap().0;
+        assert_eq!(tally.score(&BTreeMap::from([(instance, 1)])).twice, 0);
     }
 
     #[test]
