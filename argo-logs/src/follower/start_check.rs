@@ -13,7 +13,8 @@ const LATE: i64 = 5 * SECOND;
 /// Nanoseconds of log time from which the speed is measured: longer than any stack trace
 /// takes.
 const SPAN: i64 = SECOND;
-/// Bytes; if less than this was written before the first line, the file was not rotated.
+/// Bytes; if less than this was written before the first line, the file was not rotated. What
+/// writes as much within [`SPAN`] is no stack trace.
 const FILE: i64 = 1 << 20;
 
 /// The first response of a run, until the check is done.
@@ -36,8 +37,10 @@ impl StartCheck {
 
     /// True once enough of the log came to judge it.
     pub(super) fn is_ready(&self, reader: &ResponseReader) -> bool {
+        // A program that writes all it has in bursts may be silent after the last one.
+        let is_much = i64::try_from(self.bytes).is_ok_and(|bytes| bytes >= FILE);
         let begins = reader.begins();
-        begins.is_some_and(|begins| reader.newest().saturating_sub(begins) >= SPAN)
+        begins.is_some_and(|begins| is_much || reader.newest().saturating_sub(begins) >= SPAN)
     }
 
     /// Returns the time of the first line, and the seconds from the start of the run to

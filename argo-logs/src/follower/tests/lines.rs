@@ -54,36 +54,42 @@ fn what_the_kubelet_says_is_no_line() {
     assert_eq!(story.bytes(&format!("{ONE}{TWO}")), ["two"]);
 }
 
-/// A log of 130 KiB that begins so many seconds after the run, and takes `span` seconds.
-fn flood(begins: i64, span: i64) -> String {
+/// A log of 130 bytes a line that begins so many seconds after the run, and takes `span` seconds
+/// for a thousand lines.
+fn flood(begins: i64, span: i64, lines: i64) -> String {
     let line = |n: i64| {
         let nanos = (1_795_478_460 + begins) * 1_000_000_000 + n * span * 1_000_000;
         let time = Timestamp::from_nanosecond(i128::from(nanos)).unwrap();
         format!("{time:.9} {}\n", "x".repeat(100))
     };
-    (0..1000).map(line).collect()
+    (0..lines).map(line).collect()
 }
 
 #[test]
 fn a_log_that_is_opened_late_and_grows_fast_may_have_lost_its_beginning() {
-    for (opened, begins, span, is_told) in [
-        ("2026-11-24T00:01:30Z", 24, 2, true),
+    for (opened, begins, span, lines, is_told) in [
+        ("2026-11-24T00:01:30Z", 24, 2, 1000, true),
+        // One burst of many, after which it was silent.
+        ("2026-11-24T00:01:30Z", 24, 0, 10_000, true),
         // It begins with the run.
-        ("2026-11-24T00:01:30Z", 1, 2, false),
+        ("2026-11-24T00:01:30Z", 1, 2, 1000, false),
+        ("2026-11-24T00:01:30Z", 1, 0, 10_000, false),
         // It would not have been rotated, and neither would a stack trace after a silence.
-        ("2026-11-24T00:01:30Z", 24, 60, false),
-        ("2026-11-24T00:01:30Z", 24, 0, false),
+        ("2026-11-24T00:01:30Z", 24, 60, 1000, false),
+        ("2026-11-24T00:01:30Z", 24, 0, 1000, false),
         // It was silent until then.
-        ("2026-11-24T00:01:01Z", 24, 2, false),
+        ("2026-11-24T00:01:01Z", 24, 2, 1000, false),
     ] {
         let mut story = Story::new(true);
         story.status(running());
         story.follower.opened(opened.parse().ok(), story.now);
-        story.follower.bytes(Bytes::from(flood(begins, span)));
+        story
+            .follower
+            .bytes(Bytes::from(flood(begins, span, lines)));
         assert_eq!(
             story.told().len(),
-            1000 + usize::from(is_told),
-            "{opened} {begins} {span}"
+            usize::try_from(lines).unwrap() + usize::from(is_told),
+            "{opened} {begins} {span} {lines}"
         );
         assert_eq!(story.notices.len(), usize::from(is_told));
     }
