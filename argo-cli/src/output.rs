@@ -102,8 +102,8 @@ struct State {
     /// True once the owner was dropped.
     ended: bool,
     events: Vec<OutputEvent>,
-    /// A buffer whose bytes are written, for reuse.
-    spare: Vec<u8>,
+    /// Buffers whose bytes are written, for reuse.
+    spare: Vec<Vec<u8>>,
 }
 
 /// Time limit for the bytes that wait when the program panics.
@@ -111,6 +111,9 @@ const LAST: Duration = Duration::from_secs(2);
 
 /// Capacity in bytes above which a buffer is freed instead of reused.
 const SPARE: usize = 1 << 20;
+
+/// Buffers that wait for reuse: one is filled while another is written.
+const SPARES: usize = 2;
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -234,7 +237,7 @@ impl Output {
 
     /// Returns an empty buffer for the next bytes, with the memory of an earlier one.
     pub fn buffer(&self) -> Vec<u8> {
-        std::mem::take(&mut self.shared.lock().spare)
+        self.shared.lock().spare.pop().unwrap_or_default()
     }
 
     /// True once the reader has gone away. Later bytes are dropped.

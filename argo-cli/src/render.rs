@@ -76,6 +76,9 @@ pub struct Renderer {
 /// The most runs of containers that are remembered; at this limit all are forgotten.
 const RUNS: usize = 1024;
 
+/// Bytes of a line beside its text and [`Shared::around`]: time, level, escapes.
+const AROUND: usize = 64;
+
 /// Lines of a container that are looked at together.
 const GROUP: usize = 32;
 
@@ -180,12 +183,10 @@ impl Renderer {
         }
         let shared = runs.entry(run).or_insert_with(|| self.shared(origin));
         // A buffer that grows in steps is copied at each of them.
-        out.reserve(batch.memory());
+        out.reserve(batch.memory() + batch.len() * (shared.around.len() + AROUND));
         for group in batch.groups(GROUP) {
-            // One look at many lines costs less than one at each. JSON needs its own anyway.
-            let is_plain = self.settings.format == Format::Text
-                && group.is_split()
-                && sanitize::is_plain(group.bytes());
+            // One look at many lines costs less than one at each.
+            let is_plain = group.is_split() && sanitize::is_plain(group.bytes());
             for line in group.lines() {
                 let nanos = line.nanos().or(shared.nanos);
                 let nanos = nanos.unwrap_or_else(|| stamp::nanos(self.now));
@@ -211,7 +212,11 @@ impl Renderer {
             return self.text_line((nanos, level, is_plain), line, shared, out);
         }
         self.json.before_message(nanos, level, out);
-        sanitize::json(line.text, out);
+        if is_plain {
+            sanitize::json_of_plain(line.text, out);
+        } else {
+            sanitize::json_string(line.text, out);
+        }
         out.extend_from_slice(&shared.around);
         if line.continues {
             json::mark_partial(out);

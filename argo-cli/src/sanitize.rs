@@ -62,7 +62,8 @@ pub fn text(line: &[u8], out: &mut Vec<u8>, options: Options) {
 }
 
 /// True if no line among these bytes holds anything dangerous: [`text`] would copy each as it
-/// is. It stops at the first doubt, so it costs little where it does not help.
+/// is, and [`json`] would escape quotes and backslashes alone. It stops at the first doubt, so it
+/// costs little where it does not help.
 pub fn is_plain(lines: &[u8]) -> bool {
     let is_plain = |bits: Bits| bits.iter().fold(0, |all, bits| all | bits) == 0;
     let (blocks, rest) = lines.as_chunks::<BLOCK>();
@@ -98,6 +99,21 @@ pub fn json(line: &[u8], out: &mut Vec<u8>) {
     } else {
         escape(line, found.hash, out);
     }
+}
+
+/// Appends a JSON string, with its quotes, of a line that [`is_plain`].
+pub fn json_of_plain(line: &[u8], out: &mut Vec<u8>) {
+    match str::from_utf8(line) {
+        Ok(line) => json_escape_simd::escape_into(line, out),
+        Err(_) => json_string(line, out),
+    }
+}
+
+/// Appends a JSON string, with its quotes, of any line.
+pub fn json_string(line: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    json(line, out);
+    out.push(b'"');
 }
 
 /// Appends valid UTF-8 with its escapes. The text between them is copied as a whole.

@@ -89,8 +89,9 @@ impl Actor {
         }
     }
 
-    /// Runs until the follower is done or the output is dropped.
-    pub(crate) async fn run(mut self) {
+    /// Runs until the follower is done or the output is dropped. The future of a method that takes
+    /// `self` holds it twice.
+    pub(crate) async fn run(mut self: Box<Self>) {
         while let Ok(()) = self.carry_out().await {
             let input = self.input().await;
             if let Err(Over) = self.handle(input).await {

@@ -1,6 +1,6 @@
 //! Whole lines of one container that share one buffer.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -121,6 +121,8 @@ impl Batch {
                 end: offset(bytes.len()),
                 flags: line.flags(),
             });
+            // Words at the ends of two lines must not become one in [`Group::bytes`].
+            bytes.push(b'\n');
         }
         Self {
             container_id,
@@ -169,6 +171,12 @@ impl Batch {
             .map(|lines| Group { batch: self, lines })
     }
 
+    /// Some of the lines, by their numbers.
+    pub fn group(&self, lines: Range<usize>) -> Group<'_> {
+        let lines = self.lines.get(lines).unwrap_or_default();
+        Group { batch: self, lines }
+    }
+
     /// Removes the lines for which `keep` returns false.
     pub fn retain(&mut self, mut keep: impl FnMut(Line<'_>) -> bool) {
         let mut lines = std::mem::take(&mut self.lines);
@@ -186,7 +194,7 @@ impl Batch {
         self.lines.reserve(lines);
     }
 
-    pub(crate) fn push(&mut self, time: Option<i64>, range: std::ops::Range<usize>, flags: u8) {
+    pub(crate) fn push(&mut self, time: Option<i64>, range: Range<usize>, flags: u8) {
         self.lines.push(Span {
             time: time.unwrap_or(NO_TIME),
             start: offset(range.start),

@@ -18,7 +18,6 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 pub(crate) use self::{
     entry::Entry,
-    hash::hash,
     kubelet_messages::KubeletMessage,
     overlap::Start,
     pieced_lines::CAP,
@@ -27,6 +26,7 @@ pub(crate) use self::{
     window::{OVERTAKEN, SeenLines, Window},
 };
 use self::{
+    hash::hash,
     kubelet_messages::split_message,
     overlap::{Comparison, Overlap},
     partial::Partial,
@@ -306,13 +306,42 @@ impl ResponseReader {
                 sink.emit(std::mem::replace(&mut batch, self.batch(bytes.clone())));
                 self.shorten(sink);
                 self.finish_partial(sink);
-            } else {
+            } else if !self.next_line(bytes, (start, end), &mut batch, sink.window) {
                 self.line(bytes, (start, end), false, &mut batch, sink);
             }
             start = end + 1;
         }
         self.usual = batch.len();
         sink.emit(batch);
+    }
+
+    /// Takes a line that can only be new: it is stamped, follows the one before, and nothing is
+    /// compared any more. Returns false for any other line, which [`line`](Self::line) judges.
+    #[inline]
+    fn next_line(
+        &mut self,
+        bytes: &[u8],
+        (start, end): (usize, usize),
+        batch: &mut Batch,
+        window: &mut Window,
+    ) -> bool {
+        let is_compared =
+            self.overlap.is_some() || self.positions.is_some() || self.expected.is_some();
+        if is_compared || end - start >= LONG {
+            return false;
+        }
+        let Some((time, text)) = self.timestamps.parse(&bytes[start..end]) else {
+            return false;
+        };
+        if time >= self.bound || time < self.progress.newest.saturating_sub(JUMP) {
+            return false;
+        }
+        let text = &bytes[start + text..end];
+        let entry = Entry::of(time, text);
+        self.progress.new_line(entry);
+        window.push(entry);
+        batch.push(Some(time), end - text.len()..end_of(text, end), 0);
+        true
     }
 
     #[inline]
@@ -348,16 +377,13 @@ impl ResponseReader {
             Some(time) => {
                 // A single line without a time was the rest of a longer one.
                 self.positions = None;
-                let hash = hash(text);
-                self.is_new(Entry { time, hash }, (text, at.is_pieced), sink)
+                self.is_new(Entry::of(time, text), (text, at.is_pieced), sink)
             }
             None => self.is_new_unstamped(text, sink.window),
         };
         if is_new {
             self.progress.printed += 1;
-            // Docker and CRI-O keep the carriage return, containerd does not.
-            let end = at.end - usize::from(text.last() == Some(&b'\r'));
-            batch.push(at.time, at.start..end, at.flags);
+            batch.push(at.time, at.start..end_of(text, at.end), at.flags);
         }
     }
 
@@ -537,6 +563,13 @@ impl ResponseReader {
         let container_id = Arc::clone(&self.run.container_id);
         Batch::new(container_id, self.run.restart, bytes)
     }
+}
+
+/// Returns the end of a text that ends at `end`, without a carriage return: Docker and CRI-O
+/// keep it, containerd does not.
+#[inline]
+fn end_of(text: &[u8], end: usize) -> usize {
+    end - usize::from(text.last() == Some(&b'\r'))
 }
 
 impl Sink<'_> {

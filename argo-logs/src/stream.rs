@@ -270,7 +270,7 @@ impl Running {
         );
         // Before the task runs, so that its first step is already the request.
         let _ = sender.send(Message::Status(Box::new(view)));
-        self.tasks.spawn(actor.run());
+        self.tasks.spawn(Box::new(actor).run());
         self.outputs.push(ReceiverStream::new(events));
         self.actors.insert(origin.id, (origin, sender));
     }

@@ -20,6 +20,11 @@ use jiff::Timestamp;
 const AT_MOST: Duration = Duration::from_millis(500);
 /// The longest time between two examinations; some findings need nothing but time.
 const AT_LEAST: Duration = Duration::from_secs(1);
+/// Bytes of log lines that are searched for words of errors between two examinations. What comes
+/// beyond that is a flood, of which each batch is searched at its end.
+const SEARCHED: usize = 4 << 20;
+/// Lines at the end of a batch that are searched however many come.
+const SEARCHED_LINES: usize = 256;
 /// The time after an abort in which its explanation arrives.
 const EXPLAINED: Duration = Duration::from_secs(2);
 
@@ -34,6 +39,8 @@ pub struct Observer {
     examined: Timestamp,
     /// True if something came after the last examination.
     has_changed: bool,
+    /// Bytes that were searched for words of errors since then.
+    searched: usize,
 }
 
 impl Observer {
@@ -46,6 +53,7 @@ impl Observer {
             timeline: Timeline::default(),
             examined: started,
             has_changed: false,
+            searched: 0,
         }
     }
 
@@ -67,12 +75,23 @@ impl Observer {
     pub fn lines(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
         self.has_changed = true;
         let last = batch.len().saturating_sub(LAST_LINES);
-        let lines = standing_out(batch, last)
-            .into_iter()
-            .chain(batch.lines().skip(last));
+        let lines = self.standing_out(batch, last);
+        let lines = lines.into_iter().chain(batch.lines().skip(last));
         let lines = lines.map(|line| (line.time(), line.text));
         self.facts
             .lines(pod_uid, container, batch.container_id(), lines);
+    }
+
+    /// Returns the last line that stands out among the first lines of a batch.
+    fn standing_out<'a>(&mut self, batch: &'a Batch, first: usize) -> Option<Line<'a>> {
+        let is_flood = self.searched >= SEARCHED;
+        let from = first.saturating_sub(if is_flood { SEARCHED_LINES } else { first });
+        let group = batch.group(from..first);
+        self.searched += group.bytes().len();
+        // One search through all of them: most logs that write fast have no such line.
+        let has_one = stands_out(group.bytes());
+        let mut lines = group.lines().rev();
+        lines.find(|line| has_one && stands_out(line.text))
     }
 
     /// True if an examination may find something, and the last one is not too recent.
@@ -90,6 +109,7 @@ impl Observer {
     pub fn examine(&mut self, thresholds: &Thresholds, now: Timestamp) -> Vec<FindingEvent> {
         self.examined = now;
         self.has_changed = false;
+        self.searched = 0;
         let findings = self.examiner.examine(&mut self.facts, thresholds, now);
         self.timeline.update(findings, &self.progress, now)
     }
@@ -238,15 +258,6 @@ impl Observer {
     }
 }
 
-/// Returns the last line that stands out among the first lines of a batch.
-fn standing_out(batch: &Batch, first: usize) -> Option<Line<'_>> {
-    let group = batch.groups(first).next().filter(|_| first > 0)?;
-    // One search through all of them: most logs that write fast have no such line.
-    let has_one = stands_out(group.bytes());
-    let mut lines = group.lines().rev();
-    lines.find(|line| has_one && stands_out(line.text))
-}
-
 fn fact(event: &EventRecord) -> EventFact {
     EventFact {
         object: event.object.clone(),
@@ -257,5 +268,34 @@ fn fact(event: &EventRecord) -> EventFact {
         count: event.count,
         first: event.first_seen,
         last: event.time,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_searched_up_to_a_limit_and_then_at_the_end_of_each_batch() {
+        let app = AppRef::new("shop", "argocd");
+        let mut observer = Observer::new(app, Timestamp::UNIX_EPOCH);
+        let long = b"x".repeat(1000);
+        let with_error_at = |at: usize| {
+            let texts = (0..1000).map(|number| match number == at {
+                true => &b"FATAL: no"[..],
+                false => &long,
+            });
+            let lines = texts.map(|text| Line::new(Some(0), text));
+            Batch::from_lines("run".into(), 0, lines)
+        };
+        let is_seen =
+            |observer: &mut Observer, at| observer.standing_out(&with_error_at(at), 1000).is_some();
+        for _ in 0..5 {
+            assert!(is_seen(&mut observer, 0));
+        }
+        assert!(!is_seen(&mut observer, 0));
+        assert!(is_seen(&mut observer, 900));
+        observer.examine(&Thresholds::default(), Timestamp::UNIX_EPOCH);
+        assert!(is_seen(&mut observer, 0));
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{OutputEvent, SPARE, Shared, spool::Next};
+use super::{OutputEvent, SPARE, SPARES, Shared, spool::Next};
 
 /// The pause after a write that would block: another process may have made our shared pipe
 /// non-blocking.
@@ -29,8 +29,8 @@ pub(super) fn run(shared: &Shared, mut writer: Box<dyn Write + Send>) {
         });
         spare.clear();
         let mut state = shared.lock();
-        if spare.capacity() <= SPARE {
-            state.spare = spare;
+        if spare.capacity() <= SPARE && state.spare.len() < SPARES {
+            state.spare.push(spare);
         }
         match result {
             Err(error) if is_gone(&error) => {

@@ -61,7 +61,7 @@ impl Formatter for Safe {
     }
 }
 
-/// Returns the part after the message of a log line: `","schema":1,"kind":"log",…}` and a
+/// Returns the part after the message of a log line: `,"schema":1,"kind":"log",…}` and a
 /// newline.
 pub(super) fn after_message(app: &str, origin: &Origin<'_>, with_uid: bool) -> Vec<u8> {
     let body = Body::Log(record::Log {
@@ -83,7 +83,7 @@ pub(super) fn after_message(app: &str, origin: &Origin<'_>, with_uid: bool) -> V
     // The fields behind the message are the same for every line of the run, so serde writes them
     // once, around an empty message.
     let message = memchr::memmem::find(&whole, EMPTY);
-    let tail = message.map_or(whole.len(), |at| at + EMPTY.len() - 1);
+    let tail = message.map_or(whole.len(), |at| at + EMPTY.len());
     whole.split_off(tail)
 }
 
@@ -142,11 +142,11 @@ const EMPTY: &[u8] = br#""msg":"""#;
 
 fn after_time(level: Level) -> &'static [u8] {
     match level {
-        Level::Error => br#"Z","level":"error","msg":""#,
-        Level::Warning => br#"Z","level":"warning","msg":""#,
-        Level::Info => br#"Z","level":"info","msg":""#,
-        Level::Debug => br#"Z","level":"debug","msg":""#,
-        Level::Trace => br#"Z","level":"trace","msg":""#,
+        Level::Error => br#"Z","level":"error","msg":"#,
+        Level::Warning => br#"Z","level":"warning","msg":"#,
+        Level::Info => br#"Z","level":"info","msg":"#,
+        Level::Debug => br#"Z","level":"debug","msg":"#,
+        Level::Trace => br#"Z","level":"trace","msg":"#,
     }
 }
 

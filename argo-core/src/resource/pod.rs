@@ -10,7 +10,7 @@ use kube::Resource;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    lenient::{lenient, nullable},
+    lenient::{lenient, list, nullable},
     meta::{Condition, slim_metadata},
 };
 
@@ -41,16 +41,16 @@ pub struct PodSpec {
     /// The service account.
     pub service_account_name: Option<String>,
     /// Regular containers.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub containers: Vec<Container>,
     /// Init containers, sidecars (those with restart policy `Always`) among them.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub init_containers: Vec<Container>,
     /// Containers that `kubectl debug` added.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub ephemeral_containers: Vec<Container>,
     /// The volumes, by the objects that they refer to.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub volumes: Vec<Volume>,
     /// Labels that the node must have.
     #[serde(deserialize_with = "lenient")]
@@ -340,16 +340,16 @@ pub struct PodStatus {
     /// The time at which the kubelet accepted the pod.
     pub start_time: Option<Time>,
     /// Conditions (`PodScheduled`, `Ready`…).
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub conditions: Vec<Condition>,
     /// Statuses of regular containers.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub container_statuses: Vec<ContainerStatus>,
     /// Statuses of init containers and sidecars.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub init_container_statuses: Vec<ContainerStatus>,
     /// Statuses of ephemeral containers.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "list")]
     pub ephemeral_container_statuses: Vec<ContainerStatus>,
 }
 

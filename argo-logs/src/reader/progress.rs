@@ -39,4 +39,14 @@ impl Progress {
         let is_copy = self.last.replace(entry) == Some(entry);
         self.copies = if is_copy { self.copies + 1 } else { 1 };
     }
+
+    /// Counts a line that is new.
+    #[inline]
+    pub(super) fn new_line(&mut self, entry: Entry) {
+        self.lines += 1;
+        self.printed += 1;
+        self.count(entry);
+        self.newest = self.newest.max(entry.time);
+        self.first.get_or_insert(entry);
+    }
 }

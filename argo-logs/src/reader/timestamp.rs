@@ -4,16 +4,23 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 
 /// The length of `2026-11-24T00:11:`, which the lines of one minute share.
 const MINUTE: usize = 17;
+/// The length of `2026-11-24T00:11:01.`, which the lines of one second share.
+const POINT: usize = 20;
+/// The length of a timestamp with nine digits, and its space.
+const USUAL: usize = 31;
 const SECOND: i64 = 1_000_000_000;
 /// Seconds; more than a zone offset (two digits of hours) and a second of the minute can add.
 const MOST: i64 = 102 * 3600;
 
-/// Reads the timestamps in front of lines. The parser remembers the minute of the last
-/// one, since most lines of a log share their minute with the line before.
+/// Reads the timestamps in front of lines. The parser remembers the minute and the second of the
+/// last one, since most lines of a log share them with the line before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TimestampParser {
     minute: [u8; MINUTE],
     second: i64,
+    /// The last timestamp in UTC up to its fraction, and its time without that, in nanoseconds.
+    known: [u8; POINT],
+    whole: i64,
 }
 
 impl TimestampParser {
@@ -22,15 +29,28 @@ impl TimestampParser {
     /// 1677 and after 2262 do not fit in 64 bits and are no timestamps.
     #[inline]
     pub(crate) fn parse(&mut self, line: &[u8]) -> Option<(i64, usize)> {
+        if let Some(usual) = line.first_chunk::<USUAL>()
+            && let Some((known, [digits @ .., b'Z', b' '])) = usual.split_first_chunk()
+            && *known == self.known
+        {
+            return Some((self.whole + nine(digits)?, USUAL));
+        }
+        self.parse_other(line)
+    }
+
+    #[cold]
+    fn parse_other(&mut self, line: &[u8]) -> Option<(i64, usize)> {
         let minute: &[u8; MINUTE] = line.first_chunk()?;
         if *minute != self.minute {
             self.learn(minute)?;
         }
         let second = self.second + i64::from(two(line.get(MINUTE..)?)?);
-        match line.get(19..31) {
-            Some([b'.', first, rest @ .., b'Z', b' ']) => {
-                let nanos = i64::from(decimal(&[*first])?) * 100_000_000;
-                Some((second * SECOND + nanos + i64::from(eight(rest)?), 31))
+        match line.get(POINT - 1..USUAL) {
+            Some([b'.', digits @ .., b'Z', b' ']) => {
+                let nanos = nine(digits)?;
+                self.known = *line.first_chunk()?;
+                self.whole = second * SECOND;
+                Some((self.whole + nanos, USUAL))
             }
             _ => odd_length(second, line),
         }
@@ -101,6 +121,12 @@ fn pair(tens: u8, ones: u8) -> Option<i8> {
 #[inline]
 fn two(bytes: &[u8]) -> Option<u32> {
     decimal(bytes.get(..2)?).filter(|second| *second <= 60)
+}
+
+#[inline]
+fn nine(digits: &[u8]) -> Option<i64> {
+    let (first, rest) = digits.split_first()?;
+    Some(i64::from(decimal(&[*first])?) * 100_000_000 + i64::from(eight(rest)?))
 }
 
 /// Parses eight digits at a time: pairs of neighbours become one number, three times.

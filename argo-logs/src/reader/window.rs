@@ -218,7 +218,9 @@ impl Window {
     /// Counts the remembered lines in a range of times.
     pub(crate) fn count_in(&self, times: Range<i64>) -> usize {
         let entries = self.entries();
-        entries.filter(|entry| times.contains(&entry.time)).count()
+        entries
+            .filter(|entry| times.contains(&{ entry.time }))
+            .count()
     }
 
     /// Returns the second at which a resume has to begin after a newest line of this time.
@@ -246,7 +248,7 @@ impl Window {
     /// it back.
     pub(crate) fn last(&self, since: i64, bound: i64) -> Option<Entry> {
         let mut shown = self.entries().rev();
-        shown.find(|entry| (since..bound).contains(&entry.time))
+        shown.find(|entry| (since..bound).contains(&{ entry.time }))
     }
 
     /// Returns the lines to compare a response with.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn entry(millis: i64, hash: u64) -> Entry {
+fn entry(millis: i64, hash: u32) -> Entry {
     Entry {
         time: millis * 1_000_000,
         hash,
@@ -67,7 +67,7 @@ fn flooded(lines: usize, step: i64) -> Window {
     let mut window = Window::default();
     for number in 0..lines {
         let number = i64::try_from(number).unwrap();
-        let (time, hash) = (number * step, number.unsigned_abs());
+        let (time, hash) = (number * step, u32::try_from(number).unwrap());
         window.push(Entry { time, hash });
     }
     window
@@ -155,7 +155,7 @@ fn states_that_follow_each_other_closely_make_no_tiny_pieces() {
     }
     assert!(window.pieces.len() <= 8, "{} pieces", window.pieces.len());
     assert_eq!(size(&window), 1000);
-    let hashes: Vec<u64> = window.entries().map(|entry| entry.hash).collect();
+    let hashes: Vec<u32> = window.entries().map(|entry| entry.hash).collect();
     assert!(hashes.into_iter().eq(0..1000));
 }
 
@@ -190,9 +190,9 @@ proptest! {
     /// Against lines counted one by one.
     #[test]
     fn each_line_is_known_as_often_as_it_was_shown(
-        shown in prop::collection::vec((0..3_i64, 0..4_u64), 0..600),
+        shown in prop::collection::vec((0..3_i64, 0..4_u32), 0..600),
         from in 0..600_usize,
-        others in prop::collection::vec((0..700_usize, 0..3_i64, 0..5_u64), 0..8),
+        others in prop::collection::vec((0..700_usize, 0..3_i64, 0..5_u32), 0..8),
     ) {
         let mut window = Window::default();
         let mut counts: HashMap<Entry, u32> = HashMap::new();
@@ -200,7 +200,7 @@ proptest! {
             window.push(Entry { time, hash });
             *counts.entry(Entry { time, hash }).or_default() += 1;
         }
-        let mut asked: Vec<(i64, u64)> = shown.into_iter().skip(from).collect();
+        let mut asked: Vec<(i64, u32)> = shown.into_iter().skip(from).collect();
         for (at, time, hash) in others {
             asked.insert(at.min(asked.len()), (time, hash));
         }

@@ -4,7 +4,7 @@ use super::*;
 use crate::StoreKind;
 use crate::{
     ContainerKind,
-    reader::{SeenLines, Window, hash},
+    reader::{SeenLines, Window},
     store::{StoreRun, fake::FakeStore},
 };
 
@@ -76,8 +76,7 @@ async fn a_hole_is_filled_behind_one_notice() {
     let mut filling = filling(&store);
     let mut window = Window::default();
     for (time, text) in [(START, "before"), (START + 3, "after")] {
-        let hash = hash(text.as_bytes());
-        window.push(crate::reader::Entry { time, hash });
+        window.push(crate::reader::Entry::of(time, text.as_bytes()));
     }
     let printed = window.seen_lines();
     filling.add(Hole {

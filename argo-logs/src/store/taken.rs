@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::StoreLine;
 use crate::{
     Batch,
-    reader::{Entry, SeenLines, hash},
+    reader::{Entry, SeenLines},
 };
 
 /// Beyond this many lines the oldest ones are forgotten: they would be shown twice.
@@ -101,10 +101,7 @@ impl Taken {
 }
 
 fn entry(time: i64, text: &[u8]) -> Entry {
-    Entry {
-        time,
-        hash: hash(text),
-    }
+    Entry::of(time, text)
 }
 
 #[cfg(test)]

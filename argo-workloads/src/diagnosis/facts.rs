@@ -193,7 +193,7 @@ impl Facts {
             let Some(status) = status else { continue };
             let history = containers
                 .entry(container.name.clone())
-                .or_insert_with(|| ContainerHistory::new(status, tracked.is_new));
+                .or_insert_with(|| Box::new(ContainerHistory::new(status, tracked.is_new)));
             history.observe(status, now);
         }
         let fact = PodFact {

@@ -1,6 +1,7 @@
 //! The body of a response, in buffers sized by how much arrives.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     io,
     pin::pin,
@@ -14,12 +15,18 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::{chunked::Framing, head::Head};
 
 /// Bytes; the buffer of a quiet stream.
-const MIN_BUFFER: usize = 4 * 1024;
-/// Bytes; the buffer of a stream at full speed.
+const MIN_BUFFER: usize = 1024;
+/// Bytes; the buffer of a stream at full speed. Each is handed to two more tasks and threads, and
+/// waking these costs more than smaller buffers would save.
 const MAX_BUFFER: usize = 256 * 1024;
 /// Bytes; the buffers of all streams that share their memory together. Chunks that wait
 /// for the consumer take at most two more buffers a stream.
-const ALL_BUFFERS: usize = 4 * 1024 * 1024;
+const ALL_BUFFERS: usize = 2 * 1024 * 1024;
+
+/// The most buffers of one stream that are reused: those that wait for the consumer.
+const LENT: usize = 3;
+/// Bytes; smaller buffers are left to the allocator.
+const WORTH: usize = 64 * 1024;
 
 /// A connection, encrypted or not.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -35,6 +42,9 @@ pub(crate) struct Body {
     /// Size of the next buffer, and the size that this one was allocated with.
     size: usize,
     allocated: usize,
+    /// Buffers of this size whose bytes are with the consumer. Memory that was used lately is
+    /// cheaper than new memory: the kernel need not clear it, nor map it page by page.
+    lent: VecDeque<BytesMut>,
     /// Held by every stream that shares the memory for buffers; its reference count is
     /// their number.
     sharing: Arc<()>,
@@ -73,6 +83,7 @@ impl Body {
             buffer,
             size: MIN_BUFFER,
             allocated: MIN_BUFFER,
+            lent: VecDeque::new(),
             sharing: Arc::new(()),
             broken: None,
         };
@@ -156,13 +167,31 @@ impl Body {
         Poll::Ready(Ok(self.buffer.len()))
     }
 
-    /// Called with an empty buffer. The old one is reused if its bytes were released.
+    /// Called with an empty buffer. An old one is reused if its bytes were released.
     fn make_room(&mut self) {
-        let enough = self.allocated <= self.size && self.buffer.capacity() >= self.size / 4;
-        let again = enough || (self.allocated == self.size && self.buffer.try_reclaim(self.size));
-        if !again {
+        if self.allocated <= self.size && self.buffer.capacity() >= self.size / 4 {
+            return;
+        }
+        let is_same = self.allocated == self.size;
+        if is_same && self.buffer.try_reclaim(self.size) {
+            return;
+        }
+        if !is_same || self.size < WORTH {
+            self.lent.clear();
             self.buffer = BytesMut::with_capacity(self.size);
             self.allocated = self.size;
+            return;
+        }
+        self.lent.push_back(std::mem::take(&mut self.buffer));
+        // The consumer releases them in the order in which it got them.
+        let is_released = self
+            .lent
+            .front_mut()
+            .is_some_and(|oldest| oldest.try_reclaim(self.size));
+        let released = is_released.then(|| self.lent.pop_front()).flatten();
+        self.buffer = released.unwrap_or_else(|| BytesMut::with_capacity(self.size));
+        if self.lent.len() > LENT {
+            self.lent.pop_front();
         }
     }
 }

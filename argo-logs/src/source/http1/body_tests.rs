@@ -140,3 +140,27 @@ async fn many_streams_share_the_memory_of_a_few() {
     let crowd = vec![sharing; 100_000];
     assert_eq!(body.largest(), MIN_BUFFER, "{}", crowd.len());
 }
+
+#[tokio::test]
+async fn only_a_stream_at_full_speed_keeps_buffers_for_reuse() {
+    let (client, mut server) = tokio::io::duplex(20 * MAX_BUFFER);
+    server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    let (_, mut body) = Body::request(Box::new(client), b"").await.unwrap();
+    server
+        .write_all(&vec![b'x'; 20 * MAX_BUFFER])
+        .await
+        .unwrap();
+    // A consumer that releases nothing.
+    let (mut left, mut behind) = (20 * MAX_BUFFER, Vec::new());
+    while left > 0 {
+        let bytes = body.next_chunk().await.unwrap().unwrap();
+        left -= bytes.len();
+        behind.push(bytes);
+    }
+    assert_eq!(body.lent.len(), LENT);
+    for _ in 0..10 {
+        server.write_all(b"x").await.unwrap();
+        assert_eq!(body.next_chunk().await.unwrap().unwrap(), "x");
+    }
+    assert!(body.lent.is_empty());
+}

@@ -19,7 +19,8 @@ pub(crate) struct PodFact {
     /// Absent for a pod that a workload owns.
     pub(crate) rollout: Option<RolloutState>,
     pub(crate) pod: Arc<Pod>,
-    pub(crate) containers: BTreeMap<String, ContainerHistory>,
+    /// By name; boxed, since the smallest map has room for eleven.
+    pub(crate) containers: BTreeMap<String, Box<ContainerHistory>>,
 }
 
 /// Reasons of failed pods that the kubelet had taken, or that node pressure drove away.
