@@ -41,6 +41,7 @@ mod request_log;
 mod selector;
 mod server;
 mod table;
+#[cfg_attr(not(feature = "tls"), path = "api/no_tls.rs")]
 mod tls;
 mod watch;
 

@@ -7,7 +7,7 @@ use super::server::Core;
 
 pub(super) fn kubeconfig(core: &Core) -> String {
     let authority = core.certificates.as_ref().map(|certificates| {
-        let encoded = STANDARD.encode(&certificates.authority);
+        let encoded = STANDARD.encode(certificates.authority());
         format!("\n    certificate-authority-data: {encoded}")
     });
     // Without any credentials kubectl asks for a user name; a server without tokens ignores one.

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -18,14 +17,12 @@ use super::connection::{Connection, Wire};
 use super::faults::Faults;
 use super::handler;
 use super::request_log::RequestLog;
-use super::tls::Certificates;
+use super::tls::{self, Certificates};
 use crate::logs::Logs;
 use crate::store::Store;
 
 /// Open requests are cut this long after SIGTERM (recording 13).
 const GRACE: Duration = Duration::from_secs(60);
-/// Streams that the API server allows on one HTTP/2 connection.
-const STREAMS: u32 = 100;
 
 /// All that answers a request.
 #[derive(Debug)]
@@ -200,7 +197,7 @@ async fn shake_hands(
 ) {
     match &core.certificates {
         None => talk(core, wire, connection, phase).await,
-        Some(certificates) => match certificates.acceptor.accept(wire).await {
+        Some(certificates) => match certificates.accept(wire).await {
             Ok(stream) => talk(core, stream, connection, phase).await,
             Err(error) => log::debug!("TLS: {error}"),
         },
@@ -224,8 +221,7 @@ async fn talk(
             )
         }
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http2().max_concurrent_streams(STREAMS);
+    let builder = tls::http();
     let mut conversation = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = conversation.as_mut() => ended,

@@ -1,17 +1,23 @@
-//! Certificates of a server that lives for one test.
+//! Certificates of a server that lives for one test, and HTTP/2, which clients speak over TLS only.
 
 use std::io;
 use std::sync::Arc;
 
+use hyper_util::rt::TokioExecutor;
+use hyper_util::server::conn::auto;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use super::connection::Wire;
+
+/// Streams that the API server allows on one HTTP/2 connection.
+const STREAMS: u32 = 100;
 
 /// A certificate for 127.0.0.1 and the authority that signed it.
 pub(super) struct Certificates {
-    /// Certificate of the authority, PEM.
-    pub(super) authority: String,
-    pub(super) acceptor: TlsAcceptor,
+    authority: String,
+    acceptor: TlsAcceptor,
 }
 
 impl std::fmt::Debug for Certificates {
@@ -23,6 +29,15 @@ impl std::fmt::Debug for Certificates {
 impl Certificates {
     pub(super) fn new() -> io::Result<Self> {
         made().map_err(io::Error::other)
+    }
+
+    /// Certificate of the authority, PEM.
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub(super) async fn accept(&self, wire: Wire) -> io::Result<TlsStream<Wire>> {
+        self.acceptor.accept(wire).await
     }
 }
 
@@ -52,4 +67,11 @@ fn made() -> Result<Certificates, Box<dyn std::error::Error + Send + Sync>> {
         authority: authority_pem,
         acceptor: TlsAcceptor::from(Arc::new(config)),
     })
+}
+
+/// Speaks what the client speaks: HTTP/1.1 or HTTP/2.
+pub(super) fn http() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http2().max_concurrent_streams(STREAMS);
+    builder
 }
