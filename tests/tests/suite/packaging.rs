@@ -237,6 +237,51 @@ fn the_installer_refuses_what_it_cannot_trust() {
     }
 }
 
+/// A hosted runner has no argocd: without it the first `sync` of a new user would end with 127.
+#[test]
+fn a_github_job_gets_argocd_from_the_server_if_it_needs_it() {
+    let argocd = "temp/argo-assistant/bin/argocd";
+    let job = |variables: &[(&str, &str)]| {
+        let machine = Machine::new();
+        let done = machine
+            .command(repository().join("packaging/ci/install-in-job"))
+            .arg(VERSION)
+            .env("RUNNER_TEMP", machine.path("temp"))
+            .env("GITHUB_PATH", machine.path("github-path"))
+            .env("ARGO_ASSISTANT_VERIFY", "false")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        (machine, done)
+    };
+    let server = ("ARGOCD_SERVER", "argocd.example.com");
+    let (machine, done) = job(&[server]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(
+        machine
+            .command(machine.path(argocd))
+            .status()
+            .unwrap()
+            .success()
+    );
+    let path = fs::read_to_string(machine.path("github-path")).unwrap();
+    assert!(path.ends_with("temp/argo-assistant/bin\n"), "{path}");
+
+    for variables in [
+        &[server, ("COMMAND", "follow")][..],
+        &[server, ("ARGOCD", "/bin/true")],
+        &[],
+    ] {
+        let (machine, done) = job(variables);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        assert!(!machine.path(argocd).exists(), "{variables:?}");
+    }
+
+    let (_machine, done) = job(&[("ARGOCD_SERVER", "argocd.invalid")]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(text(&done.stderr).contains("set command to follow"));
+}
+
 #[test]
 fn a_step_passes_flags_as_they_are_and_leaves_results() {
     let machine = Machine::new();
