@@ -33,6 +33,11 @@ faults SEEDS="60":
 findings:
     UPDATE_DOCS=1 cargo test -p argo-workloads page
 
+# The recording that `argo-assistant demo` plays
+record-demo:
+    cargo demo -- --record target/demo.ndjson || [ $? = 20 ]
+    zstd --ultra -22 -f target/demo.ndjson -o argo-cli/demo.ndjson.zst
+
 # Micro benchmarks, and the whole program beside curl and kubectl
 bench:
     cargo bench --workspace

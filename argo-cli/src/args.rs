@@ -10,6 +10,8 @@ mod target;
 pub use kubectl::KubectlArgs;
 pub use log_store::{LogStoreArgs, LogsFrom, StoreType};
 pub use logs::LogArgs;
+#[cfg(feature = "demo")]
+pub use output::DemoArgs;
 pub use output::{FileArgs, ReplayArgs, ReportArgs, ReportCommandArgs, Timestamps, ViewArgs};
 pub use target::{TargetArgs, Tracking, Via};
 
@@ -113,6 +115,9 @@ pub enum Command {
     Replay(Box<ReplayArgs>),
     /// Make an HTML page, JUnit, Markdown, a trace or log files from a recorded run
     Report(Box<ReportCommandArgs>),
+    /// Show 40 s of a recorded rollout that fails, without a cluster
+    #[cfg(feature = "demo")]
+    Demo(DemoArgs),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -210,6 +215,8 @@ impl Command {
             | Self::Man
             | Self::Completions { .. }
             | Self::Bugreport { .. } => return None,
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => return None,
         })
     }
 
@@ -471,6 +478,12 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_demo_is_a_command_where_its_recording_is_part_of_the_program() {
+        let help = Cli::command().render_help().to_string();
+        assert_eq!(help.contains("\n  demo "), cfg!(feature = "demo"), "{help}");
     }
 
     #[test]

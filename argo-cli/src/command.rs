@@ -22,6 +22,8 @@ use crate::{
 
 mod bugreport;
 pub mod called;
+#[cfg(feature = "demo")]
+mod demo;
 mod diagnose;
 mod explain;
 mod replay;
@@ -78,6 +80,8 @@ fn execute(command: Command) -> Result<i32, Failure> {
         Command::Man => manual(),
         Command::Bugreport { typed } => print(&bugreport::report(&typed, std::env::vars_os())),
         Command::Replay(args) => replay::replay(&args),
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => demo::demo(&args),
         Command::Report(args) => report::report(&args),
         Command::Sync(args) => {
             let view = args.follow.view.clone();

@@ -1,5 +1,7 @@
 //! Turns the entries of a recording into what the run showed.
 
+mod table;
+
 use std::{collections::HashMap, fmt::Display};
 
 use argo_core::{
@@ -15,6 +17,8 @@ use crate::{
     render::Origin,
     screen::Screen,
 };
+
+pub(crate) use table::LiveTable;
 
 /// Plays a recording on a screen.
 #[derive(Debug)]

@@ -128,6 +128,19 @@ pub struct ReplayArgs {
     pub view: ViewArgs,
 }
 
+/// `demo`.
+#[cfg(feature = "demo")]
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Play at this multiple of the original speed
+    #[arg(long, value_name = "FACTOR", value_parser = speed, default_value = "1", env = "ARGO_ASSISTANT_SPEED")]
+    pub speed: f64,
+
+    /// The flags about the look of the output.
+    #[command(flatten)]
+    pub view: ViewArgs,
+}
+
 /// `report`.
 #[derive(Args, Debug)]
 pub struct ReportCommandArgs {

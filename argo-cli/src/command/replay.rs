@@ -2,55 +2,135 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use argo_core::text::duration;
+use jiff::Timestamp;
 
 use super::{env, report::unreadable, settings, warn};
 use crate::{
-    args::ReplayArgs,
+    args::{ReplayArgs, ViewArgs},
     error::Failure,
     exit,
-    recording::Reader,
+    recording::{Entry, Fact, Reader},
     render::Renderer,
-    replay::Player,
+    replay::{LiveTable, Player},
     screen::{LogBudget, Screen},
+    terminal::Frame,
+    view::View,
 };
 
 /// Bytes that are collected before they are written.
 const BATCH: usize = 64 * 1024;
+/// The time after which the live table is drawn again although nothing happens.
+const REDRAW: Duration = Duration::from_millis(200);
 
 /// Shows a recording in the chosen form.
 pub(super) fn replay(args: &ReplayArgs) -> Result<i32, Failure> {
-    let settings = settings(&args.view);
-    let mut reader = Reader::open(&args.file).map_err(|error| unreadable(&args.file, &error))?;
+    let reader = Reader::open(&args.file).map_err(|error| unreadable(&args.file, &error))?;
+    show(
+        reader,
+        &Manner {
+            speed: args.speed,
+            raw: args.raw,
+            log_budget: args.log_budget,
+            view: &args.view,
+        },
+    )
+}
+
+/// The way in which a recording is shown.
+pub(super) struct Manner<'a> {
+    /// Multiple of the original speed; `None` shows everything at once.
+    pub speed: Option<f64>,
+    /// True if container output is shown unchanged.
+    pub raw: bool,
+    /// Size of the container logs on the screen.
+    pub log_budget: Option<u64>,
+    /// The flags about the look.
+    pub view: &'a ViewArgs,
+}
+
+/// Shows what a reader reads.
+pub(super) fn show(mut reader: Reader, manner: &Manner<'_>) -> Result<i32, Failure> {
+    let settings = settings(manner.view);
     let header = reader.header().clone();
-    let budget = LogBudget::new(args.log_budget, settings.view);
-    let terminal = settings
-        .view
-        .is_read_on_terminal(io::stdout().is_terminal(), &env);
+    let budget = LogBudget::new(manner.log_budget, settings.view);
+    let is_joined = io::stdout().is_terminal();
+    let terminal = settings.view.is_read_on_terminal(is_joined, &env);
+    let has_table = manner.speed.is_some()
+        && settings.view == View::Terminal
+        && (is_joined || io::stderr().is_terminal());
+    let mut table = has_table.then(|| LiveTable::new(&header, is_joined, settings.colors));
     let title = header.app.clone();
-    let renderer = Renderer::new(settings, args.raw, header.started, header.app).terminal(terminal);
-    let mut player = Player::new(Screen::new(renderer, args.view.quiet, budget), title);
+    let renderer =
+        Renderer::new(settings, manner.raw, header.started, header.app).terminal(terminal);
+    let mut player = Player::new(Screen::new(renderer, manner.view.quiet, budget), title);
     let mut out = Vec::new();
     let mut clock = header.started;
     while let Some((at, entry)) = reader.next_entry() {
-        if let Some(speed) = args.speed.filter(|_| at > clock) {
-            if !write(&mut out)? {
-                return Ok(exit::OK);
-            }
-            std::thread::sleep(pause(duration::between(clock, at), speed));
-        }
-        clock = at;
-        player.play(entry, at, &mut out);
-        if out.len() >= BATCH && !write(&mut out)? {
+        if let Some(speed) = manner.speed.filter(|_| at > clock)
+            && !wait(&mut table, &mut out, [clock, at], speed)?
+        {
             return Ok(exit::OK);
         }
+        clock = at;
+        if let Some(table) = &mut table {
+            table.note(&entry);
+        }
+        if matches!(entry, Entry::Fact(Fact::Summary { .. }))
+            && let Some(mut table) = table.take()
+        {
+            // The verdict stands alone, as at the end of a run.
+            write_frame(table.end(&mut out))?;
+        }
+        player.play(entry, at, &mut out);
+        if out.len() >= BATCH && table.is_none() && !write(&mut out)? {
+            return Ok(exit::OK);
+        }
+    }
+    if let Some(mut table) = table {
+        write_frame(table.end(&mut out))?;
     }
     write(&mut out)?;
     warn(&remarks(&reader, &player));
     Ok(exit::OK)
+}
+
+/// Shows what waits, and lets the time between two entries pass. Returns false if the reader is
+/// gone.
+fn wait(
+    table: &mut Option<LiveTable>,
+    out: &mut Vec<u8>,
+    [from, to]: [Timestamp; 2],
+    speed: f64,
+) -> Result<bool, Failure> {
+    let pause = pause(duration::between(from, to), speed);
+    let Some(table) = table else {
+        let is_read = write(out)?;
+        std::thread::sleep(pause);
+        return Ok(is_read);
+    };
+    let end = Instant::now() + pause;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let now = to.saturating_sub(left.mul_f64(speed)).unwrap_or(to);
+        if !write_frame(table.draw(out, now))? {
+            return Ok(false);
+        }
+        if left.is_zero() {
+            return Ok(true);
+        }
+        std::thread::sleep(left.min(REDRAW));
+    }
+}
+
+/// Writes a drawing. Returns false if the reader is gone.
+fn write_frame(mut frame: Frame) -> Result<bool, Failure> {
+    // A table on stderr is an extra: nobody misses it where it cannot be written.
+    let _ = io::stderr().write_all(&frame.stderr);
+    write(&mut frame.stdout)
 }
 
 fn pause(between: Duration, speed: f64) -> Duration {

@@ -1,4 +1,4 @@
-//! `cargo demo` itself.
+//! `cargo demo` itself, and the recording of it in the program.
 
 use crate::assistant::{Assistant, Folder};
 
@@ -39,6 +39,22 @@ async fn it_ends_as_argocd_does() {
         "{}",
         ended.stdout
     );
+}
+
+#[tokio::test]
+async fn the_program_plays_a_recording_of_its_own() {
+    let ended = Assistant::new(&["demo", "--speed", "100000"]).run().await;
+    // A warning would mean that this version does not understand the recording any more.
+    assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
+    for text in ["/app] listening on", "db-0/postgres]", "[argo] "] {
+        assert!(
+            ended.stdout.contains(text),
+            "no {text:?} in {}",
+            ended.stdout
+        );
+    }
+    let last = ended.stdout.lines().next_back().unwrap();
+    assert!(last.starts_with("Deployment/banner: image "), "{last}");
 }
 
 #[tokio::test]
