@@ -172,24 +172,28 @@ fn assistant(
     let application = scenario.application.as_ref();
     let application = application
         .ok_or("the scenario has no application: section, so there is nothing to wait for")?;
-    if let Some(program) = &args.program {
-        let mut command = Command::new(program);
-        command
-            .args([&application.name, &application.namespace])
-            .env_remove("KUBERNETES_SERVICE_HOST");
-        return Ok(command);
-    }
     let speed = args.speed.unwrap_or(scenario.speed);
-    let mut command = Command::new(folder.role("argo-assistant")?);
+    let mut command = if let Some(program) = &args.program {
+        let mut command = Command::new(program);
+        command.args([&application.name, &application.namespace]);
+        command
+    } else {
+        let mut command = Command::new(folder.role("argo-assistant")?);
+        command
+            .arg(if args.follow { "follow" } else { "sync" })
+            .args([&application.name, &application.namespace]);
+        command
+    };
     command
-        .arg(if args.follow { "follow" } else { "sync" })
-        .args([&application.name, &application.namespace])
         .args(&args.flags)
         // A pod that the demo happens to run in is not the cluster that is meant.
         .env_remove("KUBERNETES_SERVICE_HOST")
         .env("ARGOCD", folder.role("argocd")?)
         .env("ARGO_SIM_SERVER", cluster.url())
         .env("ARGO_SPEED", speed.to_string());
+    if args.program.is_some() {
+        return Ok(command);
+    }
     // Without a script argocd follows the Application, and gives up in the end.
     let argocd = cluster.argocd();
     if let Some(script) = argocd.filter(|script| script.get("steps").is_some()) {
