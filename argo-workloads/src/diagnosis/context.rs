@@ -30,6 +30,8 @@ pub(super) struct Context<'a> {
     pub(super) thresholds: &'a Thresholds,
     pub(super) now: Timestamp,
     newest: BTreeSet<&'a str>,
+    /// The pods that [count](PodView::counts): each rule asks for them.
+    counting: Vec<&'a PodFact>,
 }
 
 /// A pod that was made within this time before we started may be the work of the same sync.
@@ -87,12 +89,19 @@ pub(super) struct ApplicationView<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(facts: &'a Facts, thresholds: &'a Thresholds, now: Timestamp) -> Self {
-        Self {
+        let mut context = Self {
             facts,
             thresholds,
             now,
             newest: facts.newest_pods(),
-        }
+            counting: Vec::new(),
+        };
+        let counts = |fact: &&PodFact| {
+            let context = &context;
+            PodView { context, fact }.counts()
+        };
+        context.counting = facts.pods.values().filter(counts).collect();
+        context
     }
 
     /// Returns the rollout state of a workload or a bare pod.
@@ -120,12 +129,10 @@ impl<'a> Context<'a> {
     /// Returns the pods that may be blamed: of the newest revision, not about to go, and of a
     /// workload that is not done without them.
     pub(super) fn pods(&'a self) -> impl Iterator<Item = PodView<'a>> {
-        let facts = self.facts.pods.values();
-        let views = facts.map(|fact| PodView {
+        self.counting.iter().map(|fact| PodView {
             context: self,
             fact,
-        });
-        views.filter(|view| view.counts())
+        })
     }
 
     /// Returns every known pod.

@@ -29,7 +29,7 @@ impl Examiner {
         thresholds: &Thresholds,
         now: Timestamp,
     ) -> Vec<Finding> {
-        facts.evaluate_lines();
+        facts.forget_strangers();
         let context = Context::new(facts, thresholds, now);
         let mut candidates: Vec<_> = RULES
             .iter()

@@ -12,7 +12,6 @@ use argo_core::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::message::log_line;
 use crate::resources::Resources;
 use crate::rollout::{Inherited, NOT_SEEN, References};
 use crate::workload::{Rollout, Workload};
@@ -45,8 +44,6 @@ pub use standing_out::stands_out;
 pub(super) use sync_failures::SyncFailures;
 pub(super) use workload::WorkloadFact;
 
-/// Lines that are kept of a container; above this the oldest are dropped.
-const LINES: usize = 50;
 /// Pods of one workload that are remembered after they are gone; above this the oldest is
 /// forgotten.
 const GONE: usize = 8;
@@ -65,7 +62,8 @@ pub struct Facts {
     pub(super) others: BTreeMap<Arc<str>, OtherFact>,
     pub(super) applications: Applications,
     events: EventLog,
-    logs: Logs,
+    /// The last lines of the pods that exist, and of those that are remembered.
+    lines: LastLines,
     gone: BTreeMap<Arc<str>, GonePods>,
     pub(super) sharing: Sharing,
     pub(super) releases: Releases,
@@ -73,15 +71,6 @@ pub struct Facts {
     resources: Resources,
     /// Jobs that went after their end.
     finished_jobs: FinishedJobs,
-}
-
-/// The last lines of the pods that exist.
-#[derive(Clone, Debug, Default)]
-struct Logs {
-    /// The lines as text, by pod and container.
-    text: BTreeMap<Arc<str>, BTreeMap<String, Vec<Line>>>,
-    /// The bytes of lines that have not been turned into text yet.
-    bytes: LastLines,
 }
 
 /// The knowledge by which one release of a workload is told from another.
@@ -103,16 +92,9 @@ pub(super) struct OtherFact {
 #[derive(Clone, Debug, Default)]
 struct GonePods {
     /// The last ones, oldest first.
-    last: VecDeque<GonePod>,
+    last: VecDeque<PodFact>,
     /// The number of those that a node refused, and the time of the first refusal.
     refused: (usize, Option<Timestamp>),
-}
-
-/// A deleted pod with the facts that a verdict may still need.
-#[derive(Clone, Debug)]
-pub(super) struct GonePod {
-    pub(super) fact: PodFact,
-    pub(super) lines: BTreeMap<String, Vec<Line>>,
 }
 
 impl Facts {
@@ -126,7 +108,7 @@ impl Facts {
             others: BTreeMap::new(),
             applications: Applications::default(),
             events: EventLog::default(),
-            logs: Logs::default(),
+            lines: LastLines::default(),
             gone: BTreeMap::new(),
             sharing: Sharing::default(),
             releases: Releases {
@@ -205,7 +187,7 @@ impl Facts {
             pod: Arc::clone(pod),
             containers,
         };
-        self.logs.bytes.observe(&tracked.object.uid, pod);
+        self.lines.observe(&tracked.object.uid, pod);
         self.pods.insert(Arc::clone(&tracked.object.uid), fact);
     }
 
@@ -284,7 +266,7 @@ impl Facts {
     fn forget_gone_pods(&mut self, root: &str) {
         let gone = self.gone.remove(root).unwrap_or_default();
         for gone in gone.last {
-            self.logs.bytes.forget(&gone.fact.object.uid);
+            self.lines.forget(&gone.object.uid);
         }
     }
 
@@ -316,8 +298,6 @@ impl Facts {
     }
 
     fn remove_pod(&mut self, object: &ObjectRef) {
-        self.evaluate_lines();
-        let lines = self.logs.text.remove(&object.uid).unwrap_or_default();
         let Some(fact) = self.pods.remove(&object.uid) else {
             return;
         };
@@ -327,11 +307,11 @@ impl Facts {
             gone.refused.0 += 1;
             gone.refused.1 = gone.refused.1.or(created.map(|time| time.0));
         }
-        gone.last.push_back(GonePod { fact, lines });
+        gone.last.push_back(fact);
         if gone.last.len() > GONE
             && let Some(oldest) = gone.last.pop_front()
         {
-            self.logs.bytes.forget(&oldest.fact.object.uid);
+            self.lines.forget(&oldest.object.uid);
         }
     }
 
@@ -350,45 +330,16 @@ impl Facts {
         run: &Arc<str>,
         lines: impl Iterator<Item = (Option<Timestamp>, &'a [u8])>,
     ) {
-        self.logs.bytes.keep(pod_uid, container, run, lines);
+        self.lines.keep(pod_uid, container, run, lines);
     }
 
-    /// Turns the bytes that came since the last look into text for the rules.
-    pub(super) fn evaluate_lines(&mut self) {
-        for (pod_uid, container, lines) in self.logs.bytes.take_changed() {
-            if !self.is_remembered(&pod_uid) {
-                self.logs.bytes.forget(&pod_uid);
-            }
-            self.set_last_lines(&pod_uid, &container, lines);
-        }
-    }
-
-    /// True if the pod exists, or its end may still matter.
-    fn is_remembered(&self, pod_uid: &str) -> bool {
-        let mut gone = self.gone.values().flat_map(|gone| &gone.last);
-        self.pods.contains_key(pod_uid) || gone.any(|gone| &*gone.fact.object.uid == pod_uid)
-    }
-
-    /// Replaces the last lines of a container, oldest first. Lines of a pod that was never
-    /// tracked are dropped.
-    pub(super) fn set_last_lines(&mut self, pod_uid: &str, container: &str, mut lines: Vec<Line>) {
-        lines.drain(..lines.len().saturating_sub(LINES));
-        for line in &mut lines {
-            line.text = log_line(&line.text);
-        }
-        if let Some(fact) = self.pods.get(pod_uid) {
-            let of_pod = self
-                .logs
-                .text
-                .entry(Arc::clone(&fact.object.uid))
-                .or_default();
-            of_pod.insert(container.to_owned(), lines);
-            return;
-        }
-        let mut gone = self.gone.values_mut().flat_map(|gone| &mut gone.last);
-        if let Some(gone) = gone.find(|gone| &*gone.fact.object.uid == pod_uid) {
-            gone.lines.insert(container.to_owned(), lines);
-        }
+    /// Drops the lines of pods that are not tracked, or no longer.
+    pub(super) fn forget_strangers(&mut self) {
+        let (pods, gone) = (&self.pods, &self.gone);
+        self.lines.retain(|uid| {
+            let mut gone = gone.values().flat_map(|gone| &gone.last);
+            pods.contains_key(uid) || gone.any(|gone| &*gone.object.uid == uid)
+        });
     }
 
     fn application(&mut self, application: &Arc<Application>, now: Timestamp) {
@@ -421,21 +372,13 @@ impl Facts {
 
     /// Returns the lines of a container, whether its pod exists or is gone.
     pub(super) fn lines_of(&self, pod: &PodFact, container: &str) -> &[Line] {
-        let present = self.logs.text.get(&pod.object.uid);
-        let present = present.and_then(|lines| lines.get(container));
-        let gone = || {
-            let gone = self.gone.get(&pod.root.uid)?;
-            let mut gone = gone.last.iter();
-            let gone = gone.find(|gone| gone.fact.object.uid == pod.object.uid)?;
-            gone.lines.get(container)
-        };
-        present.or_else(gone).map_or(&[], Vec::as_slice)
+        self.lines.of(&pod.object.uid, container)
     }
 
     /// Returns the deleted pods of a workload, oldest first.
     pub(super) fn gone_of(&self, root: &str) -> impl DoubleEndedIterator<Item = &PodFact> {
         let gone = self.gone.get(root).into_iter();
-        gone.flat_map(|gone| &gone.last).map(|gone| &gone.fact)
+        gone.flat_map(|gone| &gone.last)
     }
 
     /// Returns the number of a workload's deleted pods that nodes had refused, and the time of

@@ -11,10 +11,7 @@ fn its_size_is_bounded() {
         name: uid.into(),
         uid: uid.into(),
     };
-    let line = Line {
-        time: Timestamp::UNIX_EPOCH,
-        text: "x".repeat(10_000),
-    };
+    let line = "x".repeat(10_000);
     for number in 0..EVENT_OBJECTS + 10 {
         let uid = number.to_string();
         facts.event(EventFact {
@@ -41,16 +38,14 @@ fn its_size_is_bounded() {
             body: TrackedBody::Pod(Arc::default()),
         };
         facts.apply(&tracked, Timestamp::UNIX_EPOCH);
-        facts.set_last_lines(&uid, "app", vec![line.clone(); 1000]);
-        let run: Arc<str> = "A".into();
-        let bytes = [(None, &b"x"[..])].into_iter();
-        facts.lines(&tracked.object.uid, &"app".into(), &run, bytes);
+        let lines = std::iter::repeat_n((None, line.as_bytes()), 1000);
+        facts.lines(&tracked.object.uid, &"app".into(), &"A".into(), lines);
         let kept = facts.lines_of(&facts.pods[&*uid], "app");
-        assert!(kept.len() == LINES && kept[0].text.len() < 1000);
+        assert!(kept.len() == LAST_LINES && kept[0].text.len() <= 1000);
         facts.remove(&tracked.object, Timestamp::UNIX_EPOCH);
     }
     assert_eq!(facts.events.objects(), EVENT_OBJECTS);
     assert_eq!(facts.gone_of("root").count(), GONE);
-    assert!(facts.pods.is_empty() && facts.logs.text.is_empty());
-    assert_eq!(facts.logs.bytes.containers(), GONE);
+    assert!(facts.pods.is_empty());
+    assert_eq!(facts.lines.pods(), GONE);
 }

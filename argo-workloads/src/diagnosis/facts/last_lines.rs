@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use argo_core::resource::{ContainerStatus, Pod};
@@ -12,6 +12,7 @@ use super::{
     frames,
     standing_out::{RawLine, StandingOut},
 };
+use crate::message::log_line;
 
 /// Lines that are kept of a run; older ones are dropped.
 pub const LAST_LINES: usize = 25;
@@ -29,20 +30,22 @@ pub struct Line {
     pub text: String,
 }
 
-/// Uid of the pod and name of the container.
-type Key = (Arc<str>, Arc<str>);
-
-/// The last lines of each container.
+/// The last lines of each container, by the uid of its pod.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LastLines(HashMap<Key, ContainerLines>);
+pub(crate) struct LastLines {
+    pods: HashMap<Arc<str>, Vec<ContainerLines>>,
+    /// True if a pod came since the last call of [`retain`](Self::retain).
+    has_new: bool,
+}
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct ContainerLines {
+    name: Arc<str>,
     runs: VecDeque<Run>,
     /// The id of the run that ended last.
     ended: Option<Arc<str>>,
-    /// True if something changed since the last call of `take_changed`.
-    changed: bool,
+    /// The lines that matter, once they were asked for. Most containers are well, and nobody asks.
+    text: OnceLock<Vec<Line>>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,9 +65,8 @@ impl LastLines {
         run: &Arc<str>,
         lines: impl Iterator<Item = (Option<Timestamp>, &'a [u8])>,
     ) {
-        let key = (Arc::clone(pod_uid), Arc::clone(container));
-        let known = self.0.entry(key).or_default();
-        known.changed = true;
+        let known = self.container(pod_uid, container);
+        known.text.take();
         let Run {
             lines: kept,
             standing_out,
@@ -94,34 +96,54 @@ impl LastLines {
     pub(crate) fn observe(&mut self, pod_uid: &Arc<str>, pod: &Pod) {
         for (container, status) in pod.containers() {
             if let Some(id) = status.and_then(last_ended) {
-                let key = (Arc::clone(pod_uid), Arc::from(container.name.as_str()));
-                let known = self.0.entry(key).or_default();
-                (known.ended, known.changed) = (Some(id.into()), true);
+                let known = self.container(pod_uid, &container.name);
+                known.ended = Some(id.into());
+                known.text.take();
             }
         }
     }
 
-    /// Returns the containers that changed since the last call, with the lines that matter.
-    pub(crate) fn take_changed(&mut self) -> Vec<(Arc<str>, Arc<str>, Vec<Line>)> {
-        let written = self
-            .0
-            .iter_mut()
-            .filter(|(_, known)| !known.runs.is_empty());
-        let changed = written.filter_map(|((pod, container), known)| {
-            let lines = std::mem::take(&mut known.changed).then(|| known.lines())?;
-            Some((Arc::clone(pod), Arc::clone(container), lines))
-        });
-        changed.collect()
+    /// Returns the lines of a container that matter, oldest first.
+    pub(crate) fn of(&self, pod_uid: &str, container: &str) -> &[Line] {
+        let mut containers = self.pods.get(pod_uid).into_iter().flatten();
+        let known = containers.find(|known| *known.name == *container);
+        known.map_or(&[], ContainerLines::text)
+    }
+
+    /// Drops the lines of pods that came since the last call and are not kept.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        if std::mem::take(&mut self.has_new) {
+            self.pods.retain(|uid, _| is_kept(uid));
+        }
     }
 
     /// Drops the lines of a pod.
     pub(crate) fn forget(&mut self, pod_uid: &str) {
-        self.0.retain(|(uid, _), _| **uid != *pod_uid);
+        self.pods.remove(pod_uid);
+    }
+
+    fn container(&mut self, pod_uid: &Arc<str>, name: &str) -> &mut ContainerLines {
+        let has_new = &mut self.has_new;
+        let containers = self.pods.entry(Arc::clone(pod_uid)).or_insert_with(|| {
+            *has_new = true;
+            Vec::with_capacity(1)
+        });
+        let at = containers.iter().position(|known| *known.name == *name);
+        let at = at.unwrap_or_else(|| {
+            containers.push(ContainerLines {
+                name: name.into(),
+                runs: VecDeque::new(),
+                ended: None,
+                text: OnceLock::new(),
+            });
+            containers.len() - 1
+        });
+        &mut containers[at]
     }
 
     #[cfg(test)]
-    pub(crate) fn containers(&self) -> usize {
-        self.0.len()
+    pub(crate) fn pods(&self) -> usize {
+        self.pods.len()
     }
 }
 
@@ -148,11 +170,13 @@ impl ContainerLines {
         &mut self.runs[newest]
     }
 
-    fn lines(&self) -> Vec<Line> {
-        let mut runs = self.runs.iter();
-        let ended = runs.find(|run| self.ended.as_ref() == Some(&run.id));
-        let run = ended.or(self.runs.back());
-        run.map(Run::lines).unwrap_or_default()
+    fn text(&self) -> &[Line] {
+        self.text.get_or_init(|| {
+            let mut runs = self.runs.iter();
+            let ended = runs.find(|run| self.ended.as_ref() == Some(&run.id));
+            let run = ended.or(self.runs.back());
+            run.map(Run::lines).unwrap_or_default()
+        })
     }
 }
 
@@ -165,7 +189,7 @@ impl Run {
         for line in before.into_iter().chain(&self.lines) {
             // A fragment of a long line has no time of its own: it is as old as its start.
             time = line.time.unwrap_or(time);
-            let text = String::from_utf8_lossy(&line.text).into_owned();
+            let text = log_line(&String::from_utf8_lossy(&line.text));
             lines.push(Line { time, text });
             let dropped = line.frames.saturating_sub(frames::KEPT);
             if dropped > 0 {
@@ -190,10 +214,9 @@ mod tests {
         lines.keep(&"u".into(), &"app".into(), &run.into(), texts);
     }
 
-    fn kept(lines: &mut LastLines) -> Vec<String> {
-        let changed = lines.take_changed().into_iter();
-        let lines = changed.flat_map(|(_, _, lines)| lines);
-        lines.map(|line| line.text).collect()
+    fn kept(lines: &LastLines) -> Vec<String> {
+        let lines = lines.of("u", "app").iter();
+        lines.map(|line| line.text.clone()).collect()
     }
 
     #[test]
@@ -201,12 +224,11 @@ mod tests {
         let mut lines = LastLines::default();
         keep(&mut lines, "A", 0..30);
         keep(&mut lines, "A", 30..60);
-        let texts = kept(&mut lines);
+        let texts = kept(&lines);
         assert_eq!(
             (texts.len(), &*texts[0], &*texts[24]),
             (25, "line 35", "line 59")
         );
-        assert!(kept(&mut lines).is_empty());
     }
 
     #[test]
@@ -221,15 +243,11 @@ mod tests {
         said(&mut lines, 200, "FATAL: cannot lock /data");
         said(&mut lines, 201, "ERROR: giving up");
         (0..70).for_each(|n| said(&mut lines, 202, &format!("closing listener {n}")));
-        let texts = kept(&mut lines);
+        let texts = kept(&lines);
         assert_eq!(texts.len(), 27);
         assert_eq!(texts[..2], ["FATAL: cannot lock /data", "ERROR: giving up"]);
         (0..30).for_each(|n| said(&mut lines, 400, &format!("still here {n}")));
-        assert_eq!(
-            kept(&mut lines).len(),
-            25,
-            "it has nothing to do with the end"
-        );
+        assert_eq!(kept(&lines).len(), 25, "it has nothing to do with the end");
     }
 
     #[test]
@@ -244,12 +262,12 @@ mod tests {
         let texts = stack.iter().map(|text| (None, text.as_bytes()));
         lines.keep(&"u".into(), &"app".into(), &"A".into(), texts);
         assert_eq!(
-            kept(&mut lines),
+            kept(&lines),
             [
                 "up",
                 "java.lang.IllegalStateException: no url",
-                "\tat com.shop.Deep.call0(Deep.java:0)",
-                "\tat com.shop.Deep.call1(Deep.java:1)",
+                " at com.shop.Deep.call0(Deep.java:0)",
+                " at com.shop.Deep.call1(Deep.java:1)",
                 "    ... 58 more frames",
             ]
         );
@@ -263,8 +281,8 @@ mod tests {
             [{"name": "app", "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1, "containerID": "A"}}}]}});
         lines.observe(&"u".into(), &serde_json::from_value(pod).unwrap());
         keep(&mut lines, "B", 5..6);
-        assert_eq!(kept(&mut lines), ["line 0", "line 1"]);
+        assert_eq!(kept(&lines), ["line 0", "line 1"]);
         keep(&mut lines, "C", 7..8);
-        assert_eq!(kept(&mut lines), ["line 7"]);
+        assert_eq!(kept(&lines), ["line 7"]);
     }
 }

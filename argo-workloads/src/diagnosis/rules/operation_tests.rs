@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use jiff::Timestamp;
 
-use crate::diagnosis::{Code, Facts, Finding, Line, Severity, Thresholds, examine};
+use crate::diagnosis::{Code, Facts, Finding, Severity, Thresholds, examine};
 use crate::{builtin, describe};
 
 fn at(second: i64) -> Timestamp {
@@ -182,11 +182,10 @@ fn hook_is_made_anew() -> Syncs {
     let pod = pod(&first);
     syncs.apply(&first);
     syncs.apply(&pod);
-    let line = Line {
-        time: at(3),
-        text: "ERROR: relation exists".to_owned(),
-    };
-    syncs.0.set_last_lines("p", "app", vec![line]);
+    let line = (Some(at(3)), &b"ERROR: relation exists"[..]);
+    syncs
+        .0
+        .lines(&"p".into(), &"app".into(), &"A".into(), [line].into_iter());
     syncs.tell("Running", 1, &[hook("Failed")]);
     syncs.remove(&pod);
     syncs.remove(&first);

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::diagnosis::{
     Finding, Severity, Thresholds, examine,
-    facts::Line,
     made_tests::{World, at, time},
 };
 
@@ -191,12 +190,12 @@ fn analysis(world: &mut World, revision: &str, status: &Value, job: bool) {
             "spec": {"restartPolicy": "Never", "containers": [{"name": "test"}]},
             "status": {"phase": "Failed", "containerStatuses": [{"name": "test", "state": {"terminated": ended}}]}}),
     );
-    let line = |text: &str| Line {
-        time: at(6),
-        text: text.to_owned(),
-    };
-    let lines = vec![line("n 5 smoke"), line("GET /checkout answered 500")];
-    world.facts.set_last_lines("smoke-pod", "test", lines);
+    let lines = ["n 5 smoke", "GET /checkout answered 500"];
+    let lines = lines.map(|text| (Some(at(6)), text.as_bytes()));
+    let (pod, container) = ("smoke-pod".into(), "test".into());
+    world
+        .facts
+        .lines(&pod, &container, &"A".into(), lines.into_iter());
 }
 
 const JOB_FAILED: &str =
