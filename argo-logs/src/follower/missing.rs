@@ -80,12 +80,16 @@ impl Follower {
     fn hole_between(&self, from: i64, until: Option<i64>, restart: i32) -> Hole {
         let window = self.printed.window();
         // Lines that are no longer remembered would be shown twice.
-        let is_forgotten = window.has_forgotten(from) && window.newest().is_some();
+        let is_forgotten = |time| window.has_forgotten(time) && window.newest().is_some();
+        let until = until.map(|until| match is_forgotten(until) {
+            true => until,
+            // The line behind the hole counts, since others may have its time.
+            false => until.saturating_add(1),
+        });
         Hole {
             notice: None,
-            from: from + i64::from(is_forgotten),
-            // The line behind the hole counts, since others may have its time.
-            until: until.map(|until| until.saturating_add(1)),
+            from: from + i64::from(is_forgotten(from)),
+            until,
             restart,
             run: None,
             printed: window.seen_lines(),

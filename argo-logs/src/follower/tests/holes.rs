@@ -45,6 +45,20 @@ fn far_behind_the_last_line_it_is_not_asked_for_again() {
 }
 
 #[test]
+fn far_before_the_last_line_the_line_behind_it_is_not_asked_for_again() {
+    let mut story = reading();
+    story.lost();
+    story.answer(running());
+    story.bytes("2026-11-24T00:01:31.87Z nine\n");
+    story.bytes("2026-11-24T00:01:51.9Z ten\n");
+    story.wait();
+    assert_eq!(
+        story.wait_long(),
+        ["? 00:01:07.100000001Z to 00:01:31.87Z of 0 LinesMissing"]
+    );
+}
+
+#[test]
 fn runs_that_came_and_went() {
     let mut story = story();
     let crashed = view(Some(run("D", 3, true)), Some(run("C", 2, false)));
