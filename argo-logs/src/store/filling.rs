@@ -81,6 +81,8 @@ struct Job {
     was_answered: bool,
     /// True if lines were left out.
     is_cut: bool,
+    /// True if lines of the hole were shown before it was known as one.
+    was_shown: bool,
 }
 
 enum Step {
@@ -228,6 +230,8 @@ impl Filling {
     }
 
     fn begin(&mut self, mut hole: Hole) {
+        let until = hole.until.unwrap_or(i64::MAX);
+        let was_shown = self.taken.has_between(hole.from, until);
         self.taken.exclude(std::mem::take(&mut hole.printed));
         let range = self.range(&hole);
         self.job = Some(Job {
@@ -238,6 +242,7 @@ impl Filling {
             before: 0,
             was_answered: false,
             is_cut: false,
+            was_shown,
         });
     }
 
@@ -363,7 +368,11 @@ impl Filling {
     fn end(&mut self, mut job: Job) {
         let name = self.shared.name();
         if let Some(mut notice) = job.hole.notice.take() {
-            if job.was_answered {
+            if job.was_shown {
+                let message = notice.message;
+                let message = format!("{message}; the lines that {name} has were shown before");
+                notice = self.notice(NoticeCode::FromStore, Level::Info, message);
+            } else if job.was_answered {
                 notice.message = format!("{}; {name} has none of them", notice.message);
             }
             self.ready.push_back(Found::Notice(notice));

@@ -121,6 +121,23 @@ async fn a_store_without_the_lines_is_named_in_the_notice() {
     assert!(begun.elapsed() >= LAG);
 }
 
+/// A node refused, the store stood in, and then the pod left: its end is a second hole.
+#[tokio::test(start_paused = true)]
+async fn lines_that_the_store_gave_before_are_not_denied() {
+    let start = nanos(Timestamp::now());
+    let store = Arc::new(FakeStore::with([(start + 1, "a")]));
+    let mut filling = filling(&store);
+    filling.add(Hole {
+        is_open: true,
+        ..hole(start, None)
+    });
+    while !matches!(filling.next().await, Found::Lines(..)) {}
+    filling.add(hole(start, Some(start + 9)));
+    let notice =
+        "FromStore: lines may be missing; the lines that VictoriaLogs has were shown before";
+    assert_eq!(all(&mut filling).await, [notice]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_down_is_reported_once_for_all_containers() {
     let store = Arc::new(FakeStore::default());

@@ -64,6 +64,12 @@ impl Taken {
         self.newest.is_none()
     }
 
+    /// True if lines of a range were taken.
+    pub(crate) fn has_between(&self, from: i64, until: i64) -> bool {
+        let mut times = self.counts.keys().map(|entry| entry.time);
+        times.any(|time| (from..until).contains(&time))
+    }
+
     /// Removes lines from a batch of the kubelet that the store had before.
     pub(crate) fn remove_from(&mut self, batch: &mut Batch) {
         let counts = &mut self.counts;
