@@ -42,7 +42,7 @@ fn usage(command: clap::Command, typed: &str) -> clap::Command {
         let text = format!("{typed} {name} [OPTIONS] {names}");
         command.mut_subcommand(name, |own| own.override_usage(text))
     };
-    let command = command.bin_name(typed);
+    let command = examples(command, typed).bin_name(typed);
     let command = with(
         command,
         "sync",
@@ -51,6 +51,13 @@ fn usage(command: clap::Command, typed: &str) -> clap::Command {
     let command = with(command, "follow", "<APP>... <APP_NAMESPACE>");
     let command = with(command, "diagnose", "<APP>... <APP_NAMESPACE>");
     with(command, "explain", "<APP>... <APP_NAMESPACE>")
+}
+
+/// Writes the examples as the caller's user types them.
+fn examples(command: clap::Command, typed: &str) -> clap::Command {
+    let text = command.get_after_help().map(ToString::to_string);
+    let text = text.unwrap_or_default();
+    command.after_help(text.replace("\n  argo-assistant ", &format!("\n  {typed} ")))
 }
 
 /// Flags that `--help` tells of and `-h` does not: few people ever need them.
@@ -153,5 +160,21 @@ mod tests {
         let error = parse_from(Caller::Argocd, line).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("Usage: argocd assistant sync"), "{text}");
+    }
+
+    #[test]
+    fn the_examples_are_what_the_caller_types() {
+        for (caller, typed) in [
+            (Caller::Shell, "argo-assistant"),
+            (Caller::Argocd, "argocd assistant"),
+            (Caller::Kubectl, "kubectl argo-assistant"),
+        ] {
+            let line = ["argo-assistant", "--help"].map(Into::into);
+            let text = parse_from(caller, line).unwrap_err().to_string();
+            let (_, examples) = text.split_once("Examples:\n").unwrap();
+            for example in examples.trim_end().lines() {
+                assert!(example.starts_with(&format!("  {typed} ")), "{example}");
+            }
+        }
     }
 }
