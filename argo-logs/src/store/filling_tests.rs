@@ -138,6 +138,31 @@ async fn lines_that_the_store_gave_before_are_not_denied() {
     assert_eq!(all(&mut filling).await, [notice]);
 }
 
+/// The node and its collector died: the store has the last printed line and nothing behind it.
+#[tokio::test(start_paused = true)]
+async fn a_line_that_the_kubelet_printed_is_none_that_the_store_gave() {
+    let start = nanos(Timestamp::now());
+    let store = Arc::new(FakeStore::with([(start, "printed")]));
+    let mut window = Window::default();
+    window.push(crate::reader::Entry::of(start, b"printed"));
+    let printed = window.seen_lines();
+    let mut filling = filling(&store);
+    filling.add(Hole {
+        is_open: true,
+        printed: printed.clone(),
+        ..hole(start, None)
+    });
+    assert!(matches!(filling.next().await, Found::Notice(_)));
+    let more = tokio::time::timeout(LAG, filling.next()).await;
+    assert!(more.is_err() && store.asked.load(Ordering::Relaxed) > 1);
+    filling.add(Hole {
+        printed,
+        ..hole(start, Some(start + 9))
+    });
+    let notice = "LinesMissing: lines may be missing; VictoriaLogs has none of them";
+    assert_eq!(all(&mut filling).await, [notice]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_down_is_reported_once_for_all_containers() {
     let store = Arc::new(FakeStore::default());

@@ -17,11 +17,20 @@ const MOST: usize = 200_000;
 /// The lines that were taken, and those of the present reading.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    counts: HashMap<Entry, u32>,
+    counts: HashMap<Entry, Count>,
     pass: HashMap<Entry, u32>,
     newest: Option<i64>,
     /// Lines that the kubelet has sent.
     printed: SeenLines,
+}
+
+/// Number of equal lines.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    /// Those that the store gave.
+    read: u32,
+    /// Those of them that the kubelet had not sent, so that they were handed out.
+    given: u32,
 }
 
 impl Taken {
@@ -40,13 +49,15 @@ impl Taken {
         let entry = entry(line.time, line.text.as_bytes());
         let pass = self.pass.entry(entry).or_insert(0);
         *pass += 1;
-        if *pass <= self.counts.get(&entry).copied().unwrap_or(0) {
+        let count = self.counts.entry(entry).or_default();
+        if *pass <= count.read {
             return false;
         }
-        *self.counts.entry(entry).or_insert(0) += 1;
+        count.read += 1;
         if self.printed.take(entry) {
             return false;
         }
+        count.given += 1;
         self.newest = self.newest.max(Some(line.time));
         if self.counts.len() > MOST {
             self.forget();
@@ -54,23 +65,24 @@ impl Taken {
         true
     }
 
-    /// The greatest time of the lines.
+    /// The greatest time of the lines that were handed out.
     pub(crate) fn newest(&self) -> Option<i64> {
         self.newest
     }
 
-    /// True if nothing was taken.
+    /// True if nothing was handed out.
     pub(crate) fn is_empty(&self) -> bool {
         self.newest.is_none()
     }
 
-    /// True if lines of a range were taken.
+    /// True if lines of a range were handed out.
     pub(crate) fn has_between(&self, from: i64, until: i64) -> bool {
-        let mut times = self.counts.keys().map(|entry| entry.time);
+        let given = self.counts.iter().filter(|(_, count)| count.given > 0);
+        let mut times = given.map(|(entry, _)| entry.time);
         times.any(|time| (from..until).contains(&time))
     }
 
-    /// Removes lines from a batch of the kubelet that the store had before.
+    /// Removes lines from a batch of the kubelet that were handed out before.
     pub(crate) fn remove_from(&mut self, batch: &mut Batch) {
         let counts = &mut self.counts;
         batch.retain(|line| {
@@ -78,8 +90,9 @@ impl Taken {
                 return true;
             };
             match counts.get_mut(&entry(time, line.text)) {
-                Some(count) if *count > 0 => {
-                    *count -= 1;
+                Some(count) if count.given > 0 => {
+                    count.given -= 1;
+                    count.read -= 1;
                     false
                 }
                 _ => true,
@@ -142,6 +155,23 @@ mod tests {
         assert!(taken.is_new(&line(5, "x")));
         taken.begin();
         assert!(!taken.is_new(&line(5, "x")) && !taken.is_new(&line(5, "x")));
+    }
+
+    #[test]
+    fn lines_of_the_kubelet_were_not_handed_out() {
+        let mut window = crate::reader::Window::default();
+        window.push(entry(5, b"x"));
+        let mut taken = Taken::default();
+        taken.exclude(window.seen_lines());
+        assert!(!taken.is_new(&line(5, "x")) && !taken.has_between(5, 6));
+        assert!(taken.is_new(&line(6, "y")) && taken.has_between(6, 7));
+        // The kubelet wrote an equal line once more, which nobody has seen yet.
+        let lines = [Line::new(Some(5), b"x"), Line::new(Some(6), b"y")];
+        let mut batch = Batch::from_lines("A".into(), 0, lines.into_iter());
+        taken.remove_from(&mut batch);
+        let left: Vec<_> = batch.lines().map(|line| line.text.to_vec()).collect();
+        assert_eq!(left, [b"x"]);
+        assert!(!taken.has_between(0, 10));
     }
 
     #[test]
