@@ -16,6 +16,9 @@ pub struct Hole {
     pub(crate) from: i64,
     /// The first time of which nothing is missing; `None` for the present.
     pub(crate) until: Option<i64>,
+    /// Time of the line behind the hole, or of the end of the run: a store that has a line of
+    /// this time or later has come this far.
+    pub(crate) behind: Option<i64>,
     /// Number of runs before the one whose lines are missing.
     pub(crate) restart: i32,
     /// The id of that run, if its end is missing: nothing of it was printed that is newer.
@@ -24,6 +27,16 @@ pub struct Hole {
     pub(crate) printed: SeenLines,
     /// True if later lines of the hole may still be written: the log cannot be read at present.
     pub(crate) is_open: bool,
+}
+
+impl Hole {
+    /// Returns the first time that a store need not be asked for: it is asked for the line behind
+    /// the hole, too.
+    pub(crate) fn read_until(&self) -> Option<i64> {
+        let behind = self.behind.map(|behind| behind.saturating_add(1));
+        self.until
+            .map(|until| behind.map_or(until, |behind| behind.max(until)))
+    }
 }
 
 /// The settings for a second source.

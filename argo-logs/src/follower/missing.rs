@@ -81,15 +81,17 @@ impl Follower {
         let window = self.printed.window();
         // Lines that are no longer remembered would be shown twice.
         let is_forgotten = |time| window.has_forgotten(time) && window.newest().is_some();
-        let until = until.map(|until| match is_forgotten(until) {
-            true => until,
+        let behind = until;
+        let until = behind.map(|behind| match is_forgotten(behind) {
+            true => behind,
             // The line behind the hole counts, since others may have its time.
-            false => until.saturating_add(1),
+            false => behind.saturating_add(1),
         });
         Hole {
             notice: None,
             from: from + i64::from(is_forgotten(from)),
             until,
+            behind,
             restart,
             run: None,
             printed: window.seen_lines(),

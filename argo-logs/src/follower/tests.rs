@@ -148,11 +148,13 @@ fn missing(hole: &Hole) -> String {
             .to_string()
     };
     let until = hole.until.map_or_else(|| "now".to_owned(), time);
+    let is_left_out = hole.until.is_some() && hole.behind == hole.until;
+    let behind = if is_left_out { ", left out," } else { "" };
     let open = if hole.is_open { " open" } else { "" };
     let code = hole.notice.as_ref().map(|notice| notice.code);
     let code = code.map_or_else(String::new, |code| format!(" {code:?}"));
     let line = format!(
-        "?{open} {} to {until} of {}{code}",
+        "?{open} {} to {until}{behind} of {}{code}",
         time(hole.from),
         hole.restart
     );

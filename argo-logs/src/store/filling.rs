@@ -249,7 +249,7 @@ impl Filling {
     /// Returns the range to read, as of now.
     fn range(&self, hole: &Hole) -> StoreRange {
         let now = nanos(Timestamp::now());
-        let until = hole.until.unwrap_or(now + 1);
+        let until = hole.read_until().unwrap_or(now + 1);
         let read = self.taken.newest().filter(|newest| *newest < until);
         let from = match read {
             Some(newest) => hole.from.max(newest - DISORDER),
@@ -294,9 +294,9 @@ impl Filling {
         self.shared.is_down.store(false, Ordering::Relaxed);
         job.was_answered = true;
         job.is_cut |= page.is_cut;
-        let until = job.hole.until.map(|until| until - 1);
+        let behind = job.hole.behind;
         // The collector has come as far as the line behind the hole.
-        let has_reached = |line: &StoreLine| until.is_some_and(|until| line.time >= until);
+        let has_reached = |line: &StoreLine| behind.is_some_and(|behind| line.time >= behind);
         let is_there = page.lines.last().is_some_and(has_reached);
         self.take(&mut job, page.lines);
         if let Some(next) = page.next.filter(|_| job.found < MOST) {
@@ -328,7 +328,9 @@ impl Filling {
     fn take(&mut self, job: &mut Job, lines: Vec<StoreLine>) {
         let uid = &*self.origin.pod.uid;
         let taken = &mut self.taken;
-        let lines = lines.into_iter().filter(|line| line.run.may_be_of(uid));
+        let until = job.hole.until.unwrap_or(i64::MAX);
+        let is_within = |line: &StoreLine| line.time < until && line.run.may_be_of(uid);
+        let lines = lines.into_iter().filter(is_within);
         let lines: Vec<_> = lines.filter(|line| taken.is_new(line)).collect();
         if lines.is_empty() {
             return;

@@ -35,6 +35,7 @@ fn hole(from: i64, until: Option<i64>) -> Hole {
         )),
         from,
         until,
+        behind: until.map(|until| until - 1),
         restart: 1,
         run: None,
         printed: SeenLines::default(),
@@ -87,6 +88,29 @@ async fn a_hole_is_filled_behind_one_notice() {
     assert_eq!(all(&mut filling).await, [notice, "a", "b", "c"]);
     // The line behind the hole was there: nothing is waited for.
     assert_eq!(store.asked.load(Ordering::Relaxed), 1);
+}
+
+/// The kubelet printed the line behind the hole so long ago that it is not remembered.
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_line_behind_a_hole_is_waited_for_but_not_shown() {
+    let store = Arc::new(FakeStore::with([(START + 1, "a")]));
+    let mut filling = filling(&store);
+    filling.add(Hole {
+        behind: Some(START + 9),
+        ..hole(START, Some(START + 9))
+    });
+    assert!(matches!(filling.next().await, Found::Notice(_)));
+    assert!(matches!(filling.next().await, Found::Lines(..)));
+    store.add([(START + 2, "b"), (START + 9, "behind")]);
+    assert_eq!(all(&mut filling).await, ["b"]);
+    assert_eq!(store.asked.load(Ordering::Relaxed), 2);
+    filling.add(Hole {
+        behind: Some(START + 9),
+        ..hole(START + 3, Some(START + 9))
+    });
+    let notice = "LinesMissing: lines may be missing; VictoriaLogs has none of them";
+    assert_eq!(all(&mut filling).await, [notice]);
+    assert_eq!(store.asked.load(Ordering::Relaxed), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,7 +54,7 @@ fn far_before_the_last_line_the_line_behind_it_is_not_asked_for_again() {
     story.wait();
     assert_eq!(
         story.wait_long(),
-        ["? 00:01:07.100000001Z to 00:01:31.87Z of 0 LinesMissing"]
+        ["? 00:01:07.100000001Z to 00:01:31.87Z, left out, of 0 LinesMissing"]
     );
 }
 
