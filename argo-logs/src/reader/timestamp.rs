@@ -16,10 +16,10 @@ const MOST: i64 = 102 * 3600;
 /// last one, since most lines of a log share them with the line before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TimestampParser {
-    minute: [u8; MINUTE],
+    minute: Option<[u8; MINUTE]>,
     second: i64,
     /// The last timestamp in UTC up to its fraction, and its time without that, in nanoseconds.
-    known: [u8; POINT],
+    known: Option<[u8; POINT]>,
     whole: i64,
 }
 
@@ -30,10 +30,11 @@ impl TimestampParser {
     #[inline]
     pub(crate) fn parse(&mut self, line: &[u8]) -> Option<(i64, usize)> {
         if let Some(usual) = line.first_chunk::<USUAL>()
-            && let Some((known, [digits @ .., b'Z', b' '])) = usual.split_first_chunk()
-            && *known == self.known
+            && let Some((known, [digits @ .., b'Z', b' '])) = usual.split_first_chunk::<POINT>()
+            && self.known.as_ref() == Some(known)
+            && let Some(nanos) = nine(digits)
         {
-            return Some((self.whole + nine(digits)?, USUAL));
+            return Some((self.whole + nanos, USUAL));
         }
         self.parse_other(line)
     }
@@ -41,19 +42,19 @@ impl TimestampParser {
     #[cold]
     fn parse_other(&mut self, line: &[u8]) -> Option<(i64, usize)> {
         let minute: &[u8; MINUTE] = line.first_chunk()?;
-        if *minute != self.minute {
+        if self.minute.as_ref() != Some(minute) {
             self.learn(minute)?;
         }
         let second = self.second + i64::from(two(line.get(MINUTE..)?)?);
-        match line.get(POINT - 1..USUAL) {
-            Some([b'.', digits @ .., b'Z', b' ']) => {
-                let nanos = nine(digits)?;
-                self.known = *line.first_chunk()?;
-                self.whole = second * SECOND;
-                Some((self.whole + nanos, USUAL))
-            }
-            _ => odd_length(second, line),
+        // A shorter timestamp has the same shape if the text behind it begins with `Z `.
+        if let Some([b'.', digits @ .., b'Z', b' ']) = line.get(POINT - 1..USUAL)
+            && let Some(nanos) = nine(digits)
+        {
+            self.known = line.first_chunk().copied();
+            self.whole = second * SECOND;
+            return Some((self.whole + nanos, USUAL));
         }
+        odd_length(second, line)
     }
 
     #[cold]
@@ -75,7 +76,7 @@ impl TimestampParser {
         // zone and a second add less than `MOST`.
         second.checked_sub(MOST)?.checked_mul(SECOND)?;
         second.checked_add(MOST)?.checked_mul(SECOND)?;
-        self.minute = *minute;
+        self.minute = Some(*minute);
         self.second = second;
         Some(())
     }
@@ -220,6 +221,27 @@ mod tests {
     }
 
     #[test]
+    fn a_short_timestamp_before_a_text_that_begins_like_the_end_of_one() {
+        let short = Some((nanos("2026-11-24T00:11:01.1234567Z"), 29));
+        let line = "2026-11-24T00:11:01.1234567Z Z x";
+        assert_eq!(parse(line), short);
+        let mut stamps = TimestampParser::default();
+        let usual = b"2026-11-24T00:11:01.550173479Z x";
+        assert!(stamps.parse(usual).is_some());
+        assert_eq!(stamps.parse(line.as_bytes()), short);
+    }
+
+    #[test]
+    fn a_parser_that_has_read_nothing_knows_no_time() {
+        for line in [
+            ["\0".repeat(POINT), "550173479Z x".to_owned()].concat(),
+            ["\0".repeat(MINUTE), "01Z x".to_owned()].concat(),
+        ] {
+            assert_eq!(parse(&line), None, "{line:?}");
+        }
+    }
+
+    #[test]
     fn a_year_that_64_bits_do_not_hold_is_no_timestamp() {
         for year in 0..=9999 {
             for zone in ["Z", ".999999999Z", "+99:99", "-99:99"] {
@@ -246,7 +268,37 @@ mod tests {
         }
     }
 
+    /// A line whose timestamp shares most with those of the other lines, and may be broken.
+    fn similar() -> impl Strategy<Value = Vec<u8>> {
+        let seconds = vec![
+            "2026-11-24T00:11:01",
+            "2026-11-24T00:11:02",
+            "2026-11-24T00:12:01",
+            "2026-11-24 00:11:01",
+        ];
+        let digit = prop_oneof![100 => b'0'..=b'9', 1 => any::<u8>()];
+        (
+            prop::sample::select(seconds),
+            proptest::collection::vec(digit, 10),
+            prop_oneof![4 => Just(9_usize), 1 => 0..=10_usize],
+            prop::sample::select(vec!["Z ", "Z ", "Z ", "Z Z ", "+02:00 ", "Zx"]),
+        )
+            .prop_map(|(second, digits, len, end)| {
+                let point: &[u8] = if len > 0 { b"." } else { b"" };
+                [second.as_bytes(), point, &digits[..len], end.as_bytes()].concat()
+            })
+    }
+
     proptest! {
+        #[test]
+        fn the_lines_before_change_nothing(lines in proptest::collection::vec(similar(), 1..50)) {
+            let mut stamps = TimestampParser::default();
+            for line in lines {
+                let alone = TimestampParser::default().parse(&line);
+                prop_assert_eq!(stamps.parse(&line), alone, "{}", line.escape_ascii());
+            }
+        }
+
         #[test]
         fn it_agrees_with_jiff(nanos in 0_i64..4_000_000_000_000_000_000) {
             let time = Timestamp::from_nanosecond(i128::from(nanos)).unwrap();
