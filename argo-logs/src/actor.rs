@@ -89,8 +89,8 @@ impl Actor {
         }
     }
 
-    /// Runs until the follower is done or the output is dropped. The future of a method that takes
-    /// `self` holds it twice.
+    /// Runs until the follower is done or the output is dropped. Boxed, since the future of a
+    /// method that takes `self` by value holds it twice.
     pub(crate) async fn run(mut self: Box<Self>) {
         while let Ok(()) = self.carry_out().await {
             let input = self.input().await;

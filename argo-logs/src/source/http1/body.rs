@@ -16,17 +16,19 @@ use super::{chunked::Framing, head::Head};
 
 /// Bytes; the buffer of a quiet stream.
 const MIN_BUFFER: usize = 1024;
-/// Bytes; the buffer of a stream at full speed. Each is handed to two more tasks and threads, and
-/// waking these costs more than smaller buffers would save.
+/// Bytes; the buffer of a stream at full speed. A larger buffer means fewer wake-ups of the tasks
+/// and threads behind it.
 const MAX_BUFFER: usize = 256 * 1024;
-/// Bytes; the buffers of all streams that share their memory together. Chunks that wait
-/// for the consumer take at most two more buffers a stream.
+/// Bytes; the buffers into which all streams that share their memory read, together. Bytes that
+/// wait for the consumer lie in more of them: a stream with large buffers keeps up to [`MOST_LENT`],
+/// so all streams together hold up to 8 MiB. A flood that stops at once keeps its buffers until the
+/// next bytes come.
 const ALL_BUFFERS: usize = 2 * 1024 * 1024;
 
 /// The most buffers of one stream that are reused: those that wait for the consumer.
-const LENT: usize = 3;
+const MOST_LENT: usize = 3;
 /// Bytes; smaller buffers are left to the allocator.
-const WORTH: usize = 64 * 1024;
+const REUSED_FROM: usize = 64 * 1024;
 
 /// A connection, encrypted or not.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -176,7 +178,7 @@ impl Body {
         if is_same && self.buffer.try_reclaim(self.size) {
             return;
         }
-        if !is_same || self.size < WORTH {
+        if !is_same || self.size < REUSED_FROM {
             self.lent.clear();
             self.buffer = BytesMut::with_capacity(self.size);
             self.allocated = self.size;
@@ -190,7 +192,7 @@ impl Body {
             .is_some_and(|oldest| oldest.try_reclaim(self.size));
         let released = is_released.then(|| self.lent.pop_front()).flatten();
         self.buffer = released.unwrap_or_else(|| BytesMut::with_capacity(self.size));
-        if self.lent.len() > LENT {
+        if self.lent.len() > MOST_LENT {
             self.lent.pop_front();
         }
     }
