@@ -1,7 +1,7 @@
 //! The lines printed lately, with which a response that begins in the past is compared.
 //!
 //! The window holds two to four seconds of log time, since a resume can only ask for whole
-//! seconds, and at most [`MOST`] lines (8 MiB): a container that writes more in that time,
+//! seconds, and at most [`MOST`] lines (6 MiB): a container that writes more in that time,
 //! or runs on a node whose clock was set back for hours, must not take all the memory.
 //! Lines beyond the limit are forgotten. A resume then takes every line older than the
 //! remembered ones for printed, so lines that the kubelet had skipped and sends late are
@@ -40,9 +40,8 @@ pub(crate) const JUMP: i64 = SECOND / 10;
 /// 1.5 s back).
 const REPEATS: i64 = 2 * SECOND;
 
-/// Lines in a piece. With the allocator's overhead a piece takes 2 KiB, so that two of
-/// them fit where a buffer of a connection lay before: many busy streams allocate little
-/// else.
+/// Lines in a piece, which takes 1.5 KiB. A checkpoint copies at most one piece and shares the
+/// others, so it costs little while there are few of them.
 const PIECE: usize = 126;
 
 /// Beyond this many lines the oldest are forgotten: 130,000 a second over four seconds.

@@ -20,9 +20,9 @@ const MIN_BUFFER: usize = 1024;
 /// and threads behind it.
 const MAX_BUFFER: usize = 256 * 1024;
 /// Bytes; the buffers into which all streams that share their memory read, together. Bytes that
-/// wait for the consumer lie in more of them: a stream with large buffers keeps up to [`MOST_LENT`],
-/// so all streams together hold up to 8 MiB. A flood that stops at once keeps its buffers until the
-/// next bytes come.
+/// wait for the consumer lie in more of them: a stream with large buffers keeps up to
+/// [`MOST_LENT`], so all streams together hold up to 8 MiB. A flood that stops at once keeps its
+/// buffers until the next bytes come.
 const ALL_BUFFERS: usize = 2 * 1024 * 1024;
 
 /// The most buffers of one stream that are reused: those that wait for the consumer.

@@ -150,7 +150,8 @@ async fn a_buffer_is_used_again_once_its_bytes_are_released() {
         .write_all(&vec![b'x'; 20 * MAX_BUFFER])
         .await
         .unwrap();
-    // A consumer that releases each chunk two turns later. Others take what the allocator gets back.
+    // A consumer that releases each chunk two turns later. Whatever the allocator gets back,
+    // others take.
     let (mut held, mut places, mut others) = (VecDeque::new(), Vec::new(), Vec::new());
     while places.len() < 15 {
         let bytes = body.next_chunk().await.unwrap().unwrap();
