@@ -16,7 +16,7 @@ use crate::{
     screen::{LogBudget, Screen},
     settings::Settings,
     summary::{Outcome, Row, Summary},
-    terminal::{Counts, Size, Table},
+    terminal::{Cause, Counts, Size, Table},
     view::{Choice, View},
 };
 
@@ -159,17 +159,19 @@ fn shown_on(view: View, summary: &Summary, columns: Option<u16>) -> String {
 }
 
 fn table(summary: &Summary, columns: usize, rows: usize) -> String {
+    let causes: Vec<_> = summary.findings.iter().map(Cause::from).collect();
     let table = Table {
         app: &summary.app,
         elapsed: Duration::from_secs(60),
         rows: &summary.workloads,
-        findings: &summary.findings,
+        causes: &causes,
         argocd: Some("Progressing".to_owned()),
         counts: Counts {
             lines: 12_345,
             warnings: 2,
         },
         colors: false,
+        reads_keys: true,
     };
     let lines = table.lines(Size { columns, rows });
     assert!(lines.len() <= (rows / 3).max(3), "{lines:?}");

@@ -18,7 +18,7 @@ pub use area::{Area, Size};
 pub use display::Display;
 pub use keys::{Key, Keys};
 pub use requests::{Request, Requests};
-pub use table::{Counts, Table};
+pub use table::{Cause, Counts, Table};
 
 /// The shortest time between two drawings: at most ten a second.
 const PAUSE: Duration = Duration::from_millis(100);

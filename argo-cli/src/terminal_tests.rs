@@ -10,13 +10,14 @@ fn table(rows: &[Row], size: Size) -> Vec<String> {
         app: "shop",
         elapsed: Duration::from_secs(134),
         rows,
-        findings: &[],
+        causes: &[],
         argocd: Some("Progressing".to_owned()),
         counts: Counts {
             lines: 1204,
             warnings: 9,
         },
         colors: false,
+        reads_keys: true,
     };
     table.lines(size)
 }

@@ -2,13 +2,17 @@
 
 use std::time::Instant;
 
-use argo_core::{Level, record::Body, text::duration};
+use argo_core::{
+    Level, Record,
+    record::{self, Body},
+    text::duration,
+};
 use jiff::Timestamp;
 
 use crate::{
     recording::{Entry, Fact, Header},
     summary::Row,
-    terminal::{Counts, Frame, Live, Size, Table},
+    terminal::{Cause, Counts, Frame, Live, Size, Table},
 };
 
 /// The live table under the lines of a replay that takes its time.
@@ -18,9 +22,22 @@ pub(crate) struct LiveTable {
     app: String,
     started: Timestamp,
     rows: Vec<Row>,
+    /// The findings that stand, oldest first.
+    findings: Vec<Finding>,
     health: Option<String>,
     counts: Counts,
     colors: bool,
+}
+
+/// A finding of the recording.
+#[derive(Debug)]
+struct Finding {
+    code: String,
+    namespace: String,
+    /// `<Kind>/<name>`.
+    workload: String,
+    sentence: String,
+    is_doomed: bool,
 }
 
 impl LiveTable {
@@ -31,6 +48,7 @@ impl LiveTable {
             app: header.app.clone(),
             started: header.started,
             rows: Vec::new(),
+            findings: Vec::new(),
             health: None,
             counts: Counts::default(),
             colors,
@@ -45,12 +63,57 @@ impl LiveTable {
             Entry::Fact(_) => {}
             Entry::Record { record, .. } => match &record.body {
                 Body::Log(_) => self.counts.lines += 1,
-                Body::Event(_) | Body::Finding(_) => {
-                    self.counts.warnings += u64::from(record.level <= Level::Warning);
+                Body::Event(_) => self.count(record),
+                Body::Finding(finding) => {
+                    self.count(record);
+                    self.finding(finding, &record.msg);
                 }
                 _ => {}
             },
         }
+    }
+
+    fn count(&mut self, record: &Record) {
+        self.counts.warnings += u64::from(record.level <= Level::Warning);
+    }
+
+    /// Takes a finding. It replaces an earlier one of its code, which it may have made worse.
+    fn finding(&mut self, finding: &record::Finding, msg: &str) {
+        self.findings.retain(|known| {
+            known.namespace != finding.namespace
+                || known.workload != finding.workload
+                || known.code != finding.code
+        });
+        if finding.resolved {
+            return;
+        }
+        let start = format!("{}: ", finding.workload);
+        self.findings.push(Finding {
+            code: finding.code.clone(),
+            namespace: finding.namespace.clone(),
+            workload: finding.workload.clone(),
+            sentence: msg.strip_prefix(&start).unwrap_or(msg).to_owned(),
+            is_doomed: finding.doomed,
+        });
+    }
+
+    /// Returns the causes of the workloads that are not complete, the worst first, of these the
+    /// newest.
+    fn causes(&self) -> Vec<Cause<'_>> {
+        let mut causes = Vec::new();
+        for row in self.rows.iter().filter(|row| !row.complete) {
+            let object = row.object.to_string();
+            let own = self.findings.iter().rev().filter(|finding| {
+                *finding.namespace == *row.object.namespace && finding.workload == object
+            });
+            causes.extend(own.map(|finding| Cause {
+                workload: &row.object,
+                sentence: &finding.sentence,
+                is_doomed: finding.is_doomed,
+            }));
+        }
+        causes.sort_by_key(|cause| !cause.is_doomed);
+        causes
     }
 
     /// Takes the lines that wait, and draws them with the table below them.
@@ -60,17 +123,20 @@ impl LiveTable {
         if !self.live.may_draw(drawn_at) {
             return Frame::default();
         }
+        let causes = self.causes();
         let table = Table {
             app: &self.app,
             elapsed: duration::between(self.started, now),
             rows: &self.rows,
-            findings: &[],
+            causes: &causes,
             argocd: self.health.clone(),
             counts: self.counts,
             colors: self.colors,
+            reads_keys: false,
         };
         let size = Size::of_stderr();
-        self.live.draw(table.lines(size), size, drawn_at)
+        let below = table.lines(size);
+        self.live.draw(below, size, drawn_at)
     }
 
     /// Removes the table and returns the lines that wait.

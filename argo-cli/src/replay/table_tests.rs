@@ -40,3 +40,51 @@ fn shows_the_recorded_rows_under_the_lines_and_goes_before_the_verdict() {
         "{end:?}"
     );
 }
+
+/// Returns the table after these entries.
+fn drawn(text: &str) -> String {
+    let header = Header::new(&AppRef::new("shop", "argocd"), Timestamp::UNIX_EPOCH);
+    let mut table = LiveTable::new(&header, true, false);
+    for entry in entries(text) {
+        table.note(&entry);
+    }
+    let now = Timestamp::from_second(5).unwrap();
+    String::from_utf8(table.draw(&mut Vec::new(), now).stdout).unwrap()
+}
+
+const ROWS: &str = r#"{"fact":"rows","rows":[{"object":{"kind":{"group":"apps","kind":"Deployment"},"namespace":"shop","name":"web","uid":"u"},"runs_once":false,"state":"progressing","ready":0,"desired":1,"restarts":0,"seconds":null,"waiting_for":"0 of 1 ready","held_up_by":null,"complete":false,"holds_up":true,"failed":null}]}
+"#;
+
+fn finding(code: &str, words: &str, flags: &str) -> String {
+    format!(
+        r#"{{"time":"1970-01-01T00:00:01Z","level":"error","msg":"Deployment/web: {words}","schema":1,"kind":"finding","code":"{code}","namespace":"shop","workload":"Deployment/web","pods":[],{flags},"evidence":[]}}"#
+    ) + "\n"
+}
+
+#[test]
+fn a_row_shows_its_worst_finding_until_it_is_resolved() {
+    let doomed = finding("image-pull", "no image", r#""doomed":true"#);
+    let other = finding("not-ready", "no answer", r#""doomed":false"#);
+    let text = drawn(&format!("{ROWS}{doomed}{other}"));
+    assert!(text.contains("✘ Deployment/web"), "{text}");
+    assert!(text.contains("  no image"), "{text}");
+    assert!(text.contains("2 warnings"), "{text}");
+    let resolved = finding(
+        "image-pull",
+        "resolved after 2 s: no image",
+        r#""doomed":false,"resolved":true"#,
+    );
+    let text = drawn(&format!("{ROWS}{doomed}{other}{resolved}"));
+    assert!(!text.contains("no image") && !text.contains('✘'), "{text}");
+    assert!(text.contains("  no answer"), "{text}");
+    let complete = ROWS.replace(r#""complete":false"#, r#""complete":true"#);
+    let text = drawn(&format!("{doomed}{complete}"));
+    assert!(text.contains("✔ Deployment/web"), "{text}");
+}
+
+#[test]
+fn a_replay_offers_no_keys() {
+    let text = drawn(ROWS);
+    assert!(text.contains("0 lines"), "{text}");
+    assert!(!text.contains("quit"), "{text}");
+}

@@ -17,7 +17,7 @@ use crate::{
     recording::{Fact, Recorder, arrival},
     render::{self, Origin},
     screen::Screen,
-    terminal::{Display, Table},
+    terminal::{Cause, Display, Table},
 };
 
 /// The places that a record or a line goes to.
@@ -158,15 +158,17 @@ impl Outlet {
         }
         let now = Timestamp::now();
         let (rows, findings) = (apps.rows(now), apps.findings());
+        let causes: Vec<_> = findings.iter().map(Cause::from).collect();
         display.draw(
             &Table {
                 app: &apps.title(),
                 elapsed: duration::between(self.started, now),
                 rows: &rows,
-                findings: &findings,
+                causes: &causes,
                 argocd: apps.health(),
                 counts: display.counts,
                 colors: self.screen.settings().colors,
+                reads_keys: true,
             },
             &self.output,
         );

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use argo_core::text::{counted, duration::in_words};
+use argo_core::{
+    ObjectRef,
+    text::{counted, duration::in_words},
+};
 use argo_workloads::diagnosis::Finding;
 
 use super::Size;
@@ -36,14 +39,37 @@ pub struct Table<'a> {
     pub elapsed: Duration,
     /// The workloads.
     pub rows: &'a [Row],
-    /// The findings that stand.
-    pub findings: &'a [Finding],
+    /// The causes that stand, the worst first.
+    pub causes: &'a [Cause<'a>],
     /// The state of the application as Argo CD sees it.
     pub argocd: Option<String>,
     /// The counts.
     pub counts: Counts,
     /// True for colours.
     pub colors: bool,
+    /// True if keys are read: the foot says which.
+    pub reads_keys: bool,
+}
+
+/// A finding as the table shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause<'a> {
+    /// The workload.
+    pub workload: &'a ObjectRef,
+    /// The cause, without the workload's name.
+    pub sentence: &'a str,
+    /// True if the rollout cannot succeed without a change.
+    pub is_doomed: bool,
+}
+
+impl<'a> From<&'a Finding> for Cause<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            workload: &finding.workload,
+            sentence: &finding.sentence,
+            is_doomed: finding.is_doomed(),
+        }
+    }
 }
 
 /// The state of a workload in the table.
@@ -114,7 +140,7 @@ impl Table<'_> {
             self.rows.is_empty().then(|| "no workload yet".to_owned()),
             Some(count(self.counts.lines, "line")),
             (self.counts.warnings > 0).then(|| count(self.counts.warnings, "warning")),
-            Some("s status, q quit".to_owned()),
+            self.reads_keys.then(|| "s status, q quit".to_owned()),
         ];
         let mut text = String::new();
         for part in parts.into_iter().flatten() {
@@ -177,20 +203,20 @@ impl Table<'_> {
 
     /// Returns the cause, or the thing that the workload waits for.
     fn why(&self, row: &Row) -> Option<String> {
-        if let Some(finding) = self.finding(row) {
-            return Some(finding.sentence.clone());
+        if let Some(cause) = self.cause(row) {
+            return Some(cause.sentence.to_owned());
         }
         let waits = row.waiting_for.clone().filter(|_| !row.complete);
         row.failed.clone().or(waits)
     }
 
-    fn finding(&self, row: &Row) -> Option<&Finding> {
-        let own = |finding: &&Finding| finding.workload.same_name(&row.object);
-        self.findings.iter().find(own)
+    fn cause(&self, row: &Row) -> Option<&Cause<'_>> {
+        let own = |cause: &&Cause<'_>| cause.workload.same_name(&row.object);
+        self.causes.iter().find(own)
     }
 
     fn sign(&self, row: &Row) -> Sign {
-        let doomed = self.finding(row).is_some_and(Finding::is_doomed);
+        let doomed = self.cause(row).is_some_and(|cause| cause.is_doomed);
         match (doomed || row.failed.is_some(), row.complete) {
             (true, _) => Sign::Failed,
             (false, true) => Sign::Complete,
