@@ -266,7 +266,16 @@ impl Facts {
     fn forget_gone_pods(&mut self, root: &str) {
         let gone = self.gone.remove(root).unwrap_or_default();
         for gone in gone.last {
-            self.lines.forget(&gone.object.uid);
+            self.forget_lines(&gone);
+        }
+    }
+
+    /// Forgets the lines of a pod that was remembered, unless the pod is tracked again: objects
+    /// leave the application and come back when their owners do.
+    fn forget_lines(&mut self, gone: &PodFact) {
+        let uid = &gone.object.uid;
+        if !self.pods.contains_key(uid) {
+            self.lines.forget(uid);
         }
     }
 
@@ -311,7 +320,7 @@ impl Facts {
         if gone.last.len() > GONE
             && let Some(oldest) = gone.last.pop_front()
         {
-            self.lines.forget(&oldest.object.uid);
+            self.forget_lines(&oldest);
         }
     }
 
@@ -322,7 +331,8 @@ impl Facts {
 
     /// Takes in lines that one run of a container wrote, oldest first, as bytes. Only the last
     /// [`LAST_LINES`] of a run are kept, and the last of those before them that
-    /// [stand out](stands_out), so a caller may skip the others.
+    /// [stand out](stands_out), so a caller may skip the others. One that skips the beginnings
+    /// of a flood unread may lose a line that stands out.
     pub fn lines<'a>(
         &mut self,
         pod_uid: &Arc<str>,
@@ -333,7 +343,7 @@ impl Facts {
         self.lines.keep(pod_uid, container, run, lines);
     }
 
-    /// Drops the lines of pods that are not tracked, or no longer.
+    /// Drops the lines that came for pods that are neither tracked nor remembered.
     pub(super) fn forget_strangers(&mut self) {
         let (pods, gone) = (&self.pods, &self.gone);
         self.lines.retain(|uid| {

@@ -277,10 +277,11 @@ mod tests {
     fn the_run_that_ended_matters_more_than_its_successor() {
         let mut lines = LastLines::default();
         keep(&mut lines, "A", 0..2);
+        keep(&mut lines, "B", 5..6);
+        assert_eq!(kept(&lines), ["line 5"]);
         let pod = json!({"spec": {"containers": [{"name": "app"}]}, "status": {"containerStatuses":
             [{"name": "app", "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1, "containerID": "A"}}}]}});
         lines.observe(&"u".into(), &serde_json::from_value(pod).unwrap());
-        keep(&mut lines, "B", 5..6);
         assert_eq!(kept(&lines), ["line 0", "line 1"]);
         keep(&mut lines, "C", 7..8);
         assert_eq!(kept(&lines), ["line 7"]);
