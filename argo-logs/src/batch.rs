@@ -172,7 +172,7 @@ impl Batch {
     }
 
     /// Some of the lines, by their numbers.
-    pub fn group(&self, lines: Range<usize>) -> Group<'_> {
+    pub fn part(&self, lines: Range<usize>) -> Group<'_> {
         let lines = self.lines.get(lines).unwrap_or_default();
         Group { batch: self, lines }
     }

@@ -1,6 +1,10 @@
 //! Everything that is known of a deployment: the facts, the progress and the findings.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use argo_core::{AppRef, GroupKind, ObjectRef, TrackEvent, Tracked, TrackedBody, text::duration};
 use argo_events::EventRecord;
@@ -20,9 +24,9 @@ use jiff::Timestamp;
 const AT_MOST: Duration = Duration::from_millis(500);
 /// The longest time between two examinations; some findings need nothing but time.
 const AT_LEAST: Duration = Duration::from_secs(1);
-/// Bytes of log lines that are searched for words of errors between two examinations. What comes
-/// beyond that is a flood, of which each batch is searched at its end.
-const SEARCHED: usize = 4 << 20;
+/// Bytes of a container's log lines that are searched for words of errors between two
+/// examinations. What comes beyond that is a flood, of which each batch is searched at its end.
+const SEARCHED: usize = 1 << 20;
 /// Lines at the end of a batch that are searched however many come.
 const SEARCHED_LINES: usize = 256;
 /// The time after an abort in which its explanation arrives.
@@ -39,8 +43,9 @@ pub struct Observer {
     examined: Timestamp,
     /// True if something came after the last examination.
     has_changed: bool,
-    /// Bytes that were searched for words of errors since then.
-    searched: usize,
+    /// Bytes that were searched for words of errors since then, by the uid of the pod and the
+    /// container.
+    searched: HashMap<(Arc<str>, Arc<str>), usize>,
 }
 
 impl Observer {
@@ -53,7 +58,7 @@ impl Observer {
             timeline: Timeline::default(),
             examined: started,
             has_changed: false,
-            searched: 0,
+            searched: HashMap::new(),
         }
     }
 
@@ -75,22 +80,30 @@ impl Observer {
     pub fn lines(&mut self, pod_uid: &Arc<str>, container: &Arc<str>, batch: &Batch) {
         self.has_changed = true;
         let last = batch.len().saturating_sub(LAST_LINES);
-        let lines = self.standing_out(batch, last);
+        let lines = self.standing_out([pod_uid, container], batch, last);
         let lines = lines.into_iter().chain(batch.lines().skip(last));
         let lines = lines.map(|line| (line.time(), line.text));
         self.facts
             .lines(pod_uid, container, batch.container_id(), lines);
     }
 
-    /// Returns the last line that stands out among the first lines of a batch.
-    fn standing_out<'a>(&mut self, batch: &'a Batch, first: usize) -> Option<Line<'a>> {
-        let is_flood = self.searched >= SEARCHED;
+    /// Returns the last line that stands out among the first lines of a batch. The first names
+    /// are the uid of the pod and the container.
+    fn standing_out<'a>(
+        &mut self,
+        [pod_uid, container]: [&Arc<str>; 2],
+        batch: &'a Batch,
+        first: usize,
+    ) -> Option<Line<'a>> {
+        let key = (Arc::clone(pod_uid), Arc::clone(container));
+        let searched = self.searched.entry(key).or_default();
+        let is_flood = *searched >= SEARCHED;
         let from = first.saturating_sub(if is_flood { SEARCHED_LINES } else { first });
-        let group = batch.group(from..first);
-        self.searched += group.bytes().len();
+        let part = batch.part(from..first);
+        *searched += part.bytes().len();
         // One search through all of them: most logs that write fast have no such line.
-        let has_one = stands_out(group.bytes());
-        let mut lines = group.lines().rev();
+        let has_one = stands_out(part.bytes());
+        let mut lines = part.lines().rev();
         lines.find(|line| has_one && stands_out(line.text))
     }
 
@@ -109,7 +122,7 @@ impl Observer {
     pub fn examine(&mut self, thresholds: &Thresholds, now: Timestamp) -> Vec<FindingEvent> {
         self.examined = now;
         self.has_changed = false;
-        self.searched = 0;
+        self.searched.clear();
         let findings = self.examiner.examine(&mut self.facts, thresholds, now);
         self.timeline.update(findings, &self.progress, now)
     }
@@ -276,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_is_searched_up_to_a_limit_and_then_at_the_end_of_each_batch() {
+    fn the_flood_of_a_container_is_searched_up_to_a_limit_and_then_at_the_end_of_each_batch() {
         let app = AppRef::new("shop", "argocd");
         let mut observer = Observer::new(app, Timestamp::UNIX_EPOCH);
         let long = b"x".repeat(1000);
@@ -288,14 +301,18 @@ mod tests {
             let lines = texts.map(|text| Line::new(Some(0), text));
             Batch::from_lines("run".into(), 0, lines)
         };
-        let is_seen =
-            |observer: &mut Observer, at| observer.standing_out(&with_error_at(at), 1000).is_some();
-        for _ in 0..5 {
-            assert!(is_seen(&mut observer, 0));
-        }
-        assert!(!is_seen(&mut observer, 0));
-        assert!(is_seen(&mut observer, 900));
+        let pod: Arc<str> = "u".into();
+        let is_seen = |observer: &mut Observer, container: &str, at| {
+            let batch = with_error_at(at);
+            let line = observer.standing_out([&pod, &container.into()], &batch, 1000);
+            line.is_some()
+        };
+        assert!(is_seen(&mut observer, "loud", 0));
+        assert!(is_seen(&mut observer, "loud", 0));
+        assert!(!is_seen(&mut observer, "loud", 0));
+        assert!(is_seen(&mut observer, "loud", 900));
+        assert!(is_seen(&mut observer, "quiet", 0));
         observer.examine(&Thresholds::default(), Timestamp::UNIX_EPOCH);
-        assert!(is_seen(&mut observer, 0));
+        assert!(is_seen(&mut observer, "loud", 0));
     }
 }
