@@ -104,10 +104,13 @@ pub fn json(line: &[u8], out: &mut Vec<u8>) {
 /// Appends a JSON string, with its quotes, of a line that [`is_plain`].
 pub fn json_of_plain(line: &[u8], out: &mut Vec<u8>) {
     match str::from_utf8(line) {
-        Ok(line) => json_escape_simd::escape_into(line, out),
-        Err(_) => json_string(line, out),
+        Ok(line) if line.len() <= SHORT => json_escape_simd::escape_into(line, out),
+        _ => json_string(line, out),
     }
 }
+
+/// The longest line that `escape_into` gets: it makes room for six times the length first.
+const SHORT: usize = 8 * 1024;
 
 /// Appends a JSON string, with its quotes, of any line.
 pub fn json_string(line: &[u8], out: &mut Vec<u8>) {

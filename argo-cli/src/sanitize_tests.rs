@@ -348,6 +348,26 @@ fn clean_lines_are_not_touched() {
     }
 }
 
+fn plain_string(line: &[u8]) -> String {
+    let mut out = Vec::new();
+    json_of_plain(line, &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_long_plain_line_takes_little_more_memory_than_its_length() {
+    let line = vec![b'x'; 1 << 20];
+    let mut out = Vec::new();
+    json_of_plain(&line, &mut out);
+    assert_eq!(out.len(), line.len() + 2);
+    assert!(out.capacity() < 3 * line.len(), "{}", out.capacity());
+    for length in [SHORT - 1, SHORT, SHORT + 1] {
+        let line = "\"".repeat(length);
+        let expected = format!("\"{}\"", encoded(line.as_bytes()));
+        assert_eq!(plain_string(line.as_bytes()), expected);
+    }
+}
+
 /// Many lines are looked at together; what they have between them is no doubt.
 #[test]
 fn plain_lines_come_out_as_each_alone() {
@@ -358,6 +378,10 @@ fn plain_lines_come_out_as_each_alone() {
         }
         plain += 1;
         assert_eq!(cleaned(&line, PIPELINE).as_bytes(), line);
+        let quoted = [&line[..], br#"\"\"#, &line].concat();
+        for line in [line, quoted] {
+            assert_eq!(plain_string(&line), format!("\"{}\"", encoded(&line)));
+        }
     }
     assert!(plain > 1000, "{plain}");
     for before in [0, 1, 31, 32, 1023, 1024, 1025, 3000] {
