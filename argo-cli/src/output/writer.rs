@@ -29,7 +29,7 @@ pub(super) fn run(shared: &Shared, mut writer: Box<dyn Write + Send>) {
         });
         spare.clear();
         let mut state = shared.lock();
-        if spare.capacity() <= SPARE && state.spare.len() < SPARES {
+        if (1..=SPARE).contains(&spare.capacity()) && state.spare.len() < SPARES {
             state.spare.push(spare);
         }
         match result {
