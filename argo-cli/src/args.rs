@@ -115,7 +115,7 @@ pub enum Command {
     Replay(Box<ReplayArgs>),
     /// Make an HTML page, JUnit, Markdown, a trace or log files from a recorded run
     Report(Box<ReportCommandArgs>),
-    /// Show 40 s of a recorded rollout that fails, without a cluster
+    /// Show about 40 s of a recorded rollout that fails, without a cluster
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
     /// Print the version

@@ -378,7 +378,7 @@ fn plain_lines_come_out_as_each_alone() {
         }
         plain += 1;
         assert_eq!(cleaned(&line, PIPELINE).as_bytes(), line);
-        let quoted = [&line[..], br#"\"\"#, &line].concat();
+        let quoted = [&line[..], &br#"\"\"#[..], &line[..]].concat();
         for line in [line, quoted] {
             assert_eq!(plain_string(&line), format!("\"{}\"", encoded(&line)));
         }

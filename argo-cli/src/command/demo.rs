@@ -2,7 +2,7 @@
 //!
 //! The recording is one of `cargo demo`; `just record-demo` makes it again.
 
-use super::replay::{Manner, show};
+use super::replay::{Playback, show};
 use crate::{args::DemoArgs, error::Failure, recording::Reader};
 
 /// The recording: NDJSON, compressed.
@@ -14,7 +14,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<i32, Failure> {
         .map_err(|error| Failure::usage(format!("the recording cannot be read: {error}")))?;
     show(
         reader,
-        &Manner {
+        &Playback {
             speed: Some(args.speed),
             raw: false,
             log_budget: None,

@@ -25,13 +25,15 @@ use crate::{
 const BATCH: usize = 64 * 1024;
 /// The time after which the live table is drawn again although nothing happens.
 const REDRAW: Duration = Duration::from_millis(200);
+/// The longest pause between two entries, however slow the replay is.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Shows a recording in the chosen form.
 pub(super) fn replay(args: &ReplayArgs) -> Result<i32, Failure> {
     let reader = Reader::open(&args.file).map_err(|error| unreadable(&args.file, &error))?;
     show(
         reader,
-        &Manner {
+        &Playback {
             speed: args.speed,
             raw: args.raw,
             log_budget: args.log_budget,
@@ -41,7 +43,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<i32, Failure> {
 }
 
 /// The way in which a recording is shown.
-pub(super) struct Manner<'a> {
+pub(super) struct Playback<'a> {
     /// Multiple of the original speed; `None` shows everything at once.
     pub speed: Option<f64>,
     /// True if container output is shown unchanged.
@@ -53,27 +55,29 @@ pub(super) struct Manner<'a> {
 }
 
 /// Shows what a reader reads.
-pub(super) fn show(mut reader: Reader, manner: &Manner<'_>) -> Result<i32, Failure> {
-    let settings = settings(manner.view);
+pub(super) fn show(mut reader: Reader, playback: &Playback<'_>) -> Result<i32, Failure> {
+    let settings = settings(playback.view);
     let header = reader.header().clone();
-    let budget = LogBudget::new(manner.log_budget, settings.view);
+    let budget = LogBudget::new(playback.log_budget, settings.view);
     let is_joined = io::stdout().is_terminal();
     let terminal = settings.view.is_read_on_terminal(is_joined, &env);
-    let has_table = manner.speed.is_some()
+    let has_table = playback.speed.is_some()
         && settings.view == View::Terminal
         && (is_joined || io::stderr().is_terminal());
     let mut table = has_table.then(|| LiveTable::new(&header, is_joined, settings.colors));
     let title = header.app.clone();
     let renderer =
-        Renderer::new(settings, manner.raw, header.started, header.app).terminal(terminal);
-    let mut player = Player::new(Screen::new(renderer, manner.view.quiet, budget), title);
+        Renderer::new(settings, playback.raw, header.started, header.app).terminal(terminal);
+    let mut player = Player::new(Screen::new(renderer, playback.view.quiet, budget), title);
     let mut out = Vec::new();
     let mut clock = header.started;
+    let mut is_read = true;
     while let Some((at, entry)) = reader.next_entry() {
-        if let Some(speed) = manner.speed.filter(|_| at > clock)
+        if let Some(speed) = playback.speed.filter(|_| at > clock)
             && !wait(&mut table, &mut out, [clock, at], speed)?
         {
-            return Ok(exit::OK);
+            is_read = false;
+            break;
         }
         clock = at;
         if let Some(table) = &mut table {
@@ -93,7 +97,9 @@ pub(super) fn show(mut reader: Reader, manner: &Manner<'_>) -> Result<i32, Failu
     if let Some(mut table) = table {
         write_frame(table.end(&mut out))?;
     }
-    write(&mut out)?;
+    if !is_read || !write(&mut out)? {
+        return Ok(exit::OK);
+    }
     warn(&remarks(&reader, &player));
     Ok(exit::OK)
 }
@@ -134,7 +140,8 @@ fn write_frame(mut frame: Frame) -> Result<bool, Failure> {
 }
 
 fn pause(between: Duration, speed: f64) -> Duration {
-    Duration::try_from_secs_f64(between.as_secs_f64() / speed).unwrap_or(Duration::ZERO)
+    let pause = Duration::try_from_secs_f64(between.as_secs_f64() / speed);
+    pause.map_or(LONGEST, |pause| pause.min(LONGEST))
 }
 
 /// Says what the reader should know about the recording itself.
@@ -161,5 +168,21 @@ fn write(out: &mut Vec<u8>) -> Result<bool, Failure> {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::usage(format!("cannot write to stdout: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_has_an_end_however_slow_the_replay_is() {
+        let between = Duration::from_secs(10);
+        assert_eq!(pause(between, 2.0), Duration::from_secs(5));
+        for speed in [1e-18, f64::MIN_POSITIVE] {
+            let pause = pause(between, speed);
+            assert!(pause > between, "{pause:?}");
+            assert!(Instant::now().checked_add(pause).is_some(), "{pause:?}");
+        }
     }
 }

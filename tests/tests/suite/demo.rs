@@ -55,6 +55,12 @@ async fn the_program_plays_a_recording_of_its_own() {
     }
     let last = ended.stdout.lines().next_back().unwrap();
     assert!(last.starts_with("Deployment/banner: image "), "{last}");
+
+    let flags = ["demo", "--speed", "100000", "--output", "github"];
+    let ended = Assistant::new(&flags).run().await;
+    assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
+    let error = "::error title=Deployment/banner image-pull::";
+    assert!(ended.stdout.contains(error), "{}", ended.stdout);
 }
 
 #[tokio::test]
