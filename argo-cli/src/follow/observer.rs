@@ -304,7 +304,8 @@ mod tests {
         let pod: Arc<str> = "u".into();
         let is_seen = |observer: &mut Observer, container: &str, at| {
             let batch = with_error_at(at);
-            let line = observer.standing_out([&pod, &container.into()], &batch, 1000);
+            let container: Arc<str> = container.into();
+            let line = observer.standing_out([&pod, &container], &batch, 1000);
             line.is_some()
         };
         assert!(is_seen(&mut observer, "loud", 0));

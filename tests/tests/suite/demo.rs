@@ -1,5 +1,13 @@
 //! `cargo demo` itself, and the recording of it in the program.
 
+use std::{
+    fs::File,
+    io::Read,
+    process::{Command, Stdio},
+};
+
+use nix::{pty, sys::termios::Termios};
+
 use crate::assistant::{Assistant, Folder};
 
 #[tokio::test]
@@ -61,6 +69,33 @@ async fn the_program_plays_a_recording_of_its_own() {
     assert_eq!((ended.code(), ended.stderr.as_str()), (Some(0), ""));
     let error = "::error title=Deployment/banner image-pull::";
     assert!(ended.stdout.contains(error), "{}", ended.stdout);
+}
+
+#[test]
+fn a_replay_whose_reader_goes_away_removes_its_table() {
+    let terminal = pty::openpty(None::<&pty::Winsize>, None::<&Termios>).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assistant"));
+    command
+        .args(["demo", "--speed", "20", "--output", "terminal"])
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(terminal.slave);
+    let mut child = command.spawn().unwrap();
+    // It holds the other end of the terminal, too.
+    drop(command);
+    drop(child.stdout.take());
+    let mut screen = File::from(terminal.master);
+    let (mut drawn, mut piece) = (Vec::<u8>::new(), [0_u8; 4096]);
+    while !drawn.ends_with(b"\x1b[J")
+        && let Ok(read @ 1..) = screen.read(&mut piece)
+    {
+        drawn.extend_from_slice(&piece[..read]);
+    }
+    let drawn = String::from_utf8_lossy(&drawn);
+    assert!(drawn.contains("shop"), "{drawn:?}");
+    assert!(drawn.ends_with("\x1b[J"), "{drawn:?}");
+    assert!(child.wait().unwrap().success());
 }
 
 #[tokio::test]
