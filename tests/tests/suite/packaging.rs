@@ -486,3 +486,220 @@ fn templates_without_a_shell_start_the_program() {
         assert_eq!(container["securityContext"]["runAsNonRoot"], true);
     }
 }
+
+/// Stands in for the compiler's driver: keeps its command line and the order of the functions.
+const CC: &str = r#"#!/bin/sh
+echo "$*" >> linked
+for argument in "$@"; do
+  case $argument in -Wl,--symbol-ordering-file=*) cp "${argument#*=}" order ;; esac
+done
+"#;
+
+/// Stands in for nm: two functions with listed names, four with names that differ in hash or
+/// version only, and what must not be in the order.
+const NM: &str = r#"#!/bin/sh
+case "$*" in
+  *.rlib*) echo 'libaws_lc_sys-1.rlib[a.o]:'; echo 'aws_lc_0_48_1_SHA384_Init T 0 10' ;;
+  *) cat << 'END'
+_ZN4core3fmt5write17h1111111111111111E T 0 10
+_RNvCs1111_3std4exit t 0 10
+_ZN4logs4open17h2222222222222222E t 0 10
+_ZN4logs5close17h2222222222222222E.llvm.77 t 0 10
+_RNvNtCs2222_3std2io4read t 0 10
+_ZN4logs7nothing17h2222222222222222E t 0 10
+_ZN4logs4open17h3333333333333333E d 0 10
+END
+    ;;
+esac
+"#;
+
+const LISTED: &str = "\
+_RNvCs1111_3std4exit
+_RNvNtCs1111_3std2io4read
+_ZN4core3fmt5write17h1111111111111111E
+_ZN4logs4open17h1111111111111111E
+_ZN4logs5close17h1111111111111111E
+aws_lc_0_47_0_SHA384_Init
+";
+
+/// Links with `packaging/link-in-order` and its stand-ins; what it said.
+fn link(machine: &Machine, objects: &[&str], variables: &[(&str, &str)]) -> String {
+    fs::create_dir_all(machine.path("packaging")).unwrap();
+    let linker = "packaging/link-in-order";
+    machine.program(linker, &read(linker));
+    machine.folder.write("packaging/functions-in-use", LISTED);
+    machine.program("bin/cc", CC);
+    machine.program("bin/nm", NM);
+    let done = machine
+        .command(machine.path(linker))
+        .args(objects)
+        .args(["-Wl,--strip-all", "-o", "program"])
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    text(&done.stderr)
+}
+
+#[test]
+fn the_linker_puts_listed_functions_first_and_similar_ones_behind_them() {
+    let machine = Machine::new();
+    let report = machine.path("report").display().to_string();
+    let objects = ["argo_assistant-1.rcgu.o", "libaws_lc_sys-1.rlib"];
+    let variables = [("ORDER_REPORT", &*report), ("WITH_SYMBOLS", "symbols")];
+    let said = link(&machine, &objects, &variables);
+    let order = fs::read_to_string(machine.path("order")).unwrap();
+    let similar = order.strip_prefix(LISTED).expect(&order);
+    assert_eq!(
+        similar,
+        "_ZN4logs4open17h2222222222222222E\n_ZN4logs5close17h2222222222222222E.llvm.77\n\
+         _RNvNtCs2222_3std2io4read\naws_lc_0_48_1_SHA384_Init\n"
+    );
+    let count =
+        "functions in order: 2 of the 6 listed by their whole name, 4 more by a similar one";
+    assert!(said.starts_with(count), "{said}");
+    assert!(said.contains("functions-in-use is out of date"), "{said}");
+    assert_eq!(fs::read_to_string(&report).unwrap(), said);
+
+    let linked = fs::read_to_string(machine.path("linked")).unwrap();
+    let (program, symbols) = linked.trim_end().split_once('\n').unwrap();
+    assert!(program.contains("-Wl,--strip-all -o program "), "{linked}");
+    assert!(symbols.contains("-o symbols "), "{linked}");
+    assert!(!symbols.contains("--strip-all"), "{linked}");
+    assert!(symbols.contains("--symbol-ordering-file="), "{linked}");
+}
+
+#[test]
+fn the_linker_orders_nothing_but_the_program_and_takes_the_named_tools() {
+    let machine = Machine::new();
+    assert_eq!(link(&machine, &["build_script-1.rcgu.o"], &[]), "");
+    assert!(!machine.path("order").exists());
+    let linked = fs::read_to_string(machine.path("linked")).unwrap();
+    assert_eq!(linked, "build_script-1.rcgu.o -Wl,--strip-all -o program\n");
+
+    machine.program("bin/other-cc", "#!/bin/sh\necho \"$1\" > other\n");
+    machine.program(
+        "bin/other-nm",
+        "#!/bin/sh\nsed 's/$/ T 0 10/' packaging/functions-in-use\n",
+    );
+    let tools = [("CC", "other-cc --first"), ("NM", "other-nm")];
+    let said = link(&machine, &["argo_assistant-1.rcgu.o"], &tools);
+    let count =
+        "functions in order: 6 of the 6 listed by their whole name, 0 more by a similar one";
+    assert_eq!(said.trim_end(), count);
+    let other = fs::read_to_string(machine.path("other")).unwrap();
+    assert_eq!(other, "--first\n");
+}
+
+/// Stands in for cargo: keeps its flags, and links only if there is no program.
+const CARGO: &str = r#"#!/bin/sh
+[ "$1" = build ] || exit 101
+folder=target/x86_64-unknown-linux-gnu/release
+printf '%s\njitter=%s\n' "$RUSTFLAGS" "$AWS_LC_SYS_NO_JITTER_ENTROPY" > flags
+mkdir -p "$folder/deps"
+[ ! -e "$folder/deps/argo_assistant-1" ] || exit 0
+[ -z "$FAKE_ORDER" ] || echo 'functions in order: all' > "$ORDER_REPORT"
+[ -z "$FAKE_SYMBOLS" ] || echo symbols > "$WITH_SYMBOLS"
+printf '#!/bin/sh\n' > "$folder/argo-assistant"
+chmod 755 "$folder/argo-assistant"
+cp "$folder/argo-assistant" "$folder/deps/argo_assistant-1"
+"#;
+
+const RUSTC: &str = r#"#!/bin/sh
+case $1 in
+  -vV) echo "host: $FAKE_HOST" ;;
+  *) echo "$FAKE_SYSROOT" ;;
+esac
+"#;
+
+/// Runs `packaging/dist` with stand-ins for the tools; what it said, and the flags of rustc.
+fn dist(machine: &Machine, variables: &[(&str, &str)]) -> (Output, String) {
+    let lld = "sysroot/lib/rustlib/x86_64-unknown-linux-gnu/bin";
+    for folder in ["packaging", lld] {
+        fs::create_dir_all(machine.path(folder)).unwrap();
+    }
+    machine.program(&format!("{lld}/rust-lld"), "");
+    machine.program("packaging/dist", &read("packaging/dist"));
+    machine.program("bin/cargo", CARGO);
+    machine.program("bin/rustc", RUSTC);
+    machine.program("bin/getconf", "#!/bin/sh\necho \"glibc $FAKE_GLIBC\"\n");
+    machine.folder.write("Cargo.toml", "version = \"9.9.9\"\n");
+    for name in ["LICENSE-MIT", "LICENSE-APACHE", "README.md", "CHANGELOG.md"] {
+        machine.folder.write(name, "");
+    }
+    let done = machine
+        .command(machine.path("packaging/dist"))
+        .env("FAKE_HOST", "x86_64-unknown-linux-gnu")
+        .env("FAKE_SYSROOT", machine.path("sysroot"))
+        .env("FAKE_GLIBC", "2.36")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let flags = fs::read_to_string(machine.path("flags")).unwrap_or_default();
+    (done, flags)
+}
+
+#[test]
+fn an_archive_is_linked_again_each_time_and_tells_its_order() {
+    let machine = Machine::new();
+    let nothing: &[(&str, &str)] = &[];
+    // The second build is in the folder of the first, and is the one with symbols.
+    for (variables, said) in [
+        (nothing, "warning: the program was linked without an order"),
+        (
+            &[
+                ("FAKE_ORDER", "yes"),
+                ("FAKE_SYMBOLS", "yes"),
+                ("WITH_SYMBOLS", "symbols"),
+            ],
+            "functions in order: all",
+        ),
+    ] {
+        let (done, flags) = dist(&machine, variables);
+        let stderr = text(&done.stderr);
+        assert!(done.status.success(), "{stderr}");
+        assert!(stderr.contains(said), "no {said:?} in {stderr}");
+        let small = "-Wl,--icf=all,-z,pack-relative-relocs,--no-eh-frame-hdr,-T,";
+        assert!(flags.contains(small), "{flags}");
+        assert!(flags.contains("/packaging/link-in-order\n"), "{flags}");
+        assert!(flags.ends_with("jitter=1\n"), "{flags}");
+    }
+    assert!(machine.path("symbols").exists());
+
+    let (done, _) = dist(&machine, &[("WITH_SYMBOLS", "symbols")]);
+    assert_eq!(done.status.code(), Some(1));
+    let stderr = text(&done.stderr);
+    assert!(stderr.contains("was not written to"), "{stderr}");
+}
+
+#[test]
+fn an_archive_is_built_without_what_the_machine_lacks() {
+    let nowhere = ("FAKE_SYSROOT", "/nowhere");
+    for (variable, said, has, lacks) in [
+        (
+            ("FAKE_GLIBC", "2.35"),
+            "need glibc 2.36, and here is glibc 2.35",
+            "-Wl,--icf=all,--no-eh-frame-hdr",
+            "pack-relative-relocs",
+        ),
+        (nowhere, "rustc has no lld", "+crt-static", "-Wl,"),
+        (
+            ("FAKE_HOST", "aarch64-apple-darwin"),
+            "this machine is not x86_64-unknown-linux-gnu",
+            "+crt-static",
+            "link-in-order",
+        ),
+    ] {
+        let (done, flags) = dist(&Machine::new(), &[variable]);
+        let stderr = text(&done.stderr);
+        assert!(done.status.success(), "{stderr}");
+        assert!(stderr.contains(said), "no {said:?} in {stderr}");
+        assert!(flags.contains(has), "{flags}");
+        assert!(!flags.contains(lacks), "{flags}");
+    }
+    let symbols = ("WITH_SYMBOLS", "symbols");
+    let (done, flags) = dist(&Machine::new(), &[nowhere, symbols]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(text(&done.stderr).contains("WITH_SYMBOLS needs"));
+    assert_eq!(flags, "");
+}
