@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -46,8 +46,16 @@ done
 case $url in
   https://github.com/*/releases/download/*) cp "$FAKE_RELEASES/${url##*/}" "$file" ;;
   https://github.com/*/packaging/install) cp "$REPOSITORY/packaging/install" "$file" ;;
-  https://argocd.example.com/download/argocd-linux-*) printf '#!/bin/sh\n' > "$file" ;;
+  https://argocd.example.com/download/argocd-linux-*) printf '#!/bin/sh\n# %s\n' "$url" > "$file" ;;
   *) echo "unexpected $url" >&2; exit 22 ;;
+esac
+"#;
+
+/// Stands in for uname: a hosted runner with Linux.
+const UNAME: &str = r#"#!/bin/sh
+case $1 in
+  -s) echo Linux ;;
+  *) echo "${FAKE_CPU:-x86_64}" ;;
 esac
 "#;
 
@@ -135,6 +143,24 @@ impl Machine {
             .envs(variables.iter().copied())
             .output()
             .unwrap()
+    }
+
+    /// A folder for the `PATH` with the tools of `packaging/install` and a stand-in for uname:
+    /// what else is installed here, argocd and curl among it, is not found.
+    fn tools(&self) -> PathBuf {
+        const NAMES: &str = "sh bash env tar gzip mktemp sed cut cp mv ln mkdir chmod rm cat \
+                             dirname sha256sum shasum";
+        let tools = self.path("tools");
+        fs::create_dir_all(&tools).unwrap();
+        self.program("tools/uname", UNAME);
+        let path = std::env::var_os("PATH").unwrap();
+        for name in NAMES.split_whitespace() {
+            let found = std::env::split_paths(&path).find(|folder| folder.join(name).is_file());
+            if let Some(folder) = found {
+                symlink(folder.join(name), tools.join(name)).unwrap();
+            }
+        }
+        tools
     }
 
     /// `packaging/ci/run` with the program on the `PATH`.
@@ -241,11 +267,17 @@ fn the_installer_refuses_what_it_cannot_trust() {
 #[test]
 fn a_github_job_gets_argocd_from_the_server_if_it_needs_it() {
     let argocd = "temp/argo-assistant/bin/argocd";
-    let job = |variables: &[(&str, &str)]| {
+    let job = |client: &str, variables: &[(&str, &str)]| {
         let machine = Machine::new();
+        if client == "wget" {
+            fs::remove_file(machine.path("bin/curl")).unwrap();
+            machine.program("bin/wget", &CURL.replace("-o)", "-O)"));
+        }
+        let path = std::env::join_paths([machine.path("bin"), machine.tools()]).unwrap();
         let done = machine
             .command(repository().join("packaging/ci/install-in-job"))
             .arg(VERSION)
+            .env("PATH", path)
             .env("RUNNER_TEMP", machine.path("temp"))
             .env("GITHUB_PATH", machine.path("github-path"))
             .env("ARGO_ASSISTANT_VERIFY", "false")
@@ -255,29 +287,35 @@ fn a_github_job_gets_argocd_from_the_server_if_it_needs_it() {
         (machine, done)
     };
     let server = ("ARGOCD_SERVER", "argocd.example.com");
-    let (machine, done) = job(&[server]);
-    assert!(done.status.success(), "{}", text(&done.stderr));
-    assert!(
-        machine
-            .command(machine.path(argocd))
-            .status()
-            .unwrap()
-            .success()
-    );
-    let path = fs::read_to_string(machine.path("github-path")).unwrap();
-    assert!(path.ends_with("temp/argo-assistant/bin\n"), "{path}");
+    // The release is for one kind of processor only; argocd is for the runner's.
+    let release = ("ARGO_ASSISTANT_TARGET", "x86_64-unknown-linux-gnu");
+    for (client, cpu, file) in [
+        ("curl", "x86_64", "argocd-linux-amd64"),
+        ("wget", "aarch64", "argocd-linux-arm64"),
+        ("curl", "arm64", "argocd-linux-arm64"),
+    ] {
+        let (machine, done) = job(client, &[server, release, ("FAKE_CPU", cpu)]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let program = machine.path(argocd);
+        let content = fs::read_to_string(&program).unwrap();
+        assert!(content.ends_with(&format!("/{file}\n")), "{content}");
+        assert!(machine.command(program).status().unwrap().success());
+        let path = fs::read_to_string(machine.path("github-path")).unwrap();
+        assert!(path.ends_with("temp/argo-assistant/bin\n"), "{path}");
+    }
 
     for variables in [
         &[server, ("COMMAND", "follow")][..],
-        &[server, ("ARGOCD", "/bin/true")],
+        // One that the caller named, even if it is not there: sync says so.
+        &[server, ("ARGOCD", "/nowhere/argocd")],
         &[],
     ] {
-        let (machine, done) = job(variables);
+        let (machine, done) = job("curl", variables);
         assert!(done.status.success(), "{}", text(&done.stderr));
         assert!(!machine.path(argocd).exists(), "{variables:?}");
     }
 
-    let (_machine, done) = job(&[("ARGOCD_SERVER", "argocd.invalid")]);
+    let (_machine, done) = job("curl", &[("ARGOCD_SERVER", "argocd.invalid")]);
     assert_eq!(done.status.code(), Some(1));
     assert!(text(&done.stderr).contains("set command to follow"));
 }
