@@ -6,7 +6,7 @@ use hyper::server::conn::http1;
 
 use super::connection::Wire;
 
-/// There are none.
+/// Certificates, of which this build has none.
 #[derive(Debug)]
 pub(super) enum Certificates {}
 
