@@ -43,7 +43,8 @@ pub struct Args {
     #[arg(long)]
     follow: bool,
 
-    /// Run this program in place of argo-assistant; it gets the application and its namespace
+    /// Run this program in place of argo-assistant; it gets the application, its namespace and the
+    /// flags after --, and in its environment KUBECONFIG, ARGOCD, ARGO_SIM_SERVER and ARGO_SPEED
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 
