@@ -741,3 +741,114 @@ fn an_archive_is_built_without_what_the_machine_lacks() {
     assert!(text(&done.stderr).contains("WITH_SYMBOLS needs"));
     assert_eq!(flags, "");
 }
+
+#[test]
+fn libraries_are_compared_with_the_newest_full_release() {
+    let machine = Machine::new();
+    for folder in ["packaging", "argo-cli"] {
+        fs::create_dir_all(machine.path(folder)).unwrap();
+    }
+    machine.program("packaging/semver", &read("packaging/semver"));
+    let manifest = read("argo-cli/Cargo.toml");
+    machine.folder.write("argo-cli/Cargo.toml", &manifest);
+    machine.program("bin/cargo", "#!/bin/sh\necho \"$*\" >> asked\n");
+    let history = r#"
+git init -q .
+commit() { git -c user.name=a -c user.email=a@b commit -q --allow-empty -m "$1"; }
+commit one && git tag v0.1.0
+commit two && git tag v0 && git tag v0.2.0-rc.1
+packaging/semver"#;
+    let done = machine.script(&["bash", "-ec"], history, &[]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let asked = fs::read_to_string(machine.path("asked")).unwrap();
+    assert_eq!(asked.lines().count(), 5, "{asked}");
+    for line in asked.lines() {
+        assert!(line.ends_with("--baseline-rev v0.1.0"), "{line}");
+    }
+}
+
+/// Stands in for valgrind: finds functions, unless the test breaks this run.
+const VALGRIND: &str = r#"#!/bin/sh
+printf '%s' "$ARGOCD_OPTS" "$ARGO_ASSISTANT_FAIL_FAST" >> settings
+for argument in "$@"; do
+  case $argument in --callgrind-out-file=*) file=${argument#*=} ;; esac
+done
+case $file in */calls."$FAKE_BROKEN".*) echo 'valgrind: the moon is full' >&2; exit 1 ;; esac
+file=${file%\%p}$$
+awk -v count="${FAKE_COUNT:-2500}" 'BEGIN { for (at = 1; at <= count; at++) print "fn=(" at ") name" at }' > "$file"
+"#;
+
+const DEMO: &str = r#"#!/bin/sh
+while [ "$1" != -- ]; do
+  if [ "$1" = --program ]; then program=$2; fi
+  shift
+done
+shift
+exec "$program" shop argocd "$@"
+"#;
+
+const SIMCLUSTER: &str = r#"#!/bin/sh
+[ "$FAKE_BROKEN" != cluster ] || exit 1
+for argument in "$@"; do last=$argument; done
+echo config > "$last"
+exec tail -f /dev/null
+"#;
+
+/// Stands in for cargo: everything is built already.
+const BUILT: &str = r#"#!/bin/sh
+[ "$1" != metadata ] || printf '{"target_directory":"%s/target"}\n' "$PWD"
+"#;
+
+/// Runs `packaging/record-functions` with stand-ins; what it said, and the list afterwards.
+fn record(program: &str, variables: &[(&str, &str)]) -> (Machine, Output, String) {
+    let machine = Machine::new();
+    for folder in ["packaging", "target/debug", "with symbols"] {
+        fs::create_dir_all(machine.path(folder)).unwrap();
+    }
+    let script = "packaging/record-functions";
+    machine.program(script, &read(script));
+    let list = machine.folder.write("packaging/functions-in-use", "old\n");
+    machine.program("bin/cargo", BUILT);
+    machine.program("bin/valgrind", VALGRIND);
+    machine.program("target/debug/demo", DEMO);
+    machine.program("target/debug/simcluster", SIMCLUSTER);
+    machine.program("with symbols/argo's", PROGRAM);
+    let done = machine
+        .command(machine.path(script))
+        .arg(program)
+        .env("ARGOCD_OPTS", "--grpc-web")
+        .env("ARGO_ASSISTANT_FAIL_FAST", "true")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let list = fs::read_to_string(list).unwrap();
+    (machine, done, list)
+}
+
+/// The list is recorded on Linux, with its `timeout` and a bash that macOS has not.
+#[test]
+fn a_list_of_functions_is_replaced_by_a_whole_one_only() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let program = "with symbols/argo's";
+    let (machine, done, list) = record(program, &[]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_eq!(list.lines().count(), 2500);
+    let settings = fs::read_to_string(machine.path("settings")).unwrap();
+    assert_eq!(settings, "", "of the caller");
+
+    for (program, variables, said) in [
+        ("nowhere", ("FAKE_BROKEN", ""), "nowhere is no program"),
+        (program, ("FAKE_BROKEN", "shop"), "the moon is full"),
+        (program, ("FAKE_BROKEN", "follow"), "the run follow was not"),
+        (program, ("FAKE_BROKEN", "cluster"), "cluster has ended"),
+        (program, ("FAKE_COUNT", "12"), "only 12 functions"),
+    ] {
+        let (_machine, done, list) = record(program, &[variables]);
+        let stderr = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(said), "no {said:?} in {stderr}");
+        assert_eq!(list, "old\n");
+    }
+}
