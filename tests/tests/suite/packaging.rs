@@ -533,13 +533,14 @@ for argument in "$@"; do
 done
 "#;
 
-/// Stands in for nm: two functions with listed names, four with names that differ in hash or
-/// version only, and what must not be in the order.
+/// Stands in for nm: functions of listed names, which differ in hash or version, one of another
+/// size, and what must not be in the order.
 const NM: &str = r#"#!/bin/sh
 case "$*" in
-  *.rlib*) echo 'libaws_lc_sys-1.rlib[a.o]:'; echo 'aws_lc_0_48_1_SHA384_Init T 0 10' ;;
+  *.rlib*) echo 'libaws_lc_sys-1.rlib[a.o]:'; echo 'aws_lc_0_48_1_SHA384_Init T 0 0010' ;;
   *) cat << 'END'
-_ZN4core3fmt5write17h1111111111111111E T 0 10
+_ZN4core3fmt5write17h1111111111111111E T 0 0010
+_ZN4logs4open17h4444444444444444E t 0 0020
 _RNvCs1111_3std4exit t 0 10
 _ZN4logs4open17h2222222222222222E t 0 10
 _ZN4logs5close17h2222222222222222E.llvm.77 t 0 10
@@ -552,12 +553,13 @@ esac
 "#;
 
 const LISTED: &str = "\
-_RNvCs1111_3std4exit
-_RNvNtCs1111_3std2io4read
-_ZN4core3fmt5write17h1111111111111111E
-_ZN4logs4open17h1111111111111111E
-_ZN4logs5close17h1111111111111111E
-aws_lc_0_47_0_SHA384_Init
+_RNvCs_3std4exit 10
+_RNvNtCs_3std2io4read 10
+_ZN4core3fmt5write 10
+_ZN4logs4open 10
+_ZN4logs5close 10
+aws_lc_SHA384_Init 10
+memcpy 30
 ";
 
 /// Links with `packaging/link-in-order` and its stand-ins; what it said.
@@ -566,6 +568,8 @@ fn link(machine: &Machine, objects: &[&str], variables: &[(&str, &str)]) -> Stri
     let linker = "packaging/link-in-order";
     machine.program(linker, &read(linker));
     machine.folder.write("packaging/functions-in-use", LISTED);
+    let names = "packaging/plain-name.awk";
+    machine.folder.write(names, &read(names));
     machine.program("bin/cc", CC);
     machine.program("bin/nm", NM);
     let done = machine
@@ -580,23 +584,29 @@ fn link(machine: &Machine, objects: &[&str], variables: &[(&str, &str)]) -> Stri
 }
 
 #[test]
-fn the_linker_puts_listed_functions_first_and_similar_ones_behind_them() {
+fn the_linker_puts_listed_functions_first_and_those_of_another_size_behind_them() {
     let machine = Machine::new();
     let report = machine.path("report").display().to_string();
     let objects = ["argo_assistant-1.rcgu.o", "libaws_lc_sys-1.rlib"];
     let variables = [("ORDER_REPORT", &*report), ("WITH_SYMBOLS", "symbols")];
     let said = link(&machine, &objects, &variables);
     let order = fs::read_to_string(machine.path("order")).unwrap();
-    let similar = order.strip_prefix(LISTED).expect(&order);
     assert_eq!(
-        similar,
-        "_ZN4logs4open17h2222222222222222E\n_ZN4logs5close17h2222222222222222E.llvm.77\n\
-         _RNvNtCs2222_3std2io4read\naws_lc_0_48_1_SHA384_Init\n"
+        order.lines().collect::<Vec<_>>(),
+        [
+            "aws_lc_SHA384_Init",
+            "memcpy",
+            "_ZN4core3fmt5write17h1111111111111111E",
+            "_RNvCs1111_3std4exit",
+            "_ZN4logs4open17h2222222222222222E",
+            "_ZN4logs5close17h2222222222222222E.llvm.77",
+            "_RNvNtCs2222_3std2io4read",
+            "aws_lc_0_48_1_SHA384_Init",
+            "_ZN4logs4open17h4444444444444444E",
+        ]
     );
-    let count =
-        "functions in order: 2 of the 6 listed by their whole name, 4 more by a similar one";
-    assert!(said.starts_with(count), "{said}");
-    assert!(said.contains("functions-in-use is out of date"), "{said}");
+    let count = "functions in order: 6 of the 7 listed, and 1 of the same names and other sizes";
+    assert_eq!(said.trim_end(), count);
     assert_eq!(fs::read_to_string(&report).unwrap(), said);
 
     let linked = fs::read_to_string(machine.path("linked")).unwrap();
@@ -618,13 +628,20 @@ fn the_linker_orders_nothing_but_the_program_and_takes_the_named_tools() {
     machine.program("bin/other-cc", "#!/bin/sh\necho \"$1\" > other\n");
     machine.program(
         "bin/other-nm",
-        "#!/bin/sh\nsed 's/$/ T 0 10/' packaging/functions-in-use\n",
+        "#!/bin/sh\nsed -E 's/ (.+)/ T 0 \\1'\"$DIGIT/\" packaging/functions-in-use\n",
     );
-    let tools = [("CC", "other-cc --first"), ("NM", "other-nm")];
+    let tools = [
+        ("CC", "other-cc --first"),
+        ("NM", "other-nm"),
+        ("DIGIT", ""),
+    ];
     let said = link(&machine, &["argo_assistant-1.rcgu.o"], &tools);
-    let count =
-        "functions in order: 6 of the 6 listed by their whole name, 0 more by a similar one";
+    let count = "functions in order: 7 of the 7 listed, and 0 of the same names and other sizes";
     assert_eq!(said.trim_end(), count);
+    let other_sizes = [tools[0], tools[1], ("DIGIT", "5")];
+    let said = link(&machine, &["argo_assistant-1.rcgu.o"], &other_sizes);
+    assert!(said.contains("and 7 of the same names"), "{said}");
+    assert!(said.contains("functions-in-use is out of date"), "{said}");
     let other = fs::read_to_string(machine.path("other")).unwrap();
     assert_eq!(other, "--first\n");
 }
@@ -778,6 +795,11 @@ file=${file%\%p}$$
 awk -v count="${FAKE_COUNT:-2500}" 'BEGIN { for (at = 1; at <= count; at++) print "fn=(" at ") name" at }' > "$file"
 "#;
 
+/// Stands in for nm.
+const DEFINED: &str = r#"#!/bin/sh
+awk 'BEGIN { for (at = 1; at <= 3000; at++) print "name" at " T 0 0010" }'
+"#;
+
 const DEMO: &str = r#"#!/bin/sh
 while [ "$1" != -- ]; do
   if [ "$1" = --program ]; then program=$2; fi
@@ -809,6 +831,9 @@ fn record(program: &str, variables: &[(&str, &str)]) -> (Machine, Output, String
     machine.program(script, &read(script));
     let list = machine.folder.write("packaging/functions-in-use", "old\n");
     machine.program("bin/cargo", BUILT);
+    let names = "packaging/plain-name.awk";
+    machine.folder.write(names, &read(names));
+    machine.program("bin/nm", DEFINED);
     machine.program("bin/valgrind", VALGRIND);
     machine.program("target/debug/demo", DEMO);
     machine.program("target/debug/simcluster", SIMCLUSTER);
@@ -835,6 +860,7 @@ fn a_list_of_functions_is_replaced_by_a_whole_one_only() {
     let (machine, done, list) = record(program, &[]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert_eq!(list.lines().count(), 2500);
+    assert!(list.lines().all(|line| line.ends_with(" 10")), "{list}");
     let settings = fs::read_to_string(machine.path("settings")).unwrap();
     assert_eq!(settings, "", "of the caller");
 

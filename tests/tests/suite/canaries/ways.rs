@@ -9,7 +9,7 @@ use argo_assistant::{
     session::{Effect, Exited, Input, Session},
     settings::Settings,
     summary::Summary,
-    terminal::{Counts, Size, Table},
+    terminal::{Cause, Counts, Size, Table},
     view::{Choice, View},
 };
 use argo_core::{Level, Notice, NoticeCode, Record};
@@ -230,14 +230,16 @@ impl Played {
     }
 
     fn live_table(&self) -> String {
+        let causes: Vec<_> = self.summary.findings.iter().map(Cause::from).collect();
         let table = Table {
             app: "shop",
             elapsed: self.summary.elapsed,
             rows: &self.summary.workloads,
-            findings: &self.summary.findings,
+            causes: &causes,
             argocd: None,
             counts: Counts::default(),
             colors: false,
+            reads_keys: true,
         };
         let size = Size {
             columns: 4000,
