@@ -11,3 +11,10 @@ function size(digits) {
   sub(/^0+/, "", digits)
   return digits
 }
+
+# The value of hexadecimal digits.
+function number(digits, value, at) {
+  value = 0
+  for (at = 1; at <= length(digits); at++) value = value * 16 + index("0123456789abcdef", substr(digits, at, 1)) - 1
+  return value
+}
