@@ -32,6 +32,7 @@ use self::{
     partial::Partial,
     pieced_lines::{LONG, is_rest},
     progress::Progress,
+    timestamp::is_beginning,
     window::JUMP,
 };
 use crate::Batch;
@@ -291,9 +292,17 @@ impl ResponseReader {
         if let Some(overlap) = &mut self.overlap {
             overlap.settle();
         }
-        if !self.partial.bytes.is_empty() {
+        if !self.partial.bytes.is_empty() && !self.is_cut_in_stamp() {
             self.finish_partial(sink);
         }
+    }
+
+    /// True if the piece behind the last line end ends inside its timestamp: nothing of the line
+    /// itself has come.
+    pub(crate) fn is_cut_in_stamp(&self) -> bool {
+        let is_unstamped = self.positions.as_ref().is_some_and(Positions::is_certain);
+        let is_first_piece = self.partial.goes_on.is_none();
+        is_first_piece && !is_unstamped && is_beginning(&self.partial.bytes)
     }
 
     fn whole_lines(&mut self, bytes: &Bytes, sink: &mut Sink<'_>) {

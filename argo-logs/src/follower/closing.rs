@@ -218,6 +218,10 @@ impl Follower {
     /// Prints the last piece of the log, which has no line end.
     fn flush(&mut self) {
         if let Some(mut reader) = self.runs.take_last_words() {
+            let lost = self.runs.current().map(|run| run.end_lost());
+            if let Some(lost) = lost.filter(|_| reader.is_cut_in_stamp()) {
+                return self.report(&lost);
+            }
             self.printed.flush(&mut reader);
             self.publish();
         }

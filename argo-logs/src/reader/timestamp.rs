@@ -115,6 +115,16 @@ fn zone(rest: &[u8]) -> Option<(i64, usize)> {
     }
 }
 
+/// True for a text that is nothing but the beginning of a timestamp.
+pub(super) fn is_beginning(text: &[u8]) -> bool {
+    const USUAL: &[u8] = b"0000-00-00T00:00:00.000000000Z";
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        form => byte == form,
+    };
+    (1..=USUAL.len()).contains(&text.len()) && text.iter().zip(USUAL).all(fits)
+}
+
 fn pair(tens: u8, ones: u8) -> Option<i8> {
     i8::try_from(decimal(&[tens, ones])?).ok()
 }
@@ -192,6 +202,24 @@ mod tests {
             assert_eq!(parse(&format!("{stamp} text")), expected, "{stamp}");
             assert_eq!(parse(&format!("{stamp} ")), expected, "{stamp}");
             assert_eq!(parse(stamp), None, "a space belongs to it: {stamp}");
+        }
+    }
+
+    #[test]
+    fn a_timestamp_that_is_cut_is_told_from_a_line() {
+        let stamp = b"2026-11-24T00:11:01.550173479Z";
+        for len in 1..=stamp.len() {
+            assert!(is_beginning(&stamp[..len]), "{len}");
+        }
+        for text in [
+            "",
+            "2026-11-24T00:11:01.550173479Z ",
+            "2026-11-24 00",
+            "2026-11-24T00:11:01 x",
+            "20 files",
+            "failed",
+        ] {
+            assert!(!is_beginning(text.as_bytes()), "{text}");
         }
     }
 
