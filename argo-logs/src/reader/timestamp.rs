@@ -117,12 +117,12 @@ fn zone(rest: &[u8]) -> Option<(i64, usize)> {
 
 /// True for a text that is nothing but the beginning of a timestamp.
 pub(super) fn is_beginning(text: &[u8]) -> bool {
-    const USUAL: &[u8] = b"0000-00-00T00:00:00.000000000Z";
+    const FORM: &[u8] = b"0000-00-00T00:00:00.000000000Z";
     let fits = |(byte, form): (&u8, &u8)| match form {
         b'0' => byte.is_ascii_digit(),
         form => byte == form,
     };
-    (1..=USUAL.len()).contains(&text.len()) && text.iter().zip(USUAL).all(fits)
+    (1..=FORM.len()).contains(&text.len()) && text.iter().zip(FORM).all(fits)
 }
 
 fn pair(tens: u8, ones: u8) -> Option<i8> {

@@ -46,7 +46,7 @@ impl Taken {
 
     /// True if the line was neither taken nor sent by the kubelet. It then counts as taken.
     pub(crate) fn is_new(&mut self, line: &StoreLine) -> bool {
-        let entry = entry(line.time, line.text.as_bytes());
+        let entry = Entry::of(line.time, line.text.as_bytes());
         let pass = self.pass.entry(entry).or_insert(0);
         *pass += 1;
         let count = self.counts.entry(entry).or_default();
@@ -89,7 +89,7 @@ impl Taken {
             let Some(time) = line.nanos() else {
                 return true;
             };
-            match counts.get_mut(&entry(time, line.text)) {
+            match counts.get_mut(&Entry::of(time, line.text)) {
                 Some(count) if count.given > 0 => {
                     count.given -= 1;
                     count.read -= 1;
@@ -119,10 +119,6 @@ impl Taken {
     }
 }
 
-fn entry(time: i64, text: &[u8]) -> Entry {
-    Entry::of(time, text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,7 +144,7 @@ mod tests {
     #[test]
     fn lines_of_the_kubelet_are_left_out_as_often_as_it_sent_them() {
         let mut window = crate::reader::Window::default();
-        window.push(entry(5, b"x"));
+        window.push(Entry::of(5, b"x"));
         let mut taken = Taken::default();
         taken.exclude(window.seen_lines());
         assert!(!taken.is_new(&line(5, "x")));
@@ -160,7 +156,7 @@ mod tests {
     #[test]
     fn lines_of_the_kubelet_were_not_handed_out() {
         let mut window = crate::reader::Window::default();
-        window.push(entry(5, b"x"));
+        window.push(Entry::of(5, b"x"));
         let mut taken = Taken::default();
         taken.exclude(window.seen_lines());
         assert!(!taken.is_new(&line(5, "x")) && !taken.has_between(5, 6));

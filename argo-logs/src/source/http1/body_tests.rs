@@ -141,15 +141,21 @@ async fn many_streams_share_the_memory_of_a_few() {
     assert_eq!(body.largest(), MIN_BUFFER, "{}", crowd.len());
 }
 
-#[tokio::test]
-async fn a_buffer_is_used_again_once_its_bytes_are_released() {
+/// A body of which twenty of the largest buffers have come, and its server.
+async fn flooded() -> (Body, tokio::io::DuplexStream) {
     let (client, mut server) = tokio::io::duplex(20 * MAX_BUFFER);
     server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-    let (_, mut body) = Body::request(Box::new(client), b"").await.unwrap();
+    let (_, body) = Body::request(Box::new(client), b"").await.unwrap();
     server
         .write_all(&vec![b'x'; 20 * MAX_BUFFER])
         .await
         .unwrap();
+    (body, server)
+}
+
+#[tokio::test]
+async fn a_buffer_is_used_again_once_its_bytes_are_released() {
+    let (mut body, _server) = flooded().await;
     // A consumer that releases each chunk two turns later. Whatever the allocator gets back,
     // others take.
     let (mut held, mut places, mut others) = (VecDeque::new(), Vec::new(), Vec::new());
@@ -171,13 +177,7 @@ async fn a_buffer_is_used_again_once_its_bytes_are_released() {
 
 #[tokio::test]
 async fn only_a_stream_at_full_speed_keeps_buffers_for_reuse() {
-    let (client, mut server) = tokio::io::duplex(20 * MAX_BUFFER);
-    server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-    let (_, mut body) = Body::request(Box::new(client), b"").await.unwrap();
-    server
-        .write_all(&vec![b'x'; 20 * MAX_BUFFER])
-        .await
-        .unwrap();
+    let (mut body, mut server) = flooded().await;
     // A consumer that releases nothing.
     let (mut left, mut behind) = (20 * MAX_BUFFER, Vec::new());
     while left > 0 {
